@@ -1,0 +1,26 @@
+"""initlab: will a signal survive this network, and if not, where does it die?
+
+The public Python API; each name is imported on first use, so that `import initlab` is cheap.
+
+    plan = initlab.load_plan("configs/xavier_tanh.yaml", ["seeds=2"])
+    results = initlab.run_plan(plan)
+    results.layers.groupby("layer")["std"].median()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlab.api import Results as Results
+    from initlab.api import load_plan as load_plan
+    from initlab.api import read_results as read_results
+    from initlab.api import run_plan as run_plan
+
+__version__ = "0.1.0"
+__all__ = ["Results", "load_plan", "read_results", "run_plan"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("initlab.api"), name)
+    raise AttributeError(f"module 'initlab' has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""`python -m initlab`."""
+
+from initlab.cli.app import main
+
+main()

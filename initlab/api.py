@@ -1,0 +1,90 @@
+"""The Python API: what the command line does, returning pandas tables."""
+
+import io
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from initlab import reader, store, sweep, yamlfile
+from initlab.expand import MAX_RUNS, make
+from initlab.plan import Plan
+
+#: columns in which `nan` is a verdict, or an empty cell a text
+WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Measurements of a sweep: `runs` has a row for every run, `layers` one for every layer."""
+
+    runs: pd.DataFrame
+    layers: pd.DataFrame
+
+
+def load_plan(
+    source: str | Path | dict[str, Any], overrides: Sequence[str] = (), *, max_runs: int = MAX_RUNS
+) -> Plan:
+    """The runs of a spec.
+
+    Args:
+        source: a YAML file, or the spec itself as a dictionary.
+        overrides: "path=value", as `--set` takes them: "init.gain=2".
+        max_runs: refuse more.
+
+    Raises:
+        SpecError: with every problem found.
+        InputError: the file cannot be read, or the grid is too large.
+    """
+    if isinstance(source, dict):
+        document = yamlfile.Document("spec", source)
+        validated = reader.validate(document, overrides, fallback="spec", folder=Path())
+    else:
+        validated = reader.read(str(source), overrides)
+    return make(validated, max_runs=max_runs)
+
+
+def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Results:
+    """Build and measure every network of a plan.
+
+    Args:
+        plan: from `load_plan`.
+        jobs: shares computed at a time; it changes no number.
+        out: also save the results in a folder of the spec's name in here.
+
+    Raises:
+        InputError: more memory is needed than there is, or `out` cannot be used.
+        KeyboardInterrupt: on Ctrl-C; with `out`, what was finished is saved.
+    """
+    sweep.check_memory(plan, jobs)
+    with tempfile.TemporaryDirectory() as temporary:
+        started = datetime.now(UTC)
+        folder = store.prepare(Path(out or temporary), plan)
+        outcomes, interrupted = sweep.run(plan, jobs=jobs)
+        folder.publish(plan, outcomes, started)
+        if interrupted:
+            raise KeyboardInterrupt
+        return read_results(folder.path)
+
+
+def read_results(folder: str | Path) -> Results:
+    """Results saved earlier. Empty cells (not measured) and nan both come as nan.
+
+    Raises:
+        FolderError: the folder holds no results.
+    """
+    opened = store.open_folder(Path(folder))
+    return Results(*(read_table(path.read_text()) for path in (opened.runs_csv, opened.layers_csv)))
+
+
+def read_table(text: str) -> pd.DataFrame:
+    """CSV as initlab writes it; in columns of words `nan` and empty cells are text."""
+    header = text[: text.find("\n")].split(",")
+    missing = {name: [] if name in WORDS else ["", "nan"] for name in header}
+    return pd.read_csv(
+        io.StringIO(text), keep_default_na=False, na_values=missing, low_memory=False
+    )

@@ -1,0 +1,106 @@
+"""A read-only table of named records: the mechanism behind everything a spec can name."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, Literal, TypeVar
+
+from initlab.errors import UnknownName
+
+#: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`
+Kind = Literal["number", "gain", "choice", "text"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One option of a record, with the range that its value may have.
+
+    `default=None` makes it required. Bounds are inclusive, `above` and `below` exclusive.
+    """
+
+    name: str
+    about: str
+    default: float | str | None = None
+    kind: Kind = "number"
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a spec must give it."""
+        return self.default is None
+
+    def __str__(self) -> str:
+        return self.name if self.required else f"{self.name}={self.default}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """What every record has: names, a one-line description, its formula and where it comes from."""
+
+    name: str
+    about: str
+    formula: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Values of the parameters that have one."""
+        return {p.name: p.default for p in self.parameters if not p.required}
+
+
+R = TypeVar("R", bound=Record, covariant=True)
+
+
+class Table(Mapping[str, R], Generic[R]):
+    """Records by name. Looking up an alias works, and case and hyphens do not matter.
+
+    Raises:
+        UnknownName: from a look-up, naming the nearest records.
+        ValueError: at construction, if two records claim one name.
+    """
+
+    def __init__(self, singular: str, plural: str, *records: R) -> None:
+        self.singular, self.plural = singular, plural
+        self._records = MappingProxyType({record.name: record for record in records})
+        names: dict[str, str] = {}
+        for record in records:
+            for name in (record.name, *record.aliases):
+                if name in names:
+                    raise ValueError(f"{plural}: {name!r} is claimed twice")
+                names[name] = record.name
+        self._canonical = MappingProxyType(names)
+
+    def canonical(self, name: str) -> str:
+        """The record's own name for a name or alias."""
+        key = str(name).lower().replace("-", "_")
+        if key not in self._canonical:
+            known = sorted(self._canonical)
+            raise UnknownName(self.singular, name, known, fix=f"initlab list {self.plural}")
+        return self._canonical[key]
+
+    def __getitem__(self, name: str) -> R:
+        return self._records[self.canonical(name)]
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).lower().replace("-", "_") in self._canonical
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    __hash__ = object.__hash__  # read-only, so identity will do
+
+
+def load(target: str) -> Any:
+    """What "module:attribute" names; the module is imported on first use."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

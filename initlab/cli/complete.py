@@ -1,0 +1,32 @@
+"""What the shell completes, straight from the catalog."""
+
+from initlab.catalog import TABLES
+from initlab.errors import nearest
+
+
+def checks(incomplete: str) -> list[str]:
+    """Verdicts of --fail-on; completes the last of a list with commas."""
+    words = ["nan", "exploding", "vanishing"]
+    head, comma, tail = incomplete.rpartition(",")
+    known = [*words, *(f"{way}.{word}" for way in ("forward", "backward") for word in words)]
+    return [head + comma + word for word in known if word.startswith(tail)]
+
+
+def kinds(incomplete: str) -> list[str]:
+    """The plurals that `initlab list` takes."""
+    return [plural for plural in TABLES if plural.startswith(incomplete)]
+
+
+def names(incomplete: str) -> list[tuple[str, str]]:
+    """Every record's name, with what it is."""
+    return [
+        (record.name, f"{table.singular}: {record.about}")
+        for table in TABLES.values()
+        for record in table.values()
+        if record.name.startswith(incomplete)
+    ]
+
+
+def closest(name: str) -> list[str]:
+    """Names of any table near a mistyped one."""
+    return nearest(name, [n for n, _ in names("")])

@@ -1,0 +1,60 @@
+"""`initlab new`: a spec to start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from initlab.cli.output import words
+from initlab.errors import FolderError, InputError
+
+TEMPLATE = """\
+# What this spec claims, and where the claim comes from.
+name: {name}
+depth: 50                          # layers; or shape: [784, 512, 10] instead of depth and width
+width: 256                         # neurons of every layer, and of the input
+activation: [tanh, relu]           # a list is an axis (initlab list activations)
+init:                              # (initlab list schemes)
+  - {{scheme: xavier_uniform, gain: auto}}
+  - kaiming_normal
+seeds: 3                           # 0, 1, 2; or a list
+
+# What follows has these values when left out.
+# bias: none                       # {{std: 0.05}}, zeros, torch_default
+# loss: mse                        # (initlab list losses)
+# reduction: mean                  # none, sum
+# batch: 16
+# input: normal                    # (initlab list inputs)
+# dtype: float32                   # float64, bfloat16, float16
+# draws: layered                   # script: the order of draws of a plain PyTorch script
+# record: both                     # forward: no backward pass
+# thresholds: {{vanishing: 1e-3, exploding: 1e3}}
+"""
+
+File = Annotated[
+    Path | None,
+    typer.Argument(help="File to write; without it, standard output.", show_default=False),
+]
+
+
+def new(file: File = None) -> None:
+    """Write a commented spec to start from; an existing file is left alone.
+
+    Examples:
+    initlab new my_sweep.yaml
+
+    initlab new | initlab sweep - --no-save
+    """
+    if file is None:
+        print(TEMPLATE.format(name="my_sweep"), end="")
+        return
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(TEMPLATE.format(name=file.stem))
+    except FileExistsError:
+        raise InputError(
+            f"{file}: exists already; nothing was changed", "initlab new another.yaml"
+        ) from None
+    except OSError as error:
+        raise FolderError(f"{file}: cannot be written: {error.strerror}") from None
+    words(f"wrote {file}; next: initlab sweep {file}")

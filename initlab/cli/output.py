@@ -1,0 +1,116 @@
+"""Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from initlab.report.summary import Summary
+
+
+class Format(StrEnum):
+    """What `--format` takes; table and md are summaries, the others carry every row."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    jsonl = "jsonl"
+    md = "md"
+
+
+def chosen(wanted: Format | None) -> Format:
+    """The format asked for, or what fits stdout."""
+    return wanted or (Format.table if sys.stdout.isatty() else Format.csv)
+
+
+def unicode_stdout() -> bool:
+    """Whether stdout can show block characters."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def words(text: str) -> None:
+    """A line for the reader, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, layers: bool) -> None:
+    """Print results as data (csv, json, jsonl) or as a summary (table, md).
+
+    Args:
+        folders: name, one line about it, and the results folder of every sweep.
+        wanted: a format, or None for what fits stdout.
+        layers: rows of layers instead of runs; of data only.
+    """
+    format_ = chosen(wanted)
+    if format_ is Format.table and layers and wanted is None:
+        format_ = Format.csv
+    if format_ in (Format.table, Format.md):
+        for name, about, path in folders:
+            _summary(name, about, path, format_)
+    else:
+        _data([(name, path) for name, _, path in folders], format_, layers=layers)
+
+
+def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> None:
+    from contextlib import ExitStack
+
+    from initlab.report import formats
+
+    with ExitStack() as stack:
+        tables: list[tuple[str, Iterable[str]]] = []
+        for name, path in folders:
+            file = path / ("layers.csv" if layers else "runs.csv")
+            tables.append((name, stack.enter_context(file.open(newline="", encoding="utf-8"))))
+        lines = tables[0][1] if len(tables) == 1 else formats.joined(tables)
+        render = {Format.json: formats.json_array, Format.jsonl: formats.json_lines}.get(format_)
+        sys.stdout.writelines(render(lines) if render else lines)
+
+
+def _summary(name: str, about: str, path: Path, format_: Format) -> None:
+    from initlab.api import read_results
+    from initlab.report.summary import summarise
+
+    results = read_results(path)
+    summary = summarise(results.runs, results.layers, unicode=unicode_stdout())
+    _print(summary, f"{name}: {about}" if about else name, format_)
+
+
+def _print(summary: "Summary", title: str, format_: Format) -> None:
+    """A summary as Markdown, or as a table as wide as the terminal; off a terminal, uncut."""
+    from initlab.report import formats
+
+    if format_ is Format.md:
+        sys.stdout.writelines(formats.markdown(summary))
+        return
+    terminal = sys.stdout.isatty()
+    console = Console() if terminal else Console(width=1000, color_system=None)
+    drawn = formats.table(summary, title, width=console.width, unicode=unicode_stdout())
+    console.print(drawn, soft_wrap=not terminal)
+
+
+def records(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    wanted: Format | None,
+    *,
+    shown: Sequence[str] | None = None,
+) -> None:
+    """Print a small table of our own, in any format; `shown` are the columns a person needs."""
+    from initlab.report import formats
+    from initlab.report.summary import Summary
+    from initlab.store import csv_line
+
+    format_ = chosen(wanted)
+    if format_ in (Format.table, Format.md):
+        at = [header.index(name) for name in shown or header]
+        texts = tuple(tuple(str(row[i]) for i in at) for row in rows)
+        summary = Summary(tuple(header[i] for i in at), texts, "")
+        _print(summary, "", format_)
+        return
+    lines = (csv_line(line) for line in [header, *rows])
+    render = {Format.json: formats.json_array, Format.jsonl: formats.json_lines}.get(format_)
+    sys.stdout.writelines(render(lines) if render else lines)

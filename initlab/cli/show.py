@@ -1,0 +1,34 @@
+"""`initlab show`: the tables of earlier results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from initlab.cli import output
+
+Folders = Annotated[
+    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+]
+FormatOption = Annotated[
+    output.Format | None,
+    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
+]
+Layers = Annotated[bool, typer.Option("--layers", help="Print a row for every layer, not run.")]
+
+
+def show(folders: Folders, format_: FormatOption = None, layers: Layers = False) -> None:
+    """Print the results of an earlier sweep, as sweep itself does.
+
+    Examples:
+    initlab show results/xavier_tanh
+
+    initlab show results/xavier_tanh --layers | mlr --icsv --opprint head -n 5 -g run
+
+    initlab show results/* --format md >> notes.md
+    """
+    from initlab.store import open_folder
+
+    opened = [open_folder(folder) for folder in folders]
+    named = [(folder.path.name, folder.about(), folder.path) for folder in opened]
+    output.results(named, format_, layers=layers)

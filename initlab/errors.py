@@ -1,0 +1,101 @@
+"""Everything initlab raises on purpose, and the exit code each kind ends a command with.
+
+    InitlabError
+    |-- InputError              2   what the user typed cannot be used
+    |   |-- UnknownName         2   a name that no table holds; carries the nearest
+    |   |-- SpecError           2   one or more problems in a spec, all listed
+    |   `-- FolderError         2   a results folder that cannot be read, written or replaced
+    |-- ChecksFailed            1   the sweep finished, but runs failed or a --fail-on check did
+    |-- DiskError              74   the disk refused a write
+    `-- Interrupted           130   Ctrl-C; what was done is kept
+
+Any other exception is a bug in initlab (exit code 3). `cli/app.py` is the one place that turns an
+exception into a message and an exit code. This module imports nothing of initlab.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class InitlabError(Exception):
+    """Root of the tree. `message` says what is wrong and where, `fix` one thing to do about it."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return self.message if self.fix is None else f"{self.message}\n  fix: {self.fix}"
+
+
+class InputError(InitlabError):
+    """What the user typed cannot be used."""
+
+    exit_code = 2
+
+
+class UnknownName(InputError):
+    """A name that no table holds.
+
+    Args:
+        kind: what the name should have been, in the singular ("scheme").
+        name: what was typed.
+        known: the names that would have worked.
+        fix: a command that lists them.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], fix: str | None = None) -> None:
+        self.nearest = nearest(name, known)
+        hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+        super().__init__(f"unknown {kind} {name!r}{hint}", fix)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in a spec: `where` is file:line:column or an option, `path` the field."""
+
+    where: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+
+
+class SpecError(InputError):
+    """One or more problems in a spec, all found in one pass."""
+
+    def __init__(self, problems: Iterable[Problem], fix: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems), fix)
+
+
+class FolderError(InputError):
+    """A results folder that cannot be read, written or replaced."""
+
+
+class ChecksFailed(InitlabError):
+    """The sweep finished and was saved, but some runs failed or a `--fail-on` check did."""
+
+    exit_code = 1
+
+
+class DiskError(InitlabError):
+    """The disk refused a write: full, read-only or broken."""
+
+    exit_code = 74
+
+
+class Interrupted(InitlabError):
+    """Ctrl-C. What was finished before it is kept."""
+
+    exit_code = 130
+
+
+def nearest(name: str, known: Iterable[str], most: int = 2) -> list[str]:
+    """The known names closest in spelling to `name`, best first; empty when none is close."""
+    return difflib.get_close_matches(str(name).lower(), list(known), n=most, cutoff=0.6)

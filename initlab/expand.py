@@ -1,0 +1,136 @@
+"""From a spec to the runs of a plan: axes multiply, cases add up, impossible runs are refused."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from initlab.catalog import LOSSES, SCHEMES
+from initlab.errors import InputError, Problem, SpecError
+from initlab.fields import Chosen
+from initlab.plan import Choice, Plan, Run
+from initlab.spec import CHOICE_KEYS, Grid, Spec
+
+MAX_RUNS = 10_000
+
+
+def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
+    """All runs of a spec; runs that two cases share are kept once.
+
+    Raises:
+        InputError: more than `max_runs` runs.
+        SpecError: a combination of values that cannot be built.
+    """
+    counted = [_lengths(grid) for grid in spec.grids]
+    terms = [" x ".join(f"{n} {field}" for field, n in c.items() if n > 1) or "1" for c in counted]
+    total = sum(math.prod(c.values()) for c in counted)
+    product = f"{' + '.join(terms)} = {total:,} run{'s' if total > 1 else ''}"
+    if total > max_runs:
+        raise InputError(
+            f"{spec.head.name}: {product}; --max-runs allows {max_runs:,}", f"--max-runs {total}"
+        )
+    runs: dict[Run, None] = {}
+    problems: dict[Problem, None] = {}
+    for index, grid in enumerate(spec.grids):
+        for run in _expand(grid, spec.folder):
+            runs[run] = None
+            problems |= {spec.problem(index, path, text): None for path, text in _check(run)}
+    if problems:
+        raise SpecError(problems)
+    if len(runs) < total:
+        product += f", {len(runs):,} of them different"
+    return Plan(spec, tuple(runs), product)
+
+
+def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with a run although each of its fields is in order."""
+    for field, choice in (("init", run.init), ("bias", run.bias)):
+        if choice and (problem := SCHEMES[choice.name].check(choice.parameters)):
+            yield (field,), f"{choice.name} {problem}"
+    if LOSSES[run.loss.name].target == "classes" and run.shape[-1] < 2:
+        yield ("loss",), f"{run.loss.name} needs at least 2 outputs, the last layer has 1"
+    if run.input.name == "correlated" and run.batch % 2:
+        yield ("batch",), f"correlated input comes in pairs; {run.batch} is odd"
+    if run.input.name == "uniform" and run.input.parameters["low"] >= run.input.parameters["high"]:
+        yield ("input",), "uniform needs low < high"
+    if run.batch * min(run.shape[1:]) < 2:
+        yield ("batch",), "a std needs two values a layer; batch times width is 1"
+    if run.input.name == "file" and (problem := _check_file(run)):
+        yield ("input",), problem
+
+
+def _check_file(run: Run) -> str | None:
+    from initlab.samples import shape_of
+
+    path = run.input.parameters["path"]
+    try:
+        samples, features = shape_of(path)
+    except (OSError, ValueError) as error:
+        return f"{path}: {error}"
+    if features != run.shape[0]:
+        return (
+            f"{path} has {features} columns, the network takes {run.shape[0]} inputs (see shape:)"
+        )
+    if samples < run.batch:
+        return f"{path} has {samples} rows, batch: {run.batch} needs as many"
+    return None
+
+
+def _lengths(grid: Grid) -> dict[str, int]:
+    """How many values each field takes, without making them."""
+    lengths = {}
+    for field in Grid.model_fields:
+        values = getattr(grid, field)
+        if values is not None:
+            lengths[field] = sum(_variants(value) for value in values)
+    return lengths
+
+
+def _variants(value: Any) -> int:
+    if not isinstance(value, Chosen):
+        return 1
+    return math.prod(len(v) for v in value.model_dump().values() if isinstance(v, list))
+
+
+def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
+    fields = [f for f in Grid.model_fields if f not in ("depth", "width", "shape", "seeds", "bias")]
+    shapes = _shapes(grid)
+    biases: Sequence[Choice | None] | None = None
+    if grid.bias is not None:
+        biases = [
+            c for value in grid.bias for c in (_choices(value, "scheme") if value else [None])
+        ]
+    axes = [_values(getattr(grid, field), CHOICE_KEYS.get(field)) for field in fields]
+    for shape, *point in itertools.product(shapes, *axes):
+        named = dict(zip(fields, point, strict=True))
+        if named["input"].name == "file":
+            path = folder / named["input"].parameters["path"]
+            named["input"] = Choice("file", (("path", str(path)),))
+        for bias in biases if biases is not None else [_default_bias(named["init"])]:
+            for seed in grid.seeds:
+                yield Run(shape=shape, bias=bias, seed=seed, **named)
+
+
+def _shapes(grid: Grid) -> list[tuple[int, ...]]:
+    if grid.shape is not None:
+        return [tuple(shape) for shape in grid.shape]
+    return [(w,) * (d + 1) for d, w in itertools.product(grid.depth or (), grid.width or ())]
+
+
+def _default_bias(init: Choice) -> Choice | None:
+    bias = SCHEMES[init.name].bias
+    return Choice(bias) if bias else None
+
+
+def _values(values: Sequence[Any], key: str | None) -> list[Any]:
+    return [c for value in values for c in _choices(value, key)] if key else list(values)
+
+
+def _choices(chosen: Chosen, key: str) -> Iterator[Choice]:
+    """Every combination of the parameters of one chosen record."""
+    fields: Mapping[str, Any] = {**chosen.model_dump()}
+    name = fields[key]
+    names = [field for field in fields if field != key]
+    for values in itertools.product(*(fields[field] for field in names)):
+        yield Choice(name, tuple(zip(names, values, strict=True)))

@@ -1,0 +1,242 @@
+"""The two kinds of field that a spec is made of: an axis of values, and a choice from a table.
+
+    Axis     8, [8, 16], {from: 8, to: 64, steps: 8}
+    OneOf    kaiming_normal, {scheme: normal, std: [0.1, 0.2]}
+
+Both are pydantic annotations: they shape validation and the JSON Schema alike.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from initlab.catalog import ACTIVATIONS
+from initlab.catalog.table import Parameter, Record, Table
+from initlab.errors import UnknownName
+
+MAX_STEPS = 100_000
+TABLE_GAINS = [name for name, record in ACTIVATIONS.items() if record.table_gain]
+
+
+class Strict(BaseModel):
+    """A mapping in a spec: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Chosen(Strict):
+    """A record picked from a table, every parameter an axis. Its subclasses are made by `OneOf`."""
+
+
+class Range(Strict):
+    """Evenly spaced numbers, both ends included: {from: 0.5, to: 3, steps: 26, scale: log}."""
+
+    start: float = Field(alias="from", strict=True, allow_inf_nan=False)
+    stop: float = Field(alias="to", strict=True, allow_inf_nan=False)
+    steps: int = Field(strict=True, ge=2, le=MAX_STEPS)
+    scale: Literal["linear", "log"] = "linear"
+
+    def values(self, whole: bool) -> list[float] | list[int]:
+        """The numbers, rounded to whole ones (each once) where the field counts something."""
+        log = self.scale == "log"
+        low, high = (math.log(self.start), math.log(self.stop)) if log else (self.start, self.stop)
+        last = self.steps - 1
+        between = [low + (high - low) * i / last for i in range(1, last)]
+        numbers = [self.start, *(math.exp(v) if log else v for v in between), self.stop]
+        return list(dict.fromkeys(round(n) for n in numbers)) if whole else numbers
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One value, a list of values or (for numbers) a range; always read as a list.
+
+    Args:
+        whole: the values count something, so a range is rounded.
+        numeric: a range may stand here.
+        nested: one value is itself a list, so an axis is a list of lists.
+    """
+
+    whole: bool = False
+    numeric: bool = False
+    nested: bool = False
+
+    def split(self, value: Any) -> Any:
+        """The list of values that a field holds, before each is validated."""
+        values = self._listed(value)
+        return [_whole(v) for v in values] if self.whole else values
+
+    def _listed(self, value: Any) -> Any:
+        if isinstance(value, list):
+            if not value:
+                raise PydanticCustomError(
+                    "axis", "an axis needs at least one value; the list is empty"
+                )
+            return value if not self.nested or isinstance(value[0], list) else [value]
+        if (self.numeric or self.whole) and isinstance(value, Mapping):
+            return self._range(value)
+        return [value]
+
+    def _range(self, value: Mapping[str, Any]) -> Any:
+        try:
+            span = Range.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise PydanticCustomError(
+                "range",
+                "a range is {from: 1, to: 10, steps: 4, scale: log}; {problem}",
+                {"problem": f"{where}: {first['msg']}"},
+            ) from None
+        if span.scale == "log" and min(span.start, span.stop) <= 0:
+            raise PydanticCustomError("range", "a logarithmic range needs ends above 0")
+        return span.values(self.whole)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.split, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        several = {**handler(schema), "minItems": 1}
+        options = [several.get("items", {}), several]
+        if self.numeric or self.whole:
+            options.append(Range.model_json_schema())
+        return {"anyOf": options}
+
+
+def _whole(value: Any) -> Any:
+    """1e3 is as good a count as 1000."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A record of a table: its name, or a mapping of its name and parameters.
+
+    Args:
+        table: what can be named.
+        key: the key that holds the name in a mapping ("scheme").
+    """
+
+    table: Table[Record]
+    key: str
+
+    def named(self, value: Any) -> Any:
+        """The mapping form, with the record's own name."""
+        value = {self.key: value} if isinstance(value, str) else value
+        kind = self.table.singular
+        article = "an" if kind[0] in "aeiou" else "a"
+        if isinstance(value, Chosen):
+            return value
+        if not isinstance(value, Mapping):
+            raise PydanticCustomError(
+                "choice",
+                "needs {a} {kind} by name, got {got}",
+                {"a": article, "kind": kind, "got": repr(value)},
+            )
+        if not isinstance(value.get(self.key), str):
+            raise PydanticCustomError(
+                "choice",
+                "needs the key '{key}' with {a} {kind} by name",
+                {"key": self.key, "a": article, "kind": kind},
+            )
+        try:
+            return {**value, self.key: self.table.canonical(value[self.key])}
+        except UnknownName as error:
+            raise PydanticCustomError(
+                "unknown_name",
+                "{message} (initlab list {plural})",
+                {"message": error.message, "plural": self.table.plural},
+            ) from None
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        models = [Annotated[_model(r, self.key), Tag(r.name)] for r in self.table.values()]
+        union = Annotated[Union[*models], Discriminator(self._tag)]  # type: ignore[valid-type]
+        schema = handler.generate_schema(union)
+        return core_schema.no_info_before_validator_function(self.named, schema)
+
+    def _tag(self, value: Any) -> str:
+        return str(value[self.key] if isinstance(value, Mapping) else getattr(value, self.key))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        names = [n for r in self.table.values() for n in (r.name, *r.aliases)]
+        return {"anyOf": [{"enum": names}, handler(schema)]}
+
+
+@cache
+def _model(record: Record, key: str) -> type[Chosen]:
+    """The pydantic model of one record: its name under `key`, then each parameter as an axis."""
+    fields: dict[str, Any] = {key: (Literal[record.name], record.name)}
+    for p in record.parameters:
+        default = (
+            Field(description=p.about) if p.required else Field([p.default], description=p.about)
+        )
+        fields[p.name] = (_parameter(p), default)
+    return create_model(record.name, __base__=Chosen, __doc__=record.about, **fields)
+
+
+def _parameter(p: Parameter) -> Any:
+    number = Field(
+        strict=True, ge=p.minimum, le=p.maximum, gt=p.above, lt=p.below, allow_inf_nan=False
+    )
+    if p.kind == "choice":
+        return Annotated[list[Literal[*p.choices]], Axis()]  # type: ignore[valid-type]
+    if p.kind == "text":
+        return Annotated[list[str], Axis()]
+    if p.kind == "gain":
+        return Annotated[list[Gain], Axis(numeric=True)]
+    return Annotated[list[Annotated[float, number]], Axis(numeric=True)]
+
+
+def _gain(value: Any) -> Any:
+    """A positive number, `auto`, or an activation in torch's gain table."""
+    if isinstance(value, str) and value != "auto":
+        try:
+            record = ACTIVATIONS[value]
+        except UnknownName as error:
+            raise PydanticCustomError("gain", "{m}", {"m": error.message}) from None
+        if record.table_gain is None:
+            raise PydanticCustomError(
+                "gain",
+                "torch's gain table has no entry for {name} (it has {known}); use auto or a number",
+                {"name": record.name, "known": ", ".join(TABLE_GAINS)},
+            )
+        return record.name
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "auto" and not (number and 0 < value < math.inf):
+        raise PydanticCustomError(
+            "gain",
+            "needs a number above 0, an activation's name or auto, got {got}",
+            {"got": repr(value)},
+        )
+    return value
+
+
+Gain = Annotated[
+    Any,
+    BeforeValidator(_gain),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"enum": ["auto", *TABLE_GAINS]}]}
+    ),
+]

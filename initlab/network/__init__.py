@@ -1,0 +1,1 @@
+"""The torch core: weights, propagation and statistics of many networks at once."""

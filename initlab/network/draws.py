@@ -1,0 +1,181 @@
+"""Random numbers of a network: unit draws, and the order in which layers draw them."""
+
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from initlab.catalog import SCHEMES
+from initlab.catalog.schemes import Draw
+from initlab.network.heads import draw_input
+from initlab.plan import Choice, Run
+
+Drawn = tuple[
+    Tensor, Tensor | None
+]  # a layer's unit weights (fan_out, fan_in) and biases (fan_out,)
+ROLES = {"weight": 0, "bias": 1, "input": 2, "target": 3}
+
+
+def unit_draw(
+    draw: Draw, shape: tuple[int, ...], generator: Generator, dtype: torch.dtype
+) -> Tensor:
+    """One unit draw (see catalog/schemes.py), with the same random numbers as `torch.nn.init`.
+
+    Args:
+        draw: its name, then its parameters in units of the draw.
+        shape: (fan_out, fan_in), or (fan_out,) for a bias.
+        generator: the only source of randomness.
+        dtype: float32 or float64; torch draws differently in each.
+    """
+    unit = torch.empty(shape, dtype=dtype)
+    name, *parameters = draw
+    match name:
+        case "normal":
+            return unit.normal_(generator=generator)
+        case "uniform":
+            return unit.uniform_(-1, 1, generator=generator)
+        case "truncated":
+            lower, upper = (float(p) for p in parameters)
+            return nn.init.trunc_normal_(unit, a=lower, b=upper, generator=generator)
+        case "orthogonal":
+            return nn.init.orthogonal_(unit, generator=generator)
+        case "identity":
+            return nn.init.eye_(unit)
+        case "constant":
+            return unit.fill_(1)
+        case "sparse":
+            return _sparse(unit, float(parameters[0]), generator)
+    raise ValueError(f"unknown draw {name!r}; known are those of catalog/schemes.py")
+
+
+def _sparse(unit: Tensor, sparsity: float, generator: Generator) -> Tensor:
+    # torch.nn.init.sparse_ ignores its generator when it picks the zeros, so its steps stand here
+    rows, columns = unit.shape
+    zeros = int(np.ceil(sparsity * rows))
+    unit.normal_(generator=generator)
+    for column in range(columns):
+        unit[torch.randperm(rows, generator=generator)[:zeros], column] = 0
+    return unit
+
+
+class Draws(Protocol):
+    """The random numbers of one network."""
+
+    def layer(self, index: int) -> Drawn:
+        """Unit weights and biases of a layer; the same at every call."""
+
+    def generator(self, role: str) -> Generator:
+        """A generator in the state from which `input` or `target` is drawn."""
+
+
+class LayeredDraws:
+    """A generator for every layer, seeded from (seed, layer), so that layers can be streamed."""
+
+    def __init__(self, run: Run) -> None:
+        self.seed = run.seed
+        self.shapes = list(pairwise(run.shape))
+        self.dtype = getattr(torch, run.draw_dtype)
+        self.draw = SCHEMES[run.init.name].draw(run.init.parameters)
+        self.bias_draw = run.bias and SCHEMES[run.bias.name].draw(run.bias.parameters)
+
+    def layer(self, index: int) -> Drawn:
+        """Unit weights and biases of a layer, from the layer's own generators."""
+        fan_in, fan_out = self.shapes[index]
+        weights = unit_draw(self.draw, (fan_out, fan_in), self._seeded(index, "weight"), self.dtype)
+        if not self.bias_draw:
+            return weights, None
+        generator = self._seeded(index, "bias")
+        return weights, unit_draw(self.bias_draw, (fan_out,), generator, self.dtype)
+
+    def generator(self, role: str) -> Generator:
+        """A generator of its own for the input and for the target."""
+        return self._seeded(0, role)
+
+    def _seeded(self, layer: int, role: str) -> Generator:
+        # torch's CPU generator reads 32 bits of its seed; SeedSequence hashes ours into them
+        entropy = np.random.SeedSequence((self.seed, layer, ROLES[role]))
+        return Generator().manual_seed(int(entropy.generate_state(1)[0]))
+
+
+class ScriptDraws:
+    """The order of draws of a plain PyTorch script after `torch.manual_seed(seed)`.
+
+    First what the `nn.Linear` constructors of all layers draw (weight, then bias), then the
+    initialisers layer by layer (weight, then bias), then the input, then the target. torch_default
+    is what the constructors drew. The generator's state is noted before each draw, so that any
+    layer can be drawn again.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.shapes = list(pairwise(run.shape))
+        self.dtype = getattr(torch, run.draw_dtype)
+        self.schemes = (run.init, run.bias)
+        self._generator = Generator().manual_seed(run.seed)
+        self._states: dict[tuple[int, int], Tensor] = {}
+        self._ends: dict[str, Tensor] = {}
+        for constructing in (True, False):
+            for index in range(len(self.shapes)):
+                self._pass(index, constructing)
+        self._ends["input"] = self._generator.get_state()
+        draw_input(run, self._generator)
+        self._ends["target"] = self._generator.get_state()
+
+    def layer(self, index: int) -> Drawn:
+        """Unit weights and biases of a layer, drawn again from the noted states."""
+        init, bias = self.schemes
+        return self._again(index, 0, init), bias and self._again(index, 1, bias)
+
+    def generator(self, role: str) -> Generator:
+        """The script's one generator, as it stands before the input or the target is drawn."""
+        self._generator.set_state(self._ends[role])
+        return self._generator
+
+    def _pass(self, index: int, constructing: bool) -> None:
+        for part, scheme in enumerate(self.schemes):
+            if scheme is None:
+                continue
+            kept = SCHEMES[scheme.name].in_constructor
+            if constructing == kept:
+                self._states[index, part] = self._generator.get_state()
+            if constructing:
+                unit_draw(("uniform",), self._shape(index, part), self._generator, self.dtype)
+            elif not kept:
+                self._draw(index, part, scheme)
+
+    def _again(self, index: int, part: int, scheme: Choice) -> Tensor:
+        self._generator.set_state(self._states[index, part])
+        return self._draw(index, part, scheme)
+
+    def _draw(self, index: int, part: int, scheme: Choice) -> Tensor:
+        draw = SCHEMES[scheme.name].draw(scheme.parameters)
+        return unit_draw(draw, self._shape(index, part), self._generator, self.dtype)
+
+    def _shape(self, index: int, part: int) -> tuple[int, ...]:
+        fan_in, fan_out = self.shapes[index]
+        return (fan_out,) if part else (fan_out, fan_in)
+
+
+class Kept:
+    """Draws whose layers are kept in memory after the first time."""
+
+    def __init__(self, draws: Draws) -> None:
+        self.draws = draws
+        self.layers: dict[int, Drawn] = {}
+
+    def layer(self, index: int) -> Drawn:
+        """Unit weights and biases of a layer, drawn once."""
+        if index not in self.layers:
+            self.layers[index] = self.draws.layer(index)
+        return self.layers[index]
+
+    def generator(self, role: str) -> Generator:
+        """As the draws that are kept have it."""
+        return self.draws.generator(role)
+
+
+def draws_of(run: Run, *, keep: bool) -> Draws:
+    """The random numbers that a run uses, kept in memory or drawn again at every call."""
+    draws = LayeredDraws(run) if run.draws == "layered" else ScriptDraws(run)
+    return Kept(draws) if keep else draws

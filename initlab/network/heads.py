@@ -1,0 +1,67 @@
+"""What stands before the first and after the last layer: the input, the target and the loss."""
+
+import torch
+from torch import Generator, Tensor
+
+from initlab.catalog import LOSSES
+from initlab.catalog.table import load
+from initlab.plan import Choice, Run
+from initlab.samples import read_samples
+
+
+def draw_input(run: Run, generator: Generator) -> Tensor:
+    """The batch a network is fed: shape (batch, fan_in of its first layer), in the draws' dtype.
+
+    Raises:
+        ValueError: no such input, or a file whose shape does not fit.
+    """
+    shape, dtype = (run.batch, run.shape[0]), getattr(torch, run.draw_dtype)
+    p = run.input.parameters
+    match run.input.name:
+        case "normal":
+            return torch.empty(shape, dtype=dtype).normal_(p["mean"], p["std"], generator=generator)
+        case "uniform":
+            return torch.empty(shape, dtype=dtype).uniform_(
+                p["low"], p["high"], generator=generator
+            )
+        case "correlated":
+            return _pairs(
+                torch.empty(shape, dtype=dtype).normal_(generator=generator), p["correlation"]
+            )
+        case "file":
+            return torch.from_numpy(read_samples(p["path"]))[: run.batch].to(dtype)
+    raise ValueError(f"unknown input {run.input.name!r}; known are those of catalog/inputs.py")
+
+
+def _pairs(x: Tensor, correlation: float) -> Tensor:
+    # x_2k+1 = c x_2k + sqrt(1 - c^2) e
+    x[1::2] = correlation * x[::2] + (1 - correlation**2) ** 0.5 * x[1::2]
+    return x
+
+
+def draw_target(
+    loss: Choice, batch: int, outputs: int, generator: Generator, dtype: torch.dtype
+) -> Tensor:
+    """A synthetic target: N(0, 1) of shape (batch, outputs), or one uniform class a sample."""
+    if LOSSES[loss.name].target == "classes":
+        return torch.randint(outputs, (batch,), generator=generator)
+    return torch.empty(batch, outputs, dtype=dtype).normal_(generator=generator)
+
+
+def loss_and_gradient(
+    loss: Choice, reduction: str, output_BN: Tensor, target: Tensor
+) -> tuple[float, Tensor]:
+    """The loss of a batch and dL/doutput, in the output's dtype, as training would compute them.
+
+    `reduction="none"` takes each sample's own loss (for mse the sum over its outputs): the value is
+    their mean, the gradient that of each sample's loss on its own row, and so equal to "sum"'s.
+    """
+    function = load(LOSSES[loss.name].function)
+    target = target.to(output_BN.dtype) if target.is_floating_point() else target
+    with torch.enable_grad():
+        leaf = output_BN.detach().clone().requires_grad_()
+        value = function(leaf, target, reduction="sum" if reduction == "none" else reduction)
+        (gradient,) = torch.autograd.grad(value, leaf)
+    if reduction == "none":
+        value = value / len(output_BN)
+    return float(value.detach()), gradient

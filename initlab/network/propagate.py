@@ -1,0 +1,260 @@
+"""Forward and backward through all networks of a share, side by side, layer by layer.
+
+A block holds one layer's activations of every run, shape (R, B, N). Matrix products are made run by
+run; everything elementwise and every statistic is made for the block at once. Rows of a block start
+on a vector boundary, so that the bits of a run do not depend on the runs beside it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from initlab.catalog import ACTIVATIONS, Fans
+from initlab.catalog.columns import columns
+from initlab.network import heads, statistics
+from initlab.network.draws import draws_of
+from initlab.network.weights import scale_of, scaled
+from initlab.plan import Choice, Run, Share
+
+FORWARD = columns("layers", "forward")
+BACKWARD = columns("layers", "backward")
+VECTOR = 64  # elements; a multiple of every SIMD width, so no run is computed in a scalar tail
+
+Elementwise = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Measurement:
+    """What was measured of one run.
+
+    `forward` has a row for every layer reached, columns FORWARD; `backward` one for every layer,
+    columns BACKWARD, or is None when there was no backward pass.
+    """
+
+    forward: NDArray[np.float64]
+    backward: NDArray[np.float64] | None = None
+    nan_onset: int | None = None
+    loss_value: float | None = None
+    reason: str = ""
+
+
+@dataclass
+class _Layer:
+    """What the backward pass needs of one layer, for the runs (by position) that reached it."""
+
+    runs: list[int]
+    input_RBI: Tensor
+    slope_RBO: Tensor
+
+    def of(self, runs: list[int]) -> tuple[Tensor, Tensor]:
+        if runs == self.runs:
+            return self.input_RBI, self.slope_RBO
+        at = [self.runs.index(run) for run in runs]
+        return self.input_RBI[at], self.slope_RBO[at]
+
+
+@dataclass
+class _Rows:
+    """Statistics of one run, gathered layer by layer."""
+
+    forward: list[Sequence[float]] = field(default_factory=list)
+    backward: list[Sequence[float]] = field(default_factory=list)
+    loss_value: float | None = None
+
+
+def measure(
+    share: Share, on_layer: Callable[[int], None] = lambda _: None
+) -> dict[int, Measurement]:
+    """Build and measure every network of a share.
+
+    Args:
+        share: runs with equal draws.
+        on_layer: called before every layer, forward and backward, with the number of networks still
+            alive; what it raises ends the share.
+
+    Returns:
+        A measurement by each run's index in the plan.
+    """
+    with torch.no_grad():
+        return _Pass(share, on_layer).measurements()
+
+
+class _Pass:
+    """One share's way through its networks."""
+
+    def __init__(self, share: Share, on_layer: Callable[[int], None]) -> None:
+        # runs of one activation stand side by side, so that it is applied to all of them at once
+        ordered = sorted(share.runs, key=lambda pair: repr(pair[1].activation))
+        self.indices = [index for index, _ in ordered]
+        self.runs = [run for _, run in ordered]
+        self.first: Run = share.first
+        self.dtype: torch.dtype = getattr(torch, self.first.dtype)
+        self.draws = draws_of(self.first, keep=share.keeps_draws)
+        self.rows = [_Rows() for _ in self.runs]
+        self.layers: list[_Layer] = []
+        self.on_layer = on_layer
+
+    def measurements(self) -> dict[int, Measurement]:
+        alive, output_RBN = self._forward()
+        if alive and self.first.record == "both":
+            self._backward(alive, self._losses(alive, output_RBN))
+        return {i: _measurement(rows) for i, rows in zip(self.indices, self.rows, strict=True)}
+
+    # forward -------------------------------------------------------------------------------
+
+    def _forward(self) -> tuple[list[int], Tensor]:
+        x_BN = heads.draw_input(self.first, self.draws.generator("input")).to(self.dtype)
+        alive = list(range(len(self.runs)))
+        h_RBN = x_BN.expand(len(alive), *x_BN.shape)
+        for index in range(self.first.depth):
+            if not alive:
+                break
+            self.on_layer(len(alive))
+            pre_flat, pre_RBN = self._pre_activations(index, alive, h_RBN)
+            out_flat, slope_flat = self._activate(alive, pre_flat)
+            out_RBN, slope_RBN = (
+                _view(flat, *pre_RBN.shape[1:]) for flat in (out_flat, slope_flat)
+            )
+            measured = statistics.forward(pre_RBN, out_RBN, slope_RBN)
+            self._note("forward", FORWARD, alive, measured)
+            if self.first.record == "both":
+                self.layers.append(_Layer(alive, h_RBN, slope_RBN))
+            finite = (measured["finite_fraction"] == 1).tolist()
+            h_RBN = out_RBN
+            if not all(finite):
+                at = [row for row, ok in enumerate(finite) if ok]
+                alive, h_RBN = [alive[row] for row in at], _view(out_flat[at], *out_RBN.shape[1:])
+        return alive, h_RBN
+
+    def _pre_activations(
+        self, index: int, alive: list[int], h_RBI: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Z = h W^T + b for every run, as a flat block and a view of it in shape (R, B, O)."""
+        fans = self._fans(index)
+        flat, pre_RBO = _block(len(alive), self.first.batch, fans.fan_out, self.dtype)
+        unit, unit_bias = self.draws.layer(index)
+        for (scale, shift), rows in self._scales(alive, fans, "init").items():
+            transposed = scaled(unit, scale, shift, self.dtype).T
+            for row in rows:
+                torch.mm(h_RBI[row], transposed, out=pre_RBO[row])
+        if unit_bias is not None:
+            for (scale, shift), rows in self._scales(alive, fans, "bias").items():
+                bias = scaled(unit_bias, scale, shift, self.dtype)
+                for row in rows:
+                    pre_RBO[row] += bias
+        return flat, pre_RBO
+
+    def _activate(self, alive: list[int], pre_flat: Tensor) -> tuple[Tensor, Tensor]:
+        """phi(z) and phi'(z), the latter as autograd has it, for blocks of one activation each."""
+        out, slope = torch.empty_like(pre_flat), torch.empty_like(pre_flat)
+        start = 0
+        for activation, group in groupby(alive, key=lambda run: self.runs[run].activation):
+            end = start + len(list(group))
+            out[start:end], slope[start:end] = _with_slope(activation, pre_flat[start:end])
+            start = end
+        return out, slope
+
+    # backward ------------------------------------------------------------------------------
+
+    def _losses(self, alive: list[int], output_RBN: Tensor) -> Tensor:
+        """dL/dh at the last layer, shape (R, B, N); notes each run's loss."""
+        gradient_RBN = torch.empty_like(output_RBN)
+        width, dtype = self.first.shape[-1], getattr(torch, self.first.draw_dtype)
+        for row, run in enumerate(alive):
+            generator = self.draws.generator("target")
+            loss = self.runs[run].loss
+            target = heads.draw_target(loss, self.first.batch, width, generator, dtype)
+            self.rows[run].loss_value, gradient_RBN[row] = heads.loss_and_gradient(
+                loss, self.runs[run].reduction, output_RBN[row], target
+            )
+        return gradient_RBN
+
+    def _backward(self, alive: list[int], gradient_RBO: Tensor) -> None:
+        for index in reversed(range(self.first.depth)):
+            self.on_layer(len(alive))
+            input_RBI, slope_RBO = self.layers.pop().of(alive)
+            delta_RBO = gradient_RBO * slope_RBO  # dL/dz = dL/dh phi'(z)
+            out = statistics.moments(statistics.centre(gradient_RBO))
+            measured = {"grad_std": out.std, **statistics.backward(delta_RBO, input_RBI)}
+            if self.first.bias is None:
+                del measured["bias_grad_std"]
+            self._note("backward", BACKWARD, alive, measured)
+            if index:
+                gradient_RBO = self._to_input(index, alive, delta_RBO)
+
+    def _to_input(self, index: int, alive: list[int], delta_RBO: Tensor) -> Tensor:
+        """dL/dh of the layer before: delta W."""
+        fans = self._fans(index)
+        _, gradient_RBI = _block(len(alive), self.first.batch, fans.fan_in, self.dtype)
+        unit, _ = self.draws.layer(index)
+        for (scale, shift), rows in self._scales(alive, fans, "init").items():
+            weights = scaled(unit, scale, shift, self.dtype)
+            for row in rows:
+                torch.mm(delta_RBO[row], weights, out=gradient_RBI[row])
+        return gradient_RBI
+
+    # both ----------------------------------------------------------------------------------
+
+    def _fans(self, index: int) -> Fans:
+        return Fans(*self.first.shape[index : index + 2])
+
+    def _scales(
+        self, alive: list[int], fans: Fans, part: str
+    ) -> dict[tuple[float, float], list[int]]:
+        """Rows of the block by the (scale, shift) of their weights or biases."""
+        rows = defaultdict(list)
+        for row, run in enumerate(alive):
+            rows[scale_of(getattr(self.runs[run], part), fans, self.runs[run].activation)].append(
+                row
+            )
+        return rows
+
+    def _note(
+        self, kind: str, names: list[str], alive: list[int], measured: dict[str, Tensor]
+    ) -> None:
+        absent = [None] * len(alive)
+        values = [measured[name].tolist() if name in measured else absent for name in names]
+        for run, row in zip(alive, zip(*values, strict=True), strict=True):
+            getattr(self.rows[run], kind).append(row)
+
+
+def _measurement(rows: _Rows) -> Measurement:
+    forward = np.array(rows.forward, dtype=np.float64).reshape(-1, len(FORWARD))
+    result = Measurement(forward, loss_value=rows.loss_value)
+    if rows.backward:
+        result.backward = np.array(rows.backward[::-1], dtype=np.float64)
+    last = dict(zip(FORWARD, forward[-1], strict=True))
+    if last["finite_fraction"] < 1:
+        result.nan_onset = len(forward) - 1
+        result.reason = (
+            f"layer {result.nan_onset}: {1 - last['finite_fraction']:.2%} of the activations are"
+            f" not finite; the run stops there"
+        )
+    return result
+
+
+def _with_slope(activation: Choice, z: Tensor) -> tuple[Tensor, Tensor]:
+    phi = ACTIVATIONS[activation.name].bind(activation.parameters)
+    with torch.enable_grad():
+        leaf = z.detach().requires_grad_()
+        value = phi(leaf)
+        (slope,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+    return value.detach(), slope
+
+
+def _block(runs: int, batch: int, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """A block to be filled: flat, with padded rows, and its view in shape (R, B, N)."""
+    used = batch * width
+    flat = torch.empty(runs, -(-used // VECTOR) * VECTOR, dtype=dtype)
+    flat[:, used:] = 0
+    return flat, _view(flat, batch, width)
+
+
+def _view(flat: Tensor, batch: int, width: int) -> Tensor:
+    return flat[:, : batch * width].view(len(flat), batch, width)

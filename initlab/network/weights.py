@@ -1,0 +1,51 @@
+"""Weights of every layer: a unit draw, scaled."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from initlab.catalog import SCHEMES, Fans
+from initlab.catalog.schemes import table_gain
+from initlab.network.draws import draws_of
+from initlab.plan import Choice, Run
+from initlab.theory.gains import second_moment
+
+
+def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
+    """(scale, shift) that turn a unit draw into the weights of one layer.
+
+    A `gain` of `auto` is the second-moment gain of the run's activation; a name is that activation's
+    entry in torch's table, with the run's own parameters where it is the same one.
+    """
+    parameters = choice.parameters
+    gain = parameters.get("gain")
+    if gain == "auto":
+        parameters["gain"] = second_moment(activation.name, activation.parameters)
+    elif isinstance(gain, str):
+        own = activation.parameters if activation.name == gain else {}
+        parameters["gain"] = table_gain(gain, own)
+    return SCHEMES[choice.name].scale(fans, parameters)
+
+
+def scaled(unit: Tensor, scale: float, shift: float, dtype: torch.dtype) -> Tensor:
+    """Unit * scale + shift, rounded to the network's dtype last."""
+    weights = unit * scale
+    return (weights.add_(shift) if shift else weights).to(dtype)
+
+
+def layers_of(run: Run) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Weights (fan_out, fan_in) and biases (fan_out,) or None of each layer of a run.
+
+    For whoever wants to build the same network elsewhere: load these into `nn.Linear`s.
+    """
+    draws, dtype = draws_of(run, keep=False), getattr(torch, run.dtype)
+    for index, (fan_in, fan_out) in enumerate(pairwise(run.shape)):
+        fans = Fans(fan_in, fan_out)
+        unit, unit_bias = draws.layer(index)
+        weights = scaled(unit, *scale_of(run.init, fans, run.activation), dtype)
+        if unit_bias is None or run.bias is None:
+            yield weights, None
+        else:
+            yield weights, scaled(unit_bias, *scale_of(run.bias, fans, run.activation), dtype)

@@ -1,0 +1,191 @@
+"""Runs, and shares: runs that use the same random numbers. Torch-free.
+
+A run is one network with one seed. Runs of a share differ only in scale, activation, loss or bias
+scale, so that one set of draws serves them all and they are computed side by side, layer by layer.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from initlab.catalog import SCHEMES
+from initlab.spec import Spec
+
+ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+KEEP_BYTES = 512 << 20  # draws of one share kept in memory; beyond it they are drawn again
+STASH_BYTES = 256 << 20  # what the backward pass needs from the forward pass of one share
+MOST_TOGETHER = 64
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A record of the catalog with its parameters, all single values now."""
+
+    name: str
+    items: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Values by name, in a dictionary of the caller's own."""
+        return dict(self.items)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network and one seed: everything that determines its numbers.
+
+    `shape` is the input's width, then each layer's; a uniform shape came from depth and width.
+    """
+
+    shape: tuple[int, ...]
+    activation: Choice
+    init: Choice
+    bias: Choice | None
+    loss: Choice
+    reduction: str
+    batch: int
+    input: Choice
+    dtype: str
+    draws: str
+    record: str
+    seed: int
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.shape) - 1
+
+    @property
+    def draw_dtype(self) -> str:
+        """Low precision networks are rounded from float32 draws, and so pair with float32 ones."""
+        return "float64" if self.dtype == "float64" else "float32"
+
+    @cached_property
+    def draw_key(self) -> tuple[Any, ...]:
+        """Equal for runs that use the same random numbers and can be computed side by side."""
+        init = SCHEMES[self.init.name]
+        bias = self.bias and SCHEMES[self.bias.name].draw(self.bias.parameters)
+        constructor = self.draws == "script" and init.in_constructor
+        draw = (init.draw(self.init.parameters), bias, constructor)
+        return (
+            self.seed,
+            self.shape,
+            self.batch,
+            self.input,
+            self.dtype,
+            self.record,
+            self.draws,
+            draw,
+        )
+
+    def cells(self) -> dict[str, Any]:
+        """The run as flat columns, nested parameters dotted; None where a field does not apply."""
+        uniform = len(set(self.shape)) == 1
+        cells: dict[str, Any] = {
+            "depth": self.depth,
+            "width": self.shape[0] if uniform else None,
+            "shape": None if uniform else "x".join(map(str, self.shape)),
+        }
+        for field in ("activation", "init", "bias", "loss", "reduction", "batch", "input"):
+            value = getattr(self, field)
+            if isinstance(value, Choice):
+                cells[field] = value.name
+                cells.update({f"{field}.{key}": item for key, item in value.items})
+            else:
+                cells[field] = value
+        return cells | {"dtype": self.dtype, "draws": self.draws, "record": self.record}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Runs with equal draws, by their index in the plan."""
+
+    runs: tuple[tuple[int, Run], ...]
+
+    @property
+    def first(self) -> Run:
+        """A run that speaks for all where they agree."""
+        return self.runs[0][1]
+
+    @property
+    def draw_bytes(self) -> int:
+        """Size of all unit draws of the network."""
+        pairs = itertools.pairwise(self.first.shape)
+        return sum(a * b + b for a, b in pairs) * ITEM_BYTES[self.first.draw_dtype]
+
+    @property
+    def keeps_draws(self) -> bool:
+        """Whether the draws stay in memory, or are drawn again for the backward pass."""
+        return self.draw_bytes <= KEEP_BYTES
+
+    @property
+    def memory_bytes(self) -> int:
+        """An estimate of the largest memory in use while the share runs, without the libraries."""
+        run, n = self.first, len(self.runs)
+        matrix = max(a * b for a, b in itertools.pairwise(run.shape))
+        factors = 4 if SCHEMES[run.init.name].draw(run.init.parameters)[0] == "orthogonal" else 0
+        draws = self.draw_bytes if self.keeps_draws else 0
+        weights = matrix * (2 * 8 + 8 * factors)
+        blocks = n * run.batch * max(run.shape) * 8 * 8
+        return draws + weights + blocks + n * stash_bytes(run)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of a spec, in the spec's order."""
+
+    spec: Spec
+    runs: tuple[Run, ...]
+    product: str
+
+    @cached_property
+    def cells(self) -> list[dict[str, Any]]:
+        """Each run's fields as flat columns; every run has every column."""
+        rows = [run.cells() for run in self.runs]
+        names: dict[str, None] = {}
+        for field in rows[0]:
+            if "." not in field:
+                prefix = f"{field}."
+                names |= dict.fromkeys(
+                    [field, *(k for r in rows for k in r if k.startswith(prefix))]
+                )
+        return [{name: row.get(name) for name in names} for row in rows]
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the spec's fields as columns."""
+        return list(self.cells[0])
+
+    @cached_property
+    def axes(self) -> list[str]:
+        """Columns in which the runs differ, the seed apart."""
+        return [name for name in self.cells[0] if len({row[name] for row in self.cells}) > 1]
+
+    def shares(self, jobs: int = 1) -> list[Share]:
+        """Runs grouped by their draws; large groups are cut so that memory is bounded and every
+        job has work. How they are cut does not change any number.
+        """
+        groups: dict[tuple[Any, ...], list[tuple[int, Run]]] = {}
+        for index, run in enumerate(self.runs):
+            groups.setdefault(run.draw_key, []).append((index, run))
+        fair = math.ceil(len(self.runs) / jobs)
+        shares = []
+        for group in groups.values():
+            fits = max(1, STASH_BYTES // max(1, *(stash_bytes(run) for _, run in group)))
+            size = min(MOST_TOGETHER, fair, fits)
+            shares += [Share(tuple(part)) for part in _batched(group, size)]
+        return shares
+
+
+def stash_bytes(run: Run) -> int:
+    """What the backward pass of a run needs: each layer's input and slope phi'(z)."""
+    if run.record == "forward":
+        return 0
+    return 2 * run.batch * sum(run.shape) * ITEM_BYTES[run.dtype]
+
+
+def _batched(group: Sequence[tuple[int, Run]], size: int) -> Iterator[Sequence[tuple[int, Run]]]:
+    return (group[start : start + size] for start in range(0, len(group), size))

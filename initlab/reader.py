@@ -1,0 +1,136 @@
+"""From YAML to a validated `Spec`, with every problem found at its line and column. Torch-free."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
+
+from initlab import yamlfile
+from initlab.errors import InputError, Problem, SpecError
+from initlab.spec import CHOICE_KEYS, Grid, Head, Spec
+from initlab.wording import wording
+
+
+def read(source: str, overrides: Sequence[str] = (), stdin: BinaryIO | None = None) -> Spec:
+    """Read and validate a spec.
+
+    Args:
+        source: a YAML file, or "-" for standard input.
+        stdin: where standard input comes from.
+        overrides: "path=value" with dots in the path and YAML values, as `--set` takes them.
+
+    Raises:
+        SpecError: with every problem found, each at its line and column.
+        InputError: the file cannot be read, or an override is not of the form path=value.
+    """
+    name = "<stdin>" if source == "-" else source
+    raw = yamlfile.read_bytes(source, stdin or sys.stdin.buffer)
+    document = yamlfile.parse(raw, name)
+    folder = Path() if source == "-" else Path(source).parent
+    fallback = "stdin" if source == "-" else Path(source).stem
+    return validate(document, overrides, fallback=fallback, folder=folder)
+
+
+def validate(
+    document: yamlfile.Document, overrides: Sequence[str] = (), *, fallback: str, folder: Path
+) -> Spec:
+    """A spec from a parsed document. Raises as `read` does."""
+    if document.data is None:
+        raise SpecError([Problem(document.name, "", "is empty")], "initlab new")
+    if not isinstance(document.data, dict):
+        kind = "a list" if isinstance(document.data, list) else "a single value"
+        message = f"is {kind}; a spec maps fields to values, as in 'depth: 100'"
+        raise SpecError([Problem(document.where(()), "", message)], "initlab new")
+    for text in overrides:
+        _override(document, text)
+    return _Validator(document, fallback, folder).spec()
+
+
+class _Validator:
+    """Validates the head and every grid of a document, gathering the problems of all of them."""
+
+    def __init__(self, document: yamlfile.Document, fallback: str, folder: Path) -> None:
+        self.document, self.fallback, self.folder = document, fallback, folder
+        self.problems: dict[Problem, None] = {}
+
+    def spec(self) -> Spec:
+        data = dict(self.document.data)
+        head = {key: data.pop(key) for key in Head.model_fields if key in data}
+        cases = data.pop("cases", None)
+        validated = self._model(Head, {"name": self.fallback, **head}, None)
+        grids = [self._grid(data, i, case) for i, case in enumerate(self._cases(cases))]
+        if self.problems:
+            ordered = sorted(self.problems, key=_natural)
+            raise SpecError(
+                ordered, "initlab new prints a spec that works, initlab schema all it may say"
+            )
+        return Spec(validated, tuple(g for g in grids if g), self.document, self.folder)
+
+    def _cases(self, cases: Any) -> list[Any]:
+        if cases is None:
+            return [{}]
+        if not isinstance(cases, list) or not cases:
+            self._add(("cases",), "needs a list of partial specs")
+            return []
+        return cases
+
+    def _grid(self, data: dict[str, Any], index: int, case: Any) -> Grid | None:
+        if not isinstance(case, dict):
+            self._add(("cases", index), "a case is a partial spec, as in {depth: 10}")
+            return None
+        base = dict(data)
+        if "shape" in case:
+            base = {k: v for k, v in base.items() if k not in ("depth", "width")}
+        elif "depth" in case or "width" in case:
+            base.pop("shape", None)
+        grid: Grid | None = self._model(Grid, {**base, **case}, index if case else None)
+        return grid
+
+    def _model(self, model: Any, data: dict[str, Any], case: int | None) -> Any:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for problem in error.errors():
+                path = tuple(problem["loc"])
+                inside = case is not None and ("cases", case, *path[:1]) in self.document.places
+                self._add((*(("cases", case) if inside else ()), *path), wording(problem))
+            return None
+
+    def _add(self, path: tuple[Any, ...], message: str) -> None:
+        known: tuple[Any, ...] = ()
+        for element in path:
+            if (*known, element) in self.document.places:
+                known = (*known, element)
+        text = "".join(f"[{e}]" if isinstance(e, int) else f".{e}" for e in known).lstrip(".")
+        self.problems[Problem(self.document.where(path), text, message)] = None
+
+
+def _natural(problem: Problem) -> list[tuple[int, str]]:
+    """Line 10 after line 9."""
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", str(problem))]
+
+
+def _override(document: yamlfile.Document, text: str) -> None:
+    """Set one value: "init.gain=2". A bare name on the way ("init: normal") becomes a mapping."""
+    dotted, equals, value = text.partition("=")
+    keys = dotted.strip().split(".")
+    if not equals or not all(keys):
+        raise InputError(f"--set {text}: needs path=value", "--set init.gain=2")
+    at, path = document.data, ()  # type: tuple[Any, tuple[Any, ...]]
+    for key in keys[:-1]:
+        path = (*path, key)
+        if isinstance(at.get(key), str) and key in CHOICE_KEYS:
+            at[key] = {CHOICE_KEYS[key]: at[key]}
+        elif key not in at or at[key] is None:
+            at[key] = {}
+        elif not isinstance(at[key], dict):
+            place = ".".join(map(str, path))
+            raise InputError(
+                f"--set {text}: {place} is not a mapping here", f"--set '{place}={{...}}'"
+            )
+        at = at[key]
+    at[keys[-1]] = yamlfile.value(value)
+    document.mark((*path, keys[-1]), f"--set {text}")

@@ -1,0 +1,1 @@
+"""Turns results into tables and text. Nothing here writes a file."""

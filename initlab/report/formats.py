@@ -1,0 +1,122 @@
+"""Rows of CSV as csv, json, jsonl or Markdown; a summary as a table that fits its terminal."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from initlab.report.summary import Summary
+
+STYLES = {
+    "nan": "red",
+    "exploding": "red",
+    "failed": "red",
+    "vanishing": "yellow",
+    "steady": "green",
+}
+
+
+def cell_value(cell: str) -> Any:
+    """A cell of our CSV as JSON has it: empty is null; nan and inf stay words."""
+    if cell == "":
+        return None
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    if not math.isfinite(number):
+        return cell
+    return int(cell) if cell.lstrip("-").isdigit() else number
+
+
+def json_lines(table: Iterable[str]) -> Iterator[str]:
+    """A JSON object for every row of a CSV file given line by line."""
+    for row in csv.DictReader(table):
+        yield json.dumps({key: cell_value(cell) for key, cell in row.items()}) + "\n"
+
+
+def json_array(table: Iterable[str]) -> Iterator[str]:
+    """One JSON array of all rows."""
+    yield "["
+    separator = "\n"
+    for line in json_lines(table):
+        yield separator + line.rstrip("\n")
+        separator = ",\n"
+    yield "\n]\n"
+
+
+def joined(tables: list[tuple[str, Iterable[str]]]) -> Iterator[str]:
+    """Several CSV files as one, with the column `spec` first; cells a file lacks are empty."""
+    readers = [(name, csv.DictReader(iter(table))) for name, table in tables]
+    fields = list(dict.fromkeys(chain.from_iterable(r.fieldnames or [] for _, r in readers)))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["spec", *fields], lineterminator="\n", restval="")
+    writer.writeheader()
+    for name, reader in readers:
+        for row in reader:
+            writer.writerow({"spec": name, **row})
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def markdown(summary: Summary) -> Iterator[str]:
+    """A summary as a Markdown table."""
+    yield "| " + " | ".join(summary.header) + " |\n"
+    yield "|" + " --- |" * len(summary.header) + "\n"
+    for row in summary.rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
+
+
+def table(summary: Summary, title: str, *, width: int, unicode: bool) -> RenderableType:
+    """A summary as a table; where it is too wide ranges go on a second line, and where that is too
+    wide still, every row becomes a block of lines.
+    """
+    for folded in (False, True):
+        drawn = _table(summary, title, folded=folded, unicode=unicode)
+        measuring = Console(width=10_000, file=io.StringIO(), color_system=None)
+        if drawn.__rich_measure__(measuring, measuring.options).maximum <= width:
+            return drawn
+    return _blocks(summary, title)
+
+
+def _table(summary: Summary, title: str, *, folded: bool, unicode: bool) -> Table:
+    drawn = Table(
+        box=box.SIMPLE_HEAD if unicode else box.ASCII2,
+        title=title,
+        title_justify="left",
+        caption=summary.caption,
+        caption_justify="left",
+        padding=(0, 1),
+        pad_edge=False,
+    )
+    for name in summary.header:
+        drawn.add_column(name, no_wrap=True)
+    for row in summary.rows:
+        cells = [cell.replace(" [", "\n[") if folded else cell for cell in row]
+        drawn.add_row(*(Text(cell, _style(cell)) for cell in cells))
+    return drawn
+
+
+def _blocks(summary: Summary, title: str) -> RenderableType:
+    pad = max(map(len, summary.header))
+    lines = [Text(title, "italic")]
+    for row in summary.rows:
+        lines.append(Text())
+        for name, cell in zip(summary.header, row, strict=True):
+            lines.append(Text(f"{name:>{pad}}  ") + Text(cell, _style(cell)))
+    lines += [Text(), Text(summary.caption, "dim")]
+    return Group(*lines)
+
+
+def _style(cell: str) -> str:
+    return STYLES.get(cell, "")

@@ -1,0 +1,121 @@
+"""One line a run, or a point with several seeds: what `sweep` and `show` print."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
+SPARK_WIDTH = 12
+LEAST_DECADES = 4.0  # a sparkline spans at least this much, so that a steady signal looks flat
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table of text cells; `caption` says what they are."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+
+
+def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True) -> Summary:
+    """One row for every point of the spec, over its seeds.
+
+    Args:
+        runs: runs.csv.
+        layers: layers.csv.
+        unicode: draw sparklines with block characters, else with ASCII.
+    """
+    names = list(runs.columns)
+    fields = names[names.index("run") + 1 : names.index("seed")]
+    axes = [name for name in fields if runs[name].astype(str).nunique() > 1]
+    seeds = runs["seed"].nunique()
+    stds = {run: part["std"].to_numpy() for run, part in layers.groupby("run")}
+    grouped = runs.groupby(axes, sort=False, dropna=False) if axes else [((), runs)]
+    header = [_short(axis, axes) for axis in axes]
+    header += ["nan at", "std last", "forward", "grad ratio", "backward", "log10 std"]
+    rows = []
+    for key, part in grouped:
+        point = [_cell(value) for value in (key if isinstance(key, tuple) else (key,))]
+        spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
+        rows.append((*point, *_results(part), spark))
+    return Summary(tuple(header), tuple(rows), _caption(seeds))
+
+
+def _caption(seeds: int) -> str:
+    over = f"Median [10 %, 90 %] over {seeds} seeds. " if seeds > 1 else ""
+    return f"{over}grad ratio: grad_std of layer 0 / of the last layer. log10 std: by layer."
+
+
+def _results(part: pd.DataFrame) -> list[str]:
+    ratio = part["grad_std_first"].astype(float) / part["grad_std_last"].astype(float)
+    return [
+        _onsets(part["nan_onset"]),
+        spread(part["std_last"]),
+        _verdicts(part["forward_verdict"], part["status"]),
+        spread(ratio),
+        _verdicts(part["backward_verdict"], part["status"]),
+    ]
+
+
+def spread(values: pd.Series) -> str:
+    """Median and 10-90 % range of what was measured; "-" when nothing was."""
+    numbers = values.astype(float).dropna().to_numpy()
+    if not len(numbers):
+        return "-"
+    if len(numbers) == 1:
+        return f"{numbers[0]:.4g}"
+    low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
+    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _onsets(values: pd.Series) -> str:
+    onsets = values.dropna().astype(int)
+    if onsets.empty:
+        return "-"
+    low, high = onsets.min(), onsets.max()
+    text = str(low) if low == high else f"{low}-{high}"
+    return text if len(onsets) == len(values) else f"{text} ({len(onsets)}/{len(values)})"
+
+
+def _verdicts(values: pd.Series, status: pd.Series) -> str:
+    words = values.where(status == "ok", status).dropna()
+    counts = words.value_counts()
+    if len(counts) < 2:
+        return next(iter(counts.index), "-")
+    return ", ".join(f"{n} {word}" for word, n in counts.items())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
+
+
+def _short(axis: str, axes: Sequence[str]) -> str:
+    """The last word of a dotted axis, unless another axis ends alike."""
+    last = axis.rpartition(".")[2]
+    return axis if sum(a.rpartition(".")[2] == last for a in axes) > 1 else last
+
+
+def sparkline(stds: Sequence[np.ndarray], *, unicode: bool = True) -> str:
+    """log10 of the median std over depth, in SPARK_WIDTH characters; x where a run turned nan."""
+    if not stds:
+        return ""
+    bars = BARS if unicode else ASCII_BARS
+    depth = max(map(len, stds))
+    padded = np.array([np.pad(s, (0, depth - len(s)), constant_values=np.nan) for s in stds])
+    alive = ~np.isnan(padded).all(axis=0)
+    with np.errstate(divide="ignore"):
+        line = np.log10(np.nanmedian(padded[:, alive], axis=0)) if alive.any() else np.array([])
+    died = "" if alive.all() and len({len(s) for s in stds}) == 1 else "x"
+    if not len(line):
+        return died
+    line = np.where(np.isfinite(line), line, -330.0)  # an all-zero layer lies below every float
+    at = np.linspace(0, len(line) - 1, min(SPARK_WIDTH - len(died), len(line))).round().astype(int)
+    middle, span = (line.min() + line.max()) / 2, max(np.ptp(line), LEAST_DECADES)
+    level = (line[at] - middle) / span + 0.5
+    return "".join(bars[min(int(v * len(bars)), len(bars) - 1)] for v in level) + died

@@ -1,0 +1,188 @@
+"""What a YAML spec may say, as pydantic models built from the catalog. Torch-free.
+
+Every field of `Grid` is an axis: one value, a list of values or a range. `reader.py` reads and validates,
+`expand.py` turns a `Spec` into runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from initlab import yamlfile
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog.table import Table
+from initlab.errors import Problem
+from initlab.fields import Axis, Chosen, OneOf, Strict
+
+BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
+LARGEST = 1_000_000
+LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
+CHOICE_KEYS = {
+    "activation": "name",
+    "init": "scheme",
+    "bias": "scheme",
+    "loss": "name",
+    "input": "name",
+}
+
+
+def _bias(value: Any) -> Any:
+    if value is None or value is False or value == "none":
+        return None
+    if value is True:
+        raise PydanticCustomError(
+            "bias", "say how biases are drawn: {std: 0.05}, zeros or torch_default"
+        )
+    if isinstance(value, Mapping) and "scheme" not in value:
+        return {"scheme": "normal", **value}
+    return value
+
+
+def _seeds(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= LARGEST:
+            raise PydanticCustomError("seeds", f"needs 1 to {LARGEST:,} seeds, or a list of them")
+        return list(range(value))
+    return Axis(whole=True).split(value)
+
+
+Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
+Counts = Annotated[list[Count], Axis(whole=True)]
+Seed = Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
+Threshold = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Bias = Annotated[Annotated[Chosen, OneOf(BIAS_SCHEMES, "scheme")] | None, BeforeValidator(_bias)]
+Reduction = Literal["none", "sum", "mean"]
+Dtype = Literal["float64", "float32", "bfloat16", "float16"]
+
+
+class Thresholds(Strict):
+    """Where a verdict begins: ratios of the last std to the first, forward and backward."""
+
+    vanishing: Threshold = Field(1e-3, description="below this ratio a signal has vanished")
+    exploding: Threshold = Field(1e3, description="above this ratio a signal has exploded")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Thresholds":
+        if self.vanishing >= self.exploding:
+            raise PydanticCustomError("order", "vanishing must lie below exploding")
+        return self
+
+
+class Grid(Strict):
+    """The networks of a spec. A list in a field is an axis; axes multiply."""
+
+    depth: Counts | None = Field(None, description="number of layers")
+    width: Counts | None = Field(None, description="neurons of every layer, and of the input")
+    shape: Annotated[
+        list[Annotated[list[Count], Field(min_length=2)]] | None, Axis(nested=True)
+    ] = Field(None, description="instead of depth and width: the input, then each layer's neurons")
+    activation: Annotated[list[Annotated[Chosen, OneOf(ACTIVATIONS, "name")]], Axis()] = Field(
+        description="after every layer, the last one too"
+    )
+    init: Annotated[list[Annotated[Chosen, OneOf(SCHEMES, "scheme")]], Axis()] = Field(
+        description="how weights are drawn"
+    )
+    bias: Annotated[list[Bias] | None, Axis()] = Field(
+        None, description="how biases are drawn; without it there are none (but for torch_default)"
+    )
+    loss: Annotated[list[Annotated[Chosen, OneOf(LOSSES, "name")]], Axis()] = Field(
+        ["mse"], validate_default=True, description="on the last layer's activations"
+    )
+    reduction: Annotated[list[Reduction], Axis()] = Field(
+        ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
+    )
+    batch: Counts = Field([16], description="samples")
+    input: Annotated[list[Annotated[Chosen, OneOf(INPUTS, "name")]], Axis()] = Field(
+        ["normal"], validate_default=True, description="what the network is fed"
+    )
+    dtype: Annotated[list[Dtype], Axis()] = Field(
+        ["float32"], description="of weights and activations; statistics are always float64"
+    )
+    draws: Annotated[list[Literal["layered", "script"]], Axis()] = Field(
+        ["layered"], description="layered: a seed a layer; script: as a plain PyTorch script draws"
+    )
+    record: Annotated[list[Literal["both", "forward"]], Axis()] = Field(
+        ["both"], description="forward skips the backward pass"
+    )
+    seeds: Annotated[list[Seed], Field(min_length=1), BeforeValidator(_seeds)] = Field(
+        [0], description="how many (from 0), or a list"
+    )
+
+    @model_validator(mode="after")
+    def _sized(self) -> "Grid":
+        if self.shape is not None and (self.depth is not None or self.width is not None):
+            raise PydanticCustomError("size", "give depth and width, or shape, not both")
+        if self.shape is None and (self.depth is None or self.width is None):
+            lacking = (
+                "depth and width"
+                if self.depth == self.width
+                else ("depth" if self.depth is None else "width")
+            )
+            raise PydanticCustomError(
+                "size", "{lacking} needed: give depth and width, or shape", {"lacking": lacking}
+            )
+        return self
+
+
+class Head(Strict):
+    """What a spec says beside its networks."""
+
+    name: Name = Field("", description="of the results folder; the file's name by default")
+    about: str = Field("", description="one line: the claim and its source")
+    thresholds: Thresholds = Thresholds()
+
+
+class SpecFile(Grid, Head):
+    """An initlab spec: families of deep networks to build and measure."""
+
+    cases: list[dict[str, Any]] = Field(
+        [], description="partial specs, each laid over the rest: for grids that are not rectangular"
+    )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A validated spec: a head, and a grid for every case (one without cases).
+
+    `folder` is where relative paths start, `document` where places in the file are looked up.
+    """
+
+    head: Head
+    grids: tuple[Grid, ...]
+    document: yamlfile.Document
+    folder: Path
+
+    def problem(self, grid: int, path: tuple[Any, ...], message: str) -> Problem:
+        """What is wrong with a field of one grid, at its line and column."""
+        case = ("cases", grid, *path)
+        known = case if case[:3] in self.document.places else path
+        return Problem(self.document.where(known), ".".join(map(str, path)), message)
+
+    def resolved(self) -> dict[str, Any]:
+        """The spec as plain data with every default filled in; reading it gives the same runs."""
+        head = self.head.model_dump()
+        grids = [_plain(grid) for grid in self.grids]
+        shared = {k: v for k, v in grids[0].items() if all(k in g and g[k] == v for g in grids)}
+        cases = [{k: v for k, v in g.items() if k not in shared} for g in grids]
+        return {**head, **shared, **({"cases": cases} if len(grids) > 1 else {})}
+
+
+def _plain(grid: Grid) -> dict[str, Any]:
+    """A grid as YAML would say it: an axis of one value is that value."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: one(item) for key, item in value.items()}
+        if isinstance(value, list):
+            items = [one(item) for item in value]
+            return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
+        return value
+
+    data = grid.model_dump(exclude_unset=False)
+    plain = {k: one(v) for k, v in data.items() if v is not None}
+    return {**plain, "seeds": grid.seeds}

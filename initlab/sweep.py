@@ -1,0 +1,120 @@
+"""Runs a plan: shares on threads, one intra-op thread each, until done or stopped."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from initlab.errors import InputError, Interrupted
+from initlab.plan import Plan, Share
+from initlab.verdicts import Outcome
+
+LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
+
+
+def default_jobs() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes(plan: Plan, jobs: int) -> int:
+    """An estimate of the most memory a sweep uses: its largest shares at once, and its results."""
+    shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
+    rows = sum(run.depth for run in plan.runs) * 14 * 8
+    return LIBRARIES_BYTES + sum(shares[:jobs]) + rows
+
+
+def check_memory(plan: Plan, jobs: int) -> None:
+    """Refuse a sweep that cannot fit, before anything is computed.
+
+    Raises:
+        InputError: with the estimate, and what there is.
+    """
+    import psutil
+
+    needed, available = memory_bytes(plan, jobs), psutil.virtual_memory().available
+    if needed > available:
+        fix = "--jobs 1" if jobs > 1 else "a smaller width, depth or batch, or record: forward"
+        raise InputError(
+            f"{plan.spec.head.name}: needs about {needed / 2**30:.1f} GiB of memory with"
+            f" --jobs {jobs}, {available / 2**30:.1f} GiB are free",
+            fix,
+        )
+
+
+def run(
+    plan: Plan, *, jobs: int = 1, on_layer: Callable[[int], None] = lambda _: None
+) -> tuple[list[Outcome], bool]:
+    """Build and measure every network of a plan.
+
+    Args:
+        plan: what to run.
+        jobs: shares computed at a time. It changes no number.
+        on_layer: called from any thread as layers are done, with the number of networks advanced.
+
+    Returns:
+        An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
+    """
+    outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
+    stop = threading.Event()
+
+    def tick(networks: int) -> None:
+        if stop.is_set():
+            raise Interrupted("stopped by Ctrl-C")
+        on_layer(networks)
+
+    with _one_thread_each(jobs) as pool:
+        futures = {pool.submit(_measure, share, tick): share for share in plan.shares(jobs)}
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    _collect(future, outcomes)
+        except KeyboardInterrupt:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future in futures:
+                _collect(future, outcomes)
+    return outcomes, stop.is_set()
+
+
+def _collect(future: "Future[dict[int, Outcome]]", outcomes: list[Outcome]) -> None:
+    if future.cancelled() or isinstance(future.exception(), Interrupted):
+        return
+    for index, outcome in future.result().items():
+        outcomes[index] = outcome
+
+
+def _measure(share: Share, tick: Callable[[int], None]) -> dict[int, Outcome]:
+    """Outcomes of one share. An exception fails the run it belongs to, and no other."""
+    from initlab.network.propagate import measure
+
+    start = time.perf_counter()
+    try:
+        measured = measure(share, tick)
+    except Interrupted:
+        raise
+    except Exception as error:  # whatever torch raises belongs to these networks, not to the sweep
+        if len(share.runs) > 1:
+            alone = [_measure(Share((pair,)), tick) for pair in share.runs]
+            return {index: outcome for part in alone for index, outcome in part.items()}
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return {share.runs[0][0]: Outcome("failed", reason=reason)}
+    seconds = (time.perf_counter() - start) / len(share.runs)
+    return {index: Outcome("ok", m, seconds=seconds) for index, m in measured.items()}
+
+
+@contextmanager
+def _one_thread_each(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads do not use further threads inside torch; torch is left as it was."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(jobs, "share", torch.set_num_threads, (1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)

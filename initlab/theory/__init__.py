@@ -1,0 +1,1 @@
+"""What theory says about a layer of infinite width, in float64."""

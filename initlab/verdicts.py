@@ -1,0 +1,95 @@
+"""From a run's measurements to words: steady, vanishing, exploding or nan."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from initlab.catalog.columns import columns
+from initlab.errors import InputError, nearest
+from initlab.spec import Thresholds
+
+if TYPE_CHECKING:
+    from initlab.network.propagate import Measurement
+
+STD = columns("layers", "forward").index("std")
+GRAD_STD = columns("layers", "backward").index("grad_std")
+#: what --fail-on takes
+CHECKS = [
+    *(bad := ["nan", "exploding", "vanishing"]),
+    *(f"{way}.{word}" for way in ("forward", "backward") for word in bad),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: measured, failed with a reason, or not reached before Ctrl-C."""
+
+    status: str  # ok, failed or interrupted
+    measurement: "Measurement | None" = None
+    reason: str = ""
+    seconds: float | None = None
+
+
+def verdict(start: float, end: float, thresholds: Thresholds) -> str:
+    """What a signal does on its way from std `start` to std `end`."""
+    if math.isnan(start) or math.isnan(end) or math.isinf(end):
+        return "nan"
+    if end == 0:
+        return "vanishing"
+    ratio = end / start if start else math.inf
+    if ratio < thresholds.vanishing:
+        return "vanishing"
+    return "exploding" if ratio > thresholds.exploding else "steady"
+
+
+def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
+    """The result columns of runs.csv; None where nothing was measured."""
+    cells: dict[str, Any] = dict.fromkeys(columns("runs", "result"))
+    cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
+    m = outcome.measurement
+    if m is None:
+        return cells
+    first, last = float(m.forward[0, STD]), float(m.forward[-1, STD])
+    cells |= {
+        "reason": m.reason,
+        "nan_onset": m.nan_onset,
+        "forward_verdict": "nan" if m.nan_onset is not None else verdict(first, last, thresholds),
+        "std_first": first,
+        "std_last": last,
+        "loss_value": m.loss_value,
+    }
+    if m.backward is not None:
+        # the gradient starts at the last layer and ends at layer 0
+        end, start = float(m.backward[0, GRAD_STD]), float(m.backward[-1, GRAD_STD])
+        cells |= {
+            "backward_verdict": verdict(start, end, thresholds),
+            "grad_std_first": end,
+            "grad_std_last": start,
+        }
+    return cells
+
+
+def parse_checks(text: str) -> list[str]:
+    """Verdicts of --fail-on: "nan,forward.vanishing".
+
+    Raises:
+        InputError: naming the nearest check.
+    """
+    wanted = [word.strip() for word in text.split(",") if word.strip()]
+    for word in wanted:
+        if word not in CHECKS:
+            close = nearest(word, CHECKS, 1) or CHECKS[:1]
+            known = ", ".join(CHECKS)
+            raise InputError(f"--fail-on {word}: needs some of {known}", f"--fail-on {close[0]}")
+    return wanted
+
+
+def failing(cells: dict[str, Any], wanted: list[str]) -> list[str]:
+    """Those of the wanted checks that a run's result cells meet."""
+    found = {
+        word
+        for way in ("forward", "backward")
+        if (verdict := cells[f"{way}_verdict"])
+        for word in (verdict, f"{way}.{verdict}")
+    }
+    return [word for word in wanted if word in found]

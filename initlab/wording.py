@@ -1,0 +1,62 @@
+"""Turns pydantic's error records into sentences: what is needed, and what was given."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.errors import nearest
+
+Context = Mapping[str, Any]
+
+SENTENCES: dict[str, Callable[[Context], str]] = {
+    "missing": lambda _: "is needed, but missing",
+    "int_type": lambda _: "needs a whole number",
+    "float_type": lambda _: "needs a number",
+    "string_type": lambda _: "needs text",
+    "list_type": lambda _: "needs a list",
+    "model_type": lambda _: "needs a mapping, as in {vanishing: 0.001}",
+    "finite_number": lambda _: "needs a finite number",
+    "greater_than": lambda c: f"needs a number > {c['gt']:g}",
+    "greater_than_equal": lambda c: f"needs a number >= {c['ge']:g}",
+    "less_than": lambda c: f"needs a number < {c['lt']:g}",
+    "less_than_equal": lambda c: f"needs a number <= {c['le']:g}",
+    "too_short": lambda c: f"needs at least {c['min_length']} entries",
+    "string_too_long": lambda c: f"needs at most {c['max_length']} characters",
+    "string_pattern_mismatch": lambda _: "needs letters, digits, '.', '_' and '-' only",
+    "literal_error": lambda c: f"needs one of {c['expected']}",
+}
+
+
+def wording(problem: Mapping[str, Any]) -> str:
+    """One sentence for one of pydantic's errors."""
+    kind, loc = problem["type"], problem["loc"]
+    if kind == "extra_forbidden":
+        return _unknown_key(loc)
+    if kind not in SENTENCES:  # our own PydanticCustomError, already a sentence
+        return str(problem["msg"])
+    sentence = SENTENCES[kind](problem.get("ctx", {}))
+    if kind in ("missing", "too_short"):
+        return sentence
+    return f"{sentence}, got {_short(problem['input'])}"
+
+
+def _unknown_key(loc: tuple[Any, ...]) -> str:
+    from initlab.spec import SpecFile, Thresholds
+
+    key, owner, known = str(loc[-1]), "a spec", [*SpecFile.model_fields]
+    if loc[0] == "thresholds":
+        owner, known = "thresholds", [*Thresholds.model_fields]
+    elif len(loc) > 1:
+        tables = {"activation": ACTIVATIONS, "init": SCHEMES, "bias": SCHEMES, "loss": LOSSES}
+        record = tables.get(str(loc[0]), INPUTS)[str(loc[-2])]
+        owner, known = record.name, [p.name for p in record.parameters]
+    close = nearest(key, known)
+    hint = (
+        f"did you mean {' or '.join(close)}?" if close else f"it takes {', '.join(known) or 'none'}"
+    )
+    return f"{owner} has no {key!r}; {hint}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

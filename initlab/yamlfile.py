@@ -1,0 +1,176 @@
+"""Reads YAML as data with positions: every value knows its file, line and column.
+
+Scalars follow the YAML 1.2 core schema, so that `1e-3` is a number, `no` a word and `010` ten
+(PyYAML by itself gives a string, False and 8). Duplicate keys, tags, and documents that grow
+without bound through aliases are refused. Nothing is ever imported or executed.
+"""
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import yaml
+
+from initlab.errors import InputError, Problem, SpecError
+
+MAX_BYTES = 1 << 20
+MAX_NODES = 100_000
+
+_CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
+
+Path_ = tuple[Hashable, ...]
+
+
+@dataclass
+class Document:
+    """A YAML document as plain data, with the place of every key and value by path."""
+
+    name: str
+    data: Any
+    places: dict[Path_, str] = field(default_factory=dict)
+
+    def where(self, *paths: Path_) -> str:
+        """The place of the deepest known part of the first path that is known at all.
+
+        Elements of a path that the document lacks are skipped: validators add some of their own.
+        """
+        for path in paths:
+            known: Path_ = ()
+            for element in path:
+                if (*known, element) in self.places:
+                    known = (*known, element)
+            if known or not path:
+                return self.places.get(known, self.name)
+        return self.places.get((), self.name)
+
+    def mark(self, path: Path_, place: str) -> None:
+        """Note that `path` was set from `place`, with whatever stood there before forgotten."""
+        self.places = {p: where for p, where in self.places.items() if p[: len(path)] != path}
+        for end in range(1, len(path) + 1):
+            self.places.setdefault(path[:end], place)
+
+
+def read_bytes(source: str, stdin: BinaryIO) -> bytes:
+    """What a file, or standard input for "-", holds.
+
+    Raises:
+        InputError: there is no such file, it is a folder, it may not be read, or it is too large.
+    """
+    if source == "-":
+        raw = stdin.read(MAX_BYTES + 1)
+    else:
+        path = Path(source)
+        if path.is_dir():
+            raise InputError(f"{source}: is a folder; a spec file is needed", f"ls {source}/*.yaml")
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            raise InputError(f"{source}: no such file", "initlab new my_sweep.yaml") from None
+        except OSError as error:
+            raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{source}: larger than {MAX_BYTES:,} bytes; a spec is a page of YAML")
+    return raw
+
+
+def parse(raw: bytes, name: str) -> Document:
+    """Data and places of a YAML document.
+
+    Raises:
+        SpecError: not UTF-8, not YAML, more than one document, duplicate keys, tags, alias bombs.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _refuse(f"{name}:{line}", "is not UTF-8 text") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = _place(name, mark) if mark else name
+        raise _refuse(place, f"is not valid YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise _refuse(name, f"is not YAML text: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise _refuse(name, "is nested too deeply") from None
+    document = Document(name, None)
+    if node is not None:
+        document.data = _Converter(document).convert(node, ())
+    return document
+
+
+def value(text: str) -> Any:
+    """A value given on the command line, read as YAML.
+
+    Raises:
+        InputError: if it is not YAML.
+    """
+    try:
+        return parse(text.encode(), "value").data
+    except SpecError as error:
+        raise InputError(f"{text!r} is not a YAML value: {error.problems[0].message}") from None
+
+
+class _Converter:
+    """Turns nodes into data, notes their places, and counts them so that aliases cannot explode."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.count = 0
+
+    def convert(self, node: yaml.Node, path: Path_) -> Any:
+        self.count += 1
+        place = _place(self.document.name, node.start_mark)
+        if self.count > MAX_NODES or len(path) > 50:
+            raise _refuse(place, "grows without bound through aliases, or is nested too deeply")
+        if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+            raise _refuse(place, f"has the tag {node.tag!r}; a spec is plain data")
+        self.document.places.setdefault(path, place)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.convert(item, (*path, i)) for i, item in enumerate(node.value)]
+        return _scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[Any, Any]:
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            place = _place(self.document.name, key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _refuse(place, "a key must be a word")
+            key = key_node.value
+            if key in mapping:
+                raise _refuse(place, f"the key {key!r} stands twice; the first would be lost")
+            self.document.places[(*path, key)] = place
+            mapping[key] = self.convert(value_node, (*path, key))
+        return mapping
+
+
+def _scalar(node: Any) -> Any:
+    text: str = node.value
+    if node.style is not None:  # quoted or a block: always text
+        return text
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
+    if _INT.fullmatch(text):
+        return int(text) if len(text) < 400 else float("inf")
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _SPECIAL.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    return text
+
+
+def _place(name: str, mark: Any) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}"
+
+
+def _refuse(where: str, message: str) -> SpecError:
+    return SpecError([Problem(where, "", message)])
