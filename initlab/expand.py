@@ -129,7 +129,7 @@ def _values(values: Sequence[Any], key: str | None) -> list[Any]:
 
 def _choices(chosen: Chosen, key: str) -> Iterator[Choice]:
     """Every combination of the parameters of one chosen record."""
-    fields: Mapping[str, Any] = {**chosen.model_dump()}
+    fields = chosen.model_dump()
     name = fields[key]
     names = [field for field in fields if field != key]
     for values in itertools.product(*(fields[field] for field in names)):

@@ -1,7 +1,7 @@
 """What a YAML spec may say, as pydantic models built from the catalog. Torch-free.
 
-Every field of `Grid` is an axis: one value, a list of values or a range. `reader.py` reads and validates,
-`expand.py` turns a `Spec` into runs.
+Every field of `Grid` is an axis: one value, a list of values or a range. `reader.py` reads and
+validates, `expand.py` turns a `Spec` into runs.
 """
 
 from collections.abc import Mapping

@@ -125,7 +125,7 @@ class ScriptDraws:
     def layer(self, index: int) -> Drawn:
         """Unit weights and biases of a layer, drawn again from the noted states."""
         init, bias = self.schemes
-        return self._again(index, 0, init), bias and self._again(index, 1, bias)
+        return self._again(index, 0, init), self._again(index, 1, bias) if bias else None
 
     def generator(self, role: str) -> Generator:
         """The script's one generator, as it stands before the input or the target is drawn."""
