@@ -8,6 +8,7 @@ on a vector boundary, so that the bits of a run do not depend on the runs beside
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -20,13 +21,13 @@ from initlab.catalog.columns import columns
 from initlab.network import heads, statistics
 from initlab.network.draws import draws_of
 from initlab.network.weights import scale_of, scaled
-from initlab.plan import Choice, Run, Share
+from initlab.plan import Run, Share
 
 FORWARD = columns("layers", "forward")
 BACKWARD = columns("layers", "backward")
 VECTOR = 64  # elements; a multiple of every SIMD width, so no run is computed in a scalar tail
 
-Elementwise = Callable[[Tensor], Tensor]
+_Groups = dict[tuple[float, float], list[int]]
 
 
 @dataclass
@@ -96,8 +97,12 @@ class _Pass:
         self.first: Run = share.first
         self.dtype: torch.dtype = getattr(torch, self.first.dtype)
         self.draws = draws_of(self.first, keep=share.keeps_draws)
+        self.functions = [
+            ACTIVATIONS[run.activation.name].bind(run.activation.parameters) for run in self.runs
+        ]
         self.rows = [_Rows() for _ in self.runs]
         self.layers: list[_Layer] = []
+        self.groups: dict[tuple[Fans, str, int], _Groups] = {}
         self.on_layer = on_layer
 
     def measurements(self) -> dict[int, Measurement]:
@@ -109,56 +114,66 @@ class _Pass:
     # forward -------------------------------------------------------------------------------
 
     def _forward(self) -> tuple[list[int], Tensor]:
+        both = self.first.record == "both"
         x_BN = heads.draw_input(self.first, self.draws.generator("input")).to(self.dtype)
         alive = list(range(len(self.runs)))
         h_RBN = x_BN.expand(len(alive), *x_BN.shape)
+        # What is kept for the backward pass is allocated before any weight: between weights that
+        # come and go it would leave holes too small for the next, and memory would grow with depth
+        kept = [self._pair(i, len(alive)) for i in range(self.first.depth)] if both else []
         for index in range(self.first.depth):
             if not alive:
                 break
             self.on_layer(len(alive))
-            pre_flat, pre_RBN = self._pre_activations(index, alive, h_RBN)
-            out_flat, slope_flat = self._activate(alive, pre_flat)
-            out_RBN, slope_RBN = (
-                _view(flat, *pre_RBN.shape[1:]) for flat in (out_flat, slope_flat)
-            )
-            measured = statistics.forward(pre_RBN, out_RBN, slope_RBN)
+            pre = self._pre_activations(index, alive, h_RBN)
+            whole = both and len(alive) == len(self.runs)
+            out, slope = kept[index] if whole else self._pair(index, len(alive))
+            self._activate(alive, pre.flat, out.flat, slope.flat)
+            measured = statistics.forward(pre.RBN, out.RBN, slope.RBN)
             self._note("forward", FORWARD, alive, measured)
-            if self.first.record == "both":
-                self.layers.append(_Layer(alive, h_RBN, slope_RBN))
+            if both:
+                self.layers.append(_Layer(alive, h_RBN, slope.RBN))
             finite = (measured["finite_fraction"] == 1).tolist()
-            h_RBN = out_RBN
+            h_RBN = out.RBN
             if not all(finite):
                 at = [row for row, ok in enumerate(finite) if ok]
-                alive, h_RBN = [alive[row] for row in at], _view(out_flat[at], *out_RBN.shape[1:])
+                alive, h_RBN = [alive[row] for row in at], h_RBN[at]
         return alive, h_RBN
 
-    def _pre_activations(
-        self, index: int, alive: list[int], h_RBI: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Z = h W^T + b for every run, as a flat block and a view of it in shape (R, B, O)."""
+    def _pair(self, index: int, runs: int) -> tuple["_Block", "_Block"]:
+        """Room for one layer's activations and slopes."""
+        width = self.first.shape[index + 1]
+        block = partial(_Block, runs, self.first.batch, width, self.dtype)
+        return block(), block()
+
+    def _pre_activations(self, index: int, alive: list[int], h_RBI: Tensor) -> "_Block":
+        """Pre-activations z = h W^T + b of every run."""
         fans = self._fans(index)
-        flat, pre_RBO = _block(len(alive), self.first.batch, fans.fan_out, self.dtype)
+        pre = _Block(len(alive), self.first.batch, fans.fan_out, self.dtype)
+        inputs, outputs = h_RBI.unbind(), pre.RBN.unbind()
         unit, unit_bias = self.draws.layer(index)
-        for (scale, shift), rows in self._scales(alive, fans, "init").items():
+        for (scale, shift), rows in self._groups(alive, fans, "init").items():
             transposed = scaled(unit, scale, shift, self.dtype).T
             for row in rows:
-                torch.mm(h_RBI[row], transposed, out=pre_RBO[row])
+                torch.mm(inputs[row], transposed, out=outputs[row])
         if unit_bias is not None:
-            for (scale, shift), rows in self._scales(alive, fans, "bias").items():
+            for (scale, shift), rows in self._groups(alive, fans, "bias").items():
                 bias = scaled(unit_bias, scale, shift, self.dtype)
                 for row in rows:
-                    pre_RBO[row] += bias
-        return flat, pre_RBO
+                    outputs[row].add_(bias)
+        return pre
 
-    def _activate(self, alive: list[int], pre_flat: Tensor) -> tuple[Tensor, Tensor]:
-        """phi(z) and phi'(z), the latter as autograd has it, for blocks of one activation each."""
-        out, slope = torch.empty_like(pre_flat), torch.empty_like(pre_flat)
+    def _activate(self, alive: list[int], pre: Tensor, out: Tensor, slope: Tensor) -> None:
+        """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
         start = 0
-        for activation, group in groupby(alive, key=lambda run: self.runs[run].activation):
-            end = start + len(list(group))
-            out[start:end], slope[start:end] = _with_slope(activation, pre_flat[start:end])
+        for _, group in groupby(alive, key=lambda run: self.runs[run].activation):
+            phi, end = self.functions[alive[start]], start + len(list(group))
+            with torch.enable_grad():
+                leaf = pre[start:end].detach().requires_grad_()
+                value = phi(leaf)
+                (derivative,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+            out[start:end], slope[start:end] = value.detach(), derivative
             start = end
-        return out, slope
 
     # backward ------------------------------------------------------------------------------
 
@@ -180,8 +195,7 @@ class _Pass:
             self.on_layer(len(alive))
             input_RBI, slope_RBO = self.layers.pop().of(alive)
             delta_RBO = gradient_RBO * slope_RBO  # dL/dz = dL/dh phi'(z)
-            out = statistics.moments(statistics.centre(gradient_RBO))
-            measured = {"grad_std": out.std, **statistics.backward(delta_RBO, input_RBI)}
+            measured = statistics.backward(gradient_RBO, delta_RBO, input_RBI)
             if self.first.bias is None:
                 del measured["bias_grad_std"]
             self._note("backward", BACKWARD, alive, measured)
@@ -191,29 +205,30 @@ class _Pass:
     def _to_input(self, index: int, alive: list[int], delta_RBO: Tensor) -> Tensor:
         """dL/dh of the layer before: delta W."""
         fans = self._fans(index)
-        _, gradient_RBI = _block(len(alive), self.first.batch, fans.fan_in, self.dtype)
+        gradient = _Block(len(alive), self.first.batch, fans.fan_in, self.dtype)
+        deltas, gradients = delta_RBO.unbind(), gradient.RBN.unbind()
         unit, _ = self.draws.layer(index)
-        for (scale, shift), rows in self._scales(alive, fans, "init").items():
+        for (scale, shift), rows in self._groups(alive, fans, "init").items():
             weights = scaled(unit, scale, shift, self.dtype)
             for row in rows:
-                torch.mm(delta_RBO[row], weights, out=gradient_RBI[row])
-        return gradient_RBI
+                torch.mm(deltas[row], weights, out=gradients[row])
+        return gradient.RBN
 
     # both ----------------------------------------------------------------------------------
 
     def _fans(self, index: int) -> Fans:
         return Fans(*self.first.shape[index : index + 2])
 
-    def _scales(
-        self, alive: list[int], fans: Fans, part: str
-    ) -> dict[tuple[float, float], list[int]]:
+    def _groups(self, alive: list[int], fans: Fans, part: str) -> _Groups:
         """Rows of the block by the (scale, shift) of their weights or biases."""
-        rows = defaultdict(list)
-        for row, run in enumerate(alive):
-            rows[scale_of(getattr(self.runs[run], part), fans, self.runs[run].activation)].append(
-                row
-            )
-        return rows
+        key = (fans, part, len(alive))  # runs only ever leave, so their number says which are left
+        if key not in self.groups:
+            rows: _Groups = defaultdict(list)
+            for row, run in enumerate(alive):
+                choice = getattr(self.runs[run], part)
+                rows[scale_of(choice, fans, self.runs[run].activation)].append(row)
+            self.groups[key] = rows
+        return self.groups[key]
 
     def _note(
         self, kind: str, names: list[str], alive: list[int], measured: dict[str, Tensor]
@@ -239,22 +254,11 @@ def _measurement(rows: _Rows) -> Measurement:
     return result
 
 
-def _with_slope(activation: Choice, z: Tensor) -> tuple[Tensor, Tensor]:
-    phi = ACTIVATIONS[activation.name].bind(activation.parameters)
-    with torch.enable_grad():
-        leaf = z.detach().requires_grad_()
-        value = phi(leaf)
-        (slope,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-    return value.detach(), slope
+class _Block:
+    """One layer of many runs: `flat`, with padded rows, and `RBN`, its view in shape (R, B, N)."""
 
-
-def _block(runs: int, batch: int, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A block to be filled: flat, with padded rows, and its view in shape (R, B, N)."""
-    used = batch * width
-    flat = torch.empty(runs, -(-used // VECTOR) * VECTOR, dtype=dtype)
-    flat[:, used:] = 0
-    return flat, _view(flat, batch, width)
-
-
-def _view(flat: Tensor, batch: int, width: int) -> Tensor:
-    return flat[:, : batch * width].view(len(flat), batch, width)
+    def __init__(self, runs: int, batch: int, width: int, dtype: torch.dtype) -> None:
+        used = batch * width
+        self.flat = torch.empty(runs, -(-used // VECTOR) * VECTOR, dtype=dtype)
+        self.flat[:, used:] = 0
+        self.RBN = self.flat[:, :used].view(runs, batch, width)

@@ -16,8 +16,8 @@ from initlab.theory.gains import second_moment
 def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
     """(scale, shift) that turn a unit draw into the weights of one layer.
 
-    A `gain` of `auto` is the second-moment gain of the run's activation; a name is the entry of that
-    activation in torch's table, with the run's own parameters where it is the same one.
+    A `gain` of `auto` is the second-moment gain of the run's activation. A name is the entry of
+    that activation in torch's table, with the run's own parameters where it is the same one.
     """
     parameters = choice.parameters
     gain = parameters.get("gain")

@@ -1,0 +1,43 @@
+# Everything a fresh machine needs: make run, make test. Set PYTHON to choose an interpreter (3.11 or newer).
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := .venv/.installed
+DEV := .venv/.installed-dev
+
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
+
+run: $(RUN)  ## the main job: build deep networks, measure every layer, show the table
+	$(BIN)/initlab sweep configs/xavier_tanh.yaml --format table
+
+test: $(DEV)  ## the whole test suite, on all processors
+	$(BIN)/pytest -n auto
+
+lint: $(DEV)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEV)  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV)  ## speed, as ratios measured side by side in one run
+	$(BIN)/python tests/bench.py
+
+clean:  ## remove the environment and caches, keep results
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(RUN): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(DEV): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(RUN) $@
+
+.PHONY: help run test lint format bench clean

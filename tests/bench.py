@@ -1,0 +1,141 @@
+"""How fast is a sweep? Ratios, each measured side by side in one run: `make bench`.
+
+The reference is what one would write by hand: a loop over networks, each an nn.Module that is
+built, initialised and run, with the std of every layer (and of every weight's gradient) taken.
+"""
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import nn
+
+import initlab
+from initlab.sweep import default_jobs, run
+
+ACTIVATIONS = {
+    "identity": nn.Identity(),
+    "tanh": nn.Tanh(),
+    "relu": nn.ReLU(),
+    "gelu": nn.GELU(),
+    "sigmoid": nn.Sigmoid(),
+}
+SIGMAS = [0.6 + 0.2 * i for i in range(10)]
+SEEDS = 4
+DEPTH, WIDTH, BATCH = 100, 256, 16
+ROUNDS = 3
+SAMPLE = 20  # networks of the reference loop in each round; it has no cost that more would share
+
+
+class MLP(nn.Module):
+    """The network of a plain script."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(DEPTH))
+        self.activation = activation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = self.activation(layer(x))
+            if torch.isnan(x.std()):
+                break
+        return x
+
+
+def by_hand(activation: str, sigma: float, seed: int, *, gradients: bool) -> None:
+    torch.manual_seed(seed)
+    model = MLP(ACTIVATIONS[activation])
+    for layer in model.layers:
+        nn.init.normal_(layer.weight, std=sigma / WIDTH**0.5)
+    x = torch.randn(BATCH, WIDTH)
+    if not gradients:
+        with torch.no_grad():
+            model(x)
+        return
+    y = model(x)
+    nn.functional.mse_loss(y, torch.randn_like(y)).backward()
+    for layer in model.layers:
+        if layer.weight.grad is not None:
+            layer.weight.grad.std()
+
+
+def script(*, gradients: bool) -> float:
+    """Networks a second of the loop, over a sample spread evenly over the grid."""
+    grid = list(itertools.product(ACTIVATIONS, SIGMAS, range(SEEDS)))
+    sample = grid[:: len(grid) // SAMPLE]
+    start = time.perf_counter()
+    for activation, sigma, seed in sample:
+        by_hand(activation, sigma, seed, gradients=gradients)
+    return len(sample) / (time.perf_counter() - start)
+
+
+def swept(*, gradients: bool) -> float:
+    """Networks a second of initlab, over the whole grid."""
+    plan = initlab.load_plan(
+        {
+            "depth": DEPTH,
+            "width": WIDTH,
+            "batch": BATCH,
+            "activation": list(ACTIVATIONS),
+            "init": {"scheme": "scaled_normal", "sigma_w": SIGMAS},
+            "record": "both" if gradients else "forward",
+            "seeds": SEEDS,
+        }
+    )
+    start = time.perf_counter()
+    run(plan, jobs=default_jobs())
+    return len(plan.runs) / (time.perf_counter() - start)
+
+
+def compare(
+    name: str, ours: Callable[[], float], theirs: Callable[[], float], wanted: float
+) -> None:
+    """Both in turn, after a warm-up each; the ratio of every round, its median to be quoted."""
+    ours(), theirs()
+    rounds = [(ours(), theirs()) for _ in range(ROUNDS)]
+    ratios = [a / b for a, b in rounds]
+    print(
+        f"{name:<28} {median(a for a, _ in rounds):8.1f} {median(b for _, b in rounds):8.1f}"
+        f"  x {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f}; wanted {wanted:g})"
+    )
+
+
+DEEP = """
+import initlab, resource
+from initlab.sweep import run
+plan = initlab.load_plan({'depth': 2000, 'width': 1024, 'activation': 'tanh',
+    'init': {'scheme': 'scaled_normal', 'sigma_w': 1.0}})
+outcome = run(plan)[0][0]
+assert outcome.status == 'ok' and len(outcome.measurement.backward) == 2000
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def main() -> None:
+    """Print every ratio."""
+    jobs = default_jobs()
+    print(f"{DEPTH} x {WIDTH}, batch {BATCH}, {jobs} processors, torch {torch.__version__}")
+    print(f"{'networks a second':<28} {'initlab':>8} {'by hand':>8}")
+    for name, gradients, wanted in (("forward", False, 8), ("forward and backward", True, 4)):
+        compare(
+            name,
+            lambda g=gradients: swept(gradients=g),
+            lambda g=gradients: script(gradients=g),
+            wanted,
+        )
+    start = time.perf_counter()
+    peak = int(subprocess.run([sys.executable, "-c", DEEP], capture_output=True, check=True).stdout)
+    weights = 2000 * 1024 * 1024 * 4 / 2**30
+    print(
+        f"2000 x 1024 with gradients: {weights:.1f} GiB of weights, peak memory"
+        f" {peak / 2**20:.2f} GiB (wanted 1.5), {time.perf_counter() - start:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
