@@ -1,14 +1,13 @@
 """Forward and backward through all networks of a share, side by side, layer by layer.
 
 A block holds one layer's activations of every run, shape (R, B, N). Matrix products are made run by
-run; everything elementwise and every statistic is made for the block at once. Rows of a block start
-on a vector boundary, so that the bits of a run do not depend on the runs beside it.
+run, as a product of many at once rounds differently with their number; everything elementwise and
+every statistic is made for the block at once.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -20,12 +19,12 @@ from initlab.catalog import ACTIVATIONS, Fans
 from initlab.catalog.columns import columns
 from initlab.network import heads, statistics
 from initlab.network.draws import draws_of
+from initlab.network.scratch import Block, Scratch
 from initlab.network.weights import scale_of, scaled
 from initlab.plan import Run, Share
 
 FORWARD = columns("layers", "forward")
 BACKWARD = columns("layers", "backward")
-VECTOR = 64  # elements; a multiple of every SIMD width, so no run is computed in a scalar tail
 
 _Groups = dict[tuple[float, float], list[int]]
 
@@ -103,6 +102,7 @@ class _Pass:
         self.rows = [_Rows() for _ in self.runs]
         self.layers: list[_Layer] = []
         self.groups: dict[tuple[Fans, str, int], _Groups] = {}
+        self.scratch = Scratch()
         self.on_layer = on_layer
 
     def measurements(self) -> dict[int, Measurement]:
@@ -118,18 +118,19 @@ class _Pass:
         x_BN = heads.draw_input(self.first, self.draws.generator("input")).to(self.dtype)
         alive = list(range(len(self.runs)))
         h_RBN = x_BN.expand(len(alive), *x_BN.shape)
-        # What is kept for the backward pass is allocated before any weight: between weights that
-        # come and go it would leave holes too small for the next, and memory would grow with depth
-        kept = [self._pair(i, len(alive)) for i in range(self.first.depth)] if both else []
+        if both:
+            self._reserve(len(alive))
         for index in range(self.first.depth):
             if not alive:
                 break
             self.on_layer(len(alive))
+            # the next layer reads what this one writes, the one after next may write there again
+            keep = index if both else index % 2
             pre = self._pre_activations(index, alive, h_RBN)
-            whole = both and len(alive) == len(self.runs)
-            out, slope = kept[index] if whole else self._pair(index, len(alive))
+            out = self._block(("out", keep), len(alive), index)
+            slope = self._block(("slope", keep), len(alive), index)
             self._activate(alive, pre.flat, out.flat, slope.flat)
-            measured = statistics.forward(pre.RBN, out.RBN, slope.RBN)
+            measured = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
             self._note("forward", FORWARD, alive, measured)
             if both:
                 self.layers.append(_Layer(alive, h_RBN, slope.RBN))
@@ -140,40 +141,53 @@ class _Pass:
                 alive, h_RBN = [alive[row] for row in at], h_RBN[at]
         return alive, h_RBN
 
-    def _pair(self, index: int, runs: int) -> tuple["_Block", "_Block"]:
-        """Room for one layer's activations and slopes."""
-        width = self.first.shape[index + 1]
-        block = partial(_Block, runs, self.first.batch, width, self.dtype)
-        return block(), block()
+    def _reserve(self, runs: int) -> None:
+        """Allocate what is kept for the backward pass before any weight.
 
-    def _pre_activations(self, index: int, alive: list[int], h_RBI: Tensor) -> "_Block":
+        Between weights that come and go it would leave holes too small for the next ones, and
+        memory would grow with depth * width^2 although no weight is kept.
+        """
+        for index in range(self.first.depth):
+            self._block(("out", index), runs, index)
+            self._block(("slope", index), runs, index)
+
+    def _block(self, name: Hashable, runs: int, index: int) -> Block:
+        """Memory for one layer's outputs of so many runs."""
+        batch, width = self.first.batch, self.first.shape[index + 1]
+        flat = self.scratch.take(name, Block.flat_shape(runs, batch, width), self.dtype)
+        flat[:, batch * width :] = 0
+        return Block(flat, batch, width)
+
+    def _pre_activations(self, index: int, alive: list[int], h_RBI: Tensor) -> Block:
         """Pre-activations z = h W^T + b of every run."""
         fans = self._fans(index)
-        pre = _Block(len(alive), self.first.batch, fans.fan_out, self.dtype)
+        pre = self._block("pre", len(alive), index)
         inputs, outputs = h_RBI.unbind(), pre.RBN.unbind()
         unit, unit_bias = self.draws.layer(index)
         for (scale, shift), rows in self._groups(alive, fans, "init").items():
-            transposed = scaled(unit, scale, shift, self.dtype).T
+            transposed = scaled(unit, scale, shift, self.dtype, self.scratch).T
             for row in rows:
                 torch.mm(inputs[row], transposed, out=outputs[row])
         if unit_bias is not None:
             for (scale, shift), rows in self._groups(alive, fans, "bias").items():
-                bias = scaled(unit_bias, scale, shift, self.dtype)
+                bias = scaled(unit_bias, scale, shift, self.dtype, self.scratch)
                 for row in rows:
                     outputs[row].add_(bias)
         return pre
 
     def _activate(self, alive: list[int], pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
-        start = 0
-        for _, group in groupby(alive, key=lambda run: self.runs[run].activation):
-            phi, end = self.functions[alive[start]], start + len(list(group))
-            with torch.enable_grad():
+        leaves, values, start = [], [], 0
+        with torch.enable_grad():
+            for _, group in groupby(alive, key=lambda run: self.runs[run].activation):
+                end = start + len(list(group))
                 leaf = pre[start:end].detach().requires_grad_()
-                value = phi(leaf)
-                (derivative,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-            out[start:end], slope[start:end] = value.detach(), derivative
-            start = end
+                leaves.append(leaf)
+                values.append(self.functions[alive[start]](leaf))
+                start = end
+            slopes = torch.autograd.grad(values, leaves, [torch.ones_like(v) for v in values])
+        torch.cat(values, out=out)
+        torch.cat(slopes, out=slope)
 
     # backward ------------------------------------------------------------------------------
 
@@ -194,8 +208,9 @@ class _Pass:
         for index in reversed(range(self.first.depth)):
             self.on_layer(len(alive))
             input_RBI, slope_RBO = self.layers.pop().of(alive)
-            delta_RBO = gradient_RBO * slope_RBO  # dL/dz = dL/dh phi'(z)
-            measured = statistics.backward(gradient_RBO, delta_RBO, input_RBI)
+            delta_RBO = self.scratch.take("delta", gradient_RBO.shape, self.dtype)
+            torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            measured = statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch)
             if self.first.bias is None:
                 del measured["bias_grad_std"]
             self._note("backward", BACKWARD, alive, measured)
@@ -205,11 +220,12 @@ class _Pass:
     def _to_input(self, index: int, alive: list[int], delta_RBO: Tensor) -> Tensor:
         """dL/dh of the layer before: delta W."""
         fans = self._fans(index)
-        gradient = _Block(len(alive), self.first.batch, fans.fan_in, self.dtype)
+        # dL/dh of two layers is alive at a time
+        gradient = self._block(("gradient", index % 2), len(alive), index - 1)
         deltas, gradients = delta_RBO.unbind(), gradient.RBN.unbind()
         unit, _ = self.draws.layer(index)
         for (scale, shift), rows in self._groups(alive, fans, "init").items():
-            weights = scaled(unit, scale, shift, self.dtype)
+            weights = scaled(unit, scale, shift, self.dtype, self.scratch)
             for row in rows:
                 torch.mm(deltas[row], weights, out=gradients[row])
         return gradient.RBN
@@ -231,7 +247,7 @@ class _Pass:
         return self.groups[key]
 
     def _note(
-        self, kind: str, names: list[str], alive: list[int], measured: dict[str, Tensor]
+        self, kind: str, names: list[str], alive: list[int], measured: dict[str, statistics.Array]
     ) -> None:
         absent = [None] * len(alive)
         values = [measured[name].tolist() if name in measured else absent for name in names]
@@ -252,13 +268,3 @@ def _measurement(rows: _Rows) -> Measurement:
             f" not finite; the run stops there"
         )
     return result
-
-
-class _Block:
-    """One layer of many runs: `flat`, with padded rows, and `RBN`, its view in shape (R, B, N)."""
-
-    def __init__(self, runs: int, batch: int, width: int, dtype: torch.dtype) -> None:
-        used = batch * width
-        self.flat = torch.empty(runs, -(-used // VECTOR) * VECTOR, dtype=dtype)
-        self.flat[:, used:] = 0
-        self.RBN = self.flat[:, :used].view(runs, batch, width)

@@ -9,6 +9,7 @@ from torch import Tensor
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import table_gain
 from initlab.network.draws import draws_of
+from initlab.network.scratch import Scratch
 from initlab.plan import Choice, Run
 from initlab.theory.gains import second_moment
 
@@ -29,9 +30,11 @@ def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
     return SCHEMES[choice.name].scale(fans, parameters)
 
 
-def scaled(unit: Tensor, scale: float, shift: float, dtype: torch.dtype) -> Tensor:
-    """Unit * scale + shift, rounded to the network's dtype last."""
-    weights = unit * scale
+def scaled(
+    unit: Tensor, scale: float, shift: float, dtype: torch.dtype, scratch: Scratch
+) -> Tensor:
+    """unit * scale + shift, rounded to the network's dtype last; in scratch memory."""
+    weights = torch.mul(unit, scale, out=scratch.take("weights", unit.shape, unit.dtype))
     return (weights.add_(shift) if shift else weights).to(dtype)
 
 
@@ -44,8 +47,11 @@ def layers_of(run: Run) -> Iterator[tuple[Tensor, Tensor | None]]:
     for index, (fan_in, fan_out) in enumerate(pairwise(run.shape)):
         fans = Fans(fan_in, fan_out)
         unit, unit_bias = draws.layer(index)
-        weights = scaled(unit, *scale_of(run.init, fans, run.activation), dtype)
+        weights = scaled(unit, *scale_of(run.init, fans, run.activation), dtype, Scratch())
         if unit_bias is None or run.bias is None:
             yield weights, None
         else:
-            yield weights, scaled(unit_bias, *scale_of(run.bias, fans, run.activation), dtype)
+            yield (
+                weights,
+                scaled(unit_bias, *scale_of(run.bias, fans, run.activation), dtype, Scratch()),
+            )
