@@ -23,9 +23,8 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         SpecError: a combination of values that cannot be built.
     """
     counted = [_lengths(grid) for grid in spec.grids]
-    terms = [" x ".join(f"{n} {field}" for field, n in c.items() if n > 1) or "1" for c in counted]
     total = sum(math.prod(c.values()) for c in counted)
-    product = f"{' + '.join(terms)} = {total:,} run{'s' if total > 1 else ''}"
+    product = _product(counted, total)
     if total > max_runs:
         raise InputError(
             f"{spec.head.name}: {product}; --max-runs allows {max_runs:,}", f"--max-runs {total}"
@@ -41,6 +40,14 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
     return Plan(spec, tuple(runs), product)
+
+
+def _product(counted: Sequence[dict[str, int]], total: int) -> str:
+    """As in "3 activation x 5 seeds = 15 runs"."""
+    if total == 1:
+        return "1 run"
+    terms = [" x ".join(f"{n} {field}" for field, n in c.items() if n > 1) or "1" for c in counted]
+    return f"{' + '.join(terms)} = {total:,} runs"
 
 
 def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:

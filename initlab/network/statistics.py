@@ -182,26 +182,33 @@ def weight_gradient_std(d: Centred, h: Centred) -> Array:
     inputs = h.rest_RBN.shape[-1]
     if outputs * inputs == 1:
         return np.full_like(d.unit_R, np.nan)
-    squares = _direct if batch > min(outputs, inputs) else _by_grams
-    total = np.array([squares(*parts) for parts in zip(*_each(d), *_each(h), strict=True)])
-    return np.sqrt(total.clip(min=0) / (outputs * inputs - 1)) * d.unit_R * h.unit_R
+    if batch > min(outputs, inputs):
+        squares = _direct_squares(d, h)
+    else:
+        gram_d, gram_h = _grams(d), _grams(h)
+        mm, ee = (m[:, :, None] * m[:, None, :] for m in (h.row_mean_RB, d.row_mean_RB))
+        terms = gram_d * (gram_h + inputs * mm) + outputs * ee * gram_h
+        squares = terms.reshape(len(terms), -1).sum(-1)
+    return np.sqrt(squares.clip(min=0) / (outputs * inputs - 1)) * d.unit_R * h.unit_R
 
 
-def _each(c: Centred) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _grams(c: Centred) -> Array:
+    """The Gram matrix over samples of every run, shape (R, B, B)."""
+    runs, batch, _ = c.rest_RBN.shape
+    grams = torch.empty(runs, batch, batch, dtype=torch.float64)
     # run by run: a product of many matrices at once rounds differently with their number
-    return c.rest_RBN.unbind(), torch.from_numpy(c.row_mean_RB).unbind()
+    for rest_BN, gram_BB in zip(c.rest_RBN.unbind(), grams.unbind(), strict=True):
+        torch.mm(rest_BN, rest_BN.T, out=gram_BB)
+    return _numpy(grams)
 
 
-def _by_grams(d_BO: Tensor, e_B: Tensor, h_BI: Tensor, m_B: Tensor) -> float:
-    gram_d, gram_h = (d_BO @ d_BO.T).numpy(), (h_BI @ h_BI.T).numpy()
-    e, m = e_B.numpy(), m_B.numpy()
-    sums = gram_d * (gram_h + h_BI.shape[1] * np.outer(m, m))
-    return float((sums + d_BO.shape[1] * np.outer(e, e) * gram_h).sum())
-
-
-def _direct(d_BO: Tensor, e_B: Tensor, h_BI: Tensor, m_B: Tensor) -> float:
-    gradient = (d_BO + e_B[:, None]).T @ (h_BI + m_B[:, None])
-    return float((gradient - gradient.mean()).square().sum())
+def _direct_squares(d: Centred, h: Centred) -> Array:
+    """Sum of (dW - mean)^2 from dW itself, shape (R,)."""
+    parts = []
+    for part in (d, h):
+        parts.append((part.rest_RBN + torch.from_numpy(part.row_mean_RB)[..., None]).unbind())
+    gradients = (d_BO.T @ h_BI for d_BO, h_BI in zip(*parts, strict=True))
+    return np.array([float((g - g.mean()).square().sum()) for g in gradients])
 
 
 def bias_gradient_std(d: Centred) -> Array:

@@ -33,7 +33,7 @@ def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
 def scaled(
     unit: Tensor, scale: float, shift: float, dtype: torch.dtype, scratch: Scratch
 ) -> Tensor:
-    """unit * scale + shift, rounded to the network's dtype last; in scratch memory."""
+    """The weights unit * scale + shift, rounded to the network's dtype last; in scratch memory."""
     weights = torch.mul(unit, scale, out=scratch.take("weights", unit.shape, unit.dtype))
     return (weights.add_(shift) if shift else weights).to(dtype)
 

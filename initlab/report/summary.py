@@ -1,11 +1,24 @@
 """One line a run, or a point with several seeds: what `sweep` and `show` print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+
+Row = pd.Series
+FIELDS = {
+    "activation": ACTIVATIONS,
+    "init": SCHEMES,
+    "bias": SCHEMES,
+    "loss": LOSSES,
+    "input": INPUTS,
+}
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
 SPARK_WIDTH = 12
@@ -31,18 +44,54 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
     """
     names = list(runs.columns)
     fields = names[names.index("run") + 1 : names.index("seed")]
-    axes = [name for name in fields if runs[name].astype(str).nunique() > 1]
-    seeds = runs["seed"].nunique()
+    axes = [name for name in fields if runs[name].nunique(dropna=False) > 1]
+    labels = _labels(runs, fields, axes)
     stds = {run: part["std"].to_numpy() for run, part in layers.groupby("run")}
-    grouped = runs.groupby(axes, sort=False, dropna=False) if axes else [((), runs)]
-    header = [_short(axis, axes) for axis in axes]
-    header += ["nan at", "std last", "forward", "grad ratio", "backward", "log10 std"]
     rows = []
-    for key, part in grouped:
-        point = [_cell(value) for value in (key if isinstance(key, tuple) else (key,))]
+    for _, part in runs.groupby(axes, sort=False, dropna=False) if axes else [((), runs)]:
+        point = [label(part.iloc[0]) for label in labels.values()]
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
-    return Summary(tuple(header), tuple(rows), _caption(seeds))
+    header = (*labels, "nan at", "std last", "forward", "grad ratio", "backward", "log10 std")
+    return Summary(header, tuple(rows), _caption(runs["seed"].nunique()))
+
+
+def _labels(
+    runs: pd.DataFrame, fields: Sequence[str], axes: Sequence[str]
+) -> dict[str, Callable[[Row], str]]:
+    """A column for every axis. Parameters of a field that is an axis itself stand beside its name,
+    as in "normal(std=0.1)", where they are not the record's defaults.
+    """
+    labels: dict[str, Callable[[Row], str]] = {}
+    for axis in axes:
+        field, _, parameter = axis.partition(".")
+        if not parameter:
+            nested = [f for f in fields if f.startswith(f"{field}.")]
+            labels[field] = partial(_named, field, nested)
+        elif field not in axes:
+            short = parameter if parameter not in labels else axis
+            labels[short] = partial(_value, axis)
+    return labels
+
+
+def _named(field: str, nested: Sequence[str], row: Row) -> str:
+    defaults = _defaults(field, str(row[field]))
+    given = {name.partition(".")[2]: row[name] for name in nested}
+    shown = [
+        f"{name}={_cell(value)}"
+        for name, value in given.items()
+        if not _missing(value) and _cell(value) != _cell(defaults.get(name))
+    ]
+    return _cell(row[field]) + (f"({', '.join(shown)})" if shown else "")
+
+
+def _defaults(field: str, name: str) -> dict[str, Any]:
+    table = FIELDS.get(field)
+    return table[name].defaults if table and name in table else {}
+
+
+def _value(axis: str, row: Row) -> str:
+    return _cell(row[axis])
 
 
 def _caption(seeds: int) -> str:
@@ -89,16 +138,18 @@ def _verdicts(values: pd.Series, status: pd.Series) -> str:
     return ", ".join(f"{n} {word}" for word, n in counts.items())
 
 
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
-
-
-def _short(axis: str, axes: Sequence[str]) -> str:
-    """The last word of a dotted axis, unless another axis ends alike."""
-    last = axis.rpartition(".")[2]
-    return axis if sum(a.rpartition(".")[2] == last for a in axes) > 1 else last
+    """A number, or text that holds one, in short; "-" where there is none."""
+    if _missing(value):
+        return "-"
+    try:
+        return f"{float(str(value)):.6g}"
+    except ValueError:
+        return str(value)
 
 
 def sparkline(stds: Sequence[np.ndarray], *, unicode: bool = True) -> str:
