@@ -52,7 +52,8 @@ def list_(kind: Kind = "", format_: FormatOption = None) -> None:
         for r in table.values()
     ]
     header = ("kind", "name", "aliases", "parameters", "formula", "about")
-    output.records(header, rows, format_, shown=("kind", "name", "parameters", "about"))
+    shown = ("name", "parameters", "about") if kind else ("kind", "name", "parameters", "about")
+    output.records(header, rows, format_, shown=shown)
 
 
 def describe(names: Names) -> None:

@@ -79,7 +79,7 @@ def _summary(name: str, about: str, path: Path, format_: Format) -> None:
     _print(summary, f"{name}: {about}" if about else name, format_)
 
 
-def _print(summary: "Summary", title: str, format_: Format) -> None:
+def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) -> None:
     """A summary as Markdown, or as a table as wide as the terminal; off a terminal, uncut."""
     from initlab.report import formats
 
@@ -88,7 +88,7 @@ def _print(summary: "Summary", title: str, format_: Format) -> None:
         return
     terminal = sys.stdout.isatty()
     console = Console() if terminal else Console(width=1000, color_system=None)
-    drawn = formats.table(summary, title, width=console.width, unicode=unicode_stdout())
+    drawn = formats.table(summary, title, width=console.width, unicode=unicode_stdout(), wrap=wrap)
     console.print(drawn, soft_wrap=not terminal)
 
 
@@ -108,8 +108,7 @@ def records(
     if format_ in (Format.table, Format.md):
         at = [header.index(name) for name in shown or header]
         texts = tuple(tuple(str(row[i]) for i in at) for row in rows)
-        summary = Summary(tuple(header[i] for i in at), texts, "")
-        _print(summary, "", format_)
+        _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
         return
     lines = (csv_line(line) for line in [header, *rows])
     render = {Format.json: formats.json_array, Format.jsonl: formats.json_lines}.get(format_)

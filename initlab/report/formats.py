@@ -15,6 +15,7 @@ from rich.text import Text
 
 from initlab.report.summary import Summary
 
+LEAST_TEXT = 20  # characters that a wrapped column needs to be read
 STYLES = {
     "nan": "red",
     "exploding": "red",
@@ -77,46 +78,59 @@ def markdown(summary: Summary) -> Iterator[str]:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
 
 
-def table(summary: Summary, title: str, *, width: int, unicode: bool) -> RenderableType:
-    """A summary as a table; where it is too wide ranges go on a second line, and where that is too
-    wide still, every row becomes a block of lines.
+def table(
+    summary: Summary, title: str, *, width: int, unicode: bool, wrap: int = 0
+) -> RenderableType:
+    """A summary as a table that fits the width without cutting a cell.
+
+    Where it is too wide, ranges go on a second line; where that is too wide still, every row is
+    a block of lines. The last `wrap` columns hold text, which is wrapped instead.
     """
     for folded in (False, True):
-        drawn = _table(summary, title, folded=folded, unicode=unicode)
+        drawn = _table(summary, title, folded=folded, unicode=unicode, wrap=wrap)
         measuring = Console(width=10_000, file=io.StringIO(), color_system=None)
-        if drawn.__rich_measure__(measuring, measuring.options).maximum <= width:
+        measure = drawn.__rich_measure__(measuring, measuring.options)
+        if measure.maximum <= width or (wrap and measure.minimum + LEAST_TEXT <= width):
             return drawn
     return _blocks(summary, title)
 
 
-def _table(summary: Summary, title: str, *, folded: bool, unicode: bool) -> Table:
+def _table(summary: Summary, title: str, *, folded: bool, unicode: bool, wrap: int) -> Table:
     drawn = Table(
         box=box.SIMPLE_HEAD if unicode else box.ASCII2,
-        title=title,
+        title=title or None,
         title_justify="left",
-        caption=summary.caption,
+        caption=summary.caption or None,
         caption_justify="left",
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
         pad_edge=False,
+        show_edge=False,
     )
-    for name in summary.header:
-        drawn.add_column(name, no_wrap=True)
+    for left, name in zip(range(len(summary.header), 0, -1), summary.header, strict=True):
+        drawn.add_column(name, no_wrap=left > wrap)
     for row in summary.rows:
-        cells = [cell.replace(" [", "\n[") if folded else cell for cell in row]
+        cells = [_folded(cell) if folded else cell for cell in row]
         drawn.add_row(*(Text(cell, _style(cell)) for cell in cells))
     return drawn
 
 
+def _folded(cell: str) -> str:
+    """A cell on two lines: "0.65 [0.64, 0.66]" before its range, "4 steady, 1 nan" between."""
+    if cell.endswith("]"):
+        return cell.replace(" [", "\n[")
+    return cell.replace(", ", ",\n") if cell[:1].isdigit() else cell
+
+
 def _blocks(summary: Summary, title: str) -> RenderableType:
     pad = max(map(len, summary.header))
-    lines = [Text(title, "italic")]
+    lines = [Text(title, "italic")] if title else []
     for row in summary.rows:
-        lines.append(Text())
+        lines += [Text()] if lines else []
         for name, cell in zip(summary.header, row, strict=True):
             lines.append(Text(f"{name:>{pad}}  ") + Text(cell, _style(cell)))
-    lines += [Text(), Text(summary.caption, "dim")]
+    lines += [Text(), Text(summary.caption, "dim")] if summary.caption else []
     return Group(*lines)
 
 
 def _style(cell: str) -> str:
-    return STYLES.get(cell, "")
+    return next((style for word, style in STYLES.items() if cell.startswith(word)), "")

@@ -31,7 +31,7 @@ class Summary:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    caption: str
+    caption: str = ""
 
 
 def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True) -> Summary:
@@ -52,7 +52,7 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
         point = [label(part.iloc[0]) for label in labels.values()]
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
-    header = (*labels, "nan at", "std last", "forward", "grad ratio", "backward", "log10 std")
+    header = (*labels, "std last", "forward", "grad ratio", "backward", "log10 std")
     return Summary(header, tuple(rows), _caption(runs["seed"].nunique()))
 
 
@@ -96,15 +96,17 @@ def _value(axis: str, row: Row) -> str:
 
 def _caption(seeds: int) -> str:
     over = f"Median [10 %, 90 %] over {seeds} seeds. " if seeds > 1 else ""
-    return f"{over}grad ratio: grad_std of layer 0 / of the last layer. log10 std: by layer."
+    return (
+        f"{over}nan at: the first layer with a non-finite activation."
+        " grad ratio: grad_std at layer 0 / at the last layer. log10 std: layer by layer."
+    )
 
 
 def _results(part: pd.DataFrame) -> list[str]:
     ratio = part["grad_std_first"].astype(float) / part["grad_std_last"].astype(float)
     return [
-        _onsets(part["nan_onset"]),
         spread(part["std_last"]),
-        _verdicts(part["forward_verdict"], part["status"]),
+        _verdicts(part["forward_verdict"], part["status"], part["nan_onset"]),
         spread(ratio),
         _verdicts(part["backward_verdict"], part["status"]),
     ]
@@ -116,26 +118,33 @@ def spread(values: pd.Series) -> str:
     if not len(numbers):
         return "-"
     if len(numbers) == 1:
-        return f"{numbers[0]:.4g}"
+        return short(numbers[0], 4)
     low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
-    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
+    ends = (short(number, 3 if 1e-3 < number < 1e3 else 2) for number in (low, high))
+    return f"{short(middle, 3)} [{', '.join(ends)}]"
 
 
-def _onsets(values: pd.Series) -> str:
-    onsets = values.dropna().astype(int)
-    if onsets.empty:
-        return "-"
-    low, high = onsets.min(), onsets.max()
-    text = str(low) if low == high else f"{low}-{high}"
-    return text if len(onsets) == len(values) else f"{text} ({len(onsets)}/{len(values)})"
+def short(number: float, digits: int) -> str:
+    """A number in few characters: 1.39e22, 5.9e-16."""
+    return f"{number:.{digits}g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
 
 
-def _verdicts(values: pd.Series, status: pd.Series) -> str:
-    words = values.where(status == "ok", status).dropna()
+def _verdicts(values: pd.Series, status: pd.Series, onset: pd.Series | None = None) -> str:
+    """What became of all runs of a point; a verdict of nan with the layers at which it sets in."""
+    words = values.where(status == "ok", status).where(lambda word: word != "", np.nan).dropna()
     counts = words.value_counts()
-    if len(counts) < 2:
-        return next(iter(counts.index), "-")
-    return ", ".join(f"{n} {word}" for word, n in counts.items())
+    shown = [(n, word if word != "nan" else f"nan{_at(onset)}") for word, n in counts.items()]
+    if len(shown) < 2:
+        return str(shown[0][1]) if shown else "-"
+    return ", ".join(f"{n} {word}" for n, word in shown)
+
+
+def _at(onset: pd.Series | None) -> str:
+    layers = onset.dropna().astype(int) if onset is not None else pd.Series(dtype=int)
+    if layers.empty:
+        return ""
+    low, high = layers.min(), layers.max()
+    return f" at {low}" if low == high else f" at {low}-{high}"
 
 
 def _missing(value: object) -> bool:
