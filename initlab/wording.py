@@ -4,9 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog.table import Record, Table
 from initlab.errors import nearest
+from initlab.spec import SpecFile, Thresholds
 
 Context = Mapping[str, Any]
+
+TABLES_OF: dict[str, Table[Record]] = {
+    "init": SCHEMES,
+    "activation": ACTIVATIONS,
+    "input": INPUTS,
+    "bias": SCHEMES,
+    "loss": LOSSES,
+}
 
 SENTENCES: dict[str, Callable[[Context], str]] = {
     "missing": lambda _: "is needed, but missing",
@@ -41,20 +51,25 @@ def wording(problem: Mapping[str, Any]) -> str:
 
 
 def _unknown_key(loc: tuple[Any, ...]) -> str:
-    from initlab.spec import SpecFile, Thresholds
-
-    key, owner, known = str(loc[-1]), "a spec", [*SpecFile.model_fields]
+    key = str(loc[-1])
     if loc[0] == "thresholds":
-        owner, known = "thresholds", [*Thresholds.model_fields]
-    elif len(loc) > 1:
-        tables = {"activation": ACTIVATIONS, "init": SCHEMES, "bias": SCHEMES, "loss": LOSSES}
-        record = tables.get(str(loc[0]), INPUTS)[str(loc[-2])]
-        owner, known = record.name, [p.name for p in record.parameters]
+        return f"thresholds has no {key!r}; {_instead(key, [*Thresholds.model_fields])}"
+    if len(loc) > 1:
+        record = TABLES_OF[str(loc[0])][str(loc[-2])]
+        return f"{record.name} has no {key!r}; {_instead(key, [p.name for p in record.parameters])}"
+    for field, table in TABLES_OF.items():
+        if any(key == p.name for record in table.values() for p in record.parameters):
+            return f"{key!r} stands inside {field}, as in {field}: {{..., {key}: ...}}"
+    return f"a spec has no {key!r}; {_instead(key, [*SpecFile.model_fields])}"
+
+
+def _instead(key: str, known: list[str]) -> str:
     close = nearest(key, known)
-    hint = (
-        f"did you mean {' or '.join(close)}?" if close else f"it takes {', '.join(known) or 'none'}"
-    )
-    return f"{owner} has no {key!r}; {hint}"
+    return f"did you mean {' or '.join(close)}?" if close else f"it takes {_listed(known)}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "no parameters"
 
 
 def _short(value: Any) -> str:

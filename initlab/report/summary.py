@@ -53,7 +53,7 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
     header = (*labels, "std last", "forward", "grad ratio", "backward", "log10 std")
-    return Summary(header, tuple(rows), _caption(runs["seed"].nunique()))
+    return Summary(header, tuple(rows), _caption(runs))
 
 
 def _labels(
@@ -94,12 +94,13 @@ def _value(axis: str, row: Row) -> str:
     return _cell(row[axis])
 
 
-def _caption(seeds: int) -> str:
-    over = f"Median [10 %, 90 %] over {seeds} seeds. " if seeds > 1 else ""
-    return (
-        f"{over}nan at: the first layer with a non-finite activation."
-        " grad ratio: grad_std at layer 0 / at the last layer. log10 std: layer by layer."
-    )
+def _caption(runs: pd.DataFrame) -> str:
+    seeds = runs["seed"].nunique()
+    parts = [f"Median [10 %, 90 %] over {seeds} seeds."] if seeds > 1 else []
+    if runs["nan_onset"].notna().any():
+        parts.append("nan at: the first layer with a non-finite activation.")
+    parts.append("grad ratio: grad_std at layer 0 / at the last layer. log10 std: layer by layer.")
+    return " ".join(parts)
 
 
 def _results(part: pd.DataFrame) -> list[str]:
