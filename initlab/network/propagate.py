@@ -135,10 +135,10 @@ class _Pass:
             if both:
                 self.layers.append(_Layer(alive, h_RBN, slope.RBN))
             finite = (measured["finite_fraction"] == 1).tolist()
-            h_RBN = out.RBN
             if not all(finite):
                 at = [row for row, ok in enumerate(finite) if ok]
-                alive, h_RBN = [alive[row] for row in at], h_RBN[at]
+                alive, out = [alive[row] for row in at], Block(out.flat[at], *out.RBN.shape[1:])
+            h_RBN = out.RBN
         return alive, h_RBN
 
     def _reserve(self, runs: int) -> None:
@@ -153,10 +153,8 @@ class _Pass:
 
     def _block(self, name: Hashable, runs: int, index: int) -> Block:
         """Memory for one layer's outputs of so many runs."""
-        batch, width = self.first.batch, self.first.shape[index + 1]
-        flat = self.scratch.take(name, Block.flat_shape(runs, batch, width), self.dtype)
-        flat[:, batch * width :] = 0
-        return Block(flat, batch, width)
+        width = self.first.shape[index + 1]
+        return self.scratch.block(name, runs, self.first.batch, width, self.dtype)
 
     def _pre_activations(self, index: int, alive: list[int], h_RBI: Tensor) -> Block:
         """Pre-activations z = h W^T + b of every run."""
@@ -193,7 +191,7 @@ class _Pass:
 
     def _losses(self, alive: list[int], output_RBN: Tensor) -> Tensor:
         """dL/dh at the last layer, shape (R, B, N); notes each run's loss."""
-        gradient_RBN = torch.empty_like(output_RBN)
+        gradient_RBN = self._block("gradient", len(alive), self.first.depth - 1).RBN
         width, dtype = self.first.shape[-1], getattr(torch, self.first.draw_dtype)
         for row, run in enumerate(alive):
             generator = self.draws.generator("target")
@@ -208,7 +206,7 @@ class _Pass:
         for index in reversed(range(self.first.depth)):
             self.on_layer(len(alive))
             input_RBI, slope_RBO = self.layers.pop().of(alive)
-            delta_RBO = self.scratch.take("delta", gradient_RBO.shape, self.dtype)
+            delta_RBO = self._block("delta", len(alive), index).RBN
             torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
             measured = statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch)
             if self.first.bias is None:

@@ -8,23 +8,6 @@ from torch import Tensor
 VECTOR = 64  # elements; a multiple of every SIMD width
 
 
-class Scratch:
-    """Buffers by name. A name asked for again is the same memory, if shape and type are the same.
-
-    Fresh memory costs a page fault every 4 KiB, which is more than most of what is done with it.
-    """
-
-    def __init__(self) -> None:
-        self._buffers: dict[Hashable, Tensor] = {}
-
-    def take(self, name: Hashable, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """A buffer of undefined content, the caller's until its name is asked for again."""
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
-            buffer = self._buffers[name] = torch.empty(shape, dtype=dtype)
-        return buffer
-
-
 class Block:
     """One layer of many runs: `flat`, with padded rows, and `RBN`, its view in shape (R, B, N).
 
@@ -36,7 +19,25 @@ class Block:
         self.flat = flat
         self.RBN = flat[:, : batch * width].view(len(flat), batch, width)
 
-    @staticmethod
-    def flat_shape(runs: int, batch: int, width: int) -> tuple[int, int]:
-        """Shape of the memory that a block of so many runs needs."""
-        return runs, -(-batch * width // VECTOR) * VECTOR
+
+class Scratch:
+    """Blocks by name. A name asked for again is the same memory, if shape and type are the same.
+
+    Fresh memory costs a page fault every 4 KiB, which is more than most of what is done with it.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[Hashable, Tensor] = {}
+
+    def take(self, name: Hashable, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A buffer of undefined content, the caller's until its name is asked for again."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
+            # zeros: what pads a row is computed with, and must be a harmless number
+            buffer = self._buffers[name] = torch.zeros(shape, dtype=dtype)
+        return buffer
+
+    def block(self, name: Hashable, runs: int, batch: int, width: int, dtype: torch.dtype) -> Block:
+        """A block of undefined content, the caller's until its name is asked for again."""
+        padded = -(-batch * width // VECTOR) * VECTOR
+        return Block(self.take(name, (runs, padded), dtype), batch, width)

@@ -33,22 +33,30 @@ class Centred(NamedTuple):
     unit_R: Array
 
 
-def centre(block_RBN: Tensor, scratch: Scratch, name: str) -> Centred:
-    """Split a block into each sample's mean over neurons and what is left, in scratch memory."""
-    x_RBN = scratch.take(name, block_RBN.shape, torch.float64).copy_(block_RBN)
+def centre(block_RBN: Tensor, scratch: Scratch, name: str, *, by_sample: bool = False) -> Centred:
+    """Split a block into each sample's mean over neurons and what is left, in scratch memory.
+
+    With `by_sample` each sample has its own unit; only what does not depend on the samples' lengths
+    may be taken from the result.
+    """
+    runs, batch, width = block_RBN.shape
+    x_RBN = scratch.block(name, runs, batch, width, torch.float64).RBN
     unit = np.ones(len(block_RBN))
     if block_RBN.dtype == torch.float64:
-        largest = abs_max(block_RBN, scratch)
+        largest = abs_max(block_RBN, scratch, by_sample=by_sample)
         exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0).clip(-1000, 1000)
         unit = np.ldexp(1.0, exponent)
-        x_RBN *= torch.from_numpy(1 / unit)[:, None, None]
+        inverse = torch.from_numpy(1 / unit).reshape(runs, -1, 1)
+        torch.mul(block_RBN, inverse, out=x_RBN)
+    else:
+        x_RBN.copy_(block_RBN)
     row_mean_RB = x_RBN.mean(-1)
     return Centred(x_RBN.sub_(row_mean_RB[..., None]), row_mean_RB.numpy(), unit)
 
 
-def abs_max(block_RBN: Tensor, scratch: Scratch) -> Array:
-    """Largest magnitude of each run; nan if one value is nan."""
-    return _numpy(_abs(block_RBN, scratch).amax((1, 2)))
+def abs_max(block_RBN: Tensor, scratch: Scratch, *, by_sample: bool = False) -> Array:
+    """Largest magnitude of each run, or of each sample; nan if one value is nan."""
+    return _numpy(_abs(block_RBN, scratch).amax(-1 if by_sample else (1, 2)))
 
 
 def row_squares(c: Centred) -> Array:
@@ -88,12 +96,12 @@ def rms(c: Centred, within_RB: Array) -> Array:
 
 def cosine(c: Centred, within_RB: Array, scratch: Scratch) -> Array:
     """Mean cosine between different samples; nan when fewer than two samples are not all zero."""
-    width = c.rest_RBN.shape[-1]
+    runs, batch, width = c.rest_RBN.shape
     squared_RB = within_RB + width * np.square(c.row_mean_RB)
     some = squared_RB != 0
     inverse_RB = np.divide(1.0, np.sqrt(squared_RB), out=np.zeros_like(squared_RB), where=some)
     # the sum of directions s = sum_b x_b / |x_b|, again as its mean over neurons and the rest
-    directions = scratch.take("directions", c.rest_RBN.shape, torch.float64)
+    directions = scratch.block("directions", runs, batch, width, torch.float64).RBN
     torch.mul(c.rest_RBN, torch.from_numpy(inverse_RB)[..., None], out=directions)
     rest_R = _numpy(directions.sum(1).square_().sum(-1))
     mean_R = (inverse_RB * c.row_mean_RB).sum(-1)
@@ -126,11 +134,15 @@ def forward(
     pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch
 ) -> dict[str, Array]:
     """Every forward column of layers.csv for one layer of a block of runs."""
-    with np.errstate(invalid="ignore"):  # inf - inf is nan, as it should be
+    with np.errstate(invalid="ignore", over="ignore"):  # in a run that has just burst
         pre = centre(pre_RBN, scratch, "x")
         columns = {"pre_mean": mean(pre), "pre_std": std(pre, row_squares(pre))}
         out = centre(out_RBN, scratch, "x")
         within_RB, largest = row_squares(out), abs_max(out_RBN, scratch)
+        samples, lengths_RB = out, within_RB
+        if out_RBN.dtype == torch.float64:  # one sample may be 1e200 times as long as the next
+            samples = centre(out_RBN, scratch, "samples", by_sample=True)
+            lengths_RB = row_squares(samples)
         return columns | {
             "mean": mean(out),
             "std": std(out, within_RB),
@@ -141,7 +153,7 @@ def forward(
                 torch.lt, _abs(slope_RBN, scratch), SATURATED_BELOW, scratch
             ),
             "finite_fraction": finite_fraction(out_RBN, largest),
-            "cosine": cosine(out, within_RB, scratch),
+            "cosine": cosine(samples, lengths_RB, scratch),
         }
 
 
@@ -156,7 +168,7 @@ def backward(
         input_RBI: the layer's input h.
         scratch: memory to work in.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gradient = centre(gradient_RBO, scratch, "x")
         grad_std = std(gradient, row_squares(gradient))
         delta = centre(delta_RBO, scratch, "x")
