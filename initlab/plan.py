@@ -66,10 +66,6 @@ class Run:
     @cached_property
     def draw_key(self) -> tuple[Any, ...]:
         """Equal for runs that use the same random numbers and can be computed side by side."""
-        init = SCHEMES[self.init.name]
-        bias = self.bias and SCHEMES[self.bias.name].draw(self.bias.parameters)
-        constructor = self.draws == "script" and init.in_constructor
-        draw = (init.draw(self.init.parameters), bias, constructor)
         return (
             self.seed,
             self.shape,
@@ -78,8 +74,14 @@ class Run:
             self.dtype,
             self.record,
             self.draws,
-            draw,
+            self._draw(self.init),
+            self.bias and self._draw(self.bias),
         )
+
+    def _draw(self, choice: Choice) -> tuple[Any, ...]:
+        """A unit draw, and whether a script's constructors have made it already."""
+        scheme = SCHEMES[choice.name]
+        return scheme.draw(choice.parameters), self.draws == "script" and scheme.in_constructor
 
     def cells(self) -> dict[str, Any]:
         """The run as flat columns, nested parameters dotted; None where a field does not apply."""
