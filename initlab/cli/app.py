@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -105,6 +106,9 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the `initlab` script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, who wants none of it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     # text that the terminal cannot show must not end a command: a locale of C knows ASCII only
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     build()()
