@@ -146,7 +146,7 @@ def forward(
         return columns | {
             "mean": mean(out),
             "std": std(out, within_RB),
-            "rms": rms(out, within_RB),
+            "rms": np.where(np.isfinite(largest), rms(out, within_RB), largest),
             "abs_max": largest,
             "zero_fraction": fraction(torch.eq, out_RBN, 0, scratch),
             "saturated_fraction": fraction(
@@ -201,7 +201,7 @@ def weight_gradient_std(d: Centred, h: Centred) -> Array:
         mm, ee = (m[:, :, None] * m[:, None, :] for m in (h.row_mean_RB, d.row_mean_RB))
         terms = gram_d * (gram_h + inputs * mm) + outputs * ee * gram_h
         squares = terms.reshape(len(terms), -1).sum(-1)
-    return np.sqrt(squares.clip(min=0) / (outputs * inputs - 1)) * d.unit_R * h.unit_R
+    return np.sqrt(squares.clip(min=0) / (outputs * inputs - 1)) * (d.unit_R * h.unit_R)
 
 
 def _grams(c: Centred) -> Array:
