@@ -19,7 +19,6 @@ TABLES_OF: dict[str, Table[Record]] = {
 }
 
 SENTENCES: dict[str, Callable[[Context], str]] = {
-    "missing": lambda _: "is needed, but missing",
     "int_type": lambda _: "needs a whole number",
     "float_type": lambda _: "needs a number",
     "string_type": lambda _: "needs text",
@@ -42,10 +41,13 @@ def wording(problem: Mapping[str, Any]) -> str:
     kind, loc = problem["type"], problem["loc"]
     if kind == "extra_forbidden":
         return _unknown_key(loc)
+    if kind == "missing":
+        owner = f"{loc[-2]} needs" if len(loc) > 1 else "a spec needs"
+        return f"{owner} {loc[-1]}"
     if kind not in SENTENCES:  # our own PydanticCustomError, already a sentence
         return str(problem["msg"])
     sentence = SENTENCES[kind](problem.get("ctx", {}))
-    if kind in ("missing", "too_short"):
+    if kind == "too_short":
         return sentence
     return f"{sentence}, got {_short(problem['input'])}"
 
