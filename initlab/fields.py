@@ -7,6 +7,7 @@ Both are pydantic annotations: they shape validation and the JSON Schema alike.
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -58,8 +59,8 @@ class Range(Strict):
         log = self.scale == "log"
         low, high = (math.log(self.start), math.log(self.stop)) if log else (self.start, self.stop)
         last = self.steps - 1
-        between = [low + (high - low) * i / last for i in range(1, last)]
-        numbers = [self.start, *(math.exp(v) if log else v for v in between), self.stop]
+        between = [low * (1 - i / last) + high * (i / last) for i in range(1, last)]
+        numbers = [self.start, *(math.exp(min(v, high)) if log else v for v in between), self.stop]
         return list(dict.fromkeys(round(n) for n in numbers)) if whole else numbers
 
 
@@ -80,7 +81,7 @@ class Axis:
     def split(self, value: Any) -> Any:
         """The list of values that a field holds, before each is validated."""
         values = self._listed(value)
-        return [_whole(v) for v in values] if self.whole else values
+        return [whole(v) for v in values] if self.whole else values
 
     def _listed(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -116,14 +117,17 @@ class Axis:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        several = {**handler(schema), "minItems": 1}
-        options = [several.get("items", {}), several]
+        listed = handler(schema)
+        # an axis that may be left out is nullable in Python; in a spec it is just not there
+        several = next((o for o in listed.get("anyOf", []) if o.get("type") == "array"), listed)
+        several = {**several, "minItems": 1}
+        options = [several["items"], several]
         if self.numeric or self.whole:
             options.append(Range.model_json_schema())
         return {"anyOf": options}
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """1e3 is as good a count as 1000."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -180,14 +184,16 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        names = [n for r in self.table.values() for n in (r.name, *r.aliases)]
+        bare = [r for r in self.table.values() if not any(p.required for p in r.parameters)]
+        names = [n for r in bare for n in (r.name, *r.aliases)]
         return {"anyOf": [{"enum": names}, handler(schema)]}
 
 
 @cache
 def _model(record: Record, key: str) -> type[Chosen]:
     """The pydantic model of one record: its name under `key`, then each parameter as an axis."""
-    fields: dict[str, Any] = {key: (Literal[record.name], record.name)}
+    names = WithJsonSchema({"enum": [record.name, *record.aliases]})
+    fields: dict[str, Any] = {key: (Annotated[Literal[record.name], names], ...)}
     for p in record.parameters:
         default = (
             Field(description=p.about) if p.required else Field([p.default], description=p.about)
@@ -224,7 +230,7 @@ def _gain(value: Any) -> Any:
             )
         return record.name
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value != "auto" and not (number and 0 < value < math.inf):
+    if value != "auto" and not (number and 0 < value <= sys.float_info.max):
         raise PydanticCustomError(
             "gain",
             "needs a number above 0, an activation's name or auto, got {got}",

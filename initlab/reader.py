@@ -1,6 +1,6 @@
 """From YAML to a validated `Spec`, with every problem found at its line and column. Torch-free."""
 
-import re
+import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from initlab import yamlfile
 from initlab.errors import InputError, Problem, SpecError
-from initlab.spec import CHOICE_KEYS, Grid, Head, Spec
+from initlab.spec import CHOICE_KEYS, Grid, Head, Spec, safe_name
 from initlab.wording import wording
 
 
@@ -27,10 +27,14 @@ def read(source: str, overrides: Sequence[str] = (), stdin: BinaryIO | None = No
         InputError: the file cannot be read, or an override is not of the form path=value.
     """
     name = "<stdin>" if source == "-" else source
-    raw = yamlfile.read_bytes(source, stdin or sys.stdin.buffer)
+    if source == "-" and stdin is None:
+        if sys.stdin is None:
+            raise InputError("-: standard input is closed", "initlab sweep spec.yaml")
+        stdin = sys.stdin.buffer
+    raw = yamlfile.read_bytes(source, stdin)
     document = yamlfile.parse(raw, name)
     folder = Path() if source == "-" else Path(source).parent
-    fallback = "stdin" if source == "-" else Path(source).stem
+    fallback = "stdin" if source == "-" else safe_name(Path(source).stem)
     return validate(document, overrides, fallback=fallback, folder=folder)
 
 
@@ -44,6 +48,7 @@ def validate(
         kind = "a list" if isinstance(document.data, list) else "a single value"
         message = f"is {kind}; a spec maps fields to values, as in 'depth: 100'"
         raise SpecError([Problem(document.where(()), "", message)], "initlab new")
+    document = yamlfile.Document(document.name, copy.deepcopy(document.data), document.places)
     for text in overrides:
         _override(document, text)
     return _Validator(document, fallback, folder).spec()
@@ -108,9 +113,9 @@ class _Validator:
         self.problems[Problem(self.document.where(path), text, message)] = None
 
 
-def _natural(problem: Problem) -> list[tuple[int, str]]:
+def _natural(problem: Problem) -> list[str]:
     """Line 10 after line 9."""
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", str(problem))]
+    return [part.zfill(9) for part in problem.where.split(":")] + [problem.path, problem.message]
 
 
 def _override(document: yamlfile.Document, text: str) -> None:
@@ -132,5 +137,8 @@ def _override(document: yamlfile.Document, text: str) -> None:
                 f"--set {text}: {place} is not a mapping here", f"--set '{place}={{...}}'"
             )
         at = at[key]
-    at[keys[-1]] = yamlfile.value(value)
+    try:
+        at[keys[-1]] = yamlfile.value(value)
+    except InputError as error:
+        raise InputError(f"--set {keys[0]}: {error.message}", "--set init.gain=2") from None
     document.mark((*path, keys[-1]), f"--set {text}")

@@ -4,19 +4,27 @@ Every field of `Grid` is an axis: one value, a list of values or a range. `reade
 validates, `expand.py` turns a `Spec` into runs.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from initlab import yamlfile
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.catalog.table import Table
 from initlab.errors import Problem
-from initlab.fields import Axis, Chosen, OneOf, Strict
+from initlab.fields import Axis, Chosen, OneOf, Range, Strict, whole
 
 BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
 LARGEST = 1_000_000
@@ -42,7 +50,26 @@ def _bias(value: Any) -> Any:
     return value
 
 
+class BiasSchema:
+    """Tells the JSON Schema what `_bias` takes beside a scheme."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """No bias by word, and a normal bias by its std alone."""
+        numbers = Axis(numeric=True)
+        std: Any = TypeAdapter(Annotated[list[float], numbers]).json_schema()
+        short = {
+            "type": "object",
+            "properties": {"std": std, "mean": std},
+            "required": ["std"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"enum": ["none", False]}, *handler(schema)["anyOf"], short]}
+
+
 def _seeds(value: Any) -> Any:
+    value = whole(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= LARGEST:
             raise PydanticCustomError("seeds", f"needs 1 to {LARGEST:,} seeds, or a list of them")
@@ -50,12 +77,30 @@ def _seeds(value: Any) -> Any:
     return Axis(whole=True).split(value)
 
 
+def safe_name(text: str) -> str:
+    """The text as a spec's name, which is also a folder's."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "spec"
+
+
 Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 Counts = Annotated[list[Count], Axis(whole=True)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)]
+SEEDS = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": LARGEST},
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": LAST_SEED},
+            "minItems": 1,
+        },
+        Range.model_json_schema(),
+    ]
+}
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
 Threshold = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Bias = Annotated[Annotated[Chosen, OneOf(BIAS_SCHEMES, "scheme")] | None, BeforeValidator(_bias)]
+Bias = Annotated[
+    Annotated[Chosen, OneOf(BIAS_SCHEMES, "scheme")] | None, BeforeValidator(_bias), BiasSchema()
+]
 Reduction = Literal["none", "sum", "mean"]
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
@@ -109,9 +154,9 @@ class Grid(Strict):
     record: Annotated[list[Literal["both", "forward"]], Axis()] = Field(
         ["both"], description="forward skips the backward pass"
     )
-    seeds: Annotated[list[Seed], Field(min_length=1), BeforeValidator(_seeds)] = Field(
-        [0], description="how many (from 0), or a list"
-    )
+    seeds: Annotated[
+        list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
+    ] = Field([0], description="how many (from 0), or a list")
 
     @model_validator(mode="after")
     def _sized(self) -> "Grid":
@@ -141,7 +186,9 @@ class SpecFile(Grid, Head):
     """An initlab spec: families of deep networks to build and measure."""
 
     cases: list[dict[str, Any]] = Field(
-        [], description="partial specs, each laid over the rest: for grids that are not rectangular"
+        [],
+        min_length=1,
+        description="partial specs, each laid over the rest: for grids that are not rectangular",
     )
 
 

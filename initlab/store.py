@@ -124,7 +124,23 @@ def open_folder(path: Path) -> Folder:
     if not folder.runs_csv.is_file() or not folder.layers_csv.is_file():
         missing = "no such folder" if not path.is_dir() else "holds no runs.csv and layers.csv"
         raise FolderError(f"{path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
+    for file, needed in (
+        (folder.runs_csv, {"run", "seed", *columns("runs")}),
+        (folder.layers_csv, {"run", "seed", *columns("layers")}),
+    ):
+        lacking = needed - _header(file)
+        if lacking:
+            raise FolderError(
+                f"{file}: is not a table of this initlab; it has no column {min(lacking)!r}",
+                "initlab sweep configs/xavier_tanh.yaml",
+            )
     return folder
+
+
+def _header(file: Path) -> set[str]:
+    with file.open("rb") as opened:
+        line = opened.readline(1 << 16)
+    return set(next(csv.reader([line.decode("utf-8", "replace")]), []))
 
 
 def _check_replaceable(path: Path, plan: Plan) -> None:
@@ -136,7 +152,7 @@ def _check_replaceable(path: Path, plan: Plan) -> None:
             "--out another_folder",
         )
     spec = path / "spec.yaml"
-    if names and (not spec.exists() or spec.read_text(encoding="utf-8") != spec_text(plan)):
+    if names and (not spec.exists() or spec.read_bytes() != spec_text(plan).encode()):
         raise FolderError(
             f"{path}: holds results of another spec of this name; nothing was changed",
             "--fresh to move them aside, --set name=another, or --out another_folder",

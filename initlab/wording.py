@@ -59,6 +59,8 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
     if len(loc) > 1:
         record = TABLES_OF[str(loc[0])][str(loc[-2])]
         return f"{record.name} has no {key!r}; {_instead(key, [p.name for p in record.parameters])}"
+    if key in SpecFile.model_fields:
+        return f"{key!r} stands at the top of a spec, for all of its cases"
     for field, table in TABLES_OF.items():
         if any(key == p.name for record in table.values() for p in record.parameters):
             return f"{key!r} stands inside {field}, as in {field}: {{..., {key}: ...}}"

@@ -55,13 +55,13 @@ class Document:
             self.places.setdefault(path[:end], place)
 
 
-def read_bytes(source: str, stdin: BinaryIO) -> bytes:
+def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
     """What a file, or standard input for "-", holds.
 
     Raises:
         InputError: there is no such file, it is a folder, it may not be read, or it is too large.
     """
-    if source == "-":
+    if source == "-" and stdin is not None:
         raw = stdin.read(MAX_BYTES + 1)
     else:
         path = Path(source)
@@ -114,6 +114,8 @@ def value(text: str) -> Any:
     """
     try:
         return parse(text.encode(), "value").data
+    except UnicodeEncodeError:
+        raise InputError(f"{text!r} is not text") from None
     except SpecError as error:
         raise InputError(f"{text!r} is not a YAML value: {error.problems[0].message}") from None
 
@@ -137,7 +139,10 @@ class _Converter:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.convert(item, (*path, i)) for i, item in enumerate(node.value)]
-        return _scalar(node)
+        value = _scalar(node)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise _refuse(place, f"{'.'.join(map(str, path))}: half a character cannot be written")
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[Any, Any]:
         mapping: dict[Any, Any] = {}

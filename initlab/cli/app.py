@@ -1,10 +1,13 @@
 """Every command in one list, and the one place that turns an exception into an exit code."""
 
+import errno
 import functools
+import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,17 +62,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except InitlabError as error:
             raise typer.Exit(_complain(str(error), error.exit_code)) from None
-        except BrokenPipeError:
-            # whoever read us has left; nothing may be written any more, not even at shutdown
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(141) from None
         except KeyboardInterrupt:
             raise typer.Exit(_complain("interrupted", 130)) from None
-        except OSError as error:
-            if error.filename is not None or error.errno is None:
-                raise typer.Exit(_bug()) from None
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(_complain(f"stdout: {error.strerror}", 74)) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
                 raise
@@ -104,11 +98,46 @@ def build() -> typer.Typer:
     return app
 
 
+class Stdout(io.TextIOWrapper):
+    """Standard output that ends the process, with the right exit code, when it cannot be written.
+
+    It shows what its encoding can: text of the user must not end a command where a locale knows
+    ASCII only.
+    """
+
+    def write(self, text: str) -> int:
+        """As a text file does."""
+        with _ending():
+            return super().write(text)
+
+    def flush(self) -> None:
+        """As a text file does."""
+        with _ending():
+            super().flush()
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # nothing may be written any more, not even at shutdown
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno == errno.EPIPE:  # whoever read us has left
+            raise SystemExit(141) from None
+        raise SystemExit(_complain(f"stdout: {error.strerror}", 74)) from None
+
+
 def main() -> None:
     """Entry point of the `initlab` script."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller, who wants none of it
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
-    # text that the terminal cannot show must not end a command: a locale of C knows ASCII only
+    encoding, lines = sys.stdout.encoding, sys.stdout.isatty()
+    binary = sys.stdout.detach()  # type: ignore[union-attr]  # a real stream outside of tests
+    sys.stdout = Stdout(binary, encoding, errors="backslashreplace", line_buffering=lines)
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    build()()
+    try:
+        build()()
+    finally:
+        sys.stdout.flush()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from initlab import yamlfile
 from initlab.cli.output import words
 from initlab.errors import FolderError, InputError
 
@@ -48,9 +49,11 @@ def new(file: File = None) -> None:
     if file is None:
         print(TEMPLATE.format(name="my_sweep"), end="")
         return
+    from initlab.spec import safe_name
+
     try:
         with file.open("x", encoding="utf-8") as opened:
-            opened.write(TEMPLATE.format(name=file.stem))
+            opened.write(TEMPLATE.format(name=_quoted(safe_name(file.stem))))
     except FileExistsError:
         raise InputError(
             f"{file}: exists already; nothing was changed", "initlab new another.yaml"
@@ -58,3 +61,9 @@ def new(file: File = None) -> None:
     except OSError as error:
         raise FolderError(f"{file}: cannot be written: {error.strerror}") from None
     words(f"wrote {file}; next: initlab sweep {file}")
+
+
+def _quoted(name: str) -> str:
+    """A name as YAML has it: quoted if it could be read as a number or null."""
+    plain = yamlfile.value(name)
+    return name if plain == name else f'"{name}"'

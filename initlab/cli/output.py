@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from initlab.report.summary import Summary
+    from initlab.report.formats import Summary
 
 
 class Format(StrEnum):
@@ -101,7 +101,7 @@ def records(
 ) -> None:
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
     from initlab.report import formats
-    from initlab.report.summary import Summary
+    from initlab.report.formats import Summary
     from initlab.store import csv_line
 
     format_ = chosen(wanted)

@@ -30,5 +30,5 @@ def show(folders: Folders, format_: FormatOption = None, layers: Layers = False)
     from initlab.store import open_folder
 
     opened = [open_folder(folder) for folder in folders]
-    named = [(folder.path.name, folder.about(), folder.path) for folder in opened]
+    named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]
     output.results(named, format_, layers=layers)

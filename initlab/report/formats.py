@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -12,8 +13,6 @@ from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-
-from initlab.report.summary import Summary
 
 LEAST_TEXT = 20  # characters that a wrapped column needs to be read
 STYLES = {
@@ -23,6 +22,15 @@ STYLES = {
     "vanishing": "yellow",
     "steady": "green",
 }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table of text cells; `caption` says what they are."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
 
 
 def cell_value(cell: str) -> Any:
@@ -63,11 +71,16 @@ def joined(tables: list[tuple[str, Iterable[str]]]) -> Iterator[str]:
     writer.writeheader()
     for name, reader in readers:
         for row in reader:
+            yield _emptied(buffer)
             writer.writerow({"spec": name, **row})
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+    yield _emptied(buffer)
+
+
+def _emptied(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
 
 
 def markdown(summary: Summary) -> Iterator[str]:
@@ -98,16 +111,16 @@ def table(
 def _table(summary: Summary, title: str, *, folded: bool, unicode: bool, wrap: int) -> Table:
     drawn = Table(
         box=box.SIMPLE_HEAD if unicode else box.ASCII2,
-        title=title or None,
+        title=Text(title) if title else None,
         title_justify="left",
-        caption=summary.caption or None,
+        caption=Text(summary.caption) if summary.caption else None,
         caption_justify="left",
         padding=(0, 1, 0, 0),
         pad_edge=False,
         show_edge=False,
     )
     for left, name in zip(range(len(summary.header), 0, -1), summary.header, strict=True):
-        drawn.add_column(name, no_wrap=left > wrap)
+        drawn.add_column(Text(name), no_wrap=left > wrap)
     for row in summary.rows:
         cells = [_folded(cell) if folded else cell for cell in row]
         drawn.add_row(*(Text(cell, _style(cell)) for cell in cells))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.report.formats import Summary
 
 Row = pd.Series
 FIELDS = {
@@ -23,15 +23,6 @@ FIELDS = {
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
 SPARK_WIDTH = 12
 LEAST_DECADES = 4.0  # a sparkline spans at least this much, so that a steady signal looks flat
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A table of text cells; `caption` says what they are."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
 
 
 def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True) -> Summary:
@@ -120,7 +111,8 @@ def spread(values: pd.Series) -> str:
         return "-"
     if len(numbers) == 1:
         return short(numbers[0], 4)
-    low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
+    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
+        low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
     ends = (short(number, 3 if 1e-3 < number < 1e3 else 2) for number in (low, high))
     return f"{short(middle, 3)} [{', '.join(ends)}]"
 
@@ -170,12 +162,13 @@ def sparkline(stds: Sequence[np.ndarray], *, unicode: bool = True) -> str:
     depth = max(map(len, stds))
     padded = np.array([np.pad(s, (0, depth - len(s)), constant_values=np.nan) for s in stds])
     alive = ~np.isnan(padded).all(axis=0)
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
         line = np.log10(np.nanmedian(padded[:, alive], axis=0)) if alive.any() else np.array([])
     died = "" if alive.all() and len({len(s) for s in stds}) == 1 else "x"
     if not len(line):
         return died
-    line = np.where(np.isfinite(line), line, -330.0)  # an all-zero layer lies below every float
+    # an all-zero layer lies below every float, an infinite one above
+    line = np.nan_to_num(line, neginf=-330.0, posinf=310.0)
     at = np.linspace(0, len(line) - 1, min(SPARK_WIDTH - len(died), len(line))).round().astype(int)
     middle, span = (line.min() + line.max()) / 2, max(np.ptp(line), LEAST_DECADES)
     level = (line[at] - middle) / span + 0.5

@@ -1,0 +1,164 @@
+"""Every record of the catalog, by a parametrised test: a new record is tested with no new test."""
+
+import math
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES, TABLES, Fans
+from initlab.catalog.table import load
+from initlab.cli.app import build
+
+RECORDS = [(kind, record) for kind, table in TABLES.items() for record in table.values()]
+IDS = [f"{kind}-{record.name}" for kind, record in RECORDS]
+CHOICES = [pair for pair in RECORDS if pair[0] != "statistics"]
+FIELDS = {"schemes": "init", "activations": "activation", "losses": "loss", "inputs": "input"}
+
+
+def parameters(record):
+    """Defaults, and a value inside its bounds for what has none."""
+    return {p.name: 0.5 if p.default is None else p.default for p in record.parameters}
+
+
+@pytest.mark.parametrize(("kind", "record"), RECORDS, ids=IDS)
+def test_a_record_says_what_it_is_and_where_it_comes_from(kind, record):
+    for text in (record.about, record.formula, record.source):
+        assert text.strip() == text
+        assert text
+        assert "\n" not in text
+        assert text.isascii()  # it is shown on any terminal
+    assert record.name == record.name.lower()
+    assert record.name.isidentifier()
+
+
+@pytest.mark.parametrize(("kind", "record"), RECORDS, ids=IDS)
+def test_a_record_is_found_under_all_its_names(kind, record):
+    for name in (record.name, *record.aliases):
+        assert TABLES[kind][name] is record
+        assert TABLES[kind][name.upper().replace("_", "-")] is record
+
+
+@pytest.mark.parametrize(("kind", "record"), RECORDS, ids=IDS)
+def test_a_record_can_be_described(kind, record):
+    done = CliRunner().invoke(build(), ["describe", record.name])
+    assert done.exit_code == 0
+    assert record.about in done.stdout
+    assert record.formula in done.stdout
+    assert record.source in done.stdout
+    for text in (*record.aliases, *(f"{p.name}: {p.about}" for p in record.parameters)):
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize(("kind", "record"), CHOICES, ids=[i for i in IDS if "statistics" not in i])
+def test_a_record_is_valid_in_a_spec_by_every_name(plan_of, tmp_path, kind, record):
+    field, key = FIELDS[kind], "scheme" if kind == "schemes" else "name"
+    given = {p.name: 0.5 for p in record.parameters if p.required}
+    if record.name == "file":
+        given = {"path": str(tmp_path / "x.csv")}
+        (tmp_path / "x.csv").write_text("1,2,3,4\n" * 16)
+    plans = [plan_of(**{field: {key: name, **given}}) for name in (record.name, *record.aliases)]
+    assert len({plan.runs for plan in plans}) == 1
+    ((run,),) = {plan.runs for plan in plans}
+    assert getattr(run, field).name == record.name
+    assert getattr(run, field).parameters == {**record.defaults, **given}
+
+
+@pytest.mark.parametrize("record", [r for _, r in CHOICES if r.parameters], ids=lambda r: r.name)
+def test_parameters_are_described_and_their_defaults_lie_within_their_bounds(record):
+    assert len({p.name for p in record.parameters}) == len(record.parameters)
+    for p in record.parameters:
+        assert p.about
+        assert (p.kind == "choice") == bool(p.choices)
+        if p.kind == "choice":
+            assert p.default in p.choices
+        elif not p.required and p.kind == "number":
+            assert p.minimum is None or p.default >= p.minimum
+            assert p.maximum is None or p.default <= p.maximum
+            assert p.above is None or p.default > p.above
+            assert p.below is None or p.default < p.below
+
+
+# activations ------------------------------------------------------------------------------------
+
+POINTS = torch.tensor([-30.0, -3.0, -1.0, -0.1, 0.0, 0.1, 1.0, 3.0, 30.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS.values(), ids=lambda r: r.name)
+def test_an_activation_is_elementwise_and_finite(record):
+    function = record.bind(record.defaults)
+    values = function(POINTS)
+    assert values.shape == POINTS.shape
+    assert values.dtype == torch.float64
+    assert torch.isfinite(values).all()
+    torch.testing.assert_close(values[3], function(POINTS[3]), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS.values(), ids=lambda r: r.name)
+def test_kinks_are_where_the_slope_or_its_slope_jumps(record):
+    """Away from its kinks a function has a bounded third derivative; across one it has none."""
+    p = record.defaults
+    function = record.bind(p)
+    kinks = record.kinks(p)
+    assert list(kinks) == sorted(kinks)
+    # third differences over a step h are O(h^3) of a smooth function, at least O(h^2) across a jump
+    # of the first or the second derivative
+    h = 1e-3
+    steps = torch.arange(-8, 8, h, dtype=torch.float64) + h / 3
+    third = (function(steps).diff(n=3) / h**2).abs()
+    rough = steps[:-3][third > 0.1]
+    for point in rough.tolist():
+        assert any(point - h <= kink <= point + 4 * h for kink in kinks), point
+    for kink in kinks:
+        if abs(kink) < 8:
+            assert any(point - h <= kink <= point + 4 * h for point in rough.tolist()), kink
+
+
+@pytest.mark.parametrize(
+    "record", [r for r in ACTIVATIONS.values() if r.table_gain], ids=lambda r: r.name
+)
+def test_table_gains_are_torch_s(record):
+    name = {"identity": "linear"}.get(record.name, record.name)
+    slope = record.defaults.get("negative_slope")
+    expected = torch.nn.init.calculate_gain(name, slope)
+    assert math.isclose(record.table_gain(record.defaults), expected, rel_tol=1e-12)
+
+
+# schemes ----------------------------------------------------------------------------------------
+
+DRAWS = {"normal", "uniform", "truncated", "orthogonal", "identity", "sparse", "constant"}
+
+
+@pytest.mark.parametrize("record", SCHEMES.values(), ids=lambda r: r.name)
+def test_a_scheme_is_a_known_draw_with_a_finite_scale(record):
+    p = parameters(record)
+    assert record.draw(p)[0] in DRAWS
+    assert record.check(p) is None
+    for fans in (Fans(1, 1), Fans(3, 1000), Fans(1000, 3)):
+        scale, shift = record.scale(fans, p)
+        assert math.isfinite(scale)
+        assert math.isfinite(shift)
+        assert scale >= 0
+
+
+@pytest.mark.parametrize("record", SCHEMES.values(), ids=lambda r: r.name)
+def test_a_scheme_s_own_bias_is_a_scheme_for_biases(record):
+    if record.bias is not None:
+        assert SCHEMES[record.bias].for_bias
+
+
+# losses and inputs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
+def test_a_loss_reduces_an_output_and_its_target(record):
+    function = load(record.function)
+    output = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    target = torch.zeros(6, dtype=torch.long) if record.target == "classes" else output + 1
+    for reduction in ("sum", "mean"):
+        assert function(output, target, reduction=reduction).shape == ()
+
+
+@pytest.mark.parametrize("record", INPUTS.values(), ids=lambda r: r.name)
+def test_an_input_has_text_only_where_a_file_is_named(record):
+    assert all(p.kind == ("text" if record.name == "file" else "number") for p in record.parameters)

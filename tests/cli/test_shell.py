@@ -1,0 +1,406 @@
+"""How every command behaves in a shell: pipes, terminals, locales, signals, full disks, bugs."""
+
+import csv
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from typer.testing import CliRunner
+
+from initlab.cli.app import COMMANDS, build
+
+SPEC = """\
+name: small
+depth: 3
+width: 4
+activation: [tanh, relu, {name: leaky_relu, negative_slope: 0.25}]
+init: [xavier_normal, {scheme: normal, mean: 0.5, std: 2}]
+seeds: 2
+"""
+HELPS = [[], *([name] for name, _ in COMMANDS)]
+INITLAB = [sys.executable, "-m", "initlab"]
+
+
+def process(*arguments, env=None, **options):
+    """A command as a process of its own; `env` is laid over this one's environment."""
+    return subprocess.run(
+        [*INITLAB, *map(str, arguments)],
+        **{"capture_output": True, "text": True, "timeout": 120, "check": False, **options},
+        env=environment(**(env or {})),
+    )
+
+
+def environment(**changes):
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+    return {**plain, "TERM": "xterm-256color", **changes}
+
+
+def bash(script, **options):
+    """A line of shell in which $initlab is the command."""
+    return subprocess.run(
+        ["bash", "-c", script.replace("initlab", " ".join(INITLAB))],
+        **{"capture_output": True, "text": True, "timeout": 120, "check": False, **options},
+    )
+
+
+def on_a_terminal(*arguments, columns=80, **env):
+    """What a command writes on a terminal of that width, escapes and all, and its exit code."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [*INITLAB, *map(str, arguments)]
+    started = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment(**env)
+    )
+    os.close(slave)
+    chunks = []
+    while select.select([master], [], [], 120)[0]:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(master)
+    return b"".join(chunks).decode().replace("\r\n", "\n"), started.wait(timeout=60)
+
+
+def plain(text):
+    """Text without colours; nothing else may be left of escapes."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.fixture
+def spec(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A results folder, made once."""
+    root = tmp_path_factory.mktemp("shell")
+    path = root / "small.yaml"
+    path.write_text(SPEC)
+    done = CliRunner().invoke(build(), ["sweep", str(path), "--out", str(root), "-q"])
+    assert done.exit_code == 0
+    return root / "small"
+
+
+# help -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", HELPS, ids=lambda c: c[0] if c else "initlab")
+def test_help_has_an_example_and_fits_80_columns(command):
+    done = process(*command, "--help", env={"COLUMNS": "80"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    examples = [line for line in done.stdout.splitlines() if "Usage:" not in line]
+    assert re.search(rf"initlab {command[0] if command else '[a-z]+'}\b", "\n".join(examples))
+
+
+@pytest.mark.parametrize("command", HELPS, ids=lambda c: c[0] if c else "initlab")
+def test_every_line_of_help_survives_a_narrow_terminal(command):
+    done = CliRunner().invoke(build(), [*command, "-h"], env={"COLUMNS": "40"})
+    assert done.exit_code == 0
+    assert max(map(len, done.stdout.splitlines())) <= 40
+
+
+def test_help_explains_every_exit_code():
+    text = process("--help").stdout
+    for code in ("0", "1", "2", "3", "74", "130", "141"):
+        assert re.search(rf"\b{code}\s+[a-z]", text)
+
+
+def test_a_command_without_arguments_shows_help():
+    done = CliRunner().invoke(build(), [])
+    assert "Usage:" in done.output
+
+
+def test_the_version_is_one_line():
+    import initlab
+
+    done = process("--version")
+    assert (done.returncode, done.stdout) == (0, f"initlab {initlab.__version__}\n")
+
+
+def test_an_unknown_command_is_refused():
+    done = process("swep")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+# pipes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["list", "schema", "list --format json", "describe $(yes tanh | head -3000)", "new", "--help"],
+)
+def test_a_reader_that_leaves_early_is_no_error(command):
+    done = bash(f'initlab {command} | head -1 >/dev/null; echo "${{PIPESTATUS[0]}}"')
+    assert done.stdout.strip() in ("0", "141")
+    assert done.stderr == ""
+
+
+def test_a_sweep_whose_reader_leaves_early_is_complete(spec, tmp_path):
+    # 6000 rows of layers do not fit the pipe's 64 KiB
+    line = f"initlab sweep {spec} --set depth=500 --layers -q | head -1"
+    done = bash(f'{line}; echo "${{PIPESTATUS[0]}}"')
+    header, code = done.stdout.splitlines()
+    assert header.startswith("run,seed,activation,")
+    assert code == "141"
+    assert done.stderr == ""
+    assert (tmp_path / "results/small/runs.csv").exists()
+
+
+def test_a_pipe_gets_csv_and_no_escapes(results):
+    done = process("show", results)
+    assert done.stdout == (results / "runs.csv").read_text()
+    table = process("show", results, "--format", "table").stdout
+    assert "\x1b" not in table
+    assert "leaky_relu(negative_slope=0.25)" in table
+
+
+@pytest.mark.parametrize("command", ["list", "schema", "new", "describe tanh", "--version", "-h"])
+def test_a_full_disk_behind_stdout_ends_in_74(command):
+    done = bash(f"initlab {command} >/dev/full")
+    assert done.returncode == 74
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "schema", "new", "describe tanh", "--version", "-h"])
+def test_a_closed_stdout_is_no_bug(command):
+    done = bash(f"initlab {command} >&-")
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_closed_stderr_does_not_end_a_command():
+    done = bash("initlab list schemes 2>&-")
+    assert done.returncode == 0
+    assert done.stdout.startswith("kind,name,")
+    assert bash("initlab sweep none.yaml 2>&-").returncode == 2
+
+
+# terminals --------------------------------------------------------------------------------------
+
+CELLS = [
+    "leaky_relu(negative_slope=0.25)",
+    "normal(mean=0.5, std=2)",
+    "xavier_normal",
+    "relu",
+    "tanh",
+]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_table_fits_the_terminal_and_cuts_no_cell(results, columns):
+    text, code = on_a_terminal("show", results, columns=columns)
+    assert code == 0
+    shown = plain(text)
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "…" not in shown
+    for cell in CELLS:
+        assert cell in shown
+    assert shown.count("xavier_normal") == 3
+
+
+def test_columns_decides_over_the_terminal(results):
+    text, _ = on_a_terminal("show", results, columns=200, COLUMNS="40")
+    assert max(map(len, plain(text).splitlines())) <= 40
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_list_fits_the_terminal_and_cuts_no_name(columns):
+    text, code = on_a_terminal("list", "schemes", columns=columns)
+    assert code == 0
+    shown = plain(text)
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "…" not in shown
+    for name in ("kaiming_uniform", "torch_default", "nonlinearity=leaky_relu"):
+        assert name in shown
+
+
+def test_a_terminal_shows_colours_unless_told_not_to(results):
+    colours = r"\x1b\[[0-9;]*3[0-9][;m]"
+    assert re.search(colours, on_a_terminal("show", results)[0])
+    assert not re.search(colours, on_a_terminal("show", results, NO_COLOR="1")[0])
+
+
+def test_a_dumb_terminal_gets_no_escapes(results):
+    text, code = on_a_terminal("show", results, TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in text
+    assert "xavier_normal" in text
+
+
+def test_a_sweep_on_a_terminal_cleans_up_its_progress(spec):
+    text, code = on_a_terminal("sweep", spec, "--no-save")
+    assert code == 0
+    # transient: what is left under the progress bar is the table
+    assert "small: 3 activation x 2 init x 2 seeds = 12 runs" in text
+    assert re.search(r"\d % .*━", text)
+    assert "xavier_normal" in text.rpartition("━ ")[2]
+
+
+def test_a_sweep_on_a_dumb_terminal_is_readable(spec):
+    text, code = on_a_terminal("sweep", spec, "--no-save", TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in text
+
+
+# locales ----------------------------------------------------------------------------------------
+
+ASCII = [
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "ascii"},
+]
+
+
+@pytest.mark.parametrize("env", ASCII, ids=["LC_ALL=C", "PYTHONIOENCODING=ascii"])
+@pytest.mark.parametrize(
+    "command",
+    [["sweep", "-h"], ["list", "--format", "table"], ["describe", "tanh", "gelu"], ["schema"]],
+    ids=lambda c: c[0],
+)
+def test_everything_of_our_own_can_be_said_in_ascii(command, env):
+    done = process(*command, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+
+
+def test_results_are_shown_in_ascii(results):
+    table = process("show", results, "--format", "table", env=ASCII[1]).stdout
+    assert table.isascii()
+    assert "xavier_normal" in table
+
+
+@pytest.mark.parametrize("options", [["--format", "table"], ["--format", "md"], []])
+def test_text_of_the_user_is_shown_as_well_as_ascii_can(spec, options):
+    spec.write_text(SPEC + "about: café ∞\n", encoding="utf-8")
+    done = process("sweep", spec, "--no-save", "-q", *options, env=ASCII[1])
+    assert done.returncode == 0, done.stderr
+    assert "xavier_normal" in done.stdout
+
+
+@pytest.mark.parametrize("env", ASCII, ids=["LC_ALL=C", "PYTHONIOENCODING=ascii"])
+def test_an_error_about_other_letters_is_told_in_ascii(spec, env):
+    spec.write_text("größe: 3\n", encoding="utf-8")
+    done = process("sweep", spec, env=env)
+    assert done.returncode == 2
+    assert done.stderr.isascii()
+    assert ":1:1: gr\\xf6\\xdfe: " in done.stderr
+
+
+# Ctrl-C -----------------------------------------------------------------------------------------
+
+# a shell that runs a script in the background has SIGINT ignored, and its children inherit that
+LISTENS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from initlab.cli.app import main
+main()
+"""
+LONG = SPEC.replace("seeds: 2", "seeds: 1000").replace("depth: 3", "depth: 50")
+
+
+def interrupted(*arguments):
+    """A sweep that gets Ctrl-C when its progress on a terminal is past 1 %."""
+    master, slave = pty.openpty()
+    started = subprocess.Popen(
+        [sys.executable, "-c", LISTENS, "sweep", *map(str, arguments), "--jobs", "1"],
+        stdout=subprocess.PIPE, stderr=slave, stdin=subprocess.DEVNULL, env=environment(),
+    )  # fmt: skip
+    os.close(slave)
+    words, sent = b"", False
+    while select.select([master], [], [], 60)[0]:
+        try:
+            words += os.read(master, 65536)
+        except OSError:
+            break
+        if not sent and re.search(rb"\b[1-9][0-9]? %", words):
+            started.send_signal(signal.SIGINT)
+            sent = True
+    os.close(master)
+    stdout, _ = started.communicate(timeout=60)
+    assert sent
+    return started.returncode, stdout, words.decode()
+
+
+def test_ctrl_c_keeps_what_is_done_and_exits_130(spec, tmp_path):
+    spec.write_text(LONG)
+    code, stdout, words = interrupted(spec)
+    assert code == 130
+    assert stdout == b""
+    assert "Traceback" not in words
+    with (tmp_path / "results/small/runs.csv").open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    done = [run for run in runs if run["status"] == "ok"]
+    assert len(runs) == 6000
+    assert 0 < len(done) < 6000
+    assert {run["status"] for run in runs} == {"ok", "interrupted"}
+    assert all(run["std_last"] for run in done)
+    assert not any(run["std_last"] for run in runs if run["status"] == "interrupted")
+    assert f"{len(done)} of 6000 runs were finished, kept in results/small" in plain(words)
+    with (tmp_path / "results/small/layers.csv").open(newline="") as file:
+        assert len({row["run"] for row in csv.DictReader(file)}) == len(done)
+
+
+def test_ctrl_c_without_saving_leaves_nothing(spec, tmp_path):
+    spec.write_text(LONG)
+    code, stdout, words = interrupted(spec, "--no-save")
+    assert (code, stdout) == (130, b"")
+    assert "not saved" in plain(words)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_ctrl_c_in_any_command_exits_130(monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("initlab.cli.catalog._lines", stop)
+    done = CliRunner().invoke(build(), ["describe", "tanh"])
+    assert done.exit_code == 130
+    assert done.stderr == "initlab: interrupted\n"
+
+
+# bugs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("boom"), KeyError("boom"), RecursionError("boom"), ValueError("boom")]
+)
+def test_a_bug_exits_3_and_shows_where(spec, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("initlab.expand.make", fail)
+    done = CliRunner().invoke(build(), ["sweep", str(spec)])
+    assert done.exit_code == 3
+    assert "Traceback" in done.stderr
+    assert "boom" in done.stderr
+    assert "a bug in initlab" in done.stderr
+
+
+def test_an_unreadable_file_inside_a_command_is_not_blamed_on_stdout(spec, monkeypatch):
+    def fail(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory", "some/file")
+
+    monkeypatch.setattr("initlab.expand.make", fail)
+    done = CliRunner().invoke(build(), ["sweep", str(spec)])
+    assert done.exit_code == 3
+    assert "stdout" not in done.stderr.splitlines()[-1]

@@ -1,0 +1,131 @@
+"""`initlab show`: the tables of earlier results, as sweep itself prints them."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from initlab.cli.app import build
+
+SPEC = """\
+name: shown
+about: two activations
+depth: 3
+width: 4
+activation: [tanh, relu]
+init: orthogonal
+seeds: 2
+"""
+
+
+def initlab(*arguments):
+    result = CliRunner().invoke(build(), [*map(str, arguments)])
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A folder of results, and what the sweep printed in every format."""
+    root = tmp_path_factory.mktemp("show")
+    spec = root / "shown.yaml"
+    spec.write_text(SPEC)
+    printed = {}
+    for options in FORMATS:
+        done = initlab("sweep", spec, "--out", root, *options)
+        assert done.exit_code == 0
+        printed[options] = done.stdout
+    return root / "shown", printed
+
+
+FORMATS = [
+    ("--format", "csv"),
+    ("--format", "json"),
+    ("--format", "jsonl"),
+    ("--format", "md"),
+    ("--format", "table"),
+    ("--layers",),
+    ("--layers", "--format", "json"),
+    (),
+]
+
+
+def timeless(text):
+    """Output without the wall times, the last cell or entry of a run."""
+    if text.startswith("run,"):
+        return [line.rpartition(",")[0] for line in text.splitlines()]
+    if text.lstrip().startswith(("[", "{")):
+        return [line.rpartition('"seconds"')[0] or line for line in text.splitlines()]
+    return text
+
+
+@pytest.mark.parametrize("options", FORMATS, ids=" ".join)
+def test_show_prints_what_sweep_printed(swept, options):
+    folder, printed = swept
+    done = initlab("show", folder, *options)
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    assert timeless(done.stdout) == timeless(printed[options])
+
+
+def test_several_folders_are_one_table_of_data(swept, tmp_path):
+    folder, _ = swept
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    rows = list(csv.DictReader(io.StringIO(initlab("show", folder, other).stdout)))
+    assert [(row["spec"], row["run"]) for row in rows] == [
+        (name, str(run)) for name in ("shown", "other") for run in range(4)
+    ]
+    layers = json.loads(initlab("show", folder, other, "--layers", "--format", "json").stdout)
+    assert len(layers) == 24
+
+
+def test_several_folders_are_a_table_each_with_its_title(swept, tmp_path):
+    folder, _ = swept
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    text = initlab("show", folder, other, "--format", "table").stdout
+    assert text.index("shown: two activations") < text.index("other: two activations")
+
+
+@pytest.mark.parametrize("name", ["none", "file", "empty"])
+def test_what_is_no_results_folder_is_refused(tmp_path, name):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    done = initlab("show", tmp_path / name)
+    assert done.exit_code == 2
+    assert str(tmp_path / name) in done.stderr
+    assert "initlab sweep" in done.stderr
+    assert done.stdout == ""
+
+
+def test_one_bad_folder_among_several_prints_nothing(swept, tmp_path):
+    done = initlab("show", swept[0], tmp_path / "none")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "options", [("--format", "csv"), ("--format", "json"), ("--format", "table")]
+)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"a,b\n1,2\n", b"\xff\xfe\x00", b"run,seed\n"],
+    ids=["empty", "other", "bin", "cut"],
+)
+def test_results_that_something_else_has_written_are_no_bug(tmp_path, content, options):
+    for name in ("runs.csv", "layers.csv"):
+        (tmp_path / name).write_bytes(content)
+    done = initlab("show", tmp_path, *options)
+    assert done.exit_code in (0, 2)
+    if done.exit_code:
+        assert str(tmp_path) in done.stderr
+
+
+def test_a_folder_is_named_by_its_path_however_that_is_written(swept, monkeypatch):
+    monkeypatch.chdir(swept[0])
+    title = initlab("show", ".", "--format", "table").stdout.splitlines()[0]
+    assert title == "shown: two activations"

@@ -1,0 +1,209 @@
+"""Runs and shares: which runs use the same random numbers, what they cost, their columns."""
+
+import itertools
+
+import pytest
+
+from initlab.plan import KEEP_BYTES, MOST_TOGETHER, STASH_BYTES, stash_bytes
+from initlab.report.estimate import HEADER, estimate
+
+
+def share_count(plan, jobs=1):
+    return len(plan.shares(jobs))
+
+
+# shares -----------------------------------------------------------------------------------------
+
+NORMALS = [
+    "xavier_normal",
+    "kaiming_normal",
+    "lecun_normal",
+    {"scheme": "normal", "mean": 0.5, "std": [0.1, 7]},
+    {"scheme": "scaled_normal", "sigma_w": [1, 2]},
+    {"scheme": "xavier_normal", "gain": ["auto", "tanh", 3]},
+]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"init": NORMALS},
+        {"init": ["xavier_uniform", "he_uniform", {"scheme": "uniform", "a": -3, "b": 1}]},
+        {"activation": ["tanh", "relu", {"name": "elu", "alpha": [1, 2]}]},
+        {"loss": ["mse", "cross_entropy"], "reduction": ["none", "sum", "mean"]},
+        {"bias": [{"std": [0.1, 0.2]}, {"mean": 3}]},
+        {"init": ["zeros", {"scheme": "constant", "value": [1, 2]}]},
+        {"init": {"scheme": "orthogonal", "gain": [1, 2]}},
+        {"init": {"scheme": "sparse", "sparsity": 0.5, "std": [1, 2]}},
+    ],
+)
+def test_runs_that_differ_in_scale_activation_or_loss_share_their_draws(plan_of, fields):
+    plan = plan_of(**fields)
+    assert len(plan.runs) > 1
+    assert share_count(plan) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seeds": 2},
+        {"depth": [2, 3]},
+        {"width": [2, 3]},
+        {"shape": [[4, 5], [5, 4]]},
+        {"batch": [2, 3]},
+        {"dtype": ["float32", "float64"]},
+        {"dtype": ["float32", "float16"]},
+        {"record": ["both", "forward"]},
+        {"draws": ["layered", "script"]},
+        {"input": ["normal", {"name": "normal", "std": 2}]},
+        {"input": ["normal", "uniform"]},
+        {"init": ["xavier_normal", "xavier_uniform"]},
+        {"init": ["orthogonal", "normal"]},
+        {"init": ["identity", "zeros"]},
+        {"init": {"scheme": "sparse", "sparsity": [0.5, 0.6]}},
+        {"init": {"scheme": "trunc_normal", "std": [1, 2]}},  # the cuts are absolute
+        {"bias": ["none", "normal"]},
+        {"bias": ["normal", "uniform"]},
+    ],
+)
+def test_runs_that_need_other_random_numbers_do_not_share(plan_of, fields):
+    plan = plan_of(**fields)
+    assert len(plan.runs) == 2
+    assert share_count(plan) == 2
+
+
+def test_a_script_s_constructor_draws_are_not_those_of_a_later_init(plan_of):
+    # nn.Linear draws torch_default itself; xavier_uniform draws again after it
+    both = ["torch_default", "xavier_uniform"]
+    bias = "torch_default"
+    assert share_count(plan_of(init=both, bias=bias, draws="layered")) == 1
+    assert share_count(plan_of(init=both, bias=bias, draws="script")) == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3, 8])
+def test_shares_hold_every_run_once(plan_of, jobs):
+    plan = plan_of(init=NORMALS, activation=["tanh", "relu"], seeds=7, depth=[2, 5])
+    held = sorted(index for share in plan.shares(jobs) for index, _ in share.runs)
+    assert held == list(range(len(plan.runs)))
+    for share in plan.shares(jobs):
+        assert {run.draw_key for _, run in share.runs} == {share.first.draw_key}
+        assert all(plan.runs[index] is run for index, run in share.runs)
+
+
+def test_a_share_is_bounded_in_number_and_in_memory(plan_of):
+    many = plan_of(init={"scheme": "normal", "std": {"from": 1, "to": 9, "steps": 200}})
+    assert max(len(share.runs) for share in many.shares()) == MOST_TOGETHER
+    deep = plan_of(init=NORMALS, depth=1000, width=300, batch=100)
+    for share in deep.shares():
+        stash = sum(stash_bytes(run) for _, run in share.runs)
+        assert stash <= STASH_BYTES or len(share.runs) == 1
+
+
+def test_one_run_larger_than_every_bound_is_still_a_share(plan_of):
+    plan = plan_of(depth=5000, width=5000, batch=500)
+    (share,) = plan.shares()
+    assert stash_bytes(share.first) > STASH_BYTES
+    assert len(share.runs) == 1
+
+
+# memory and cost --------------------------------------------------------------------------------
+
+
+def test_the_size_of_the_draws(plan_of):
+    (share,) = plan_of(shape=[3, 5, 2], dtype="float64").shares()
+    assert share.draw_bytes == 8 * (3 * 5 + 5 + 5 * 2 + 2)
+    (share,) = plan_of(shape=[3, 5, 2], dtype="float16").shares()
+    assert share.draw_bytes == 4 * (3 * 5 + 5 + 5 * 2 + 2)  # drawn in float32, then rounded
+
+
+def test_draws_that_would_fill_memory_are_not_kept(plan_of):
+    # 2000 x 1024 x 1025 float32 are 7.8 GiB
+    (share,) = plan_of(depth=2000, width=1024).shares()
+    assert share.draw_bytes > 7 * 2**30
+    assert not share.keeps_draws
+    assert share.memory_bytes < 2**30
+    (small,) = plan_of(depth=20, width=1024).shares()
+    assert small.keeps_draws
+    assert small.draw_bytes <= KEEP_BYTES
+
+
+def test_what_the_backward_pass_keeps(plan_of):
+    (run,) = plan_of(shape=[3, 5, 2], batch=7, dtype="float64").runs
+    assert stash_bytes(run) == 8 * 7 * 2 * (3 + 5 + 2)
+    (run,) = plan_of(shape=[3, 5, 2], record="forward").runs
+    assert stash_bytes(run) == 0
+
+
+def test_an_estimate_counts_layers_draws_and_products(plan_of):
+    plan = plan_of(shape=[3, 5, 2], batch=10_000, activation=["tanh", "relu"], seeds=3)
+    row = dict(zip(HEADER, estimate(plan, 1), strict=True))
+    assert (row["runs"], row["shares"], row["layers"]) == (6, 3, 12)
+    assert row["random_numbers"] == 3 * (3 * 5 + 5 * 2)  # once a seed
+    # 2 B I O forward for both layers, and as many backward for the last one; 6 runs
+    assert row["gflop"] == round(6 * 2 * 10_000 * (15 + 10 + 10) / 1e9, 3)
+
+
+def test_forward_only_costs_less(plan_of):
+    def costs(record):
+        row = estimate(plan_of(depth=50, width=300, batch=64, record=record), 1)
+        return dict(zip(HEADER, row, strict=True))
+
+    both, forward = costs("both"), costs("forward")
+    assert forward["gflop"] < both["gflop"]
+    assert forward["memory_mib"] < both["memory_mib"]
+
+
+# columns ----------------------------------------------------------------------------------------
+
+
+def test_every_run_has_every_column(plan_of):
+    plan = plan_of(
+        init=["normal", "xavier_normal"], activation=["tanh", "elu"], bias=["none", "zeros"]
+    )
+    assert len({tuple(cells) for cells in plan.cells}) == 1
+    first, last = plan.cells[0], plan.cells[-1]
+    assert (first["init.std"], first["init.gain"], first["bias"]) == (1.0, None, None)
+    assert (last["init.std"], last["init.gain"], last["bias"]) == (None, 1.0, "zeros")
+    assert last["activation.alpha"] == 1.0
+
+
+def test_parameters_stand_behind_their_field(plan_of):
+    fields = plan_of(init=["he", "normal"], bias="normal").fields
+    at = fields.index("init")
+    assert fields[at + 1 : at + 6] == [
+        "init.a",
+        "init.mode",
+        "init.nonlinearity",
+        "init.mean",
+        "init.std",
+    ]
+    assert fields[fields.index("bias") + 1 :][:2] == ["bias.mean", "bias.std"]
+
+
+def test_axes_are_the_columns_in_which_runs_differ(plan_of):
+    assert plan_of(seeds=5).axes == []
+    assert plan_of(depth=[2, 3], seeds=5).axes == ["depth"]
+    assert plan_of(init={"scheme": "normal", "std": [1, 2]}).axes == ["init.std"]
+    assert plan_of(init=["normal", "he"]).axes[0] == "init"
+    assert plan_of(shape=[[3, 3], [3, 4]]).axes == ["width", "shape"]
+
+
+def test_shapes_are_columns_of_width_or_of_text(plan_of):
+    uniform, mixed = plan_of(shape=[[3, 3, 3], [3, 4]]).cells
+    assert (uniform["depth"], uniform["width"], uniform["shape"]) == (2, 3, None)
+    assert (mixed["depth"], mixed["width"], mixed["shape"]) == (1, None, "3x4")
+
+
+def test_different_points_have_different_columns(plan_of):
+    plan = plan_of(
+        init=[
+            "normal",
+            {"scheme": "normal", "std": 2},
+            {"scheme": "xavier_normal", "gain": [2, "auto"]},
+        ],
+        bias=["none", "zeros", {"std": 0.5}],
+        shape=[[3, 4], [4, 4], [4, 3]],
+        loss=["mse", "ce"],
+    )
+    assert not [a for a, b in itertools.combinations(plan.cells, 2) if a == b]
+    assert len(plan.runs) == 4 * 3 * 3 * 2

@@ -1,0 +1,603 @@
+"""From YAML to a validated spec: every problem at its place, overrides, cases, resolved specs."""
+
+import copy
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from initlab import expand, reader, yamlfile
+from initlab.catalog import ACTIVATIONS, SCHEMES
+from initlab.errors import InputError, SpecError
+from initlab.spec import SpecFile
+
+BASE = {"depth": 3, "width": 4, "activation": "tanh", "init": "kaiming_normal"}
+TEXT = "depth: 3\nwidth: 4\nactivation: tanh\ninit: kaiming_normal\n"
+
+
+def plan(text, *overrides, folder=Path()):
+    raw = text if isinstance(text, bytes) else text.encode()
+    document = yamlfile.parse(raw, "s.yaml")
+    return expand.make(reader.validate(document, overrides, fallback="s", folder=folder))
+
+
+def runs(text, *overrides):
+    return plan(text, *overrides).runs
+
+
+def problems(text, *overrides):
+    with pytest.raises(SpecError) as error:
+        plan(text, *overrides)
+    return [str(problem) for problem in error.value.problems]
+
+
+def with_field(name, value):
+    """The base spec with one line replaced or added."""
+    lines = [line for line in TEXT.splitlines() if not line.startswith(f"{name}:")]
+    return "\n".join([f"{name}: {value}", *lines]) + "\n"
+
+
+# what is wrong, and where -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where", "words"),
+    [
+        # wrong type or range
+        ("depth", "-3", "1:1: depth", [">= 1", "-3"]),
+        ("depth", "0", "1:1: depth", [">= 1"]),
+        ("depth", "2.5", "1:1: depth", ["whole number", "2.5"]),
+        ("depth", "'3'", "1:1: depth", ["whole number", "'3'"]),
+        ("depth", "true", "1:1: depth", ["whole number"]),
+        ("depth", ".nan", "1:1: depth", ["whole number", "nan"]),
+        ("depth", ".inf", "1:1: depth", ["whole number", "inf"]),
+        ("depth", "1e400", "1:1: depth", ["whole number", "inf"]),
+        ("depth", "9" * 350, "1:1: depth", ["<= 1e+06"]),
+        ("depth", "[3, 4, -1]", "1:15: depth[2]", [">= 1", "-1"]),
+        ("depth", "{from: 1, to: 9}", "1:1: depth", ["steps"]),
+        ("depth", "{from: 1, to: 9, steps: 1}", "1:1: depth", ["steps"]),
+        ("depth", "{from: 0, to: 9, steps: 3, scale: log}", "1:1: depth", ["above 0"]),
+        ("width", "1000001", "1:1: width", ["<= 1e+06"]),
+        ("shape", "[3, 4]", "1:1", ["depth and width, or shape, not both"]),
+        ("batch", "0", "1:1: batch", [">= 1"]),
+        ("seeds", "0", "1:1: seeds", ["1 to 1,000,000"]),
+        ("seeds", "-1", "1:1: seeds", ["1 to 1,000,000"]),
+        ("seeds", "[0, -1]", "1:12: seeds[1]", [">= 0"]),
+        ("seeds", "[4294967296]", "1:9: seeds[0]", ["<= "]),
+        ("seeds", "many", "1:1: seeds", ["whole number", "'many'"]),
+        # nan and inf are no numbers
+        ("init", "{scheme: normal, std: .nan}", "1:24: init.std", ["finite number", "nan"]),
+        ("init", "{scheme: normal, std: .inf}", "1:24: init.std", ["finite number", "inf"]),
+        ("init", "{scheme: xavier_normal, gain: .nan}", "1:31: init.gain", ["above 0", "nan"]),
+        ("input", "{name: normal, mean: -.inf}", "1:23: input.mean", ["finite number"]),
+        ("thresholds", "{vanishing: .nan}", "1:14: thresholds.vanishing", ["finite number"]),
+        # an axis without values
+        ("depth", "[]", "1:1: depth", ["at least one value"]),
+        ("activation", "[]", "1:1: activation", ["at least one value"]),
+        ("seeds", "[]", "1:1: seeds", ["at least one value"]),
+        ("dtype", "[]", "1:1: dtype", ["at least one value"]),
+        ("init", "{scheme: normal, std: []}", "1:24: init.std", ["at least one value"]),
+        ("cases", "[]", "1:1: cases", ["list of partial specs"]),
+        # unknown names, with the nearest
+        ("activation", "tnah", "1:1: activation", ["'tnah'", "did you mean tanh"]),
+        ("activation", "[tanh, rellu]", "1:20: activation[1]", ["did you mean relu"]),
+        ("init", "kaimng_normal", "1:1: init", ["did you mean kaiming_normal", "list schemes"]),
+        ("loss", "msee", "1:1: loss", ["did you mean mse"]),
+        ("input", "nromal", "1:1: input", ["did you mean normal"]),
+        ("dtype", "float8", "1:1: dtype", ["'float64'", "'bfloat16'", "float8"]),
+        ("reduction", "average", "1:1: reduction", ["'mean'"]),
+        ("draws", "scripts", "1:1: draws", ["'script'"]),
+        ("record", "backward", "1:1: record", ["'forward'"]),
+        ("activation", "5", "1:1: activation", ["an activation by name", "5"]),
+        ("activation", "{nam: tanh}", "1:1: activation", ["the key 'name'"]),
+        ("init", "[[normal]]", "1:8: init[0]", ["a scheme by name"]),
+        # unknown keys, with the nearest
+        ("dpeth", "3", "1:1: dpeth", ["did you mean depth"]),
+        ("activations", "tanh", "1:1: activations", ["did you mean activation"]),
+        ("gain", "2", "1:1: gain", ["stands inside init"]),
+        ("negative_slope", "2", "1:1: negative_slope", ["stands inside activation"]),
+        ("thresholds", "{vanish: 1}", "1:14: thresholds.vanish", ["did you mean vanishing"]),
+        ("init", "{scheme: normal, sdt: 1}", "1:24: init.sdt", ["did you mean std"]),
+        ("activation", "{name: tanh, slope: 1}", "1:26: activation.slope", ["no parameters"]),
+        ("1", "2", "1:1: 1", ["a spec has no '1'"]),
+        ("<<", "{depth: 3}", "1:1: <<", ["a spec has no '<<'"]),
+        # parameters
+        ("init", "{scheme: kaiming_normal, gain: 2}", "1:32: init.gain", ["has no 'gain'"]),
+        ("init", "{scheme: sparse, sparsity: 1}", "1:24: init.sparsity", ["< 1"]),
+        ("init", "{scheme: uniform, a: 2, b: 1}", "1:1: init", ["a < b"]),
+        ("init", "{scheme: trunc_normal, mean: 9}", "1:1: init", ["more than 2 std outside"]),
+        ("init", "{scheme: kaiming_normal, mode: fan}", "1:32: init.mode", ["'fan_in'"]),
+        ("init", "{scheme: xavier_normal, gain: gelu}", "1:31: init.gain", ["no entry for gelu"]),
+        ("init", "{scheme: xavier_normal, gain: tahn}", "1:31: init.gain", ["mean tanh"]),
+        ("init", "{scheme: xavier_normal, gain: 0}", "1:31: init.gain", ["above 0"]),
+        ("bias", "xavier_normal", "1:1: bias", ["unknown scheme 'xavier_normal'"]),
+        ("bias", "true", "1:1: bias", ["how biases are drawn"]),
+        ("bias", "{std: -1}", "1:8: bias.std", [">= 0"]),
+        # the head
+        ("name", "../x", "1:1: name", ["letters, digits", "'../x'"]),
+        ("name", "..", "1:1: name", ["letters, digits"]),
+        ("name", "a/b", "1:1: name", ["letters, digits"]),
+        ("name", "''", "1:1: name", ["letters, digits"]),
+        ("name", '"a\\n"', "1:1: name", ["letters, digits"]),
+        ("name", "x" * 101, "1:1: name", ["at most 100"]),
+        ("name", "5", "1:1: name", ["text"]),
+        ("about", "[a]", "1:1: about", ["text"]),
+        ("thresholds", "3", "1:1: thresholds", ["mapping"]),
+        ("thresholds", "{vanishing: 2, exploding: 1}", "1:1: thresholds", ["lie below"]),
+        # fields that do not fit each other
+        ("input", "{name: correlated}\nbatch: 3", "2:1: batch", ["pairs", "3 is odd"]),
+        ("input", "{name: uniform, low: 2}", "1:1: input", ["low < high"]),
+        ("input", "{name: file, path: none.csv}", "1:1: input", ["none.csv"]),
+        # cases
+        ("cases", "[3]", "1:9: cases[0]", ["partial spec"]),
+        ("cases", "{depth: 3}", "1:1: cases", ["list of partial specs"]),
+        ("cases", "[{depth: 3}, {depth: -3}]", "1:22: cases[1].depth", [">= 1"]),
+        ("cases", "[{dpeth: 3}]", "1:10: cases[0].dpeth", ["did you mean depth"]),
+    ],
+)
+def test_a_problem_names_its_place_and_what_is_needed(name, value, where, words):
+    (problem,) = problems(with_field(name, value))
+    assert problem.startswith(f"s.yaml:{where}: ")
+    for word in words:
+        assert word in problem
+
+
+@pytest.mark.parametrize("field", ["depth", "width", "activation", "init"])
+def test_a_missing_field_is_named(field):
+    text = "".join(line for line in TEXT.splitlines(True) if not line.startswith(field))
+    (problem,) = problems(text)
+    assert field in problem
+    assert "need" in problem
+
+
+@pytest.mark.parametrize(
+    ("scheme", "parameter"),
+    [(s.name, p.name) for s in SCHEMES.values() for p in s.parameters if p.required],
+)
+def test_a_missing_parameter_is_named(scheme, parameter):
+    (problem,) = problems(with_field("init", scheme))
+    assert problem.startswith("s.yaml:1:1: init")
+    assert parameter in problem
+
+
+@pytest.mark.parametrize("field", ["name", "about", "thresholds", "cases"])
+def test_a_field_of_the_head_cannot_stand_in_a_case(field):
+    (problem,) = problems(TEXT + f"cases: [{{{field}: x}}]\n")
+    assert f"cases[0].{field}" in problem
+    assert f"did you mean {field}" not in problem  # it is what was typed
+
+
+def test_shapes_are_lists_of_at_least_two():
+    rest = "activation: tanh\ninit: normal\n"
+    for shape, path in [("[3]", "shape"), ("[[3, 4], 5]", "shape[1]"), ("[[]]", "shape[0]")]:
+        (problem,) = problems(f"shape: {shape}\n{rest}")
+        assert f": {path}" in problem
+        assert "list" in problem or "at least 2" in problem
+
+
+def test_all_problems_come_at_once_in_the_order_of_lines():
+    lines = ["depth: -1", "width: 0", "activation: tnah", "init: {scheme: normal, std: -1, x: 2}"]
+    lines += [f"# {i}" for i in range(6)] + ["batch: half", "about: 5"]  # lines 11 and 12
+    found = problems("\n".join(lines))
+    places = [tuple(map(int, problem.split(":")[1:3])) for problem in found]
+    assert places == [(1, 1), (2, 1), (3, 1), (4, 24), (4, 33), (11, 1), (12, 1)]
+
+
+def test_a_problem_that_every_case_shares_is_told_once():
+    text = with_field("depth", "-1") + "cases: [{batch: 2}, {batch: 4}, {batch: 6}]\n"
+    assert len(problems(text)) == 1
+
+
+@pytest.mark.parametrize("text", ["a1²3: 0", "batch: '1²3'", f"x{'9' * 5000}: 1", "batch: ٣"])
+def test_digits_of_any_kind_do_not_disturb_the_order(text):
+    key = text.partition(":")[0]
+    text = f"{text}\n" if len(key) < 1000 else f"? {text.replace(': ', f'{chr(10)}: ')}\n"
+    assert problems(TEXT + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("# only a comment\n", "is empty"),
+        ("[1, 2]", "is a list"),
+        ("tanh", "is a single value"),
+    ],
+)
+def test_a_document_that_is_no_mapping_is_refused(text, message):
+    (problem,) = problems(text)
+    assert message in problem
+
+
+def test_text_that_no_terminal_and_no_file_can_hold_is_refused():
+    # half a surrogate pair: UTF-8 cannot write it, so neither the results folder nor a table can
+    (problem,) = problems(TEXT + 'about: "\\ud800"\n')
+    assert "about" in problem
+
+
+# what is right ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", ["1e-3", "0.001", "1.0E-3", ".001"])
+def test_a_number_may_be_written_in_any_way(number):
+    (run,) = runs(with_field("init", f"{{scheme: normal, std: {number}}}"))
+    assert run.init.parameters["std"] == 0.001
+
+
+@pytest.mark.parametrize("depth", ["10", "1e1", "10.0", "+10", "{from: 10, to: 10, steps: 2}"])
+def test_a_count_may_be_written_in_any_way(depth):
+    (run,) = runs(with_field("depth", depth))
+    assert run.depth == 10
+
+
+@pytest.mark.parametrize("seeds", ["5", "5.0", "[0, 1, 2, 3, 4]", "{from: 0, to: 4, steps: 5}"])
+def test_seeds_are_a_number_of_them_or_a_list(seeds):
+    assert [run.seed for run in runs(with_field("seeds", seeds))] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("bias", ["none", "null", "false", "", "no_bias: 1"])
+def test_without_a_bias_there_is_none(bias):
+    if bias == "no_bias: 1":
+        (run,) = runs(TEXT)
+    else:
+        (run,) = runs(TEXT + f"bias: {bias}\n")
+    assert run.bias is None
+
+
+def test_a_bias_without_a_scheme_is_normal():
+    (run,) = runs(TEXT + "bias: {std: 0.05}\n")
+    assert run.bias.name == "normal"
+    assert run.bias.parameters == {"mean": 0.0, "std": 0.05}
+
+
+def test_an_axis_of_biases_may_hold_none():
+    assert [run.bias and run.bias.name for run in runs(TEXT + "bias: [none, zeros]")] == [
+        None,
+        "zeros",
+    ]
+
+
+def test_torch_s_default_brings_its_bias():
+    (run,) = runs(with_field("init", "torch_default"))
+    assert run.bias.name == "torch_default"
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"tanh"}))
+def test_every_activation_is_valid_by_name(name):
+    (run,) = runs(with_field("activation", name))
+    assert run.activation.name == name
+    assert run.activation.parameters == ACTIVATIONS[name].defaults
+
+
+def test_the_name_is_the_file_s_by_default():
+    assert plan(TEXT).spec.head.name == "s"
+    assert plan(TEXT + "name: mine\n").spec.head.name == "mine"
+
+
+@pytest.mark.parametrize("name", ["x", "a.b-c_1", "1a", "X" * 100, "'5'", "_x"])
+def test_a_name_is_any_plain_word(name):
+    assert plan(TEXT + f"name: {name}\n").spec.head.name == name.strip("'")
+
+
+def test_a_file_of_samples_is_found_from_the_spec_s_folder(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((20, 4)))
+    text = TEXT + "input: {name: file, path: x.npy}\n"
+    (run,) = plan(text, folder=tmp_path).runs
+    assert run.input.parameters["path"] == str(tmp_path / "x.npy")
+
+
+def samples(tmp_path, kind):
+    """A file that holds no table of 16 x 4 numbers."""
+    rows = {
+        "empty.npy": b"",
+        "empty.csv": b"",
+        "words.csv": b"a,b,c,d\n",
+        "ragged.csv": b"1,2,3,4\n1,2\n",
+        "binary.csv": b"\xff\xfe\x00\x01",
+        "nan.csv": b"1,2,3,nan\n" * 20,
+        "few.csv": b"1,2,3,4\n" * 15,
+        "wide.csv": b"1,2,3,4,5\n" * 20,
+    }
+    path = tmp_path / kind
+    if kind in rows:
+        path.write_bytes(rows[kind])
+    elif kind == "folder.npy":
+        path.mkdir()
+    elif kind == "archive.npy":
+        with path.open("wb") as file:
+            np.savez(file, x=np.ones((20, 4)))
+    elif kind == "pickled.npy":
+        np.save(path, np.array([[None] * 4] * 20), allow_pickle=True)
+    elif kind == "complex.npy":
+        np.save(path, np.full((20, 4), 1j))
+    elif kind == "cube.npy":
+        np.save(path, np.ones((20, 4, 1)))
+    elif kind == "half.npy":
+        np.save(path, np.ones((20, 4)))
+        path.write_bytes(path.read_bytes()[:200])
+    return path
+
+
+NO_TABLES = [
+    "empty.npy",
+    "empty.csv",
+    "words.csv",
+    "ragged.csv",
+    "binary.csv",
+    "nan.csv",
+    "few.csv",
+    "wide.csv",
+    "folder.npy",
+    "archive.npy",
+    "pickled.npy",
+    "complex.npy",
+    "cube.npy",
+    "half.npy",
+    "missing.npy",
+]
+
+
+@pytest.mark.parametrize("kind", NO_TABLES)
+def test_a_file_that_is_no_table_of_samples_is_refused(tmp_path, kind):
+    path = samples(tmp_path, kind)
+    (problem,) = problems(TEXT + f"input: {{name: file, path: {path}}}\n")
+    assert problem.startswith("s.yaml:5:1: input: ")
+    assert kind in problem
+
+
+# overrides --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "field", "value"),
+    [
+        ("depth=7", "depth", 7),
+        ("depth =7", "depth", 7),
+        ("batch=32", "batch", 32),
+        ("init=xavier_normal", "init", "xavier_normal"),
+        ("init.scheme=orthogonal", "init", "orthogonal"),
+        ("init.mode=fan_out", "init.mode", "fan_out"),
+        ("init={scheme: normal, std: 1e-3}", "init.std", 0.001),
+        ("activation.name=relu", "activation", "relu"),
+        ("bias.std=0.5", "bias.std", 0.5),
+        ("input.std=2", None, None),
+        ("loss.name=ce", "loss", "cross_entropy"),
+    ],
+)
+def test_an_override_sets_one_field(override, field, value):
+    if field is None:
+        # input is left to its default, so there is no name for the parameter to belong to
+        (problem,) = problems(TEXT, override)
+        assert problem.startswith("--set input.std=2: input")
+    else:
+        (cells,) = plan(TEXT, override).cells
+        assert cells[field] == value
+
+
+def test_an_override_may_hold_an_axis():
+    assert [run.depth for run in runs(TEXT, "depth=[1, 2]")] == [1, 2]
+
+
+def test_later_overrides_win_and_build_on_earlier_ones():
+    (run,) = runs(TEXT, "depth=5", "depth=6", "init=sparse", "init.sparsity=0.5")
+    assert run.depth == 6
+    assert run.init.name == "sparse"
+
+
+def test_an_override_completes_a_spec():
+    (run,) = runs("depth: 3\nactivation: tanh\ninit: normal", "width=2")
+    assert run.shape == (2, 2, 2, 2)
+
+
+def test_a_problem_in_an_override_stands_there():
+    (problem,) = problems(TEXT, "init.mode=fan")
+    assert problem.startswith("--set init.mode=fan: init.mode: needs one of 'fan_in'")
+    (problem,) = problems(TEXT, "dpeth=3")
+    assert problem.startswith("--set dpeth=3: dpeth: ")
+    assert "did you mean depth" in problem
+
+
+@pytest.mark.parametrize("override", ["", "=", "=3", "depth", ".=3", "a.=3", ".a=3", "a..b=3"])
+def test_an_override_needs_a_path_and_a_value(override):
+    with pytest.raises(InputError, match="needs path=value"):
+        runs(TEXT, override)
+
+
+MISFITS = [
+    "depth.x=1",
+    "name.x=1",
+    "activation.name.x=1",
+    "cases.0.depth=1",
+    "seeds=[]",
+    "cases=[1]",
+    "a.b.c=1",
+    "depth=[",
+    "depth==3",
+    "depth=",
+    "init=",
+    "depth=!!python/name:os.system",
+    "<<={depth: 3}",
+    "cases=3",
+    "thresholds=",
+    "name=../x",
+    "depth.0=1",
+    "init.init.init=1",
+]
+
+
+@pytest.mark.parametrize("override", MISFITS)
+def test_an_override_that_does_not_fit_is_refused(override):
+    with pytest.raises(InputError):
+        runs(TEXT + "name: s\ncases: [{}]\n", override)
+
+
+def test_an_override_leaves_the_caller_s_data_alone():
+    data = copy.deepcopy({**BASE, "init": {"scheme": "normal"}})
+    before = copy.deepcopy(data)
+    document = yamlfile.Document("spec", data)
+    reader.validate(document, ["depth=9", "init.std=2"], fallback="x", folder=Path())
+    assert data == before
+
+
+# cases ------------------------------------------------------------------------------------------
+
+
+def test_cases_are_laid_over_the_rest():
+    text = TEXT + "cases:\n- {depth: 5}\n- {activation: relu, seeds: 2}\n- {}\n"
+    assert [(run.depth, run.activation.name, run.seed) for run in runs(text)] == [
+        (5, "tanh", 0),
+        (3, "relu", 0),
+        (3, "relu", 1),
+        (3, "tanh", 0),
+    ]
+
+
+def test_a_case_may_replace_depth_and_width_by_a_shape_and_back():
+    assert runs(TEXT + "cases: [{shape: [7, 2]}]\n")[0].shape == (7, 2)
+    shaped = "shape: [7, 2]\nactivation: tanh\ninit: normal\ncases: [{depth: 1, width: 3}]\n"
+    assert runs(shaped)[0].shape == (3, 3)
+
+
+def test_problems_of_cases_stand_in_their_case():
+    text = TEXT + "cases:\n- {depth: 0}\n- {width: 0, init: {scheme: uniform, a: 3}}\n"
+    assert [problem.split(": ")[:2] for problem in problems(text)] == [
+        ["s.yaml:6:4", "cases[0].depth"],
+        ["s.yaml:7:4", "cases[1].width"],
+    ]
+
+
+def test_a_problem_of_a_run_stands_in_its_case():
+    text = TEXT + "cases:\n- {depth: 2}\n- {init: {scheme: uniform, a: 3}}\n"
+    (problem,) = problems(text)
+    assert problem.startswith("s.yaml:7:4: ")
+
+
+# resolved specs ---------------------------------------------------------------------------------
+
+ROUND_TRIPS = [
+    TEXT,
+    with_field("init", "[{scheme: xavier_normal, gain: [auto, 2, tanh]}, normal, he]"),
+    with_field("activation", "[tanh, {name: leaky_relu, negative_slope: [0.1, 0.3]}]"),
+    with_field("depth", "{from: 1, to: 100, steps: 7, scale: log}"),
+    "shape: [[3, 4], [5, 6, 7]]\nactivation: tanh\ninit: normal\n",
+    "shape: [3, 4]\nactivation: tanh\ninit: normal\n",
+    TEXT + "bias: [none, {std: 0.1}, zeros]\n",
+    TEXT + "seeds: [7]\n",
+    TEXT + "seeds: 4\nname: abc\nabout: 'a: b'\nthresholds: {exploding: 1e5}\n",
+    TEXT + "cases: [{shape: [3, 4]}, {depth: 9}, {bias: zeros}, {init: torch_default}]\n",
+    TEXT + "cases: [{depth: 9}]\n",
+    TEXT + "cases: [{bias: none}, {bias: [zeros, none]}]\n",
+    with_field("init", "{scheme: normal, std: {from: 0.1, to: 0.3, steps: 3}}"),
+    TEXT + "name: '123'\nabout: 'null'\ndtype: [float16, float64]\nrecord: forward\n",
+]
+
+
+@pytest.mark.parametrize("text", ROUND_TRIPS)
+def test_a_resolved_spec_gives_the_same_runs(text):
+    first = plan(text)
+    written = yaml.safe_dump(first.spec.resolved(), sort_keys=False, allow_unicode=True)
+    again = plan(written)
+    assert again.runs == first.runs
+    assert again.spec.head == first.spec.head
+    assert again.spec.resolved() == first.spec.resolved()
+
+
+def test_a_resolved_spec_says_everything():
+    resolved = plan(TEXT).spec.resolved()
+    assert set(resolved) == set(SpecFile.model_fields) - {"shape", "bias", "cases"}
+    assert resolved["init"] == {
+        "scheme": "kaiming_normal",
+        "a": 0.0,
+        "mode": "fan_in",
+        "nonlinearity": "leaky_relu",
+    }
+
+
+# anything at all --------------------------------------------------------------------------------
+
+KEYS = [*SpecFile.model_fields, "scheme", "name", "std", "gain", "from", "to", "steps", "scale"]
+WORDS = [*SCHEMES, *ACTIVATIONS, "auto", "none", "log", "file", "correlated", "float16", "both"]
+scalars = st.one_of(
+    st.sampled_from(WORDS),
+    st.integers(-5, 5),
+    st.integers(),
+    st.integers(10**300, 10**320),
+    st.floats(),
+    st.none(),
+    st.booleans(),
+    st.text(max_size=5),
+    st.sampled_from(["²", "1²3", "٣", "\x85", "{m}", "{plural}", "%s", "../x", "a\0b", "[/b]"]),
+)
+keys = st.one_of(st.sampled_from(KEYS), st.text(max_size=4), st.sampled_from(["1", "<<", "", "²"]))
+trees = st.recursive(
+    scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)),
+    max_leaves=8,
+)
+ranges = st.fixed_dictionaries(
+    {"from": scalars, "to": scalars, "steps": st.integers(0, 5)},
+    optional={"scale": st.sampled_from(["log", "linear", "x"])},
+)
+fields = st.dictionaries(
+    st.one_of(st.sampled_from([*SpecFile.model_fields]), keys), trees | ranges, max_size=5
+)
+
+
+def text_of(data):
+    return yaml.safe_dump(data, allow_unicode=True, width=10_000)
+
+
+def validated_or_refused(text, *overrides):
+    try:
+        spec = reader.validate(
+            yamlfile.parse(text.encode(), "s.yaml"), overrides, fallback="s", folder=Path()
+        )
+        expand.make(spec, max_runs=200)
+    except InputError as error:
+        refused = error
+    else:
+        return
+    assert str(refused).strip()  # it says something
+
+
+@given(fields)
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_any_document_is_validated_or_refused(data):
+    validated_or_refused(text_of({**BASE, **data}))
+    validated_or_refused(text_of(data))
+
+
+@given(st.sampled_from([*SpecFile.model_fields]), trees | ranges)
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_any_value_of_a_field_is_validated_or_refused(field, value):
+    validated_or_refused(text_of({**BASE, field: value}))
+
+
+@given(
+    st.lists(st.one_of(keys, st.sampled_from(["init", "bias", "0"])), max_size=3).map(".".join),
+    st.one_of(scalars.map(str), trees.map(text_of), st.text(max_size=8)),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_override_is_taken_or_refused(path, value):
+    validated_or_refused(TEXT, f"{path}={value}")
+
+
+# reading ----------------------------------------------------------------------------------------
+
+
+def test_a_spec_from_standard_input_has_a_name_of_its_own():
+    spec = reader.read("-", stdin=io.BytesIO(TEXT.encode()))
+    assert spec.head.name == "stdin"
+    with pytest.raises(SpecError) as error:
+        reader.read("-", stdin=io.BytesIO(b"dpeth: 3"))
+    assert "<stdin>:1:1: dpeth" in str(error.value)
+
+
+def test_a_spec_from_a_file_is_named_after_it(tmp_path):
+    path = tmp_path / "deep.yaml"
+    path.write_text(TEXT)
+    assert reader.read(str(path)).head.name == "deep"
