@@ -565,14 +565,14 @@ def validated_or_refused(text, *overrides):
 
 
 @given(fields)
-@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_document_is_validated_or_refused(data):
     validated_or_refused(text_of({**BASE, **data}))
     validated_or_refused(text_of(data))
 
 
 @given(st.sampled_from([*SpecFile.model_fields]), trees | ranges)
-@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_value_of_a_field_is_validated_or_refused(field, value):
     validated_or_refused(text_of({**BASE, field: value}))
 
