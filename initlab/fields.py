@@ -100,10 +100,11 @@ class Axis:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
+            text = "is missing" if first["type"] == "missing" else first["msg"]
             raise PydanticCustomError(
                 "range",
                 "a range is {from: 1, to: 10, steps: 4, scale: log}; {problem}",
-                {"problem": f"{where}: {first['msg']}"},
+                {"problem": f"{where} {text}"},
             ) from None
         if span.scale == "log" and min(span.start, span.stop) <= 0:
             raise PydanticCustomError("range", "a logarithmic range needs ends above 0")

@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@lru_cache(maxsize=4)
 def read_samples(path: str) -> NDArray[np.float64]:
-    """Rows of a .npy or .csv file, shape (samples, features).
+    """Rows of a .npy or .csv file, shape (samples, features); read again only if it has changed.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it does not hold a table of finite numbers.
     """
+    changed = Path(path).stat()
+    return _read(path, changed.st_mtime_ns, changed.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, *_: int) -> NDArray[np.float64]:
     try:
         rows = _load(path)
     except OSError:

@@ -77,5 +77,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    words = {"None": "null", "True": "true", "False": "false"}  # as YAML has them
+    text = words.get(repr(value), repr(value))
     return text if len(text) <= 60 else text[:57] + "..."

@@ -109,13 +109,16 @@ def sweep(
 
 
 def _distinct(plans: "list[Plan]") -> None:
-    names = [plan.spec.head.name for plan in plans]
+    """Refuse two specs that would write one folder."""
+    files: dict[str, str] = {}
     for plan in plans:
-        if names.count(plan.spec.head.name) > 1:
+        name, file = plan.spec.head.name, plan.spec.document.name
+        if name in files:
             raise InputError(
-                f"{plan.spec.document.name}: two specs are named {plan.spec.head.name!r}",
-                "run them one by one with --set name=another",
+                f"{files[name]} and {file} are both named {name!r}",
+                "run them one by one, the second with --set name=another",
             )
+        files[name] = file
 
 
 def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> None:
