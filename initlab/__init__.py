@@ -20,6 +20,10 @@ __version__ = "0.1.0"
 __all__ = ["Results", "load_plan", "read_results", "run_plan"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("initlab.api"), name)

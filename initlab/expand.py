@@ -64,7 +64,7 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
     if run.input.name == "file" and (problem := _check_file(run)):
-        yield ("input",), problem
+        yield ("input", "path"), problem
 
 
 def _check_file(run: Run) -> str | None:
@@ -73,8 +73,10 @@ def _check_file(run: Run) -> str | None:
     path = run.input.parameters["path"]
     try:
         samples, features = shape_of(path)
-    except (OSError, ValueError) as error:
-        return f"{path}: {error}"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    except ValueError as error:
+        return f"{path} {error}"
     if features != run.shape[0]:
         return (
             f"{path} has {features} columns, the network takes {run.shape[0]} inputs (see shape:)"

@@ -13,6 +13,9 @@ from initlab.errors import InputError, Problem, SpecError
 from initlab.spec import CHOICE_KEYS, Grid, Head, Spec, safe_name
 from initlab.wording import wording
 
+#: fields that say the same thing: setting one takes the others away
+RIVALS = {"shape": ("depth", "width"), "depth": ("shape",), "width": ("shape",)}
+
 
 def read(source: str, overrides: Sequence[str] = (), stdin: BinaryIO | None = None) -> Spec:
     """Read and validate a spec.
@@ -109,6 +112,10 @@ class _Validator:
         for element in path:
             if (*known, element) in self.document.places:
                 known = (*known, element)
+        # field, index, record, parameter: what a bare name or an override leaves without a place
+        inside = path[2:] if path[:1] == ("cases",) else path
+        if len(inside) > 3 and inside[0] in CHOICE_KEYS and inside[3] not in known:
+            known = (*known, inside[3])
         text = "".join(f"[{e}]" if isinstance(e, int) else f".{e}" for e in known).lstrip(".")
         self.problems[Problem(self.document.where(path), text, message)] = None
 
@@ -119,26 +126,69 @@ def _natural(problem: Problem) -> list[str]:
 
 
 def _override(document: yamlfile.Document, text: str) -> None:
-    """Set one value: "init.gain=2". A bare name on the way ("init: normal") becomes a mapping."""
+    """Set one value: "init.gain=2", in the spec and in every case that says something of `init`."""
     dotted, equals, value = text.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
         raise InputError(f"--set {text}: needs path=value", "--set init.gain=2")
-    at, path = document.data, ()  # type: tuple[Any, tuple[Any, ...]]
-    for key in keys[:-1]:
-        path = (*path, key)
-        if isinstance(at.get(key), str) and key in CHOICE_KEYS:
-            at[key] = {CHOICE_KEYS[key]: at[key]}
-        elif key not in at or at[key] is None:
-            at[key] = {}
-        elif not isinstance(at[key], dict):
-            place = ".".join(map(str, path))
-            raise InputError(
-                f"--set {text}: {place} is not a mapping here", f"--set '{place}={{...}}'"
-            )
-        at = at[key]
     try:
-        at[keys[-1]] = yamlfile.value(value)
+        given = yamlfile.value(value)
     except InputError as error:
         raise InputError(f"--set {keys[0]}: {error.message}", "--set init.gain=2") from None
-    document.mark((*path, keys[-1]), f"--set {text}")
+    cases = document.data.get("cases")
+    parts: list[tuple[Any, ...]] = [()]
+    for index, case in enumerate(cases if isinstance(cases, list) else []):
+        if isinstance(case, dict):
+            for rival in RIVALS.get(keys[0], ()):
+                case.pop(rival, None)
+            # an entry of one list is not the same entry of another
+            if keys[0] in case and not (len(keys) > 1 and keys[1].isdigit()):
+                parts.append(("cases", index))
+    for rival in RIVALS.get(keys[0], ()):
+        document.data.pop(rival, None)
+    for part in parts:
+        _set(document, part, keys, given, text)
+
+
+def _set(
+    document: yamlfile.Document, root: tuple[Any, ...], keys: list[str], given: Any, text: str
+) -> None:
+    at, path = document.data, root
+    for element in root:
+        at = at[element]
+    for key in keys[:-1]:
+        at, path = _inside(at, key, path, text)
+    last: Any = keys[-1]
+    if isinstance(at, list):
+        last = _index(at, last, path, text)
+    at[last] = given
+    document.mark((*path, last), f"--set {text}")
+
+
+def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, tuple[Any, ...]]:
+    """One step down. A bare name on the way ("init: normal") becomes a mapping."""
+    if isinstance(at, list):
+        index = _index(at, key, path, text)
+        if isinstance(at[index], str) and path and path[-1] in CHOICE_KEYS:
+            at[index] = {CHOICE_KEYS[path[-1]]: at[index]}
+        inner, path = at[index], (*path, index)
+    else:
+        if isinstance(at.get(key), str) and key in CHOICE_KEYS:
+            at[key] = {CHOICE_KEYS[key]: at[key]}
+        elif at.get(key) is None:
+            at[key] = {}
+        inner, path = at[key], (*path, key)
+    if isinstance(inner, dict | list):
+        return inner, path
+    place = ".".join(map(str, path))
+    raise InputError(f"--set {text}: {place} is not a mapping here", f"--set '{place}={{...}}'")
+
+
+def _index(at: list[Any], key: str, path: tuple[Any, ...], text: str) -> int:
+    if key.isascii() and key.isdigit() and int(key) < len(at):
+        return int(key)
+    place = ".".join(map(str, path))
+    raise InputError(
+        f"--set {text}: {place} is a list of {len(at)} here",
+        f"--set {place}.0...., or all of {place}",
+    )

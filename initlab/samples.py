@@ -26,7 +26,9 @@ def _read(path: str, *_: int) -> NDArray[np.float64]:
     except OSError:
         raise
     except Exception as error:  # numpy raises many kinds for what is no table
-        raise ValueError(f"is not a table of numbers: {error}") from None
+        raise ValueError(
+            f"is not a table of numbers, one sample a row, without a header: {error}"
+        ) from None
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"needs a table of samples x features, has shape {rows.shape}")
     table: NDArray[np.float64] = np.array(rows, dtype=np.float64)

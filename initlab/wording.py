@@ -49,7 +49,16 @@ def wording(problem: Mapping[str, Any]) -> str:
     sentence = SENTENCES[kind](problem.get("ctx", {}))
     if kind == "too_short":
         return sentence
-    return f"{sentence}, got {_short(problem['input'])}"
+    given = problem["input"]
+    quoted = isinstance(given, str) and kind in ("int_type", "float_type") and _number(given)
+    return f"{sentence}, got {_short(given)}" + (" (leave out the quotes)" if quoted else "")
+
+
+def _number(text: str) -> bool:
+    try:
+        return bool(float(text)) or True
+    except ValueError:
+        return False
 
 
 def _unknown_key(loc: tuple[Any, ...]) -> str:

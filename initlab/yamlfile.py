@@ -95,7 +95,11 @@ def parse(raw: bytes, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(name, mark) if mark else name
-        raise _refuse(place, f"is not valid YAML: {error.problem or error.context}") from None
+        raise _refuse(
+            place,
+            f"is not valid YAML: {error.problem or error.context}"
+            " (check the indentation, and the space after each colon)",
+        ) from None
     except yaml.YAMLError as error:
         raise _refuse(name, f"is not YAML text: {str(error).splitlines()[0]}") from None
     except RecursionError:

@@ -131,7 +131,7 @@ def with_field(name, value):
         # fields that do not fit each other
         ("input", "{name: correlated}\nbatch: 3", "2:1: batch", ["pairs", "3 is odd"]),
         ("input", "{name: uniform, low: 2}", "1:1: input", ["low < high"]),
-        ("input", "{name: file, path: none.csv}", "1:1: input", ["none.csv"]),
+        ("input", "{name: file, path: none.csv}", "1:21: input.path", ["none.csv"]),
         # cases
         ("cases", "[3]", "1:9: cases[0]", ["partial spec"]),
         ("cases", "{depth: 3}", "1:1: cases", ["list of partial specs"]),
@@ -345,7 +345,7 @@ NO_TABLES = [
 def test_a_file_that_is_no_table_of_samples_is_refused(tmp_path, kind):
     path = samples(tmp_path, kind)
     (problem,) = problems(TEXT + f"input: {{name: file, path: {path}}}\n")
-    assert problem.startswith("s.yaml:5:1: input: ")
+    assert problem.startswith("s.yaml:5:21: input.path: ")
     assert kind in problem
 
 

@@ -29,4 +29,5 @@ def names(incomplete: str) -> list[tuple[str, str]]:
 
 def closest(name: str) -> list[str]:
     """Names of any table near a mistyped one."""
-    return nearest(name, [n for n, _ in names("")])
+    known = [n for t in TABLES.values() for r in t.values() for n in (r.name, *r.aliases)]
+    return nearest(name, known)

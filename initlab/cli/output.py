@@ -47,12 +47,15 @@ def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, laye
     """
     format_ = chosen(wanted)
     if format_ is Format.table and layers and wanted is None:
-        format_ = Format.csv
-    if format_ in (Format.table, Format.md):
-        for name, about, path in folders:
-            _summary(name, about, path, format_)
-    else:
+        format_ = Format.csv  # a row for every layer is for reading on, not for reading
+    if format_ not in (Format.table, Format.md):
         _data([(name, path) for name, _, path in folders], format_, layers=layers)
+        return
+    for position, (name, about, path) in enumerate(folders):
+        title = f"{name}: {about}" if about else name
+        if format_ is Format.md and len(folders) > 1:
+            sys.stdout.write(("\n" if position else "") + f"**{title}**\n\n")
+        _summary(title, path, format_, layers=layers)
 
 
 def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> None:
@@ -70,13 +73,16 @@ def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> 
         sys.stdout.writelines(render(lines) if render else lines)
 
 
-def _summary(name: str, about: str, path: Path, format_: Format) -> None:
+def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
     from initlab.api import read_results
-    from initlab.report.summary import summarise
+    from initlab.report.summary import layer_table, summarise
 
     results = read_results(path)
-    summary = summarise(results.runs, results.layers, unicode=unicode_stdout())
-    _print(summary, f"{name}: {about}" if about else name, format_)
+    if layers:
+        summary = layer_table(results.layers)
+    else:
+        summary = summarise(results.runs, results.layers, unicode=unicode_stdout())
+    _print(summary, title, format_)
 
 
 def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) -> None:

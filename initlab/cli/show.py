@@ -25,7 +25,7 @@ def show(folders: Folders, format_: FormatOption = None, layers: Layers = False)
 
     initlab show results/xavier_tanh --layers | mlr --icsv --opprint head -n 5 -g run
 
-    initlab show results/* --format md >> notes.md
+    initlab show results/*/ --format md >> notes.md
     """
     from initlab.store import open_folder
 

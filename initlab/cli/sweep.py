@@ -145,7 +145,8 @@ def _run(plan: "Plan", folder: "Folder", jobs: int, *, quiet: bool, saved: bool)
         kept = f"kept in {folder.path}" if saved else "not saved"
         raise Interrupted(f"interrupted: {done} of {len(outcomes)} runs were finished, {kept}")
     if saved and not quiet:
-        output.words(f"{plan.spec.head.name}: {done} runs in {folder.path}/")
+        runs = "1 run" if done == 1 else f"{done} runs"
+        output.words(f"{plan.spec.head.name}: {runs} in {folder.path}/")
     return outcomes
 
 
@@ -156,7 +157,9 @@ def _judge(plans: "list[Plan]", outcomes: "list[list[Outcome]]", wanted: list[st
     complaints = []
     for plan, results in zip(plans, outcomes, strict=True):
         for index, outcome in enumerate(results):
-            where = f"{plan.spec.head.name} run {index}"
+            point = [f"{axis}={plan.cells[index][axis]}" for axis in plan.axes]
+            point.append(f"seed={plan.runs[index].seed}")
+            where = f"{plan.spec.head.name} run {index} ({', '.join(point)})"
             if outcome.status == "failed":
                 complaints.append(f"{where} failed: {outcome.reason}")
             met = failing(result_cells(outcome, plan.spec.head.thresholds), wanted)

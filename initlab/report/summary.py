@@ -86,7 +86,7 @@ def _value(axis: str, row: Row) -> str:
 
 
 def _caption(runs: pd.DataFrame) -> str:
-    seeds = runs["seed"].nunique()
+    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
     parts = [f"Median [10 %, 90 %] over {seeds} seeds."] if seeds > 1 else []
     if runs["nan_onset"].notna().any():
         parts.append("nan at: the first layer with a non-finite activation.")
@@ -167,9 +167,18 @@ def sparkline(stds: Sequence[np.ndarray], *, unicode: bool = True) -> str:
     died = "" if alive.all() and len({len(s) for s in stds}) == 1 else "x"
     if not len(line):
         return died
-    # an all-zero layer lies below every float, an infinite one above
-    line = np.nan_to_num(line, neginf=-330.0, posinf=310.0)
     at = np.linspace(0, len(line) - 1, min(SPARK_WIDTH - len(died), len(line))).round().astype(int)
-    middle, span = (line.min() + line.max()) / 2, max(np.ptp(line), LEAST_DECADES)
-    level = (line[at] - middle) / span + 0.5
-    return "".join(bars[min(int(v * len(bars)), len(bars) - 1)] for v in level) + died
+    finite = line[np.isfinite(line)]  # an all-zero layer lies below any scale: it gets no bar
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    middle, span = (low + high) / 2, max(high - low, LEAST_DECADES)
+    levels = np.clip((line[at] - middle) / span + 0.5, 0, 1) * len(bars)
+    drawn = zip(line[at], levels, strict=True)
+    return (
+        "".join(" " if v == -np.inf else bars[min(int(n), len(bars) - 1)] for v, n in drawn) + died
+    )
+
+
+def layer_table(layers: pd.DataFrame) -> Summary:
+    """Every row of layers.csv, with numbers in short."""
+    rows = tuple(tuple(_cell(value) for value in row) for row in layers.itertuples(index=False))
+    return Summary(tuple(layers.columns), rows)

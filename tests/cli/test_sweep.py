@@ -198,8 +198,8 @@ GROWS = ["--set", "depth=7", "--set", "init={scheme: identity, gain: 10}"]
 def test_fail_on_names_the_runs_and_keeps_the_results(spec, folder):
     done = initlab(spec, *GROWS, "--set", "activation=[tanh, identity]", "--fail-on", "exploding")
     assert done.exit_code == 1
-    assert "small run 2 is exploding" in done.stderr
-    assert "small run 3 is exploding" in done.stderr
+    assert "small run 2 (activation=identity, seed=0) is exploding" in done.stderr
+    assert "small run 3 (activation=identity, seed=1) is exploding" in done.stderr
     verdicts = [row["forward_verdict"] for row in rows(done.stdout)]
     assert verdicts == ["steady", "steady", "exploding", "exploding"]
     assert (folder / "results/small/runs.csv").read_text() == done.stdout
@@ -231,7 +231,7 @@ def test_a_failed_run_keeps_its_row_and_exits_1(spec, folder, monkeypatch):
     monkeypatch.setattr(torch, "tanh", fail)
     done = initlab(spec)
     assert done.exit_code == 1
-    assert "small run 0 failed: RuntimeError: no tanh today" in done.stderr
+    assert "small run 0 (activation=tanh, seed=0) failed: RuntimeError: no tanh" in done.stderr
     kept = rows((folder / "results/small/runs.csv").read_text())
     assert [row["status"] for row in kept] == ["failed", "failed", "ok", "ok"]
     assert kept[0]["reason"] == "RuntimeError: no tanh today"
@@ -355,7 +355,7 @@ BAD = {
     "second spec": (["small.yaml", "none.yaml"], ["none.yaml: no such file"]),
     "same name": (
         ["small.yaml", "copy.yaml"],
-        ["two specs are named 'small'", "--set name=another"],
+        ["small.yaml and copy.yaml are both named", "--set name=another"],
     ),
     "bytes": (["small.yaml", "--set", b"depth=\xff"], ["depth"]),
     "name": (["small.yaml", "--set", "name=../x"], ["needs letters, digits"]),
