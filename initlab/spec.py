@@ -179,7 +179,7 @@ class Head(Strict):
 
     name: Name = Field("", description="of the results folder; the file's name by default")
     about: str = Field("", description="one line: the claim and its source")
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
 
 
 class SpecFile(Grid, Head):

@@ -411,7 +411,8 @@ MISFITS = [
     "depth.x=1",
     "name.x=1",
     "activation.name.x=1",
-    "cases.0.depth=1",
+    "cases.9.depth=1",
+    "cases.x.depth=1",
     "seeds=[]",
     "cases=[1]",
     "a.b.c=1",
@@ -433,6 +434,24 @@ MISFITS = [
 def test_an_override_that_does_not_fit_is_refused(override):
     with pytest.raises(InputError):
         runs(TEXT + "name: s\ncases: [{}]\n", override)
+
+
+def test_an_override_has_the_last_word_in_cases_too():
+    text = TEXT + "cases: [{activation: gelu}, {depth: 5}]\n"
+    assert {run.activation.name for run in runs(text, "activation=relu")} == {"relu"}
+    assert {run.depth for run in runs(text, "depth=2")} == {2}
+
+
+def test_an_override_reaches_into_a_list():
+    text = with_field("init", "[he, {scheme: normal, std: 2}, xavier]")
+    found = [run.init for run in runs(text, "init.1.std=7", "init.2.gain=3")]
+    assert [init.name for init in found] == ["kaiming_normal", "normal", "xavier_uniform"]
+    assert [found[1].parameters["std"], found[2].parameters["gain"]] == [7, 3]
+
+
+def test_shape_and_depth_set_each_other_aside():
+    (run,) = runs(TEXT, "shape=[5, 3]")
+    assert run.shape == (5, 3)
 
 
 def test_an_override_leaves_the_caller_s_data_alone():

@@ -64,9 +64,14 @@ def describe(names: Names) -> None:
 
     initlab describe tanh std nan_onset
     """
+    from initlab.spec import SpecFile
+
     for name in names:
         found = [(t.singular, t[name]) for t in TABLES.values() if name in t]
-        if not found:
+        field = SpecFile.model_fields.get(name)
+        if field is not None:
+            print(f"{name} (field of a spec)\n  {field.description}\n")
+        elif not found:
             hint = closest(name)
             maybe = f"; did you mean {' or '.join(hint)}?" if hint else ""
             raise InputError(f"nothing is named {name!r}{maybe}", "initlab list")
