@@ -64,8 +64,11 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
     with tempfile.TemporaryDirectory() as temporary:
         started = datetime.now(UTC)
         folder = store.prepare(Path(out or temporary), plan)
-        outcomes, interrupted = sweep.run(plan, jobs=jobs)
-        folder.publish(plan, outcomes, started)
+        try:
+            outcomes, interrupted = sweep.run(plan, jobs=jobs)
+            folder.publish(plan, outcomes, started)
+        finally:
+            folder.release()
         if interrupted:
             raise KeyboardInterrupt
         return read_results(folder.path)

@@ -5,6 +5,7 @@
     |   |-- UnknownName         2   a name that no table holds; carries the nearest
     |   |-- SpecError           2   one or more problems in a spec, all listed
     |   `-- FolderError         2   a results folder that cannot be read, written or replaced
+    |       `-- FolderInUse     4   another sweep is writing there
     |-- ChecksFailed            1   the sweep finished, but runs failed or a --fail-on check did
     |-- DiskError              74   the disk refused a write
     `-- Interrupted           130   Ctrl-C; what was done is kept
@@ -76,6 +77,12 @@ class SpecError(InputError):
 
 class FolderError(InputError):
     """A results folder that cannot be read, written or replaced."""
+
+
+class FolderInUse(FolderError):
+    """Another sweep is writing this results folder."""
+
+    exit_code = 4
 
 
 class ChecksFailed(InitlabError):

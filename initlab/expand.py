@@ -114,7 +114,7 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     for shape, *point in itertools.product(shapes, *axes):
         named = dict(zip(fields, point, strict=True))
         if named["input"].name == "file":
-            path = folder / named["input"].parameters["path"]
+            path = (folder / named["input"].parameters["path"]).resolve()
             named["input"] = Choice("file", (("path", str(path)),))
         for bias in biases if biases is not None else [_default_bias(named["init"])]:
             for seed in grid.seeds:

@@ -237,7 +237,7 @@ def _gain(value: Any) -> Any:
             "needs a number above 0, an activation's name or auto, got {got}",
             {"got": repr(value)},
         )
-    return value
+    return value if value == "auto" else float(value)
 
 
 Gain = Annotated[

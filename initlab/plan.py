@@ -16,7 +16,7 @@ from initlab.spec import Spec
 
 ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 KEEP_BYTES = 512 << 20  # draws of one share kept in memory; beyond it they are drawn again
-STASH_BYTES = 256 << 20  # what the backward pass needs from the forward pass of one share
+TOGETHER_BYTES = 256 << 20  # activations of the runs that are computed side by side
 MOST_TOGETHER = 64
 
 
@@ -131,8 +131,7 @@ class Share:
         factors = 4 if SCHEMES[run.init.name].draw(run.init.parameters)[0] == "orthogonal" else 0
         draws = self.draw_bytes if self.keeps_draws else 0
         weights = matrix * (2 * 8 + 8 * factors)
-        blocks = n * run.batch * max(run.shape) * 8 * 8
-        return draws + weights + blocks + n * stash_bytes(run)
+        return draws + weights + n * run_bytes(run)
 
 
 @dataclass(frozen=True)
@@ -176,17 +175,21 @@ class Plan:
         fair = math.ceil(len(self.runs) / jobs)
         shares = []
         for group in groups.values():
-            fits = max(1, STASH_BYTES // max(1, *(stash_bytes(run) for _, run in group)))
+            fits = max(1, TOGETHER_BYTES // run_bytes(group[0][1]))
             size = min(MOST_TOGETHER, fair, fits)
             shares += [Share(tuple(part)) for part in _batched(group, size)]
         return shares
 
 
-def stash_bytes(run: Run) -> int:
-    """What the backward pass of a run needs: each layer's input and slope phi'(z)."""
-    if run.record == "forward":
-        return 0
-    return 2 * run.batch * sum(run.shape) * ITEM_BYTES[run.dtype]
+def run_bytes(run: Run) -> int:
+    """What one run of a share needs beside the weights.
+
+    Blocks to work in, eight of a layer in float64; and for the backward pass each layer's input and
+    slope phi'(z).
+    """
+    blocks = 8 * 8 * run.batch * max(run.shape)
+    kept = 2 * run.batch * sum(run.shape) * ITEM_BYTES[run.dtype]
+    return blocks + (kept if run.record == "both" else 0)
 
 
 def _batched(group: Sequence[tuple[int, Run]], size: int) -> Iterator[Sequence[tuple[int, Run]]]:

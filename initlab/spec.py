@@ -213,14 +213,14 @@ class Spec:
     def resolved(self) -> dict[str, Any]:
         """The spec as plain data with every default filled in; reading it gives the same runs."""
         head = self.head.model_dump()
-        grids = [_plain(grid) for grid in self.grids]
+        grids = [_plain(grid, self.folder) for grid in self.grids]
         shared = {k: v for k, v in grids[0].items() if all(k in g and g[k] == v for g in grids)}
         cases = [{k: v for k, v in g.items() if k not in shared} for g in grids]
         return {**head, **shared, **({"cases": cases} if len(grids) > 1 else {})}
 
 
-def _plain(grid: Grid) -> dict[str, Any]:
-    """A grid as YAML would say it: an axis of one value is that value."""
+def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
+    """A grid as YAML would say it: an axis of one value is that value, a path is absolute."""
 
     def one(value: Any) -> Any:
         if isinstance(value, dict):
@@ -230,6 +230,9 @@ def _plain(grid: Grid) -> dict[str, Any]:
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
         return value
 
-    data = grid.model_dump(exclude_unset=False)
+    data = grid.model_dump()
+    for chosen in data["input"]:
+        if "path" in chosen:
+            chosen["path"] = [str((folder / path).resolve()) for path in chosen["path"]]
     plain = {k: one(v) for k, v in data.items() if v is not None}
     return {**plain, "seeds": grid.seeds}

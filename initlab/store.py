@@ -8,31 +8,31 @@ import csv
 import io
 import json
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
-import initlab
 from initlab.catalog.columns import columns
-from initlab.errors import DiskError, FolderError
+from initlab.errors import DiskError, FolderError, FolderInUse
 from initlab.plan import Plan
+from initlab.provenance import input_hashes, provenance
 from initlab.verdicts import Outcome, result_cells
+from initlab.yamlfile import resolve
 
 OURS = ("runs.csv", "layers.csv", "spec.yaml", "provenance.json")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A results folder, ready to be written."""
+    """A results folder; with a lock held, ready to be written."""
 
     path: Path
+    lock: FileLock | None = None
 
     @property
     def runs_csv(self) -> Path:
@@ -46,10 +46,11 @@ class Folder:
 
     def finished(self) -> int:
         """How many runs of an earlier sweep are complete in here."""
-        if not self.runs_csv.exists():
+        try:
+            text = self.runs_csv.read_text(encoding="utf-8", errors="replace")
+        except OSError:
             return 0
-        with self.runs_csv.open(newline="", encoding="utf-8") as file:
-            return sum(row.get("status") == "ok" for row in csv.DictReader(file))
+        return sum(row.get("status") == "ok" for row in csv.DictReader(io.StringIO(text)))
 
     def about(self) -> str:
         """What the sweep's spec said about itself."""
@@ -59,28 +60,52 @@ class Folder:
             return ""
         return str(spec.get("about", "")) if isinstance(spec, dict) else ""
 
-    def publish(self, plan: Plan, outcomes: Sequence[Outcome], started: datetime) -> None:
-        """Write every file.
+    def publish(self, plan: Plan, outcomes: Sequence[Outcome], started: datetime) -> bool:
+        """Write every file, unless a sweep cut short has less than what is there.
+
+        Returns:
+            Whether anything was written.
 
         Raises:
             DiskError: the disk is full or broken; files already there stay as they were.
         """
-        self._write("layers.csv", layer_lines(plan, outcomes))
-        self._write("runs.csv", run_lines(plan, outcomes))
-        self._write("spec.yaml", [spec_text(plan)])
-        self._write("provenance.json", [json.dumps(_provenance(started), indent=2), "\n"])
+        done = sum(outcome.status == "ok" for outcome in outcomes)
+        cut_short = any(outcome.status == "interrupted" for outcome in outcomes)
+        if cut_short and done <= self.finished():
+            return False
+        files: dict[str, Iterable[str]] = {
+            "spec.yaml": [spec_text(plan)],
+            "provenance.json": [json.dumps(provenance(plan, started), indent=2), "\n"],
+            "layers.csv": layer_lines(plan, outcomes),
+            "runs.csv": run_lines(plan, outcomes),
+        }
+        written = []
+        try:
+            for name, lines in files.items():
+                written.append((self._temporary(name, lines), self.path / name))
+            for temporary, final in written:
+                temporary.replace(final)
+        finally:
+            for temporary, _ in written:
+                temporary.unlink(missing_ok=True)
+        return True
 
-    def _write(self, name: str, lines: Iterable[str]) -> None:
+    def _temporary(self, name: str, lines: Iterable[str]) -> Path:
         temporary = self.path / f".{name}.{os.getpid()}"
         try:
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path / name)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise DiskError(f"{self.path / name}: cannot be written: {error.strerror}") from None
+        return temporary
+
+    def release(self) -> None:
+        """Let others write here."""
+        if self.lock is not None:
+            self.lock.release()
 
 
 def prepare(root: Path, plan: Plan, *, fresh: bool = False) -> Folder:
@@ -97,21 +122,30 @@ def prepare(root: Path, plan: Plan, *, fresh: bool = False) -> Folder:
         FolderError: it cannot be written, or holds files or results that would be lost.
     """
     path = root / plan.spec.head.name
+    lock = FileLock(root / f".{path.name}.lock")
     try:
-        if path.exists() and fresh:
-            path.rename(_unused(path))
-        if path.is_dir():
-            _check_replaceable(path, plan)
-        path.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+        if path.exists():
+            _check_ours(path)
+            if fresh:
+                path.rename(_unused(path))
+            else:
+                _check_same(path, plan)
+        path.mkdir(exist_ok=True)
         probe = path / f".probe.{os.getpid()}"
         probe.touch()
         probe.unlink()
+    except Timeout:
+        raise FolderInUse(
+            f"{path}: another sweep is writing here", "--out another_folder, or wait for it"
+        ) from None
     except OSError as error:
         raise FolderError(
             f"{error.filename or path}: cannot be written: {error.strerror}",
             "--out /tmp/results, or --no-save",
         ) from None
-    return Folder(path)
+    return Folder(path, lock)
 
 
 def open_folder(path: Path) -> Folder:
@@ -143,7 +177,8 @@ def _header(file: Path) -> set[str]:
     return set(next(csv.reader([line.decode("utf-8", "replace")]), []))
 
 
-def _check_replaceable(path: Path, plan: Plan) -> None:
+def _check_ours(path: Path) -> None:
+    """Refuse a path that holds anything that a sweep did not write."""
     names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
     foreign = sorted(names - set(OURS))
     if foreign:
@@ -151,12 +186,26 @@ def _check_replaceable(path: Path, plan: Plan) -> None:
             f"{path}: holds {foreign[0]!r}, which initlab did not write; nothing was changed",
             "--out another_folder",
         )
-    spec = path / "spec.yaml"
-    if names and (not spec.exists() or spec.read_bytes() != spec_text(plan).encode()):
-        raise FolderError(
-            f"{path}: holds results of another spec of this name; nothing was changed",
-            "--fresh to move them aside, --set name=another, or --out another_folder",
-        )
+
+
+def _check_same(path: Path, plan: Plan) -> None:
+    """Refuse results that this plan's would not equal: of another spec, or of other input files."""
+    if not (path / "runs.csv").exists() and not (path / "spec.yaml").exists():
+        return
+    spec, origin = path / "spec.yaml", path / "provenance.json"
+    what = "another spec of this name"
+    if spec.exists() and spec.read_bytes() == spec_text(plan).encode():
+        try:
+            inputs = json.loads(origin.read_text(encoding="utf-8"))["inputs"]
+        except (OSError, ValueError, KeyError, TypeError):
+            inputs = {}
+        if inputs == input_hashes(plan):
+            return
+        what = "other input data"
+    raise FolderError(
+        f"{path}: holds results of {what}; nothing was changed",
+        "--fresh to move them aside, --set name=another, or --out another_folder",
+    )
 
 
 def _unused(path: Path) -> Path:
@@ -168,7 +217,19 @@ def _unused(path: Path) -> Path:
 
 def spec_text(plan: Plan) -> str:
     """The spec with every default filled in, as YAML that `initlab sweep` reads."""
-    return yaml.safe_dump(plan.spec.resolved(), sort_keys=False, allow_unicode=True)
+    return yaml.dump(plan.spec.resolved(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what our own reader would not read as the same text, such as 1e5."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if resolve(text) == text else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def run_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -213,38 +274,3 @@ def csv_line(cells: Sequence[Any]) -> str:
     texts = ["" if c is None else repr(c) if isinstance(c, float) else c for c in cells]
     csv.writer(line, lineterminator="\n").writerow(texts)
     return line.getvalue()
-
-
-def _provenance(started: datetime) -> dict[str, Any]:
-    import numpy
-    import torch
-
-    return {
-        "command": sys.argv,
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "initlab": initlab.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-        },
-        "machine": {
-            "system": platform.platform(),
-            "processor": torch.backends.cpu.get_cpu_capability(),
-            "cores": os.cpu_count(),
-        },
-        "git": _git(),
-    }
-
-
-def _git() -> dict[str, Any] | None:
-    """Revision of the working folder and whether it has uncommitted changes; None outside git."""
-    try:
-        revision, status = (
-            subprocess.run(["git", *args], capture_output=True, text=True, check=True).stdout
-            for args in (["rev-parse", "HEAD"], ["status", "--porcelain"])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return {"revision": revision.strip(), "dirty": bool(status.strip())}

@@ -66,20 +66,33 @@ def run(
             raise Interrupted("stopped by Ctrl-C")
         on_layer(networks)
 
+    futures: list[Future[dict[int, Outcome]]] = []
     with _one_thread_each(jobs) as pool:
-        futures = {pool.submit(_measure, share, tick): share for share in plan.shares(jobs)}
         try:
-            pending = set(futures)
+            pending: set[Future[dict[int, Outcome]]] = set()
+            for share in plan.shares(jobs):
+                futures.append(pool.submit(_measure, share, tick))
+                pending.add(futures[-1])
+                if len(pending) >= 2 * jobs:  # few enough that Ctrl-C is heard at once
+                    pending = _next(pending, outcomes)
             while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    _collect(future, outcomes)
+                pending = _next(pending, outcomes)
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             for future in futures:
                 _collect(future, outcomes)
     return outcomes, stop.is_set()
+
+
+def _next(
+    pending: "set[Future[dict[int, Outcome]]]", outcomes: list[Outcome]
+) -> "set[Future[dict[int, Outcome]]]":
+    """Wait for a share to finish and collect it; those still pending."""
+    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        _collect(future, outcomes)
+    return pending
 
 
 def _collect(future: "Future[dict[int, Outcome]]", outcomes: list[Outcome]) -> None:

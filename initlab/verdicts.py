@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 
 STD = columns("layers", "forward").index("std")
 GRAD_STD = columns("layers", "backward").index("grad_std")
-#: what --fail-on takes
-CHECKS = [
-    *(bad := ["nan", "exploding", "vanishing"]),
-    *(f"{way}.{word}" for way in ("forward", "backward") for word in bad),
-]
+BAD = ("nan", "exploding", "vanishing")
+CHECKS = [*BAD, *(f"{way}.{word}" for way in ("forward", "backward") for word in BAD)]
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,11 @@ def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
         raw = stdin.read(MAX_BYTES + 1)
     else:
         path = Path(source)
-        if path.is_dir():
-            raise InputError(f"{source}: is a folder; a spec file is needed", f"ls {source}/*.yaml")
         try:
+            if path.is_dir():
+                raise InputError(
+                    f"{source}: is a folder; a spec file is needed", f"ls {source}/*.yaml"
+                )
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
@@ -163,9 +165,11 @@ class _Converter:
 
 
 def _scalar(node: Any) -> Any:
-    text: str = node.value
-    if node.style is not None:  # quoted or a block: always text
-        return text
+    return node.value if node.style is not None else resolve(node.value)  # quoted: always text
+
+
+def resolve(text: str) -> Any:
+    """What a plain scalar means: null, true, false, a number, or its own text."""
     if text.lower() in _CONSTANTS:
         return _CONSTANTS[text.lower()]
     if _INT.fullmatch(text):

@@ -17,7 +17,7 @@ RANKS = [
     ["expand"],
     ["theory"],
     ["network"],
-    ["verdicts", "sweep"],
+    ["verdicts", "sweep", "provenance"],
     ["store"],
     ["report"],
     ["api"],

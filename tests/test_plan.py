@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from initlab.plan import KEEP_BYTES, MOST_TOGETHER, STASH_BYTES, stash_bytes
+from initlab.plan import KEEP_BYTES, MOST_TOGETHER, TOGETHER_BYTES, run_bytes
 from initlab.report.estimate import HEADER, estimate
 
 
@@ -95,14 +95,14 @@ def test_a_share_is_bounded_in_number_and_in_memory(plan_of):
     assert max(len(share.runs) for share in many.shares()) == MOST_TOGETHER
     deep = plan_of(init=NORMALS, depth=1000, width=300, batch=100)
     for share in deep.shares():
-        stash = sum(stash_bytes(run) for _, run in share.runs)
-        assert stash <= STASH_BYTES or len(share.runs) == 1
+        stash = sum(run_bytes(run) for _, run in share.runs)
+        assert stash <= TOGETHER_BYTES or len(share.runs) == 1
 
 
 def test_one_run_larger_than_every_bound_is_still_a_share(plan_of):
     plan = plan_of(depth=5000, width=5000, batch=500)
     (share,) = plan.shares()
-    assert stash_bytes(share.first) > STASH_BYTES
+    assert run_bytes(share.first) > TOGETHER_BYTES
     assert len(share.runs) == 1
 
 
@@ -129,9 +129,10 @@ def test_draws_that_would_fill_memory_are_not_kept(plan_of):
 
 def test_what_the_backward_pass_keeps(plan_of):
     (run,) = plan_of(shape=[3, 5, 2], batch=7, dtype="float64").runs
-    assert stash_bytes(run) == 8 * 7 * 2 * (3 + 5 + 2)
+    blocks = 8 * 8 * 7 * 5  # eight blocks of the widest layer, in float64
+    assert run_bytes(run) == blocks + 8 * 7 * 2 * (3 + 5 + 2)
     (run,) = plan_of(shape=[3, 5, 2], record="forward").runs
-    assert stash_bytes(run) == 0
+    assert run_bytes(run) == 8 * 8 * 16 * 5
 
 
 def test_an_estimate_counts_layers_draws_and_products(plan_of):

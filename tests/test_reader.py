@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from initlab import expand, reader, yamlfile
+from initlab import expand, reader, store, yamlfile
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.errors import InputError, SpecError
 from initlab.spec import SpecFile
@@ -620,3 +620,26 @@ def test_a_spec_from_a_file_is_named_after_it(tmp_path):
     path = tmp_path / "deep.yaml"
     path.write_text(TEXT)
     assert reader.read(str(path)).head.name == "deep"
+
+
+@pytest.mark.parametrize("name", ["1e5", "2024", "null", "true", "plain"])
+def test_a_name_that_looks_like_something_else_survives_being_saved(name):
+    spec = reader.validate(
+        yamlfile.parse((TEXT + f'name: "{name}"\n').encode(), "s"), fallback="x", folder=Path()
+    )
+    text = store.spec_text(expand.make(spec))
+    again = reader.validate(yamlfile.parse(text.encode(), "s"), fallback="x", folder=Path())
+    assert again.head.name == name
+
+
+def test_a_saved_spec_finds_its_input_file_from_anywhere(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((16, 4)))
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "depth: 2\nwidth: 4\nactivation: tanh\ninit: he\ninput: {name: file, path: x.npy}\n"
+    )
+    plan = expand.make(reader.read(str(path)))
+    saved = tmp_path / "results/s/spec.yaml"
+    saved.parent.mkdir(parents=True)
+    saved.write_text(store.spec_text(plan))
+    assert expand.make(reader.read(str(saved))).runs == plan.runs

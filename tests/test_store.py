@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from initlab import load_plan, read_results, store, sweep
 from initlab.catalog.columns import columns
-from initlab.errors import DiskError, FolderError
+from initlab.errors import DiskError, FolderError, FolderInUse
 from initlab.network.propagate import Measurement
 from initlab.verdicts import Outcome
 
@@ -251,6 +251,7 @@ def saved(plan, root):
     """A folder with results of a plan."""
     folder = store.prepare(root, plan)
     folder.publish(plan, sweep.run(plan)[0], NOW)
+    folder.release()
     return folder.path
 
 
@@ -314,10 +315,9 @@ def test_hidden_files_do_not_matter(plan_of, tmp_path):
 
 def test_fresh_moves_everything_aside(plan_of, tmp_path):
     path = saved(plan_of(), tmp_path)
-    (path / "notes.txt").write_text("mine")
     before = contents(path)
     for number in (1, 2):
-        store.prepare(tmp_path, plan_of(seeds=2), fresh=True)
+        store.prepare(tmp_path, plan_of(seeds=2), fresh=True).release()
         assert list(path.iterdir()) == []
         assert contents(tmp_path / "spec.old-1") == before
         assert (tmp_path / f"spec.old-{number}").exists()
@@ -325,7 +325,45 @@ def test_fresh_moves_everything_aside(plan_of, tmp_path):
 
 def test_fresh_has_nothing_to_move_at_first(plan_of, tmp_path):
     store.prepare(tmp_path, plan_of(), fresh=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["spec"]
+    assert {path.name for path in tmp_path.iterdir()} == {"spec", ".spec.lock"}
+
+
+def test_fresh_does_not_move_what_a_sweep_did_not_write(plan_of, tmp_path):
+    path = saved(plan_of(), tmp_path)
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(FolderError, match=r"notes\.txt"):
+        store.prepare(tmp_path, plan_of(), fresh=True)
+    assert (path / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
+    first = store.prepare(tmp_path, plan_of())
+    with pytest.raises(FolderInUse) as caught:
+        store.prepare(tmp_path, plan_of())
+    assert caught.value.exit_code == 4
+    first.release()
+    store.prepare(tmp_path, plan_of()).release()
+
+
+def test_a_sweep_cut_short_does_not_replace_a_more_complete_one(plan_of, tmp_path):
+    plan = plan_of(seeds=2)
+    path = saved(plan, tmp_path)
+    before = (path / "runs.csv").read_bytes()
+    folder = store.prepare(tmp_path, plan)
+    short = [Outcome("interrupted")] * 2
+    assert folder.publish(plan, short, datetime.now(UTC)) is False
+    assert (path / "runs.csv").read_bytes() == before
+
+
+def test_results_of_other_input_data_are_not_replaced(plan_of, tmp_path):
+    file = tmp_path / "x.npy"
+    np.save(file, np.ones((16, 4)))
+    fields = {"input": {"name": "file", "path": str(file)}}
+    store.prepare(tmp_path, plan_of(**fields)).release()
+    saved(plan_of(**fields), tmp_path)
+    np.save(file, np.zeros((16, 4)))
+    with pytest.raises(FolderError, match="other input data"):
+        store.prepare(tmp_path, plan_of(**fields))
 
 
 @pytest.mark.parametrize("root", ["file", "file/below", "dangling", "/proc/none", "/dev/full"])

@@ -184,3 +184,20 @@ def test_memory_does_not_grow_with_depth_times_width_squared():
     peak, estimate = map(int, done.stdout.split())
     assert peak < 2**30
     assert peak < estimate  # what check_memory promises
+
+
+def test_ctrl_c_while_shares_are_handed_out_is_heard_at_once(plan_of, monkeypatch):
+    plan = plan_of(depth=2, seeds=200)  # one share a seed
+    calls = []
+
+    def measured(share, tick):
+        calls.append(share)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)  # to the main thread, which is still submitting
+        return {}
+
+    monkeypatch.setattr("initlab.sweep._measure", measured)
+    outcomes, interrupted = sweep.run(plan, jobs=1)
+    assert interrupted
+    assert len(calls) < 20
+    assert {outcome.status for outcome in outcomes} == {"interrupted"}

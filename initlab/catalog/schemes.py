@@ -1,6 +1,6 @@
 """Initialisers: each is a unit draw times a scale plus a shift. To add one, add a record.
 
-The unit draws (`network/weights.py` makes them):
+The unit draws (`network/draws.py` makes them):
 
     normal       N(0, 1)
     uniform      U(-1, 1)
@@ -215,7 +215,7 @@ SCHEMES = Table(
     Scheme(
         name="uniform",
         draw=_draw("uniform"),
-        scale=lambda _, p: ((p["b"] - p["a"]) / 2, (p["b"] + p["a"]) / 2),
+        scale=lambda _, p: (p["b"] / 2 - p["a"] / 2, p["b"] / 2 + p["a"] / 2),
         parameters=(
             Parameter("a", "lower bound", 0.0),
             Parameter("b", "upper bound", 1.0),

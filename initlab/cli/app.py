@@ -4,6 +4,7 @@ import errno
 import functools
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -64,6 +65,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_complain(str(error), error.exit_code)) from None
         except KeyboardInterrupt:
             raise typer.Exit(_complain("interrupted", 130)) from None
+        except OSError as error:
+            raise typer.Exit(_complain(f"{error.filename}: {error.strerror}", 2)) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
                 raise
@@ -137,6 +140,7 @@ def main() -> None:
     binary = sys.stdout.detach()  # type: ignore[union-attr]  # a real stream outside of tests
     sys.stdout = Stdout(binary, encoding, errors="backslashreplace", line_buffering=lines)
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us loses nothing
     try:
         build()()
     finally:

@@ -6,10 +6,10 @@ from initlab.errors import nearest
 
 def checks(incomplete: str) -> list[str]:
     """Verdicts of --fail-on; completes the last of a list with commas."""
-    words = ["nan", "exploding", "vanishing"]
+    from initlab.verdicts import CHECKS
+
     head, comma, tail = incomplete.rpartition(",")
-    known = [*words, *(f"{way}.{word}" for way in ("forward", "backward") for word in words)]
-    return [head + comma + word for word in known if word.startswith(tail)]
+    return [head + comma + word for word in CHECKS if word.startswith(tail)]
 
 
 def kinds(incomplete: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -69,8 +70,9 @@ def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> 
             file = path / ("layers.csv" if layers else "runs.csv")
             tables.append((name, stack.enter_context(file.open(newline="", encoding="utf-8"))))
         lines = tables[0][1] if len(tables) == 1 else formats.joined(tables)
-        render = {Format.json: formats.json_array, Format.jsonl: formats.json_lines}.get(format_)
-        sys.stdout.writelines(render(lines) if render else lines)
+        if format_ is not Format.csv:
+            lines = formats.json_lines(lines)
+        sys.stdout.writelines(formats.json_array(lines) if format_ is Format.json else lines)
 
 
 def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
@@ -116,6 +118,8 @@ def records(
         texts = tuple(tuple(str(row[i]) for i in at) for row in rows)
         _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
         return
-    lines = (csv_line(line) for line in [header, *rows])
-    render = {Format.json: formats.json_array, Format.jsonl: formats.json_lines}.get(format_)
-    sys.stdout.writelines(render(lines) if render else lines)
+    if format_ is Format.csv:
+        sys.stdout.writelines(csv_line(line) for line in [header, *rows])
+        return
+    objects = (json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in rows)
+    sys.stdout.writelines(formats.json_array(objects) if format_ is Format.json else objects)

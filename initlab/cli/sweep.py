@@ -96,7 +96,10 @@ def sweep(
         check_memory(plan, jobs)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
-        folders = [store.prepare(root, plan, fresh=fresh) for plan in plans]
+        folders = []
+        for plan in plans:
+            folders.append(store.prepare(root, plan, fresh=fresh))
+            stack.callback(folders[-1].release)
         outcomes = []
         for plan, folder in zip(plans, folders, strict=True):
             outcomes.append(_run(plan, folder, jobs, quiet=quiet, saved=not no_save))
@@ -139,10 +142,11 @@ def _run(plan: "Plan", folder: "Folder", jobs: int, *, quiet: bool, saved: bool)
     with progress(plan, quiet=quiet) as on_layer:
         outcomes, interrupted = run(plan, jobs=jobs, on_layer=on_layer)
     done = sum(outcome.status == "ok" for outcome in outcomes)
-    if not interrupted or (saved and done > folder.finished()):
-        folder.publish(plan, outcomes, started)
+    written = folder.publish(plan, outcomes, started)
     if interrupted:
-        kept = f"kept in {folder.path}" if saved else "not saved"
+        kept = "not saved"
+        if saved:
+            kept = f"kept in {folder.path}" if written else f"{folder.path} is left as it was"
         raise Interrupted(f"interrupted: {done} of {len(outcomes)} runs were finished, {kept}")
     if saved and not quiet:
         runs = "1 run" if done == 1 else f"{done} runs"

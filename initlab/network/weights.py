@@ -34,7 +34,9 @@ def scaled(
     unit: Tensor, scale: float, shift: float, dtype: torch.dtype, scratch: Scratch
 ) -> Tensor:
     """The weights unit * scale + shift, rounded to the network's dtype last; in scratch memory."""
-    weights = torch.mul(unit, scale, out=scratch.take("weights", unit.shape, unit.dtype))
+    weights = torch.mul(
+        unit, scale, out=scratch.take(("weights", unit.ndim), unit.shape, unit.dtype)
+    )
     return (weights.add_(shift) if shift else weights).to(dtype)
 
 

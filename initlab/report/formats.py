@@ -52,11 +52,11 @@ def json_lines(table: Iterable[str]) -> Iterator[str]:
         yield json.dumps({key: cell_value(cell) for key, cell in row.items()}) + "\n"
 
 
-def json_array(table: Iterable[str]) -> Iterator[str]:
-    """One JSON array of all rows."""
+def json_array(objects: Iterable[str]) -> Iterator[str]:
+    """One JSON array of objects given line by line."""
     yield "["
     separator = "\n"
-    for line in json_lines(table):
+    for line in objects:
         yield separator + line.rstrip("\n")
         separator = ",\n"
     yield "\n]\n"

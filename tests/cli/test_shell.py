@@ -402,5 +402,5 @@ def test_an_unreadable_file_inside_a_command_is_not_blamed_on_stdout(spec, monke
 
     monkeypatch.setattr("initlab.expand.make", fail)
     done = CliRunner().invoke(build(), ["sweep", str(spec)])
-    assert done.exit_code == 3
-    assert "stdout" not in done.stderr.splitlines()[-1]
+    assert done.exit_code == 2
+    assert "some/file: No such file" in done.stderr.splitlines()[-1]

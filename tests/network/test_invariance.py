@@ -129,7 +129,7 @@ def test_how_many_runs_a_share_holds(monkeypatch, most):
 def test_shares_cut_for_lack_of_memory(monkeypatch):
     plan, expected = mixed()
     # room for what two of the larger runs keep: 2 batch sum(shape) 8 bytes each
-    monkeypatch.setattr(initlab.plan, "STASH_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
+    monkeypatch.setattr(initlab.plan, "TOGETHER_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
     assert max(len(share.runs) for share in plan.shares() if share.first.shape[0] == 37) < 6
     assert_equal(run_all(plan), expected)
 

@@ -39,7 +39,7 @@ def strictly(text):
 
 
 def test_json_is_one_array_with_null_for_empty_and_words_for_nan():
-    assert strictly("".join(formats.json_array(CSV))) == ROWS
+    assert strictly("".join(formats.json_array(formats.json_lines(CSV)))) == ROWS
 
 
 def test_jsonl_is_an_object_a_line():
@@ -48,7 +48,7 @@ def test_jsonl_is_an_object_a_line():
 
 
 def test_no_rows_are_an_empty_array():
-    assert strictly("".join(formats.json_array(["run,seed\n"]))) == []
+    assert strictly("".join(formats.json_array(formats.json_lines(["run,seed\n"])))) == []
     assert "".join(formats.json_lines(["run,seed\n"])) == ""
 
 
@@ -109,7 +109,9 @@ def test_joined_tables_are_json_too():
         {"spec": "one", "run": 1, "a": "two\nlines"},
         {"spec": "two", "run": 0, "a": 2},
     ]
-    assert strictly("".join(formats.json_array(formats.joined(tables())))) == rows
+    assert (
+        strictly("".join(formats.json_array(formats.json_lines(formats.joined(tables()))))) == rows
+    )
     lines = "".join(formats.json_lines(formats.joined(tables()))).splitlines()
     assert [strictly(line) for line in lines] == rows
 
