@@ -94,15 +94,17 @@ def rms(c: Centred, within_RB: Array) -> Array:
     return values
 
 
-def cosine(c: Centred, within_RB: Array, scratch: Scratch) -> Array:
-    """Mean cosine between different samples; nan when fewer than two samples are not all zero."""
-    runs, batch, width = c.rest_RBN.shape
+def cosine(c: Centred, within_RB: Array) -> Array:
+    """Mean cosine between different samples; nan when fewer than two samples are not all zero.
+
+    Uses up what it is given: the rest is overwritten.
+    """
+    width = c.rest_RBN.shape[-1]
     squared_RB = within_RB + width * np.square(c.row_mean_RB)
     some = squared_RB != 0
     inverse_RB = np.divide(1.0, np.sqrt(squared_RB), out=np.zeros_like(squared_RB), where=some)
     # the sum of directions s = sum_b x_b / |x_b|, again as its mean over neurons and the rest
-    directions = scratch.block("directions", runs, batch, width, torch.float64).RBN
-    torch.mul(c.rest_RBN, torch.from_numpy(inverse_RB)[..., None], out=directions)
+    directions = c.rest_RBN.mul_(torch.from_numpy(inverse_RB)[..., None])
     rest_R = _numpy(directions.sum(1).square_().sum(-1))
     mean_R = (inverse_RB * c.row_mean_RB).sum(-1)
     k = some.sum(-1)
@@ -153,7 +155,7 @@ def forward(
                 torch.lt, _abs(slope_RBN, scratch), SATURATED_BELOW, scratch
             ),
             "finite_fraction": finite_fraction(out_RBN, largest),
-            "cosine": cosine(samples, lengths_RB, scratch),
+            "cosine": cosine(samples, lengths_RB),
         }
 
 
