@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from initlab.catalog import LOSSES, SCHEMES
+from initlab.catalog import INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
 from initlab.fields import Chosen
 from initlab.plan import Choice, Plan, Run
@@ -57,10 +57,8 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
             yield (field,), f"{choice.name} {problem}"
     if LOSSES[run.loss.name].target == "classes" and run.shape[-1] < 2:
         yield ("loss",), f"{run.loss.name} needs at least 2 outputs, the last layer has 1"
-    if run.input.name == "correlated" and run.batch % 2:
-        yield ("batch",), f"correlated input comes in pairs; {run.batch} is odd"
-    if run.input.name == "uniform" and run.input.parameters["low"] >= run.input.parameters["high"]:
-        yield ("input",), "uniform needs low < high"
+    if problem := INPUTS[run.input.name].check(run.input.parameters, run.batch):
+        yield ("input",), f"{run.input.name} {problem}"
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
     if run.input.name == "file" and (problem := _check_file(run)):

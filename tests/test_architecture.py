@@ -18,6 +18,7 @@ RANKS = [
     ["theory"],
     ["network"],
     ["verdicts", "sweep", "provenance"],
+    ["rows"],
     ["store"],
     ["report"],
     ["api"],

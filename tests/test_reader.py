@@ -129,7 +129,7 @@ def with_field(name, value):
         ("thresholds", "3", "1:1: thresholds", ["mapping"]),
         ("thresholds", "{vanishing: 2, exploding: 1}", "1:1: thresholds", ["lie below"]),
         # fields that do not fit each other
-        ("input", "{name: correlated}\nbatch: 3", "2:1: batch", ["pairs", "3 is odd"]),
+        ("input", "{name: correlated}\nbatch: 3", "1:1: input", ["pairs", "3 is odd"]),
         ("input", "{name: uniform, low: 2}", "1:1: input", ["low < high"]),
         ("input", "{name: file, path: none.csv}", "1:21: input.path", ["none.csv"]),
         # cases

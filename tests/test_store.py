@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initlab import load_plan, read_results, store, sweep
+from initlab import rows as lines
 from initlab.catalog.columns import columns
 from initlab.errors import DiskError, FolderError, FolderInUse
 from initlab.network.propagate import Measurement
@@ -46,14 +47,14 @@ def measured(plan_of):
 
 @given(st.floats())
 def test_a_float_is_read_back_as_it_was(number):
-    (text,) = cells(store.csv_line([number]))
+    (text,) = cells(lines.csv_line([number]))
     back = float(text)
     assert back == number or (math.isnan(back) and math.isnan(number))
     assert math.copysign(1, back) == math.copysign(1, number) or math.isnan(number)
 
 
 def test_nan_inf_and_nothing_are_told_apart():
-    line = store.csv_line([math.nan, math.inf, -math.inf, None, 0.0, -0.0, "", 0, False])
+    line = lines.csv_line([math.nan, math.inf, -math.inf, None, 0.0, -0.0, "", 0, False])
     assert line == "nan,inf,-inf,,0.0,-0.0,,0,False\n"
 
 
@@ -63,7 +64,7 @@ def test_nan_inf_and_nothing_are_told_apart():
     )
 )
 def test_any_text_is_read_back_as_it_was(texts):
-    assert cells(store.csv_line(texts)) == texts
+    assert cells(lines.csv_line(texts)) == texts
 
 
 # tables -----------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ def test_any_text_is_read_back_as_it_was(texts):
 
 def test_layers_hold_what_was_measured_to_the_last_bit(measured):
     plan, outcomes = measured
-    rows = table(store.layer_lines(plan, outcomes))
+    rows = table(lines.layer_lines(plan, outcomes))
     assert [(row["run"], row["layer"]) for row in rows] == [
         ("0", "0"),
         ("0", "1"),
@@ -90,28 +91,28 @@ def test_layers_hold_what_was_measured_to_the_last_bit(measured):
 
 def test_without_a_bias_its_gradient_was_not_measured(measured):
     plan, outcomes = measured
-    rows = table(store.layer_lines(plan, outcomes))
+    rows = table(lines.layer_lines(plan, outcomes))
     assert [row["bias_grad_std"] == "" for row in rows] == [True, True, False, False]
 
 
 def test_fans_are_inputs_and_outputs_of_each_layer(plan_of):
     plan = plan_of(shape=[3, 5, 2])
     outcomes, _ = sweep.run(plan)
-    rows = table(store.layer_lines(plan, outcomes))
+    rows = table(lines.layer_lines(plan, outcomes))
     assert [(row["fan_in"], row["fan_out"]) for row in rows] == [("3", "5"), ("5", "2")]
 
 
 def test_layers_tell_their_axes_and_no_other_field(plan_of):
     plan = plan_of(init={"scheme": "normal", "std": [1, 2]}, depth=1)
     outcomes, _ = sweep.run(plan)
-    rows = table(store.layer_lines(plan, outcomes))
+    rows = table(lines.layer_lines(plan, outcomes))
     assert list(rows[0])[:5] == ["run", "seed", "init.std", "layer", "fan_in"]
     assert [row["init.std"] for row in rows] == ["1.0", "2.0"]
 
 
 def test_every_column_of_the_catalog_is_written_and_no_other(measured):
     plan, outcomes = measured
-    (layers, *_), (runs, *_) = store.layer_lines(plan, outcomes), store.run_lines(plan, outcomes)
+    (layers, *_), (runs, *_) = lines.layer_lines(plan, outcomes), lines.run_lines(plan, outcomes)
     assert cells(layers) == [
         "run",
         "seed",
@@ -131,12 +132,12 @@ def test_a_run_that_failed_or_was_not_reached_keeps_its_row(plan_of):
         fine,
         Outcome("interrupted", reason="stopped by Ctrl-C"),
     ]
-    runs = table(store.run_lines(plan, outcomes))
+    runs = table(lines.run_lines(plan, outcomes))
     assert [row["status"] for row in runs] == ["failed", "ok", "interrupted"]
     assert runs[0]["reason"] == 'ValueError: a "bad", bad\nday'
     assert (runs[0]["std_last"], runs[0]["forward_verdict"], runs[0]["seconds"]) == ("", "", "")
     assert runs[0]["depth"] == "3"
-    assert {row["run"] for row in table(store.layer_lines(plan, outcomes))} == {"1"}
+    assert {row["run"] for row in table(lines.layer_lines(plan, outcomes))} == {"1"}
 
 
 def measurement(forward, backward, onset=None, reason=""):
@@ -150,11 +151,11 @@ def test_a_run_that_turned_nan_says_where_and_has_no_gradients(plan_of):
     plan = plan_of(depth=5)
     m = measurement([1.0, math.inf, math.nan], None, onset=2, reason="layer 2: inf")
     outcomes = [Outcome("ok", m, seconds=0.5)]
-    (run,) = table(store.run_lines(plan, outcomes))
+    (run,) = table(lines.run_lines(plan, outcomes))
     assert (run["status"], run["nan_onset"], run["forward_verdict"]) == ("ok", "2", "nan")
     assert (run["std_first"], run["std_last"]) == ("1.0", "nan")
     assert (run["grad_std_first"], run["backward_verdict"], run["loss_value"]) == ("", "", "")
-    layers = table(store.layer_lines(plan, outcomes))
+    layers = table(lines.layer_lines(plan, outcomes))
     assert [row["std"] for row in layers] == ["1.0", "inf", "nan"]  # layers 3 and 4 have no row
     assert {row["grad_std"] for row in layers} == {""}
 
@@ -162,10 +163,10 @@ def test_a_run_that_turned_nan_says_where_and_has_no_gradients(plan_of):
 def test_a_gradient_that_is_nan_is_not_an_empty_cell(plan_of):
     plan = plan_of(depth=2)
     outcomes = [Outcome("ok", measurement([1.0, 1.0], [math.nan, 0.5]), seconds=0.1)]
-    (run,) = table(store.run_lines(plan, outcomes))
+    (run,) = table(lines.run_lines(plan, outcomes))
     assert (run["grad_std_first"], run["grad_std_last"]) == ("nan", "0.5")
     assert run["backward_verdict"] == "nan"
-    assert [row["grad_std"] for row in table(store.layer_lines(plan, outcomes))] == ["nan", "0.5"]
+    assert [row["grad_std"] for row in table(lines.layer_lines(plan, outcomes))] == ["nan", "0.5"]
 
 
 def test_pandas_reads_verdicts_of_nan_as_words(plan_of, tmp_path):

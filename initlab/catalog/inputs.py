@@ -1,13 +1,30 @@
 """What a network is fed. To add a random input, add a record and its draw in `network/heads.py`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from initlab.catalog.table import Parameter, Record, Table
+
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Input(Record):
-    """A batch of samples, shape (batch, fan_in of the first layer)."""
+    """A batch of samples, shape (batch, fan_in of the first layer).
+
+    `check(parameters, batch)` returns what is wrong with values that are each in range.
+    """
+
+    check: Callable[[Parameters, int], str | None] = lambda *_: None
+
+
+def _ordered(p: Parameters, _: int) -> str | None:
+    return None if p["low"] < p["high"] else f"needs low < high, got {p['low']} and {p['high']}"
+
+
+def _paired(_: Parameters, batch: int) -> str | None:
+    return f"comes in pairs; batch: {batch} is odd" if batch % 2 else None
 
 
 INPUTS = Table(
@@ -32,6 +49,7 @@ INPUTS = Table(
         ),
         formula="x ~ U(low, high)",
         about="independent uniform features, as pixels scaled to 0..1",
+        check=_ordered,
         source="PyTorch, torch.Tensor.uniform_",
     ),
     Input(
@@ -42,6 +60,7 @@ INPUTS = Table(
             ),
         ),
         formula="x_2k ~ N(0, 1), x_2k+1 = c x_2k + sqrt(1 - c^2) e, e ~ N(0, 1)",
+        check=_paired,
         about="pairs of samples: does the network tell them apart, or make them equal?",
         source="Poole et al. 2016, sec. 3",
     ),

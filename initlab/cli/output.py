@@ -110,7 +110,7 @@ def records(
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
     from initlab.report import formats
     from initlab.report.formats import Summary
-    from initlab.store import csv_line
+    from initlab.rows import csv_line
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):

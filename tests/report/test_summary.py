@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from initlab import store, sweep
+from initlab import rows, sweep
 from initlab.api import read_table
 from initlab.catalog.columns import columns
 from initlab.network.propagate import Measurement
@@ -25,7 +25,7 @@ from initlab.verdicts import Outcome
 
 def summary(plan, outcomes, **options):
     """Through CSV and back, as sweep and show read it."""
-    texts = ["".join(lines(plan, outcomes)) for lines in (store.run_lines, store.layer_lines)]
+    texts = ["".join(lines(plan, outcomes)) for lines in (rows.run_lines, rows.layer_lines)]
     return summarise(*map(read_table, texts), **options)
 
 

@@ -1,0 +1,54 @@
+"""Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from initlab.catalog.columns import columns
+from initlab.plan import Plan
+from initlab.verdicts import Outcome, result_cells
+
+
+def run_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """runs.csv, line by line: a row for every run, failed ones too."""
+    results = columns("runs", "result")
+    yield csv_line(["run", *plan.fields, "seed", *results])
+    for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
+        cells = result_cells(outcome, plan.spec.head.thresholds)
+        yield csv_line(
+            [index, *plan.cells[index].values(), run.seed, *(cells[name] for name in results)]
+        )
+
+
+def layer_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """layers.csv, line by line: a row for every layer that was reached."""
+    forward, backward = columns("layers", "forward"), columns("layers", "backward")
+    key = columns("layers", "key")
+    yield csv_line(["run", "seed", *plan.axes, *key, *forward, *backward])
+    unmeasured = "," * (len(backward) - 1)
+    for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
+        m = outcome.measurement
+        if m is None:
+            continue
+        prefix = csv_line([index, run.seed, *(plan.cells[index][axis] for axis in plan.axes)])[:-1]
+        gradients = [unmeasured] * len(m.forward)
+        if m.backward is not None:
+            gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
+        for layer, (row, gradient) in enumerate(zip(m.forward.tolist(), gradients, strict=True)):
+            fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
+            yield f"{prefix},{layer},{fans},{_numbers(row)},{gradient}\n"
+
+
+def _numbers(row: Sequence[float], *, biased: bool = True) -> str:
+    # repr is the shortest text that reads back as the same float; it writes nan and inf as such
+    text = map(repr, row if biased else row[:-1])
+    return ",".join(text) if biased else ",".join(text) + ","
+
+
+def csv_line(cells: Sequence[Any]) -> str:
+    """One line of CSV: None is an empty cell, floats round-trip, nan and inf are words."""
+    line = io.StringIO()
+    texts = ["" if c is None else repr(c) if isinstance(c, float) else c for c in cells]
+    csv.writer(line, lineterminator="\n").writerow(texts)
+    return line.getvalue()
