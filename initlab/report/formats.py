@@ -31,6 +31,14 @@ class Summary:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
+    picture: bool = False  # whether the last column is a picture, which a table can do without
+
+    def without_picture(self) -> "Summary":
+        """The same without its last column, if that is a picture."""
+        if not self.picture:
+            return self
+        caption = f"{self.caption} (A wider terminal also shows {self.header[-1]}.)"
+        return Summary(self.header[:-1], tuple(row[:-1] for row in self.rows), caption)
 
 
 def cell_value(cell: str) -> Any:
@@ -96,11 +104,13 @@ def table(
 ) -> RenderableType:
     """A summary as a table that fits the width without cutting a cell.
 
-    Where it is too wide, ranges go on a second line; where that is too wide still, every row is
-    a block of lines. The last `wrap` columns hold text, which is wrapped instead.
+    Where it is too wide, ranges go on a second line; then every part of a cell goes on a line of
+    its own and the picture is left out; where that is too wide still, every row is a block of
+    lines. The last `wrap` columns hold text, which is wrapped instead.
     """
-    for folded in (False, True):
-        drawn = _table(summary, title, folded=folded, unicode=unicode, wrap=wrap)
+    for fold in (0, 1, 2):
+        shown = summary.without_picture() if fold == 2 else summary
+        drawn = _table(shown, title, fold=fold, unicode=unicode, wrap=wrap)
         measuring = Console(width=10_000, file=io.StringIO(), color_system=None)
         measure = drawn.__rich_measure__(measuring, measuring.options)
         if measure.maximum <= width or (wrap and measure.minimum + LEAST_TEXT <= width):
@@ -108,7 +118,7 @@ def table(
     return _blocks(summary, title)
 
 
-def _table(summary: Summary, title: str, *, folded: bool, unicode: bool, wrap: int) -> Table:
+def _table(summary: Summary, title: str, *, fold: int, unicode: bool, wrap: int) -> Table:
     drawn = Table(
         box=box.SIMPLE_HEAD if unicode else box.ASCII2,
         title=Text(title) if title else None,
@@ -122,16 +132,18 @@ def _table(summary: Summary, title: str, *, folded: bool, unicode: bool, wrap: i
     for left, name in zip(range(len(summary.header), 0, -1), summary.header, strict=True):
         drawn.add_column(Text(name), no_wrap=left > wrap)
     for row in summary.rows:
-        cells = [_folded(cell) if folded else cell for cell in row]
+        cells = [_folded(cell, fold) for cell in row]
         drawn.add_row(*(Text(cell, _style(cell)) for cell in cells))
     return drawn
 
 
-def _folded(cell: str) -> str:
-    """A cell on two lines: "0.65 [0.64, 0.66]" before its range, "4 steady, 1 nan" between."""
-    if cell.endswith("]"):
+def _folded(cell: str, fold: int) -> str:
+    """A cell on several lines: "0.65 [0.64, 0.66]" before its range, "4 steady, 1 nan" between."""
+    if fold == 2:
+        return cell.replace(" [", "\n[").replace("(", "\n(").replace(", ", ",\n")
+    if fold == 1 and cell.endswith("]"):
         return cell.replace(" [", "\n[")
-    return cell.replace(", ", ",\n") if cell[:1].isdigit() else cell
+    return cell.replace(", ", ",\n") if fold == 1 and cell[:1].isdigit() else cell
 
 
 def _blocks(summary: Summary, title: str) -> RenderableType:

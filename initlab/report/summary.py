@@ -44,7 +44,7 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
     header = (*labels, "std last", "forward", "grad ratio", "backward", "log10 std")
-    return Summary(header, tuple(rows), _caption(runs))
+    return Summary(header, tuple(rows), _caption(runs), picture=True)
 
 
 def _labels(

@@ -175,8 +175,8 @@ def test_no_cell_is_cut_at_any_width(summary, width, unicode):
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     for cell in [cell for row in summary.rows for cell in row]:
-        # a range or a list of verdicts may go on over two lines, side by side with other cells
-        for part in re.split(r" (?=\[)|(?<=,) ", cell):
+        # a range, parameters or a list of verdicts may go on over several lines, beside other cells
+        for part in re.split(r" (?=\[)|(?<=,) |(?=\()", cell):
             assert part in text
     for name in summary.header:
         assert name in text
