@@ -8,7 +8,6 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from statistics import median
 
 import torch
@@ -27,7 +26,7 @@ ACTIVATIONS = {
 SIGMAS = [0.6 + 0.2 * i for i in range(10)]
 SEEDS = 4
 DEPTH, WIDTH, BATCH = 100, 256, 16
-ROUNDS = 3
+ROUNDS = 5
 SAMPLE = 20  # networks of the reference loop in each round; it has no cost that more would share
 
 
@@ -64,23 +63,15 @@ def by_hand(activation: str, sigma: float, seed: int, *, gradients: bool) -> Non
             layer.weight.grad.std()
 
 
-def script(*, gradients: bool) -> float:
-    """Networks a second of the loop, over a sample spread evenly over the grid.
-
-    At this size torch is often slower with more threads than with one: the better of both counts.
-    """
+def script(*, gradients: bool, threads: int) -> float:
+    """Networks a second of the loop, over a sample spread evenly over the grid."""
     grid = list(itertools.product(ACTIVATIONS, SIGMAS, range(SEEDS)))
     sample = grid[:: len(grid) // SAMPLE]
-    speeds = []
-    threads = torch.get_num_threads()
-    for count in {1, threads}:
-        torch.set_num_threads(count)
-        start = time.perf_counter()
-        for activation, sigma, seed in sample:
-            by_hand(activation, sigma, seed, gradients=gradients)
-        speeds.append(len(sample) / (time.perf_counter() - start))
     torch.set_num_threads(threads)
-    return max(speeds)
+    start = time.perf_counter()
+    for activation, sigma, seed in sample:
+        by_hand(activation, sigma, seed, gradients=gradients)
+    return len(sample) / (time.perf_counter() - start)
 
 
 def swept(*, gradients: bool) -> float:
@@ -101,17 +92,20 @@ def swept(*, gradients: bool) -> float:
     return len(plan.runs) / (time.perf_counter() - start)
 
 
-def compare(
-    name: str, ours: Callable[[], float], theirs: Callable[[], float], wanted: float
-) -> None:
-    """Both in turn, after a warm-up each; the ratio of every round, its median to be quoted."""
-    ours(), theirs()
-    rounds = [(ours(), theirs()) for _ in range(ROUNDS)]
-    ratios = [a / b for a, b in rounds]
-    print(
-        f"{name:<28} {median(a for a, _ in rounds):8.1f} {median(b for _, b in rounds):8.1f}"
-        f"  x {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f}; wanted {wanted:g})"
-    )
+def compare(name: str, *, gradients: bool, threads: list[int], wanted: float) -> None:
+    """Everything in turn, after a warm-up; the median of each, and of the ratio in each round."""
+    rounds = []
+    for _ in range(ROUNDS + 1):
+        ours = swept(gradients=gradients)
+        rounds.append((ours, [script(gradients=gradients, threads=n) for n in threads]))
+    rounds = rounds[1:]
+    for at, count in enumerate(threads):
+        ratios = [ours / theirs[at] for ours, theirs in rounds]
+        ours, theirs = median(o for o, _ in rounds), median(t[at] for _, t in rounds)
+        print(
+            f"{name:<22} {ours:8.1f} {theirs:8.1f} with {count} thread(s)"
+            f"  x {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f}; wanted {wanted:g})"
+        )
 
 
 DEEP = """
@@ -129,14 +123,10 @@ def main() -> None:
     """Print every ratio."""
     jobs = default_jobs()
     print(f"{DEPTH} x {WIDTH}, batch {BATCH}, {jobs} processors, torch {torch.__version__}")
-    print(f"{'networks a second':<28} {'initlab':>8} {'by hand':>8}")
-    for name, gradients, wanted in (("forward", False, 8), ("forward and backward", True, 4)):
-        compare(
-            name,
-            lambda g=gradients: swept(gradients=g),
-            lambda g=gradients: script(gradients=g),
-            wanted,
-        )
+    print(f"{'networks a second':<22} {'initlab':>8} {'by hand':>8}")
+    threads = sorted({torch.get_num_threads(), 1}, reverse=True)  # as a script is run, and alone
+    compare("forward", gradients=False, threads=threads, wanted=8)
+    compare("forward and backward", gradients=True, threads=threads, wanted=4)
     start = time.perf_counter()
     peak = int(subprocess.run([sys.executable, "-c", DEEP], capture_output=True, check=True).stdout)
     weights = 2000 * 1024 * 1024 * 4 / 2**30
