@@ -104,7 +104,8 @@ def compare(name: str, *, gradients: bool, threads: list[int], wanted: float) ->
         ours, theirs = median(o for o, _ in rounds), median(t[at] for _, t in rounds)
         print(
             f"{name:<22} {ours:8.1f} {theirs:8.1f} with {count} thread(s)"
-            f"  x {median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f}; wanted {wanted:g})"
+            f"  x {median(ratios):5.2f}"
+            f" ({min(ratios):.2f} to {max(ratios):.2f}; wanted {wanted:g})"
         )
 
 
