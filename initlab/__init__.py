@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.api import Results as Results
+    from initlab.api import layers_of as layers_of
     from initlab.api import load_plan as load_plan
     from initlab.api import read_results as read_results
     from initlab.api import run_plan as run_plan
 
 __version__ = "0.1.0"
-__all__ = ["Results", "load_plan", "read_results", "run_plan"]
+__all__ = ["Results", "layers_of", "load_plan", "read_results", "run_plan"]
 
 
 def __dir__() -> list[str]:

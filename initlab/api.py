@@ -12,6 +12,7 @@ import pandas as pd
 
 from initlab import reader, store, sweep, yamlfile
 from initlab.expand import MAX_RUNS, make
+from initlab.network.weights import layers_of as layers_of
 from initlab.plan import Plan
 
 #: columns in which `nan` is a verdict, or an empty cell a text

@@ -10,8 +10,9 @@
     |-- DiskError              74   the disk refused a write
     `-- Interrupted           130   Ctrl-C; what was done is kept
 
-Any other exception is a bug in initlab (exit code 3). `cli/app.py` is the one place that turns an
-exception into a message and an exit code. This module imports nothing of initlab.
+A file that the system refuses (OSError) ends a command with 2, a stdout that cannot be written with
+74 or, if the pipe closed, 141. Any other exception is a bug in initlab (3). `cli/app.py` is the one
+place that turns an exception into a message and an exit code. This module imports no other of ours.
 """
 
 import difflib

@@ -108,10 +108,7 @@ class _Validator:
             return None
 
     def _add(self, path: tuple[Any, ...], message: str) -> None:
-        known: tuple[Any, ...] = ()
-        for element in path:
-            if (*known, element) in self.document.places:
-                known = (*known, element)
+        known = self.document.known(path)
         # field, index, record, parameter: what a bare name or an override leaves without a place
         inside = path[2:] if path[:1] == ("cases",) else path
         if len(inside) > 3 and inside[0] in CHOICE_KEYS and inside[3] not in known:

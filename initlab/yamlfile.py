@@ -34,19 +34,20 @@ class Document:
     data: Any
     places: dict[Path_, str] = field(default_factory=dict)
 
-    def where(self, *paths: Path_) -> str:
-        """The place of the deepest known part of the first path that is known at all.
+    def known(self, path: Path_) -> Path_:
+        """The part of a path that the document has.
 
-        Elements of a path that the document lacks are skipped: validators add some of their own.
+        Elements that it lacks are skipped: validators add some of their own.
         """
-        for path in paths:
-            known: Path_ = ()
-            for element in path:
-                if (*known, element) in self.places:
-                    known = (*known, element)
-            if known or not path:
-                return self.places.get(known, self.name)
-        return self.places.get((), self.name)
+        known: Path_ = ()
+        for element in path:
+            if (*known, element) in self.places:
+                known = (*known, element)
+        return known
+
+    def where(self, path: Path_) -> str:
+        """The place of the deepest known part of a path."""
+        return self.places.get(self.known(path), self.name)
 
     def mark(self, path: Path_, place: str) -> None:
         """Note that `path` was set from `place`, with whatever stood there before forgotten."""

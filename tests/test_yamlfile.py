@@ -92,7 +92,6 @@ def test_an_unknown_path_stands_where_its_known_part_does():
     document = read("depth: 3\ninit:\n  scheme: normal\n")
     assert document.where(("init", "gain")) == "f.yaml:2:1"
     assert document.where(("width",)) == "f.yaml:1:1"
-    assert document.where(("width",), ("init",)) == "f.yaml:2:1"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null", "\n\n"])
