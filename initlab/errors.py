@@ -4,6 +4,7 @@
     |-- InputError              2   what the user typed cannot be used
     |   |-- UnknownName         2   a name that no table holds; carries the nearest
     |   |-- SpecError           2   one or more problems in a spec, all listed
+    |   |-- LossError           2   an operand or option that a loss must refuse, all findings listed
     |   `-- FolderError         2   a results folder that cannot be read, written or replaced
     |       `-- FolderInUse     4   another sweep is writing there
     |-- ChecksFailed            1   the sweep finished, but runs failed or a --fail-on check did
@@ -24,6 +25,7 @@ class InitlabError(Exception):
     """Root of the tree. `message` says what is wrong and where, `fix` one thing to do about it."""
 
     exit_code = 3
+    prefix = "initlab: "
 
     def __init__(self, message: str, fix: str | None = None) -> None:
         super().__init__(message)
@@ -74,6 +76,43 @@ class SpecError(InputError):
     def __init__(self, problems: Iterable[Problem], fix: str | None = None) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems), fix)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check of a loss's operands found.
+
+    Args:
+        rule: a stable name ("target-sign"); documented with its meaning in docs/losses.md.
+        level: "error" (refused), "warning" (computed all the same) or "info".
+        operand: where, as the user wrote it ("--target").
+        message: what is, and what this loss needs.
+        fix: one change of the command line that mends it.
+        torch: what torch does with such input.
+    """
+
+    rule: str
+    level: str
+    operand: str
+    message: str
+    fix: str = ""
+    torch: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.level}[{self.rule}] {self.operand}: {self.message}."]
+        parts += [f"torch: {self.torch}."] if self.torch else []
+        parts += [f"fix: {self.fix}"] if self.fix else []
+        return " ".join(parts)
+
+
+class LossError(InputError):
+    """Operands or options that a loss must refuse. `findings` has warnings, too."""
+
+    prefix = ""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, self.findings)))
 
 
 class FolderError(InputError):

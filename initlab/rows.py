@@ -1,11 +1,10 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from initlab.catalog.columns import columns
+from initlab.cells import csv_line
 from initlab.plan import Plan
 from initlab.verdicts import Outcome, result_cells
 
@@ -44,11 +43,3 @@ def _numbers(row: Sequence[float], *, biased: bool = True) -> str:
     # repr is the shortest text that reads back as the same float; it writes nan and inf as such
     text = map(repr, row if biased else row[:-1])
     return ",".join(text) if biased else ",".join(text) + ","
-
-
-def csv_line(cells: Sequence[Any]) -> str:
-    """One line of CSV: None is an empty cell, floats round-trip, nan and inf are words."""
-    line = io.StringIO()
-    texts = ["" if c is None else repr(c) if isinstance(c, float) else c for c in cells]
-    csv.writer(line, lineterminator="\n").writerow(texts)
-    return line.getvalue()

@@ -3,7 +3,7 @@
 from initlab.catalog.activations import ACTIVATIONS, Activation
 from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
-from initlab.catalog.losses import LOSSES, Loss
+from initlab.catalog.losses import ALLOWABLE, LOSSES, TASKS, Loss, Operand
 from initlab.catalog.schemes import SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
 
@@ -14,16 +14,19 @@ TABLES: dict[str, Table[Record]] = {
 
 __all__ = [
     "ACTIVATIONS",
+    "ALLOWABLE",
     "COLUMNS",
     "INPUTS",
     "LOSSES",
     "SCHEMES",
     "TABLES",
+    "TASKS",
     "Activation",
     "Column",
     "Fans",
     "Input",
     "Loss",
+    "Operand",
     "Parameter",
     "Record",
     "Scheme",

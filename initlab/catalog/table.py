@@ -8,20 +8,21 @@ from typing import Any, Generic, Literal, TypeVar
 
 from initlab.errors import UnknownName
 
-#: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`
-Kind = Literal["number", "gain", "choice", "text"]
+#: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`; a
+#: "tensor" may always be left out
+Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor"]
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One option of a record, with the range that its value may have.
 
-    `default=None` makes it required. Bounds are inclusive, `above` and `below` exclusive.
+    `default=None` makes it required, unless it is a tensor. Bounds are inclusive, `above` and `below` exclusive.
     """
 
     name: str
     about: str
-    default: float | str | None = None
+    default: float | str | bool | None = None
     kind: Kind = "number"
     choices: tuple[str, ...] = ()
     minimum: float | None = None
@@ -32,10 +33,10 @@ class Parameter:
     @property
     def required(self) -> bool:
         """Whether a spec must give it."""
-        return self.default is None
+        return self.default is None and self.kind != "tensor"
 
     def __str__(self) -> str:
-        return self.name if self.required else f"{self.name}={self.default}"
+        return self.name if self.default is None else f"{self.name}={self.default}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +53,7 @@ class Record:
     @property
     def defaults(self) -> dict[str, Any]:
         """Values of the parameters that have one."""
-        return {p.name: p.default for p in self.parameters if not p.required}
+        return {p.name: p.default for p in self.parameters if p.default is not None}
 
 
 R = TypeVar("R", bound=Record, covariant=True)

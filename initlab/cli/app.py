@@ -15,13 +15,14 @@ from typing import Annotated, Any
 import typer
 
 import initlab
-from initlab.cli import catalog, new, schema, show, sweep
+from initlab.cli import catalog, loss, new, schema, show, sweep
 from initlab.errors import InitlabError
 
 #: (name, function), in the order in which `--help` lists them
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
+    ("loss", loss.loss),
     ("list", catalog.list_),
     ("describe", catalog.describe),
     ("new", new.new),
@@ -63,7 +64,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except InitlabError as error:
-            raise typer.Exit(_complain(str(error), error.exit_code)) from None
+            raise typer.Exit(_complain(str(error), error.exit_code, error.prefix)) from None
         except KeyboardInterrupt:
             raise typer.Exit(_complain("interrupted", 130)) from None
         except OSError as error:
@@ -76,8 +77,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"initlab: {message}\n")
+def _complain(message: str, code: int, prefix: str = "initlab: ") -> int:
+    sys.stderr.write(f"{prefix}{message}\n")
     return code
 
 

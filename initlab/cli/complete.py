@@ -1,6 +1,6 @@
 """What the shell completes, straight from the catalog."""
 
-from initlab.catalog import TABLES
+from initlab.catalog import ALLOWABLE, LOSSES, TABLES, TASKS
 from initlab.errors import nearest
 
 
@@ -15,6 +15,27 @@ def checks(incomplete: str) -> list[str]:
 def kinds(incomplete: str) -> list[str]:
     """The plurals that `initlab list` takes."""
     return [plural for plural in TABLES if plural.startswith(incomplete)]
+
+
+def losses(incomplete: str) -> list[tuple[str, str]]:
+    """Losses, with what they are."""
+    return [(r.name, r.about) for r in LOSSES.values() if r.name.startswith(incomplete)]
+
+
+def reductions(incomplete: str) -> list[str]:
+    """Every reduction that some loss has."""
+    known = dict.fromkeys(r for loss in LOSSES.values() for r in loss.reductions)
+    return [r for r in (*known, "all") if r.startswith(incomplete)]
+
+
+def rules(incomplete: str) -> list[str]:
+    """Rules of the loss lab whose errors can be made warnings."""
+    return [rule for rule in ALLOWABLE if rule.startswith(incomplete)]
+
+
+def tasks(incomplete: str) -> list[str]:
+    """What a loss can be for."""
+    return [task for task in TASKS if task.startswith(incomplete)]
 
 
 def names(incomplete: str) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,9 +101,19 @@ def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) ->
     console.print(drawn, soft_wrap=not terminal)
 
 
+def summary(
+    header: Sequence[str], rows: Sequence[Sequence[str]], caption: str, wanted: Format | None
+) -> None:
+    """Print a table of text for people (table, md)."""
+    from initlab.report.formats import Summary
+
+    texts = tuple(tuple(row) for row in rows)
+    _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
+
+
 def records(
     header: Sequence[str],
-    rows: Sequence[Sequence[object]],
+    rows: Iterable[Sequence[object]],
     wanted: Format | None,
     *,
     shown: Sequence[str] | None = None,
@@ -110,7 +121,7 @@ def records(
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
     from initlab.report import formats
     from initlab.report.formats import Summary
-    from initlab.rows import csv_line
+    from initlab.cells import csv_line
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):
@@ -119,7 +130,7 @@ def records(
         _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
         return
     if format_ is Format.csv:
-        sys.stdout.writelines(csv_line(line) for line in [header, *rows])
+        sys.stdout.writelines(csv_line(line) for line in chain([header], rows))
         return
     objects = (json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in rows)
     sys.stdout.writelines(formats.json_array(objects) if format_ is Format.json else objects)

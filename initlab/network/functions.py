@@ -1,5 +1,8 @@
-"""Activations that torch does not ship. The catalog names them; everything else is torch's."""
+"""Activations and distances that torch does not ship; everything else is torch's."""
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 
@@ -11,3 +14,23 @@ def identity(z: Tensor) -> Tensor:
 def relu_squared(z: Tensor) -> Tensor:
     """max(0, z)^2 (So et al. 2021)."""
     return z.relu().square()
+
+
+def distance_function(name: str) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """What the option `distance` of a triplet loss names, over the last dimension.
+
+    None is torch's default, `pairwise_distance`: Euclidean, with 1e-6 added to each difference.
+
+    Raises:
+        ValueError: no such distance.
+    """
+    match name:
+        case "euclidean":
+            return None
+        case "squared":
+            return lambda a, b: (a - b).square().sum(-1)
+        case "manhattan":
+            return lambda a, b: (a - b).abs().sum(-1)
+        case "cosine":
+            return lambda a, b: 1 - torch.cosine_similarity(a, b, dim=-1)
+    raise ValueError(f"unknown distance {name!r}; known are euclidean, squared, manhattan, cosine")

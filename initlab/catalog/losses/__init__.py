@@ -1,0 +1,40 @@
+"""Losses, a file for each family. To add one, add a record and its formula."""
+
+from initlab.catalog.losses import binary, classes, margins, regression, sequences, similarity
+from initlab.catalog.losses.record import INTEGERS, MEANING, Loss, Operand
+from initlab.catalog.table import Table
+
+LOSSES = Table(
+    "loss",
+    "losses",
+    *regression.RECORDS,
+    *classes.RECORDS,
+    *binary.RECORDS,
+    *margins.RECORDS,
+    *similarity.RECORDS,
+    *sequences.RECORDS,
+)
+
+#: what a loss can be for, as `initlab list losses --task` takes it
+TASKS = tuple(sorted({task for loss in LOSSES.values() for task in loss.task}))
+
+#: rules whose errors `--allow` makes warnings; the others leave torch nothing to compute
+ALLOWABLE = (
+    "count-target",
+    "duplicate-label",
+    "empty-mean",
+    "negative-distance",
+    "non-finite",
+    "not-log-prob",
+    "not-normalised",
+    "overflow",
+    "padding",
+    "prob-range",
+    "rate",
+    "shape-broadcast",
+    "target-onehot",
+    "target-range",
+    "target-sign",
+)
+
+__all__ = ["ALLOWABLE", "INTEGERS", "LOSSES", "MEANING", "TASKS", "Loss", "Operand"]

@@ -1,0 +1,116 @@
+"""Losses over yes or no: one label or many that do not exclude each other."""
+
+from initlab.catalog.losses.record import WEIGHT, Loss, first, target
+from initlab.catalog.table import Parameter
+
+SHAPE = "(...)"
+WEIGHTS = Parameter(
+    "weight", "a weight for each value; must broadcast to the input", kind="tensor"
+)
+BITS = "t = 0 or 1, evenly, for every output"
+
+RECORDS = (
+    Loss(
+        name="bce",
+        module="torch.nn:BCELoss",
+        function="torch.nn.functional:binary_cross_entropy",
+        working="initlab.losslab.formulas.binary:bce",
+        operands=(first("input", SHAPE, "probs"), target("as input", "zero_one")),
+        parameters=(WEIGHTS,),
+        task=("binary", "multi_label"),
+        rules=(
+            "same_shape",
+            "elementwise_weight",
+            "finite",
+            "some_values",
+            "probabilities",
+            "zero_one",
+            "clamped",
+        ),
+        unit="value",
+        bases=("_WeightedLoss", "_Loss"),
+        state=("weight",),
+        formula="-w (t log x + (1 - t) log(1 - x))",
+        gradient="w (x - t) / (x (1 - x))",
+        mean="the number of values, whatever the weights",
+        departs="logarithms are held at -100, so no value exceeds 100",
+        about="yes or no, from probabilities; bce_with_logits keeps more digits",
+        source="Cox 1958",
+        aliases=("bceloss", "bce_loss", "binary_cross_entropy"),
+        adapter="sigmoid",
+        target="bits",
+        synthetic=f"sigmoid of the outputs; {BITS}",
+    ),
+    Loss(
+        name="bce_with_logits",
+        module="torch.nn:BCEWithLogitsLoss",
+        function="torch.nn.functional:binary_cross_entropy_with_logits",
+        working="initlab.losslab.formulas.binary:bce_with_logits",
+        operands=(first("input", SHAPE, "logits"), target("as input", "zero_one")),
+        parameters=(
+            WEIGHTS,
+            Parameter(
+                "pos_weight", "a weight for the positives of each class (last dim)", kind="tensor"
+            ),
+        ),
+        task=("binary", "multi_label"),
+        rules=(
+            "same_shape",
+            "elementwise_weight",
+            "positive_weight",
+            "finite",
+            "some_values",
+            "zero_one",
+            "double_sigmoid",
+        ),
+        unit="value",
+        state=("weight", "pos_weight"),
+        formula="w (pw t softplus(-x) + (1 - t) softplus(x))",
+        gradient="w ((1 - t) s(x) - pw t s(-x)), s the sigmoid: w (s(x) - t) without pw",
+        mean="the number of values, whatever the weights",
+        about="yes or no, from logits: sigmoid and bce in one, without overflow",
+        source="Cox 1958; King & Zeng 2001 for pos_weight",
+        aliases=("bcel", "bcewithlogitsloss", "binary_cross_entropy_with_logits", "bce_logits"),
+        target="bits",
+        synthetic=f"the outputs are logits; {BITS}",
+    ),
+    Loss(
+        name="soft_margin",
+        module="torch.nn:SoftMarginLoss",
+        function="torch.nn.functional:soft_margin_loss",
+        working="initlab.losslab.formulas.binary:soft_margin",
+        operands=(first("input", SHAPE, "scores"), target("as input", "signs")),
+        task=("binary",),
+        rules=("same_shape", "finite", "some_values", "signs"),
+        unit="value",
+        formula="log(1 + e^(-t x))",
+        gradient="-t s(-t x), s the sigmoid",
+        departs="e^(-t x) is taken as it stands, and overflows from t x = -89 in float32",
+        about="bce_with_logits for targets of +1 and -1",
+        source="Friedman, Hastie & Tibshirani 2000",
+        aliases=("soft_margin_loss", "softmarginloss", "logistic_loss"),
+        target="signs",
+        synthetic="t = +1 or -1, evenly, for every output",
+    ),
+    Loss(
+        name="multilabel_soft_margin",
+        module="torch.nn:MultiLabelSoftMarginLoss",
+        function="torch.nn.functional:multilabel_soft_margin_loss",
+        working="initlab.losslab.formulas.binary:multilabel_soft_margin",
+        operands=(first("input", "(..., C)", "logits"), target("as input", "zero_one")),
+        parameters=(WEIGHT,),
+        task=("multi_label",),
+        rules=("same_shape", "class_weight_last", "finite", "some_values", "hard_zero_one"),
+        unit="sample",
+        bases=("_WeightedLoss", "_Loss"),
+        state=("weight",),
+        formula="1/C sum_c w_c (t_c softplus(-x_c) + (1 - t_c) softplus(x_c))",
+        gradient="w (s(x) - t) / C, s the sigmoid",
+        mean="the number of samples; each sample has already been divided by C",
+        about="bce_with_logits, averaged over the classes of each sample",
+        source="PyTorch, torch.nn.MultiLabelSoftMarginLoss",
+        aliases=("multilabel_soft_margin_loss", "multilabelsoftmarginloss", "mlsm"),
+        target="bits",
+        synthetic=f"the outputs are logits; {BITS}",
+    ),
+)

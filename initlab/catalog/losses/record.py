@@ -1,0 +1,139 @@
+"""What a loss is, in data: its operands, options, checks and the sources of its formula."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from initlab.catalog.table import Parameter, Record
+
+Holds = Literal[
+    "classes",
+    "counts",
+    "distances",
+    "distribution",
+    "embeddings",
+    "label_lists",
+    "labels",
+    "lengths",
+    "log_probs",
+    "log_rates",
+    "logits",
+    "probs",
+    "scores",
+    "signs",
+    "values",
+    "variances",
+    "zero_one",
+]
+
+#: what an operand may hold, in the words of help and messages
+MEANING: Mapping[Holds, str] = {
+    "classes": "class ids 0..C-1",
+    "counts": "counts 0, 1, 2, ...",
+    "distances": "distances, none negative",
+    "distribution": "probabilities that sum to 1 over the last dimension",
+    "embeddings": "vectors, features last",
+    "label_lists": "class ids of each sample, then -1",
+    "labels": "class ids 0..C-1 without the blank",
+    "lengths": "lengths",
+    "log_probs": "log-probabilities",
+    "log_rates": "logarithms of rates",
+    "logits": "logits: any numbers",
+    "probs": "probabilities, 0 to 1",
+    "scores": "scores: any numbers",
+    "signs": "+1 or -1",
+    "values": "any numbers",
+    "variances": "variances, none negative",
+    "zero_one": "0 or 1, or a probability between",
+}
+
+#: what holds whole numbers; everything else is taken as floating point
+INTEGERS: frozenset[Holds] = frozenset({"classes", "label_lists", "labels", "lengths"})
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One tensor that a loss is computed from, named as torch's forward names it."""
+
+    name: str
+    shape: str
+    holds: Holds
+    aliases: tuple[str, ...] = ()
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loss(Record):
+    """A loss of torch, as the loss lab and the head of a network use it.
+
+    `module` and `function` name torch's class and the function that its forward calls, `bases` the
+    classes between it and Module, `state` the buffers it carries. `working` names our own formula,
+    in float64 and unreduced. `rules` name the checks of `losslab/rules/` that inputs must pass, in
+    order. `unit` is what one value of reduction "none" belongs to. `departs` says where torch's
+    own arithmetic leaves the textbook's.
+
+    `adapter` and `target` say how the last layer of a network and a synthetic target become the
+    operands (`network/heads.py`), `synthetic` says it in words; `least` is the smallest (batch,
+    outputs) that allow it.
+    """
+
+    module: str
+    function: str
+    working: str
+    operands: tuple[Operand, ...]
+    task: tuple[str, ...]
+    rules: tuple[str, ...]
+    unit: str
+    gradient: str
+    bases: tuple[str, ...] = ("_Loss",)
+    state: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = ("none", "sum", "mean")
+    mean: str = "the number of values"
+    departs: str = ""
+    adapter: str = "as_is"
+    target: str
+    synthetic: str
+    least: tuple[int, int] = (1, 1)
+    half: bool = True
+
+    @property
+    def class_name(self) -> str:
+        """Torch's class: "CrossEntropyLoss"."""
+        return self.module.rpartition(":")[2]
+
+    @property
+    def function_name(self) -> str:
+        """Torch's function: "cross_entropy"."""
+        return self.function.rpartition(":")[2]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Every name that an operand may be given under, to its own."""
+        return {n: o.name for o in self.operands for n in (o.name, *o.aliases)}
+
+    @property
+    def by_name(self) -> dict[str, Operand]:
+        """Operands by their own names."""
+        return {o.name: o for o in self.operands}
+
+
+def first(name: str, shape: str, holds: Holds) -> Operand:
+    """The first operand, which every loss also takes as `input` or `inputs`."""
+    aliases = tuple(alias for alias in ("inputs", "input") if alias != name)
+    return Operand(name, shape, holds, aliases)
+
+
+def target(shape: str, holds: Holds, name: str = "target") -> Operand:
+    """The target, which is also taken as `target` or `targets`."""
+    return Operand(name, shape, holds, ("targets",) if name == "target" else ("target",))
+
+
+WEIGHT = Parameter("weight", "a weight for each class", kind="tensor")
+IGNORE_INDEX = Parameter("ignore_index", "class id whose samples are left out", -100, "integer")
+SMOOTHING = Parameter(
+    "label_smoothing", "mass spread evenly over all classes", 0.0, minimum=0, maximum=1
+)
+FULL_HELP = "add the terms that do not depend on the input"

@@ -1,0 +1,38 @@
+"""Losses over sequences whose alignment is not known."""
+
+from initlab.catalog.losses.record import Loss, Operand, first, target
+from initlab.catalog.table import Parameter
+
+RECORDS = (
+    Loss(
+        name="ctc",
+        module="torch.nn:CTCLoss",
+        function="torch.nn.functional:ctc_loss",
+        working="initlab.losslab.formulas.sequences:ctc",
+        operands=(
+            first("log_probs", "(T, N, C) or (T, C)", "log_probs"),
+            target("(N, S), their concatenation, or (S)", "labels", "targets"),
+            Operand("input_lengths", "(N) or ()", "lengths"),
+            Operand("target_lengths", "(N) or ()", "lengths"),
+        ),
+        parameters=(
+            Parameter("blank", "class id of the blank", 0, "integer", minimum=0),
+            Parameter("zero_infinity", "count impossible samples as 0", False, "flag"),
+        ),
+        task=("sequence",),
+        rules=("ctc_shapes", "ctc_lengths", "ctc_labels", "finite", "log_probs", "ctc_alignable"),
+        unit="sequence",
+        formula="-log sum over alignments of prod_t y_t[path_t]",
+        gradient="-(probability that frame t emits class k, given the target), by log_probs",
+        mean="each loss by its own target length (at least 1), then by the number of sequences",
+        about="a label sequence from frames, summed over all alignments with blanks",
+        source="Graves et al. 2006",
+        aliases=("ctc_loss", "ctcloss"),
+        adapter="frames",
+        target="transcript",
+        synthetic="log_softmax of the outputs, the batch read as one sequence of frames; "
+        "batch/2 labels, uniform over the classes but the blank",
+        least=(2, 2),
+        half=False,
+    ),
+)

@@ -1,0 +1,20 @@
+"""One value as CSV and JSON have it: nothing else of ours is imported here."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def csv_line(cells: Sequence[Any]) -> str:
+    """One line of CSV: None is an empty cell, floats round-trip, nan and inf are words."""
+    line = io.StringIO()
+    texts = ["" if c is None else repr(c) if isinstance(c, float) else c for c in cells]
+    csv.writer(line, lineterminator="\n").writerow(texts)
+    return line.getvalue()
+
+
+def json_number(value: Any) -> Any:
+    """JSON has no nan and no infinity: they become the words "nan", "inf" and "-inf"."""
+    return value if not isinstance(value, float) or math.isfinite(value) else repr(value)

@@ -1,0 +1,316 @@
+"""`initlab loss`: any loss of torch on operands from the command line, files or a stream."""
+
+import inspect
+import json
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from initlab.catalog import LOSSES
+from initlab.cli import output
+from initlab.cli.complete import losses, reductions, rules
+from initlab.errors import ChecksFailed, InitlabError, InputError
+
+if TYPE_CHECKING:
+    from initlab.losslab.evaluate import Evaluation
+    from initlab.losslab.prepare import Settings
+
+MOST_ROWS = 1000  # of a table; CSV has them all
+
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name", "-n", help="A loss: initlab list losses.", autocompletion=losses, show_default=False
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", "-o", metavar="NAME=VALUE", help="An option of the loss: margin=0.5, weight='[1,2]'."
+    ),
+]
+Reduction = Annotated[
+    str,
+    typer.Option(
+        "--reduction", "-r", autocompletion=reductions,
+        help="none, sum, mean, batchmean (kl_div), or all for every one.",
+    ),
+]  # fmt: skip
+Grad = Annotated[bool, typer.Option("--grad", "-g", help="Also the gradient by every operand.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", "-e", help="Show the working; --explain full shows every value.")
+]
+Full = Annotated[str, typer.Argument(hidden=True, metavar="", show_default=False)]
+Dtype = Annotated[
+    Literal["float64", "float32", "bfloat16", "float16"] | None,
+    typer.Option(help="Compute in it; by default the input file's, or float32."),
+]
+From = Annotated[
+    Literal["logits", "probs", "log-probs"] | None,
+    typer.Option("--from", help="What the input holds, if not what the loss takes."),
+]
+ClassDim = Annotated[
+    int | None, typer.Option(help="Dimension of the classes, if not torch's: -1 for the last.")
+]
+TargetMap = Annotated[
+    str, typer.Option(metavar="MAP", help="Replace values of the target: '{0: -1}'.", show_default=False)
+]
+AllowBroadcast = Annotated[
+    bool, typer.Option("--allow-broadcast", help="Let shapes broadcast, as torch does.")
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", autocompletion=rules, help="Make errors of this rule warnings."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Make warnings errors.")]
+Jsonl = Annotated[
+    str,
+    typer.Option(
+        "--jsonl", metavar="FILE", show_default=False,
+        help="A record a line, operands and options by name, from a file or -; JSONL comes out.",
+    ),
+]  # fmt: skip
+FormatOption = Annotated[
+    output.Format | None,
+    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
+]
+
+
+def loss(
+    name: Name,
+    full: Full = "",
+    option: Options = None,
+    reduction: Reduction = "mean",
+    grad: Grad = False,
+    explain: Explain = False,
+    from_: From = None,
+    class_dim: ClassDim = None,
+    target_map: TargetMap = "",
+    dtype: Dtype = None,
+    allow_broadcast: AllowBroadcast = False,
+    allow: Allow = None,
+    strict: Strict = False,
+    jsonl: Jsonl = "",
+    format_: FormatOption = None,
+    **operands: str | None,
+) -> None:
+    """Compute a loss of torch, check its inputs better than torch does, and show the working.
+
+    An operand is a list of numbers, a file (JSON, CSV, NPY, NPZ, PT) or - for standard input.
+
+    Examples:
+    initlab loss --name bce --inputs '[0.2, 0.8]' --target '[0, 1]'
+
+    initlab loss -n ce -i '[[1,2],[1,3],[1,3]]' -t '[0,1,1]' -o weight='[1,2]' -r all
+
+    initlab loss -n kl_div -i q.npy -t p.npy --from probs -r batchmean --grad
+
+    initlab loss -n triplet_margin --anchor a.csv --positive p.csv --negative n.csv --explain
+
+    cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
+    """
+    from initlab.losslab.options import complete, mapping, split
+
+    if full and not (full == "full" and explain):
+        raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
+    record = LOSSES[name]
+    options = split(option or ())
+    complete(record, options)  # before torch is loaded
+    given = {key: text for key, text in operands.items() if text is not None}
+    allowed = {*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])}
+    pairs = mapping(target_map)
+    _check_ways(given, jsonl, format_, explain=explain)
+
+    from initlab.losslab.prepare import Settings
+
+    settings = Settings(
+        reduction=reduction,
+        grad=grad or explain,
+        dtype=dtype,
+        given=from_ or "",
+        class_dim=class_dim,
+        target_map=pairs,
+        allow=frozenset(allowed),
+        strict=strict,
+        typed={key: _flag(key) for key in given},
+    )
+    if jsonl:
+        _stream(record.name, jsonl, options, settings)
+        return
+    _one(record.name, given, options, settings, format_, explain=explain, full=bool(full))
+
+
+def _operands() -> list[inspect.Parameter]:
+    """An option for every name that an operand of any loss may be given under."""
+    owners: dict[str, list[str]] = {}
+    shown: set[str] = {"inputs", "target"}
+    for record in LOSSES.values():
+        for operand in record.operands:
+            for name in (operand.name, *operand.aliases):
+                owners.setdefault(name, []).append(record.name)
+            shown |= {operand.name} - {"input", "targets"}
+    short = {"inputs": ["-i"], "target": ["-t"]}
+    helps = {"inputs": "The first operand, of any loss.", "target": "The target."}
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                typer.Option(
+                    _flag(name),
+                    *short.get(name, []),
+                    help=helps.get(name, f"Of {', '.join(owners[name])}."),
+                    metavar="NUMBERS",
+                    hidden=name not in shown,
+                    show_default=False,
+                    rich_help_panel="Operands",
+                ),
+            ],
+        )
+        for name in sorted(owners, key=lambda n: (n not in helps, n))
+    ]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _declare() -> None:
+    """Give `loss` the signature that typer reads: its own options, then the operands'."""
+    own = [p for p in inspect.signature(loss).parameters.values() if p.name != "operands"]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    parameters = [own[0], *_operands(), *own[1:]]
+    loss.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    loss.__annotations__ = {p.name: p.annotation for p in parameters}
+
+
+_declare()
+
+
+def _check_ways(
+    given: dict[str, str], jsonl: str, format_: output.Format | None, *, explain: bool
+) -> None:
+    """Refuse options that contradict each other."""
+    data = (output.Format.json, output.Format.jsonl)
+    if jsonl and given:
+        raise InputError(f"{_flag(next(iter(given)))}: --jsonl reads every operand from its records")
+    if jsonl and (explain or format_ not in (None, *data)):
+        raise InputError("--jsonl writes JSONL: neither --explain nor another --format")
+    if explain and format_ in (output.Format.csv, output.Format.md):
+        raise InputError(f"--explain is text, not {format_}", "leave out --format")
+    if sum(text.strip() == "-" for text in given.values()) > 1:
+        raise InputError("only one operand can come from standard input", "give the others as files")
+    if not given and not jsonl:
+        raise InputError("no operands; a loss needs --inputs and --target or the like", "initlab loss --help")
+
+
+def _one(
+    name: str,
+    given: dict[str, str],
+    options: dict[str, str],
+    settings: "Settings",
+    format_: output.Format | None,
+    *,
+    explain: bool,
+    full: bool,
+) -> None:
+    from initlab.losslab import reading
+    from initlab.losslab.evaluate import evaluate
+
+    record = LOSSES[name]
+    read = {}
+    for key, text in given.items():
+        own = record.names.get(key)
+        names = [n for n, to in record.names.items() if own is not None and to == own]
+        read[key] = reading.read(text, _flag(key), names)
+    evaluation = evaluate(name, read, options, settings)
+    for found in evaluation.findings:
+        output.words(str(found))
+    _print(evaluation, settings.reduction, format_, explain=explain, full=full)
+
+
+def _print(
+    evaluation: "Evaluation",
+    reduction: str,
+    format_: output.Format | None,
+    *,
+    explain: bool,
+    full: bool,
+) -> None:
+    from initlab.losslab import result
+
+    if format_ in (output.Format.json, output.Format.jsonl):
+        data = result.as_dict(evaluation, reduction)
+        if explain:
+            data["explain"] = _explained(evaluation, full=full)
+        sys.stdout.write(json.dumps(data) + "\n")
+    elif explain:
+        sys.stdout.write(_explained(evaluation, full=full))
+    elif output.chosen(format_) is output.Format.csv:
+        output.records(result.CSV_HEADER, result.csv_rows(evaluation), format_)
+    else:
+        header, rows, caption = result.summary(evaluation, MOST_ROWS)
+        output.summary(header, rows, caption, format_)
+
+
+def _explained(evaluation: "Evaluation", *, full: bool) -> str:
+    from initlab.losslab.explain import explain
+
+    return explain(evaluation, full=full)
+
+
+# streams -----------------------------------------------------------------------------------------
+
+
+def _stream(name: str, source: str, options: dict[str, str], settings: "Settings") -> None:
+    """A result or an error for every line of a stream; raises at the end if there were errors."""
+    refused: list[int] = []
+    number = 0
+    with ExitStack() as stack:
+        lines: Iterable[bytes] = sys.stdin.buffer
+        if source != "-":
+            lines = stack.enter_context(Path(source).open("rb"))
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            result = _record(name, line, options, settings)
+            if "error" in result:
+                refused.append(number)
+            sys.stdout.write(json.dumps({"line": number, **result}) + "\n")
+            sys.stdout.flush()
+    if refused:
+        first = f"line {refused[0]}" if len(refused) == 1 else f"{len(refused)} lines, the first {refused[0]},"
+        raise ChecksFailed(f"{first} of {number} could not be computed; their records say why")
+
+
+def _record(
+    name: str, line: bytes, options: dict[str, str], settings: "Settings"
+) -> dict[str, Any]:
+    from initlab.losslab import result
+    from initlab.losslab.evaluate import evaluate
+
+    try:
+        operands = _parsed(line)
+        own = operands.pop("options", {})
+        if not isinstance(own, dict):
+            raise InputError('"options" needs an object, as in {"margin": 0.5}')
+        evaluation = evaluate(name, operands, {**options, **own}, settings)
+        return result.as_dict(evaluation, settings.reduction)
+    except InitlabError as error:
+        return result.error_dict(name, error)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"no JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise InputError('needs an object, as in {"input": [0.2], "target": [1]}')
+    return record

@@ -1,0 +1,97 @@
+"""A loss with everything it is computed from, and what can be found wrong with that."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from initlab.catalog import Loss
+from initlab.errors import Finding
+
+
+@dataclass(frozen=True)
+class Call:
+    """Operands and options of one loss, by torch's names.
+
+    `typed` has each name as the user wrote it ("--target"), `raw` the operands as they were read.
+    `allowed` are the rules whose errors the user wants as warnings.
+    """
+
+    loss: Loss
+    operands: dict[str, Tensor]
+    options: dict[str, Any]
+    reduction: str
+    typed: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, Tensor] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
+
+    @property
+    def input(self) -> Tensor:
+        """The first operand."""
+        return self.operands[self.loss.operands[0].name]
+
+    @property
+    def target(self) -> Tensor:
+        """The operand called `target` or `targets`."""
+        return self.operands["targets" if "targets" in self.operands else "target"]
+
+    @property
+    def target_name(self) -> str:
+        """Torch's name for it."""
+        return "targets" if "targets" in self.operands else "target"
+
+    def name_of(self, operand: str) -> str:
+        """An operand or option as the user wrote it."""
+        return self.typed.get(operand, operand)
+
+    # findings ------------------------------------------------------------------------------
+
+    def error(self, rule: str, where: str, message: str, fix: str = "", torch: str = "") -> Finding:
+        """A reason to refuse; a warning where the user allows it."""
+        level = "warning" if rule in self.allowed else "error"
+        return Finding(rule, level, self.name_of(where), message, fix, torch)
+
+    def warning(
+        self, rule: str, where: str, message: str, fix: str = "", torch: str = ""
+    ) -> Finding:
+        """Computed all the same, but worth a look."""
+        return Finding(rule, "warning", self.name_of(where), message, fix, torch)
+
+    def info(self, rule: str, where: str, message: str, fix: str = "", torch: str = "") -> Finding:
+        """Something that was done, or that a reader should know."""
+        return Finding(rule, "info", self.name_of(where), message, fix, torch)
+
+
+def describe(tensor: Tensor, bad: Tensor, predicate: str, *, what: str = "values") -> str:
+    """How many entries a mask marks, and the first of them.
+
+    As in "1 of 2 values is 1.2 (index 1), outside 0..1", "3 of 8 values are outside 0..1 (first:
+    1.2 at index [0, 1])".
+    """
+    count, total = int(bad.sum()), bad.numel()
+    first = bad.nonzero()[0].tolist()
+    value = number(tensor[tuple(first)].item())
+    index = f"index {first[0] if len(first) == 1 else first}"
+    if count == 1:
+        place = f" ({index})" if first else ""
+        return f"1 of {total} {what if total > 1 else what[:-1]} is {value}{place}, {predicate}"
+    return f"{count} of {total} {what} are {predicate} (first: {value} at {index})"
+
+
+def number(value: float | int | bool) -> str:
+    """A number of a message, in as few digits as tell it: 2, 1.2, 0.5723, 1e-08."""
+    if isinstance(value, bool | int):
+        return str(value)
+    text = f"{value:.4g}"
+    return text if abs(value) < 1 or float(text) == value or value != value else f"{value:.6g}"
+
+
+def shape(of: Tensor | tuple[int, ...]) -> str:
+    """A shape as Python writes it, without a needless comma: (3), (3, 1), ()."""
+    return "(" + ", ".join(map(str, of.shape if isinstance(of, Tensor) else of)) + ")"
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that refuse the input."""
+    return [f for f in findings if f.level == "error"]

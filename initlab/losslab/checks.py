@@ -1,0 +1,76 @@
+"""Runs the rules of a loss before torch is called, and says what torch would have done."""
+
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from initlab.errors import Finding
+from initlab.losslab.call import Call, errors, number
+from initlab.losslab.rules import FIRST, RULES
+from initlab.losslab.torch_call import FAILURES, call_torch, first_line
+
+#: what torch may be shown although the checks refuse it; the rest of CTC is not safe to call
+HARMLESS_TO_CTC = {"not-log-prob", "non-finite", "ctc-too-short"}
+MOST_TRIED = 10_000_000  # values that torch may make to show what it would have returned
+
+
+def check(call: Call) -> list[Finding]:
+    """What the rules of a loss find, in their order; after a wrong shape no more are asked."""
+    found: list[Finding] = []
+    for name in call.loss.rules:
+        found += RULES[name](call)
+        if name in FIRST and errors(found):
+            break
+    return found
+
+
+def with_torch(call: Call, findings: Iterable[Finding]) -> list[Finding]:
+    """The same findings; errors also say what torch does with these operands."""
+    findings = list(findings)
+    refused = errors(findings)
+    if not refused or not _safe(call, refused):
+        return findings
+    says = torch_says(call)
+    return [
+        replace(f, torch=says) if f.level == "error" and not f.torch else f for f in findings
+    ]
+
+
+def _safe(call: Call, refused: list[Finding]) -> bool:
+    if call.loss.name == "ctc":
+        return {f.rule for f in refused} <= HARMLESS_TO_CTC
+    if not any(f.rule == "shape-broadcast" for f in refused):
+        return True
+    shapes = [x.shape for x in call.operands.values()]
+    return math.prod(max(sizes) for sizes in _aligned(shapes)) <= MOST_TRIED
+
+
+def _aligned(shapes: list[torch.Size]) -> list[tuple[int, ...]]:
+    """Sizes of each dimension, last first, as broadcasting lines them up."""
+    longest = max(map(len, shapes), default=0)
+    padded = [(1,) * (longest - len(s)) + tuple(s) for s in shapes]
+    return list(zip(*padded, strict=True))
+
+
+def torch_says(call: Call) -> str:
+    """What torch does with these operands: the number, or the first line of its exception."""
+    reduction = "mean" if call.reduction == "all" else call.reduction
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = call_torch(call, reduction)
+    except FAILURES as error:
+        return f"{type(error).__name__}: {first_line(error)}"
+    warned = f"{caught[0].category.__name__}, then" if caught else "no error,"
+    return f"{warned} returns {_told(value)}"
+
+
+def _told(value: Tensor) -> str:
+    if value.numel() == 1:
+        return number(float(value))
+    shown = ", ".join(number(float(v)) for v in value.flatten()[:4])
+    return f"{shown}{', ...' if value.numel() > 4 else ''} of shape {tuple(value.shape)}"

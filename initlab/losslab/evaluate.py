@@ -1,0 +1,172 @@
+"""Computes a loss: checked, by torch in the user's dtype, and by our formula in float64."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from initlab.catalog import LOSSES
+from initlab.catalog.table import load
+from initlab.errors import Finding, LossError
+from initlab.losslab import options as options_of
+from initlab.losslab.call import Call, errors, number
+from initlab.losslab.checks import check, with_torch
+from initlab.losslab.formulas.working import Working
+from initlab.losslab.prepare import Settings, name, prepare
+from initlab.losslab.torch_call import FAILURES, call_torch, compute, gradients
+
+GAP = 1e-5  # relative; a larger one between torch and float64 is reported
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A loss that was computed.
+
+    `values` are torch's by reduction, in the user's dtype; `exact` the same by our formula in
+    float64. `gradients` are torch's, by operand, of `reduction` (of the sum where that is none, of
+    the mean where it is all).
+    """
+
+    call: Call
+    values: dict[str, Tensor]
+    working: Working
+    gradients: dict[str, Tensor]
+    findings: tuple[Finding, ...]
+
+    @property
+    def reductions(self) -> list[str]:
+        """The reductions that were asked for."""
+        return list(self.values)
+
+    @cached_property
+    def exact(self) -> dict[str, Tensor]:
+        """Values in float64, by reduction."""
+        return {reduction: self.working.reduced(reduction) for reduction in self.values}
+
+    def denominator(self, reduction: str) -> Tensor | None:
+        """What the sum is divided by: a number, or for CTC one for each sequence."""
+        if reduction == "batchmean":
+            return torch.tensor(float(self.working.batch))
+        return self.working.denominator if reduction == "mean" else None
+
+
+def evaluate(
+    loss: str,
+    operands: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> Evaluation:
+    """Compute a loss of torch after checking everything that torch does not.
+
+    Args:
+        loss: its name or an alias ("bce").
+        operands: by torch's names: tensors and arrays, computed in the dtype of the first; lists
+            and numbers, computed in float32.
+        options: by torch's names, as numbers, texts or (weights) lists and tensors.
+        settings: reduction, dtype and so on.
+
+    Raises:
+        UnknownName: no such loss.
+        LossError: with every finding, if one of them is an error.
+        InputError: an operand is missing or cannot be read.
+    """
+    record, settings = LOSSES[loss], settings or Settings()
+    if settings.reduction not in (*record.reductions, "all"):
+        needed = f"needs one of {', '.join(record.reductions)} or all, got {settings.reduction}"
+        raise LossError([Finding("option-range", "error", "--reduction", needed)])
+    complete = options_of.complete(record, options or {})
+    call, done = prepare(record, operands, complete, settings)
+    findings = with_torch(call, [*done, *check(call)])
+    _refuse(findings)
+    reductions = record.reductions if settings.reduction == "all" else (settings.reduction,)
+    values = {reduction: compute(call, reduction) for reduction in reductions}
+    evaluation = Evaluation(call, values, work(call), {}, ())
+    main = "mean" if settings.reduction == "all" else settings.reduction
+    slopes = gradients(call, main) if settings.grad else {}
+    findings += [*_gap(evaluation, main), *_broken(evaluation, slopes)]
+    if settings.strict:
+        findings = [replace(f, level="error") if f.level == "warning" else f for f in findings]
+        _refuse(findings)
+    return replace(evaluation, gradients=slopes, findings=tuple(findings))
+
+
+def _refuse(findings: list[Finding]) -> None:
+    if errors(findings):
+        raise LossError([f for f in findings if f.level != "info"])
+
+
+def work(call: Call, operands: Mapping[str, Tensor] | None = None) -> Working:
+    """Our formula on the operands of a call (or others in their place), in float64."""
+    given = call.operands if operands is None else operands
+    exact = {n: x.to(torch.float64) if x.is_floating_point() else x for n, x in given.items()}
+    working: Working = load(call.loss.working)(exact, call.options)
+    return working
+
+
+# two numbers -------------------------------------------------------------------------------------
+
+
+def relative_gap(value: Tensor, exact: Tensor) -> float:
+    """The largest |value - exact| / |exact|; inf where only one of them is finite or zero."""
+    value = value.to(torch.float64)
+    same = (value == exact) | (torch.isnan(value) & torch.isnan(exact))
+    if not value.numel() or same.all():
+        return 0.0
+    gap = torch.where(same, 0.0, (value - exact).abs() / exact.abs())
+    unsure = torch.where(torch.isnan(gap), torch.inf, gap)
+    negligible = (exact == 0) & (value.abs() < 1e-6)  # what float32 makes of 1 - 1
+    return float(torch.where(negligible, 0.0, unsure).max())
+
+
+def _gap(evaluation: Evaluation, reduction: str) -> list[Finding]:
+    """Torch's value against the float64 one, with the cause of a difference."""
+    call = evaluation.call
+    value, exact = evaluation.values[reduction], evaluation.exact[reduction]
+    gap = relative_gap(value, exact)
+    if gap <= GAP:
+        return []
+    at = int(_worst(value, exact))
+    one, other = float(value.flatten()[at]), float(exact.flatten()[at])
+    overflow = not math.isfinite(one) and math.isfinite(other)
+    cause, known = _cause(call, reduction, exact, overflow=overflow)
+    if not overflow and gap <= 8 * torch.finfo(value.dtype).eps:
+        known = True  # no more than this dtype promises
+    message = f"{name(value.dtype)} gives {number(one)}, float64 {other:.6g}: {cause}"
+    rule, level = "overflow" if overflow else "precision", "info" if known else "warning"
+    return [Finding(rule, level, "value", message, "" if known else "--dtype float64")]
+
+
+def _worst(value: Tensor, exact: Tensor) -> Tensor:
+    gap = ((value.to(torch.float64) - exact).abs() / exact.abs()).flatten()
+    same = (value.to(torch.float64) == exact).flatten()
+    return torch.where(same, -1.0, torch.where(torch.isnan(gap), torch.inf, gap)).argmax()
+
+
+def _cause(call: Call, reduction: str, exact: Tensor, *, overflow: bool) -> tuple[str, bool]:
+    """Why torch differs, and whether its formula is known to: else it is the dtype's rounding."""
+    doubled = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
+    options = {k: v.double() if isinstance(v, Tensor) else v for k, v in call.options.items()}
+    what = f"{'overflow' if overflow else 'rounding'} in {name(call.input.dtype)}"
+    if not call.loss.departs:
+        return what, False
+    try:
+        again = call_torch(replace(call, options=options), reduction, doubled)
+    except FAILURES:
+        return what, False
+    if relative_gap(again, exact) <= GAP:
+        return what, False
+    return f"in torch {call.loss.departs}", not overflow
+
+
+def _broken(evaluation: Evaluation, slopes: Mapping[str, Tensor]) -> list[Finding]:
+    """Gradients that are not finite."""
+    return [
+        Finding("non-finite", "warning", f"gradient of {operand}",
+                f"{int((~torch.isfinite(g)).sum())} of {g.numel()} values are not finite;"
+                " one training step spreads them to every weight")
+        for operand, g in slopes.items() if not torch.isfinite(g).all()
+    ]  # fmt: skip

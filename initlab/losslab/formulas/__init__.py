@@ -1,0 +1,5 @@
+"""Every loss by its textbook formula, in float64 and unreduced; a file for each family.
+
+A formula takes operands and options by torch's names and returns a `Working`. It uses neither
+torch's losses nor their eps, clamps and approximations, so it is a second route to the number.
+"""

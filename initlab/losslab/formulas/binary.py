@@ -1,0 +1,42 @@
+"""Over yes or no."""
+
+from torch import Tensor
+
+from initlab.losslab.formulas.working import Operands, Options, Working, softplus, xlogy
+
+
+def _times(weight: Tensor | None, losses: Tensor) -> Tensor:
+    return losses if weight is None else weight.double() * losses
+
+
+def bce(o: Operands, p: Options) -> Working:
+    """-w (t log x + (1 - t) log(1 - x)) with 0 log 0 = 0."""
+    x, t = o["input"], o["target"]
+    yes, no = -xlogy(t, x.log()), -xlogy(1 - t, (-x).log1p())
+    losses = _times(p.get("weight"), yes + no)
+    return Working(losses, {"x": x, "t": t, "-t log x": yes, "-(1-t) log(1-x)": no})
+
+
+def bce_with_logits(o: Operands, p: Options) -> Working:
+    """w (pw t softplus(-x) + (1 - t) softplus(x))."""
+    x, t = o["input"], o["target"]
+    yes, no = _times(p.get("pos_weight"), t * softplus(-x)), (1 - t) * softplus(x)
+    losses = _times(p.get("weight"), yes + no)
+    return Working(losses, {"s(x)": x.sigmoid(), "t": t, "yes part": yes, "no part": no})
+
+
+def soft_margin(o: Operands, _: Options) -> Working:
+    """log(1 + e^(-t x)) = softplus(-t x)."""
+    margin = o["target"] * o["input"]
+    return Working(softplus(-margin), {"x": o["input"], "t": o["target"], "t x": margin})
+
+
+def multilabel_soft_margin(o: Operands, p: Options) -> Working:
+    """The mean over the last dimension of w (t softplus(-x) + (1 - t) softplus(x))."""
+    x, t = o["input"], o["target"]
+    cells = _times(p.get("weight"), t * softplus(-x) + (1 - t) * softplus(x))
+    worst = cells.argmax(-1)
+    columns = {"worst class": worst, "its loss": cells.amax(-1)}
+    working = Working(cells.mean(-1), columns)
+    working.counted = f"{working.losses.numel()} samples, each already divided by {x.shape[-1]} classes"
+    return working

@@ -1,0 +1,80 @@
+"""Over pairs and triplets."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from initlab.losslab.formulas.working import Operands, Options, Working
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """a.b / (|a| |b|), each vector scaled by its largest entry first; 0 with a zero vector."""
+    return (_unit(a) * _unit(b)).sum(-1).clamp(-1, 1)
+
+
+def _unit(a: Tensor) -> Tensor:
+    largest = a.detach().abs().amax(-1, keepdim=True)
+    scaled = a / torch.where(largest > 0, largest, 1.0)
+    norm = (scaled**2).sum(-1, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny).sqrt()
+    return scaled / norm
+
+
+def norm(order: float) -> Distance:
+    """The p-norm of a difference, without an eps."""
+    return lambda a, b: torch.linalg.vector_norm(a - b, ord=order, dim=-1)
+
+
+#: as the option `distance` names them
+DISTANCES: dict[str, Distance] = {
+    "euclidean": norm(2.0),
+    "squared": lambda a, b: ((a - b) ** 2).sum(-1),
+    "manhattan": norm(1.0),
+    "cosine": lambda a, b: 1 - cosine(a, b),
+}
+
+
+def margin_ranking(o: Operands, p: Options) -> Working:
+    """max(0, -t (x1 - x2) + margin)."""
+    difference = o["input1"] - o["input2"]
+    losses = (p["margin"] - o["target"] * difference).clamp(min=0)
+    return Working(losses, {"x1 - x2": difference, "t": o["target"], "active": losses > 0})
+
+
+def hinge_embedding(o: Operands, p: Options) -> Working:
+    """x if t = 1, max(0, margin - x) if t = -1."""
+    x, t = o["input"], o["target"]
+    losses = torch.where(t == 1, x, (p["margin"] - x).clamp(min=0))
+    return Working(losses, {"distance": x, "t": t, "active": losses > 0})
+
+
+def cosine_embedding(o: Operands, p: Options) -> Working:
+    """1 - cos if t = 1, max(0, cos - margin) if t = -1."""
+    x, y, t = o["input1"], o["input2"], o["target"]
+    cos = cosine(x, y)
+    losses = torch.where(t == 1, 1 - cos, (cos - p["margin"]).clamp(min=0))
+    lengths = [torch.linalg.vector_norm(v, dim=-1) for v in (x, y)]
+    columns = {"|x1|": lengths[0], "|x2|": lengths[1], "cos": cos, "degrees": cos.acos().rad2deg()}
+    return Working(losses, {**columns, "t": t})
+
+
+def triplet_margin(o: Operands, p: Options) -> Working:
+    """max(0, |a - p| - |a - n| + margin) in p-norms."""
+    return _triplet(o, p, norm(p["p"]))
+
+
+def triplet_margin_with_distance(o: Operands, p: Options) -> Working:
+    """max(0, d(a, p) - d(a, n) + margin)."""
+    return _triplet(o, p, DISTANCES[p["distance"]])
+
+
+def _triplet(o: Operands, p: Options, distance: Distance) -> Working:
+    near, far = distance(o["anchor"], o["positive"]), distance(o["anchor"], o["negative"])
+    columns = {"d(a, p)": near, "d(a, n)": far}
+    if p["swap"]:
+        columns["d(p, n)"] = distance(o["positive"], o["negative"])
+        far = torch.minimum(far, columns["d(p, n)"])
+    losses = (near - far + p["margin"]).clamp(min=0)
+    return Working(losses, columns)

@@ -1,0 +1,229 @@
+"""Operands from what a user types or pipes: inline JSON, or a JSON, CSV, NPY, NPZ or PT file.
+
+What a file holds is told by its first bytes, not by its name, so that standard input works alike.
+Nothing that is read can run code: arrays without pickles, tensors with `weights_only`.
+"""
+
+import io
+import json
+import sys
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from initlab.errors import InputError
+
+NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
+ZIP, NPY, PICKLE = b"PK\x03\x04", b"\x93NUMPY", b"\x80"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A tensor as it was given. `literal` numbers (JSON, CSV, Python) have no dtype of their own:
+    they come as int64, bool or float64, and are computed in float32 unless asked otherwise.
+    """
+
+    tensor: Tensor
+    literal: bool
+
+
+def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
+    """An operand from an argument of the command line.
+
+    Args:
+        text: inline numbers ("[[1, 2]]", "0.5", "1,2"), the name of a file, or "-".
+        where: the operand as the user typed it, for messages.
+        names: the operand's names, by which it is picked from a file of several arrays.
+
+    Raises:
+        InputError: neither numbers nor a file that can be read.
+    """
+    text = text.strip()
+    if text == "-":
+        return decode(sys.stdin.buffer.read(), where, names)
+    if text[:1] in ("[", "{"):
+        return _picked(_json(text, where), where, names)
+    numbers = _plain(text)
+    if numbers is not None:
+        return Read(torch.from_numpy(np.array(numbers)), literal=True)
+    try:
+        content = Path(text).read_bytes()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}" if text else "is empty"
+        raise InputError(f"{where}: {text!r} is no list of numbers, and as a file {reason}") from None
+    except ValueError:
+        raise InputError(f"{where}: {text[:60]!r} is neither numbers nor a file's name") from None
+    return decode(content, f"{where} {text}", names)
+
+
+def decode(content: bytes, where: str, names: Iterable[str] = ()) -> Read:
+    """An operand from the bytes of a file. Raises InputError if they are none that is known."""
+    try:
+        if content.startswith(NPY):
+            return _array(np.load(io.BytesIO(content), allow_pickle=False), where)
+        if content.startswith(ZIP):
+            return _zip(content, where, names)
+        if content.startswith(PICKLE):
+            return _tensor(_load(content), where, names)
+    except InputError:
+        raise
+    except Exception as error:  # a broken file breaks its reader in many ways
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{where}: cannot be read as an array: {first[:200]}") from None
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{where}: is neither JSON, CSV, NPY, NPZ nor a tensor saved by torch"
+        ) from None
+    if not text:
+        raise InputError(f"{where}: is empty")
+    if text[0] in "[{":
+        return _picked(_json(text, where), where, names)
+    return _csv(text, where)
+
+
+def literal(value: Any, where: str) -> Read:
+    """An operand from Python: a tensor or array keeps its dtype, lists and numbers are literal.
+
+    Raises:
+        InputError: no numbers, or rows of different lengths; says which.
+    """
+    if isinstance(value, Read):
+        return value
+    if isinstance(value, Tensor):
+        return _tensor(value, where, ())
+    if isinstance(value, np.ndarray):
+        return _array(value, where)
+    try:
+        with warnings.catch_warnings(action="error"):
+            array = np.array(value)
+    except (ValueError, OverflowError, TypeError, DeprecationWarning):
+        array = np.array(None)
+    if array.dtype.kind not in "iufb" or (array.dtype.kind == "u" and array.dtype.itemsize == 8):
+        array = np.array(_numbers(value, where, ()), dtype=np.float64)
+    return Read(torch.from_numpy(array), literal=True)
+
+
+def _numbers(value: Any, where: str, path: tuple[int, ...]) -> Any:
+    """The slow way through a list that numpy will not have: its non-finite words, or an error."""
+    here = where + "".join(f"[{i}]" for i in path)
+    if isinstance(value, list | tuple):
+        rows = [_numbers(v, where, (*path, i)) for i, v in enumerate(value)]
+        shapes = [np.shape(row) for row in rows]
+        for index, shape in enumerate(shapes):
+            if shape != shapes[0]:
+                raise InputError(
+                    f"{here}: entry {index} has shape {_shape(shape)}, entry 0 has"
+                    f" {_shape(shapes[0])}; a tensor needs entries of one shape"
+                )
+        return rows
+    if isinstance(value, str) and value.lower() in NOT_FINITE:
+        return NOT_FINITE[value.lower()]
+    if isinstance(value, int | float):
+        if abs(value) > sys.float_info.max and isinstance(value, int):
+            raise InputError(f"{here}: {str(value)[:20]}... is too large for a float64")
+        return float(value)
+    raise InputError(f"{here}: needs a number, got {json.dumps(value, default=repr)[:60]}")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def _plain(text: str) -> list[float] | float | None:
+    """Numbers without brackets: "0.5", "0.9,0.05,0.05"; None if it is something else."""
+    try:
+        items = [int(i) if i.strip().lstrip("+-").isdigit() else float(i) for i in text.split(",")]
+    except ValueError:
+        return None
+    if any(isinstance(i, int) and abs(i) >= 2**63 for i in items):
+        items = [float(i) for i in items]
+    return items if "," in text else items[0]
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{where}: is no JSON: {error.msg} ({place})") from None
+    except (RecursionError, ValueError) as error:  # ValueError: an integer of 5000 digits
+        raise InputError(f"{where}: is no JSON that can be read: {error}") from None
+
+
+def _picked(value: Any, where: str, names: Iterable[str]) -> Read:
+    if isinstance(value, Mapping):
+        value = value[_key(list(value), where, names)]
+    return literal(value, where)
+
+
+def _key(keys: list[str], where: str, names: Iterable[str]) -> str:
+    """Which of several arrays is meant: the operand's by name, or the only one."""
+    for name in names:
+        if name in keys:
+            return name
+    if len(keys) == 1:
+        return keys[0]
+    wanted = " or ".join(names) or "one of them"
+    raise InputError(f"{where}: holds {', '.join(map(str, keys))[:200] or 'nothing'}, not {wanted}")
+
+
+def _csv(text: str, where: str) -> Read:
+    """Rows of numbers: one column is a vector, more are a matrix of rows x columns."""
+    rows = []
+    for line, row in enumerate(text.splitlines(), 1):
+        if not row.strip():
+            continue
+        cells = [cell.strip().lower() for cell in row.split(",")]
+        try:
+            rows.append([float(cell) for cell in cells])
+        except ValueError:
+            header = "; is it a header? remove it" if line == 1 else ""
+            raise InputError(f"{where}: line {line} is no row of numbers: {row[:60]!r}{header}") from None
+        if len(cells) != len(rows[0]):
+            raise InputError(
+                f"{where}: line {line} has {len(cells)} numbers, the first has {len(rows[0])}"
+            )
+    array = np.array(rows)
+    whole = np.isfinite(array).all() and not any(c in text.lower() for c in ".e")
+    if whole and np.abs(array).max() < 2**53:
+        array = array.astype(np.int64)
+    return Read(torch.from_numpy(array[:, 0].copy() if array.shape[1] == 1 else array), literal=True)
+
+
+def _zip(content: bytes, where: str, names: Iterable[str]) -> Read:
+    members = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    if not any(member.endswith(".npy") for member in members):
+        return _tensor(_load(content), where, names)
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return _array(arrays[_key(list(arrays), where, names)], where)
+
+
+def _load(content: bytes) -> Any:
+    return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+
+
+def _array(array: NDArray[Any], where: str) -> Read:
+    if array.dtype.kind not in "iufb" or array.dtype.itemsize > 8:
+        raise InputError(f"{where}: holds {array.dtype}, needs real numbers that torch knows")
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return Read(torch.from_numpy(np.array(native)), literal=False)
+
+
+def _tensor(value: Any, where: str, names: Iterable[str]) -> Read:
+    if isinstance(value, Mapping):
+        value = value[_key(list(value), where, names)]
+    if not isinstance(value, Tensor):
+        return literal(value, where)
+    if value.is_complex() or value.is_quantized or value.is_meta:
+        raise InputError(f"{where}: holds a tensor of {value.dtype}, needs real numbers")
+    return Read(value.detach().to_dense() if value.is_sparse else value.detach(), literal=False)

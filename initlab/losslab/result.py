@@ -1,0 +1,103 @@
+"""An evaluation, or a refusal, as plain data: for JSON, CSV and a table."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice, product
+from typing import Any
+
+from torch import Tensor
+
+from initlab.cells import json_number
+from initlab.errors import Finding, InitlabError, LossError
+from initlab.losslab.evaluate import Evaluation
+from initlab.losslab.prepare import name
+from initlab.losslab.snippet import snippet
+
+CSV_HEADER = ("loss", "reduction", "quantity", "index", "value", "float64")
+
+
+def as_dict(evaluation: Evaluation, reduction: str) -> dict[str, Any]:
+    """What `--format json` prints. `value`, `float64` and `denominator` are by reduction where
+    that is "all". Numbers that are not finite are the strings "nan", "inf" and "-inf".
+    """
+    call = evaluation.call
+    values = {r: plain(v) for r, v in evaluation.values.items()}
+    exact = {r: plain(v) for r, v in evaluation.exact.items()}
+    divided = {r: plain(evaluation.denominator(r)) for r in values}
+    one = reduction != "all"
+    return {
+        "loss": call.loss.name,
+        "reduction": reduction,
+        "value": values[reduction] if one else values,
+        "float64": exact[reduction] if one else exact,
+        "operands": {
+            n: {"shape": list(x.shape), "dtype": name(x.dtype)} for n, x in call.operands.items()
+        },
+        "denominator": divided[reduction] if one else divided,
+        "gradient": {n: plain(g) for n, g in evaluation.gradients.items()} or None,
+        "findings": [finding(f) for f in evaluation.findings],
+        "torch": snippet(call, reduction),
+    }
+
+
+def error_dict(loss: str, error: InitlabError) -> dict[str, Any]:
+    """A record that could not be computed: the loss, the message, and every finding."""
+    findings = error.findings if isinstance(error, LossError) else ()
+    return {"loss": loss, "error": str(error), "findings": [finding(f) for f in findings]}
+
+
+def finding(found: Finding) -> dict[str, str]:
+    """A finding with its keys: rule, level, operand, message, fix, torch."""
+    return asdict(found)
+
+
+def plain(value: Tensor | None) -> Any:
+    """A tensor as nested lists, of numbers that JSON has."""
+    if value is None:
+        return None
+    if value.ndim == 0:
+        return json_number(value.item())
+    finite = not value.is_floating_point() or bool(value.isfinite().all())
+    return value.tolist() if finite else _worded(value.tolist())
+
+
+def _worded(value: Any) -> Any:
+    return [_worded(v) for v in value] if isinstance(value, list) else json_number(value)
+
+
+def csv_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
+    """A row for every value of every reduction, then for every entry of the gradients."""
+    loss = evaluation.call.loss.name
+    for reduction, value in evaluation.values.items():
+        exact = evaluation.exact[reduction]
+        for index in product(*map(range, value.shape)):
+            at = " ".join(map(str, index))
+            yield loss, reduction, "loss", at, float(value[index]), float(exact[index])
+    reduction = evaluation.reductions[0] if len(evaluation.values) == 1 else "mean"
+    for operand, gradient in evaluation.gradients.items():
+        for index in product(*map(range, gradient.shape)):
+            at = " ".join(map(str, index))
+            yield loss, reduction, f"gradient {operand}", at, float(gradient[index]), None
+
+
+def summary(
+    evaluation: Evaluation, most: int
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], str]:
+    """A table for people: header, rows and a caption that spells the mean's denominator out."""
+    rows = list(islice(csv_rows(evaluation), most + 1))
+    differ = any(f"{row[4]:.5g}" != f"{row[5]:.5g}" for row in rows if row[5] is not None)
+    gradient = any(row[2] != "loss" for row in rows)
+    header = ["reduction", *(["quantity"] if gradient else []), "index", "value"]
+    header += ["float64"] if differ else []
+    at = [CSV_HEADER.index(column) for column in header]
+    texts = [tuple(_text(row[i]) for i in at) for row in rows[:most]]
+    caption = []
+    if "mean" in evaluation.values:
+        caption.append(f"mean: divided by {evaluation.working.counted}".replace("by each", "each"))
+    if len(rows) > most:
+        caption.append(f"the first {most} rows; --format csv has them all")
+    return tuple(header), texts, ". ".join(caption)
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)

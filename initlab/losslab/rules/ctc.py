@@ -1,0 +1,114 @@
+"""CTC: torch reads out of bounds for labels that it does not check, so nothing is left to it."""
+
+from collections.abc import Iterator
+
+
+from initlab.errors import Finding
+from initlab.losslab.call import Call, describe, shape
+from initlab.losslab.formulas.sequences import transcripts
+
+BLIND = "reads outside of its memory: garbage, or the process ends"
+
+
+def _error(call: Call, rule: str, where: str, message: str, fix: str = "") -> Finding:
+    """Never a warning: torch cannot be called with it."""
+    return Finding(rule, "error", call.name_of(where), message, fix, "")
+
+
+def ctc_shapes(call: Call) -> Iterator[Finding]:
+    """(T, N, C) frames, N lengths of each kind, targets (N, S) or all in one row."""
+    x, t = call.input, call.target
+    if x.ndim not in (2, 3) or 0 in x.shape:
+        message = f"{shape(x)}; needs frames x batch x classes (T, N, C), or (T, C)"
+        yield _error(call, "shape-mismatch", "log_probs", message)
+        return
+    batch = x.shape[1] if x.ndim == 3 else 1
+    for name in ("input_lengths", "target_lengths"):
+        lengths = call.operands[name]
+        if lengths.is_floating_point():
+            message = f"{describe(lengths, lengths != lengths.round(), 'no whole number')}"
+            yield _error(call, "dtype-target", name, message)
+        elif lengths.numel() != batch or lengths.ndim > 1:
+            fix = "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
+            message = f"{shape(lengths)} for a batch of {batch}; needs one length for each sequence"
+            yield _error(call, "shape-mismatch", name, message, fix)
+    if t.is_floating_point():
+        bad = t != t.round()
+        yield _error(call, "dtype-target", "targets", describe(t, bad, "no whole number"))
+    elif t.ndim not in (1, 2) or (t.ndim == 2 and t.shape[0] != batch):
+        message = f"{shape(t)} for a batch of {batch}; needs (N, S), or all labels in one row"
+        yield _error(call, "shape-mismatch", "targets", message)
+
+
+def ctc_lengths(call: Call) -> Iterator[Finding]:
+    """Lengths within the frames and labels there are; a blank that is a class."""
+    x, t = call.input, call.target
+    inputs, targets = (call.operands[n].reshape(-1) for n in ("input_lengths", "target_lengths"))
+    blank, frames, classes = call.options["blank"], x.shape[0], x.shape[-1]
+    if not 0 <= blank < classes:
+        message = f"{blank}; C = {classes}, valid are 0..{classes - 1}"
+        yield Finding("option-range", "error", "--option blank", message)
+    bad = (inputs < 0) | (inputs > frames)
+    if bad.any():
+        fix = "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
+        message = f"{describe(inputs, bad, 'out of range', what='lengths')}; valid are 0..{frames}"
+        yield _error(call, "ctc-length", "input_lengths", f"{message}, the frames of log_probs", fix)
+    labels = t.shape[1] if t.ndim == 2 else t.numel()
+    bad = (targets < 0) | (targets > labels)
+    if bad.any():
+        message = f"{describe(targets, bad, 'out of range', what='lengths')}; valid are 0..{labels}"
+        yield _error(call, "ctc-length", "target_lengths", f"{message}, the labels there are")
+    elif t.ndim == 1 and int(targets.sum()) != t.numel():
+        message = f"sum to {int(targets.sum())}, targets has {t.numel()} labels in one row"
+        yield _error(call, "ctc-length", "target_lengths", message)
+
+
+def ctc_labels(call: Call) -> Iterator[Finding]:
+    """Labels within the classes, and no blank among them."""
+    classes, blank = call.input.shape[-1], call.options["blank"]
+    lengths = call.operands["target_lengths"].reshape(-1)
+    for sample, labels in enumerate(transcripts(call.target, lengths)):
+        bad = (labels < 0) | (labels >= classes)
+        if bad.any():
+            message = f"sample {sample}: {describe(labels, bad, 'no class', what='labels')}"
+            yield Finding(
+                "ctc-label",
+                "error",
+                call.name_of("targets"),
+                f"{message}; C = {classes}, valid are 0..{classes - 1} without the blank ({blank})",
+                "give labels below C, or frames with more classes",
+                BLIND,
+            )
+            return
+        bad = labels == blank
+        if bad.any():
+            message = f"sample {sample}: {describe(labels, bad, 'the blank', what='labels')}"
+            yield call.error(
+                "ctc-label",
+                "targets",
+                f"{message}; a target is labels only, CTC puts the blanks between them",
+                f"drop the blanks, or --option blank={classes - 1} if that is the blank",
+            )
+            return
+
+
+def ctc_alignable(call: Call) -> Iterator[Finding]:
+    """Every sequence has a frame for each label and one between equal neighbours."""
+    inputs, targets = (call.operands[n].reshape(-1) for n in ("input_lengths", "target_lengths"))
+    for sample, labels in enumerate(transcripts(call.target, targets)):
+        repeats = int((labels[1:] == labels[:-1]).sum())
+        needed, given = len(labels) + repeats, int(inputs[sample])
+        if given < needed:
+            parts = f"{len(labels)} labels" + (f" + {repeats} between repeats" if repeats else "")
+            message = f"sample {sample}: input_length {given} < {needed} needed ({parts})"
+            if call.options["zero_infinity"]:
+                message += "; counted as 0, by zero_infinity"
+                yield call.warning("ctc-too-short", "input_lengths", message)
+            else:
+                fix = "longer input, or --option zero_infinity=true to drop the sample"
+                yield call.error("ctc-too-short", "input_lengths", message, fix)
+
+
+FIRST = (ctc_shapes, ctc_lengths, ctc_labels)
+RULES = (*FIRST, ctc_alignable)
+

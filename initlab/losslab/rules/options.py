@@ -1,0 +1,103 @@
+"""Tensor options: their shapes and signs. (Scalar options are held to their ranges as they are read.)"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from initlab.errors import Finding
+from initlab.losslab.call import Call, describe, shape
+
+SAME_SIZE = ("mse", "l1", "huber")
+
+
+def classes_of(call: Call) -> int:
+    """How many classes a call is about."""
+    if call.loss.name == "linear_cross_entropy":
+        return call.operands["linear_weight"].shape[0]
+    x = call.input
+    last = call.loss.name in ("ctc", "multi_margin", "multilabel_margin", "multilabel_soft_margin")
+    return x.shape[-1 if last or x.ndim < 2 else 1]
+
+
+def _option(call: Call, name: str) -> str:
+    return call.typed.get(name, f"--option {name}")
+
+
+def _range(call: Call, name: str, message: str, fix: str = "") -> Finding:
+    return Finding("option-range", "error", _option(call, name), message, fix)
+
+
+def _signs(call: Call, name: str, weight: Tensor) -> Iterator[Finding]:
+    bad = ~torch.isfinite(weight) | (weight < 0)
+    if bad.any():
+        message = f"{describe(weight, bad, 'negative or not finite')}; a weight is at least 0"
+        yield _range(call, name, message)
+
+
+def _class_weight(call: Call, classes: int) -> Iterator[Finding]:
+    weight = call.options.get("weight")
+    if weight is None:
+        return
+    if weight.shape != (classes,):
+        message = f"has shape {shape(weight)}; needs one weight for each of {classes} classes"
+        yield _range(call, "weight", message, f"--option weight='{[1] * min(classes, 8)}'")
+        return
+    yield from _signs(call, "weight", weight)
+
+
+def class_weight(call: Call) -> Iterator[Finding]:
+    """A weight for each class, none negative."""
+    yield from _class_weight(call, classes_of(call))
+
+
+def class_weight_last(call: Call) -> Iterator[Finding]:
+    """The same where classes are the last dimension."""
+    if call.input.ndim == 0 or call.input.shape[-1] == 0:
+        message = f"{shape(call.input)}; needs classes as the last dimension"
+        yield Finding("degenerate-shape", "error", call.name_of("input"), message)
+        return
+    yield from _class_weight(call, call.input.shape[-1])
+
+
+def elementwise_weight(call: Call) -> Iterator[Finding]:
+    """A weight for each value; bce takes one that broadcasts to the input, mse and l1 do not."""
+    weight = call.options.get("weight")
+    if weight is None:
+        return
+    x = call.input
+    fits = weight.shape == x.shape if call.loss.name in SAME_SIZE else _broadcasts(weight, x)
+    if not fits:
+        how = "that shape" if call.loss.name in SAME_SIZE else "a shape that broadcasts to it"
+        message = f"has shape {shape(weight)} for an input {shape(x)}; needs {how}"
+        yield _range(call, "weight", message)
+        return
+    yield from _signs(call, "weight", weight)
+    divided = call.loss.name in ("mse", "l1") and call.reduction in ("mean", "all")
+    if divided and weight.numel() and not weight.any():
+        yield call.error("empty-mean", "weight", "every weight is 0; the mean divides by their sum")
+
+
+def positive_weight(call: Call) -> Iterator[Finding]:
+    """A weight for the positives of each class, none negative, that broadcasts to the input."""
+    weight = call.options.get("pos_weight")
+    if weight is None:
+        return
+    if not _broadcasts(weight, call.input):
+        message = (
+            f"has shape {shape(weight)} for an input {shape(call.input)}; needs one weight for each"
+            " class of the last dimension"
+        )
+        yield _range(call, "pos_weight", message)
+        return
+    yield from _signs(call, "pos_weight", weight)
+
+
+def _broadcasts(weight: Tensor, x: Tensor) -> bool:
+    try:
+        return torch.broadcast_shapes(weight.shape, x.shape) == x.shape
+    except RuntimeError:
+        return False
+
+
+RULES = (class_weight, class_weight_last, elementwise_weight, positive_weight)
