@@ -1,7 +1,6 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line

@@ -17,7 +17,8 @@ Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor"]
 class Parameter:
     """One option of a record, with the range that its value may have.
 
-    `default=None` makes it required, unless it is a tensor. Bounds are inclusive, `above` and `below` exclusive.
+    `default=None` makes it required, unless it is a tensor. Bounds are inclusive, `above` and
+    `below` exclusive.
     """
 
     name: str

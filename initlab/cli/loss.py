@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from initlab.catalog import LOSSES
+from initlab.catalog import LOSSES, Loss
 from initlab.cli import output
 from initlab.cli.complete import losses, reductions, rules
 from initlab.errors import ChecksFailed, InitlabError, InputError
@@ -24,13 +24,20 @@ MOST_ROWS = 1000  # of a table; CSV has them all
 Name = Annotated[
     str,
     typer.Option(
-        "--name", "-n", help="A loss: initlab list losses.", autocompletion=losses, show_default=False
+        "--name",
+        "-n",
+        help="A loss: initlab list losses.",
+        autocompletion=losses,
+        show_default=False,
     ),
 ]
 Options = Annotated[
     list[str] | None,
     typer.Option(
-        "--option", "-o", metavar="NAME=VALUE", help="An option of the loss: margin=0.5, weight='[1,2]'."
+        "--option",
+        "-o",
+        metavar="NAME=VALUE",
+        help="An option of the loss: margin=0.5, weight='[1,2]'.",
     ),
 ]
 Reduction = Annotated[
@@ -42,7 +49,8 @@ Reduction = Annotated[
 ]  # fmt: skip
 Grad = Annotated[bool, typer.Option("--grad", "-g", help="Also the gradient by every operand.")]
 Explain = Annotated[
-    bool, typer.Option("--explain", "-e", help="Show the working; --explain full shows every value.")
+    bool,
+    typer.Option("--explain", "-e", help="Show the working; --explain full shows every value."),
 ]
 Full = Annotated[str, typer.Argument(hidden=True, metavar="", show_default=False)]
 Dtype = Annotated[
@@ -57,7 +65,10 @@ ClassDim = Annotated[
     int | None, typer.Option(help="Dimension of the classes, if not torch's: -1 for the last.")
 ]
 TargetMap = Annotated[
-    str, typer.Option(metavar="MAP", help="Replace values of the target: '{0: -1}'.", show_default=False)
+    str,
+    typer.Option(
+        metavar="MAP", help="Replace values of the target: '{0: -1}'.", show_default=False
+    ),
 ]
 AllowBroadcast = Annotated[
     bool, typer.Option("--allow-broadcast", help="Let shapes broadcast, as torch does.")
@@ -123,7 +134,7 @@ def loss(
     given = {key: text for key, text in operands.items() if text is not None}
     allowed = {*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])}
     pairs = mapping(target_map)
-    _check_ways(given, jsonl, format_, explain=explain)
+    _check_ways(record, given, jsonl, format_, explain=explain)
 
     from initlab.losslab.prepare import Settings
 
@@ -194,20 +205,25 @@ _declare()
 
 
 def _check_ways(
-    given: dict[str, str], jsonl: str, format_: output.Format | None, *, explain: bool
+    record: Loss, given: dict[str, str], jsonl: str, format_: output.Format | None, *, explain: bool
 ) -> None:
     """Refuse options that contradict each other."""
     data = (output.Format.json, output.Format.jsonl)
     if jsonl and given:
-        raise InputError(f"{_flag(next(iter(given)))}: --jsonl reads every operand from its records")
+        raise InputError(
+            f"{_flag(next(iter(given)))}: --jsonl reads every operand from its records"
+        )
     if jsonl and (explain or format_ not in (None, *data)):
         raise InputError("--jsonl writes JSONL: neither --explain nor another --format")
     if explain and format_ in (output.Format.csv, output.Format.md):
         raise InputError(f"--explain is text, not {format_}", "leave out --format")
     if sum(text.strip() == "-" for text in given.values()) > 1:
-        raise InputError("only one operand can come from standard input", "give the others as files")
+        raise InputError(
+            "only one operand can come from standard input", "give the others as files"
+        )
     if not given and not jsonl:
-        raise InputError("no operands; a loss needs --inputs and --target or the like", "initlab loss --help")
+        needs = " and ".join(_flag(o.name) for o in record.operands if not o.optional)
+        raise InputError(f"no operands: {record.class_name} needs {needs}", "initlab loss --help")
 
 
 def _one(
@@ -285,8 +301,10 @@ def _stream(name: str, source: str, options: dict[str, str], settings: "Settings
             sys.stdout.write(json.dumps({"line": number, **result}) + "\n")
             sys.stdout.flush()
     if refused:
-        first = f"line {refused[0]}" if len(refused) == 1 else f"{len(refused)} lines, the first {refused[0]},"
-        raise ChecksFailed(f"{first} of {number} could not be computed; their records say why")
+        raise ChecksFailed(
+            f"{len(refused)} of {number} lines could not be computed, the first is {refused[0]};"
+            " their records say why"
+        )
 
 
 def _record(

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from initlab import yamlfile
 from initlab.cli.output import words
 from initlab.errors import FolderError, InputError
 
@@ -65,5 +64,7 @@ def new(file: File = None) -> None:
 
 def _quoted(name: str) -> str:
     """A name as YAML has it: quoted if it could be read as a number or null."""
+    from initlab import yamlfile
+
     plain = yamlfile.value(name)
     return name if plain == name else f'"{name}"'

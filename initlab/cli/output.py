@@ -8,8 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 if TYPE_CHECKING:
     from initlab.report.formats import Summary
 
@@ -90,6 +88,8 @@ def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
 
 def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) -> None:
     """A summary as Markdown, or as a table as wide as the terminal; off a terminal, uncut."""
+    from rich.console import Console
+
     from initlab.report import formats
 
     if format_ is Format.md:
@@ -119,9 +119,9 @@ def records(
     shown: Sequence[str] | None = None,
 ) -> None:
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
+    from initlab.cells import csv_line
     from initlab.report import formats
     from initlab.report.formats import Summary
-    from initlab.cells import csv_line
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):

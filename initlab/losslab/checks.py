@@ -35,9 +35,7 @@ def with_torch(call: Call, findings: Iterable[Finding]) -> list[Finding]:
     if not refused or not _safe(call, refused):
         return findings
     says = torch_says(call)
-    return [
-        replace(f, torch=says) if f.level == "error" and not f.torch else f for f in findings
-    ]
+    return [replace(f, torch=says) if f.level == "error" and not f.torch else f for f in findings]
 
 
 def _safe(call: Call, refused: list[Finding]) -> bool:

@@ -1,8 +1,9 @@
 """The explain view: a loss in seven blocks of plain text, 80 columns wide, one screen by default.
 
-    contract, formula, values, reduction, gradient, verdicts, and the torch lines that reproduce it.
+contract, formula, values, reduction, gradient, verdicts, and the torch lines that reproduce it.
 """
 
+import math
 import textwrap
 from collections.abc import Sequence
 from itertools import product
@@ -10,22 +11,18 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from initlab.catalog.losses import MEANING
+from initlab.catalog.losses import MEANING, Operand
 from initlab.losslab.call import shape
+from initlab.losslab.closer import closer
 from initlab.losslab.evaluate import Evaluation, work
-from initlab.losslab.formulas.sequences import extended, lattice, transcripts
-from initlab.losslab.formulas.working import log_softmax
 from initlab.losslab.prepare import name
 from initlab.losslab.snippet import MOST_VALUES, snippet
+from initlab.losslab.tables import WIDTH, label_of, ranked, table
 from initlab.losslab.verdicts import verdicts
 from initlab.losslab.worked import n4, worked
 
-WIDTH = 80
 FIRST, WORST = 5, 3
-MOST_CLASSES = 6
-MOST_STATES, MOST_FRAMES = 9, 8
 MOST_WRITTEN = 24  # values of an operand in the snippet of a short view
-MOST_PATHS = 20_000
 STEP = 1e-6
 KINK = 1e-4
 
@@ -40,11 +37,11 @@ def explain(e: Evaluation, *, full: bool = False) -> str:
     blocks = (
         ("contract", _contract(e)),
         ("formula", _formula(e)),
-        ("values", [*_values(e, full=full), *_closer(e)]),
+        ("values", [*_values(e, full=full), *closer(e)]),
         ("reduction", _reduction(e)),
         ("gradient", _gradient(e, full=full)),
         ("verdicts", _wrapped(verdicts(e))),
-        ("torch", snippet(e.call, e.reductions[-1], MOST_VALUES if full else MOST_WRITTEN).split("\n")),
+        ("torch", _code(e, MOST_VALUES if full else MOST_WRITTEN)),
     )
     return "\n".join(_block(title, lines) for title, lines in blocks if lines) + "\n"
 
@@ -54,16 +51,23 @@ def _block(title: str, lines: Sequence[str]) -> str:
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
-    return [part for line in lines for part in textwrap.wrap(line, WIDTH - 2, subsequent_indent="  ")]
+    return [part for line in lines for part in _broken(line, "  ")]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of text, aligned to the right."""
-    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
-    return [
-        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in [header, *rows]
-    ]
+def _broken(line: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        line,
+        WIDTH - 2,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _code(e: Evaluation, most: int) -> list[str]:
+    """The snippet; long lines are broken inside of their brackets, where Python allows it."""
+    lines = snippet(e.call, e.reductions[-1], most).splitlines()
+    return [part for line in lines for part in _broken(line, "    ")]
 
 
 # contract and formula ----------------------------------------------------------------------------
@@ -79,38 +83,27 @@ def _contract(e: Evaluation) -> list[str]:
     for operand in call.loss.operands:
         if operand.name in call.operands:
             x = call.operands[operand.name]
-            meaning = MEANING[operand.holds]
-            if operand.holds == "classes" and x.is_floating_point():
-                meaning = "probabilities of the classes"
-            lines.append(f"{operand.name} {shape(x)} {name(x.dtype)}: {meaning}")
+            lines.append(f"{operand.name} {shape(x)} {name(x.dtype)}: {_meaning(e, operand)}")
     return _wrapped(lines)
+
+
+def _meaning(e: Evaluation, operand: Operand) -> str:
+    """What an operand holds, where options or its dtype decide."""
+    if operand.holds == "classes" and e.call.target.is_floating_point():
+        return "probabilities of the classes"
+    if operand.holds == "log_rates" and not e.call.options["log_input"]:
+        return "rates"
+    if operand.holds == "distribution" and e.call.options["log_target"]:
+        return MEANING["log_probs"]
+    return MEANING[operand.holds]
 
 
 def _formula(e: Evaluation) -> list[str]:
     lines = [e.call.loss.formula]
     if e.working.losses.numel():
-        at = _ranked(e)[0]
-        lines.append(f"{_label(at)}: {worked(e.call, e.working, at)}")
+        at = ranked(e.working.losses)[0]
+        lines.append(f"{label_of(at)}: {worked(e.call, e.working, at)}")
     return _wrapped(lines)
-
-
-def _label(at: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, at))}]" if at else "value"
-
-
-def _ranked(e: Evaluation) -> list[tuple[int, ...]]:
-    """Indices of the values, the largest loss first."""
-    losses = e.working.losses
-    order = losses.flatten().nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
-    return [_unravel(int(i), losses) for i in order]
-
-
-def _unravel(index: int, like: Tensor) -> tuple[int, ...]:
-    at = []
-    for size in reversed(like.shape):
-        index, rest = divmod(index, size)
-        at.append(rest)
-    return tuple(reversed(at))
 
 
 # values ------------------------------------------------------------------------------------------
@@ -124,13 +117,17 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
     rows = list(product(*map(range, losses.shape))) if losses.ndim else [()]
     left = 0
     if not full and len(rows) > FIRST + WORST:
-        worst = [at for at in _ranked(e) if at not in set(rows[:FIRST])][:WORST]
+        worst = [at for at in ranked(e.working.losses) if at not in set(rows[:FIRST])][:WORST]
         left = len(rows) - FIRST - len(worst)
         rows = [*rows[:FIRST], *worst]
-    columns = {k: v.expand(losses.shape) if v.ndim < losses.ndim else v for k, v in e.working.columns.items()}
+    columns = {
+        k: v.expand(losses.shape) if v.ndim < losses.ndim else v
+        for k, v in e.working.columns.items()
+    }
     header = ["", *columns, "loss"]
     cells = [
-        [_label(at), *(_cell(c[at]) for c in columns.values()), n4(float(losses[at]))] for at in rows
+        [label_of(at), *(_cell(c[at]) for c in columns.values()), n4(float(losses[at]))]
+        for at in rows
     ]
     lines = [line[: WIDTH - 2] for line in table(header, cells)]
     if left:
@@ -139,98 +136,10 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
 
 
 def _cell(value: Tensor) -> str:
-    number = value.item()
-    return n4(number) if isinstance(number, float) and number != round(number, 0) else f"{number:.6g}"
-
-
-def _closer(e: Evaluation) -> list[str]:
-    """The worst sample class by class; the lattice of CTC; divergences of distributions."""
-    if not e.working.losses.numel():
-        return []
-    if e.call.loss.name == "cross_entropy":
-        return _softmax_table(e)
-    if e.call.loss.name == "kl_div":
-        return _divergences(e)
-    if e.call.loss.name == "ctc":
-        return _lattice(e)
-    return []
-
-
-def _softmax_table(e: Evaluation) -> list[str]:
-    call, at = e.call, _ranked(e)[0]
-    x = call.input.double()
-    row = x if x.ndim == 1 else x[(at[0], slice(None), *at[1:])]
-    if len(row) > MOST_CLASSES:
-        return []
-    log_p = log_softmax(row, 0)
-    t = call.target
-    soft = t.is_floating_point()
-    target = (t if t.ndim == 1 else t[(at[0], slice(None), *at[1:])]) if soft else None
-    rows = []
-    for c in range(len(row)):
-        mark = n4(float(target[c])) if target is not None else "<-" * int(c == int(t[at] if t.ndim else t))
-        shifted = float(row[c] - row.max())
-        numbers = (float(row[c]), shifted, float(torch.tensor(shifted).exp()), float(log_p[c].exp()), float(log_p[c]))
-        rows.append([str(c), *map(n4, numbers), mark])
-    header = ["class", "logit", "- max", "exp", "softmax", "log softmax", "target"]
-    log_sum = n4(float(row.max() - log_p.max() + (row - row.max()).max()))
-    return ["", f"the worst, {_label(at)}: logsumexp {log_sum}", *table(header, rows)]
-
-
-def _divergences(e: Evaluation) -> list[str]:
-    from initlab.losslab.information import entropy, js
-
-    t, q = (e.working.columns[k] for k in ("t", "q = e^x"))
-    if t.ndim == 0:
-        return []
-    rows = []
-    for index, (p_row, q_row) in enumerate(zip(t.reshape(-1, t.shape[-1]), q.reshape(-1, q.shape[-1]), strict=True)):
-        if index == FIRST:
-            break
-        kl = float(e.working.losses.reshape(-1, t.shape[-1])[index].sum())
-        h = entropy(p_row.tolist())
-        rows.append([str(index), *map(n4, (h, h + kl, kl, js(p_row.tolist(), q_row.tolist())))])
-    return ["", *table(["row", "H(t)", "H(t, q)", "KL(t||q)", "JS"], rows)]
-
-
-def _lattice(e: Evaluation) -> list[str]:
-    """The worst sequence: its states, log alpha of every frame, the best path; all paths as proof."""
-    call = e.call
-    x = call.input.double()
-    frames = x if x.ndim == 3 else x.unsqueeze(1)
-    targets = call.operands["target_lengths"].reshape(-1)
-    sample = int(e.working.losses.reshape(-1).argmax())
-    label = transcripts(call.target, targets)[sample]
-    length = int(call.operands["input_lengths"].reshape(-1)[sample])
-    states = extended(label, call.options["blank"])
-    lines = ["", f"sequence {sample}: states {_states(states, call.options['blank'])}"]
-    rows, total = lattice(frames[:length, sample], label, call.options["blank"])
-    if len(states) <= MOST_STATES and 0 < length <= MOST_FRAMES:
-        header = ["log alpha", *(_state(int(s), call.options["blank"]) for s in states)]
-        lines += table(header, [[f"t={t}", *map(n4, row.tolist())] for t, row in enumerate(rows)])
-    if frames.shape[-1] ** length <= MOST_PATHS and length:
-        count, proof = _all_paths(frames[:length, sample], label, call.options["blank"])
-        lines.append(f"-log P = {n4(-float(total))}; summed over all {count} paths: {n4(proof)}")
-    return lines
-
-
-def _state(s: int, blank: int) -> str:
-    return "-" if s == blank else str(s)
-
-
-def _states(states: Tensor, blank: int) -> str:
-    text = " ".join(_state(int(s), blank) for s in states)
-    return text if len(text) <= WIDTH - 30 else text[: WIDTH - 34] + " ..."
-
-
-def _all_paths(frames: Tensor, label: Tensor, blank: int) -> tuple[int, float]:
-    """How many paths collapse to the label, and -log of their total probability, one by one."""
-    found = []
-    for path in product(range(frames.shape[1]), repeat=len(frames)):
-        merged = [s for i, s in enumerate(path) if i == 0 or s != path[i - 1]]
-        if [s for s in merged if s != blank] == label.tolist():
-            found.append(frames[range(len(path)), list(path)].sum())
-    return len(found), -float(torch.stack(found).logsumexp(0)) if found else float("inf")
+    number = value.item() + 0  # -0.0 is 0
+    return (
+        n4(number) if isinstance(number, float) and number != round(number, 0) else f"{number:.6g}"
+    )
 
 
 # reduction and gradient --------------------------------------------------------------------------
@@ -256,9 +165,9 @@ def _reduction(e: Evaluation) -> list[str]:
                 lines.append(f"sum = {total} = {value}")
             case _:
                 lines.append(f"none: {working.losses.numel()} values of shape {value}")
-    for reduction, value in e.values.items():
-        if reduction != "none" and n4(float(value)) != n4(float(e.exact[reduction])):
-            lines.append(f"torch's {reduction} in {name(value.dtype)} is {n4(float(value))}")
+    for reduction, given in e.values.items():
+        if reduction != "none" and n4(float(given)) != n4(float(e.exact[reduction])):
+            lines.append(f"torch's {reduction} in {name(given.dtype)} is {n4(float(given))}")
     return _wrapped(lines)
 
 
@@ -276,22 +185,27 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
             continue
         checked = [_difference(e, operand, at, of) for at in shown]
         rows = [
-            [_label(at), n4(float(gradient[at])), n4(numeric)]
+            [label_of(at), n4(float(gradient[at])), n4(numeric)]
             for at, numeric in zip(shown, checked, strict=True)
         ]
         lines += table([f"d {of} / d {operand}", "torch", "by differences"], rows)
         more = len(entries) - len(shown)
         lines += [f"... and {more} more"] if more else []
-        lines += _judged([float(gradient[at]) for at in shown], checked)
+        lines.append(_judged(e, [float(gradient[at]) for at in shown], checked))
     return lines
 
 
-def _judged(slopes: list[float], numeric: list[float]) -> list[str]:
-    scale = max(1e-12, *map(abs, numeric))
-    off = max(abs(a - b) for a, b in zip(slopes, numeric, strict=True)) / scale
-    if off > KINK:
-        return [f"they differ by {off:.1g} of the largest: a kink, or an eps of torch's"]
-    return [f"largest difference {off:.1g} of the largest"]
+def _judged(e: Evaluation, slopes: list[float], numeric: list[float]) -> str:
+    """Whether autograd and differences agree, up to the rounding of a difference."""
+    off = max(abs(a - b) for a, b in zip(slopes, numeric, strict=True))
+    loss = float(e.working.losses.abs().max())
+    off /= max(1e-4 * (1 + loss) / max(e.working.losses.numel(), 1), *map(abs, numeric))
+    rounding = 8 * torch.finfo(e.call.input.dtype).eps
+    if off <= max(KINK, rounding):
+        return "torch and differences agree"
+    if math.isnan(off):
+        return "one of them is not finite"
+    return f"they differ by {off:.2g} of the largest: a kink, or an eps of torch's"
 
 
 def _difference(e: Evaluation, operand: str, at: tuple[int, ...], reduction: str) -> float:
@@ -301,6 +215,8 @@ def _difference(e: Evaluation, operand: str, at: tuple[int, ...], reduction: str
         moved = e.call.operands[operand].double().clone()
         step = STEP * max(1.0, abs(float(moved[at])))
         moved[at] += sign * step
+        if e.call.loss.name == "ctc":
+            # torch's gradient is that by the scores before log_softmax
+            moved = moved.log_softmax(-1)
         sides.append(work(e.call, {**e.call.operands, operand: moved}).reduced(reduction))
     return float((sides[0] - sides[1]) / (2 * step))
-

@@ -46,7 +46,9 @@ def mapping(text: str) -> tuple[tuple[float, float], ...]:
             pairs.append((float(old), float(new)))
         except ValueError:
             problem = "needs numbers" if colon else "needs OLD: NEW"
-            raise InputError(f"--target-map: {item!r} {problem}", "--target-map '{0: -1}'") from None
+            raise InputError(
+                f"--target-map: {item!r} {problem}", "--target-map '{0: -1}'"
+            ) from None
     if text and len({old for old, _ in pairs}) < max(len(pairs), 1):
         raise InputError(f"--target-map: {text!r} replaces a value twice, or none")
     return tuple(pairs)
@@ -83,7 +85,9 @@ def complete(loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option ")
 def _unknown(loss: Loss, name: str, where: str) -> Finding:
     names = [p.name for p in loss.parameters]
     close = nearest(name, names)
-    instead = f"did you mean {' or '.join(close)}" if close else f"it takes {', '.join(names) or 'none'}"
+    instead = (
+        f"did you mean {' or '.join(close)}" if close else f"it takes {', '.join(names) or 'none'}"
+    )
     message = f"{loss.class_name} has no such option; {instead}"
     return Finding("option-range", "error", where, message, f"initlab describe {loss.name}")
 

@@ -1,4 +1,4 @@
-"""From what was read to what a loss takes: dtypes, `--from`, `--class-dim`, `--target-map`, padding.
+"""From what was read to what a loss takes: dtypes, `--from`, `--class-dim`, `--target-map`.
 
 Every change of the user's numbers is a finding of level "info".
 """
@@ -105,8 +105,7 @@ def _named(
     lacking = [o for o in loss.operands if o.name not in reads and not o.optional]
     if lacking:
         raise InputError(
-            f"{loss.class_name} also needs "
-            + " and ".join(f"{o.name} {o.shape}" for o in lacking),
+            f"{loss.class_name} also needs " + " and ".join(f"{o.name} {o.shape}" for o in lacking),
             f"initlab describe {loss.name}",
         )
     return {o.name: reads[o.name] for o in loss.operands if o.name in reads}, written
@@ -275,10 +274,10 @@ def class_dim(call: Call) -> int:
 def _fill(call: Call) -> Iterable[Finding]:
     """What torch wants written out: padding of label lists, a variance for every value."""
     if call.loss.name == "multilabel_margin":
-        missing = call.input.ndim and call.target.ndim == call.input.ndim
-        missing = call.input.shape[-1] - call.target.shape[-1] if missing else 0
-        ends = call.target.ndim and call.target.shape[:-1] == call.input.shape[:-1]
-        if missing > 0 and ends:
+        x, t = call.input, call.target
+        alike = x.ndim > 0 and t.ndim == x.ndim and t.shape[:-1] == x.shape[:-1]
+        missing = x.shape[-1] - t.shape[-1] if alike else 0
+        if missing > 0:
             _set(call, "target", torch.nn.functional.pad(call.target, (0, missing), value=-1))
             yield call.info(
                 "padding", "target", f"padded with -1 to {call.input.shape[-1]} entries a sample"

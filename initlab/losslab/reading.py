@@ -6,6 +6,7 @@ Nothing that is read can run code: arrays without pickles, tensors with `weights
 
 import io
 import json
+import re
 import sys
 import warnings
 import zipfile
@@ -58,7 +59,9 @@ def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
         content = Path(text).read_bytes()
     except OSError as error:
         reason = f"cannot be read: {error.strerror}" if text else "is empty"
-        raise InputError(f"{where}: {text!r} is no list of numbers, and as a file {reason}") from None
+        raise InputError(
+            f"{where}: {text!r} is no list of numbers, and as a file {reason}"
+        ) from None
     except ValueError:
         raise InputError(f"{where}: {text[:60]!r} is neither numbers nor a file's name") from None
     return decode(content, f"{where} {text}", names)
@@ -153,11 +156,23 @@ def _plain(text: str) -> list[float] | float | None:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
+    except json.JSONDecodeError:
+        pass  # people also write .5, 1. and nan
+    except RecursionError:
+        raise InputError(f"{where}: is nested too deep to be read") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(f"{where}: is no JSON that can be read: {error}") from None
+    try:
+        return json.loads(_as_json(text))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{where}: is no JSON: {error.msg} ({place})") from None
-    except (RecursionError, ValueError) as error:  # ValueError: an integer of 5000 digits
-        raise InputError(f"{where}: is no JSON that can be read: {error}") from None
+
+
+def _as_json(text: str) -> str:
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+    text = re.sub(r"(?<=\d)\.(?![\de])", ".0", text)
+    return re.sub(r'(?<!["\w+-])([+-]?)(nan|inf)(?!["\w])', r'"\1\2"', text, flags=re.IGNORECASE)
 
 
 def _picked(value: Any, where: str, names: Iterable[str]) -> Read:
@@ -188,7 +203,9 @@ def _csv(text: str, where: str) -> Read:
             rows.append([float(cell) for cell in cells])
         except ValueError:
             header = "; is it a header? remove it" if line == 1 else ""
-            raise InputError(f"{where}: line {line} is no row of numbers: {row[:60]!r}{header}") from None
+            raise InputError(
+                f"{where}: line {line} is no row of numbers: {row[:60]!r}{header}"
+            ) from None
         if len(cells) != len(rows[0]):
             raise InputError(
                 f"{where}: line {line} has {len(cells)} numbers, the first has {len(rows[0])}"
@@ -197,7 +214,9 @@ def _csv(text: str, where: str) -> Read:
     whole = np.isfinite(array).all() and not any(c in text.lower() for c in ".e")
     if whole and np.abs(array).max() < 2**53:
         array = array.astype(np.int64)
-    return Read(torch.from_numpy(array[:, 0].copy() if array.shape[1] == 1 else array), literal=True)
+    return Read(
+        torch.from_numpy(array[:, 0].copy() if array.shape[1] == 1 else array), literal=True
+    )
 
 
 def _zip(content: bytes, where: str, names: Iterable[str]) -> Read:

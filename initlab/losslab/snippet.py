@@ -16,7 +16,10 @@ def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
     Operands of more than `most` values are loaded from files that the reader has to provide.
     """
     functional = _functional(call)
-    lines = ["import torch", "from torch.nn import functional as F" if functional else "from torch import nn"]
+    lines = [
+        "import torch",
+        "from torch.nn import functional as F" if functional else "from torch import nn",
+    ]
     for operand in call.loss.operands:
         if operand.name in call.operands:
             x = call.operands[operand.name]
@@ -26,7 +29,11 @@ def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
     options = [*_options(call), f'reduction="{reduction}"']
     positional = [o.name for o in call.loss.operands if not o.optional]
     if functional:
-        named = [f"{o.name}={o.name}" for o in call.loss.operands if o.optional and o.name in call.operands]
+        named = [
+            f"{o.name}={o.name}"
+            for o in call.loss.operands
+            if o.optional and o.name in call.operands
+        ]
         inside = ", ".join([*positional, *named, *options])
         lines.append(f"print(F.{call.loss.function_name}({inside}))")
     else:
@@ -64,7 +71,11 @@ _DISTANCES = {
 def _tensor(operand: str, value: Tensor, most: int = MOST_VALUES) -> str:
     if value.numel() > most:
         return f'torch.load("{operand}.pt")'
-    dtype = "" if value.dtype in (torch.float32, torch.int64) and value.numel() else f", dtype={value.dtype}"
+    dtype = (
+        ""
+        if value.dtype in (torch.float32, torch.int64) and value.numel()
+        else f", dtype={value.dtype}"
+    )
     if 0 in value.shape:
         return f"torch.empty({tuple(value.shape)}{dtype})"
     return f"torch.tensor({_nested(value)}{dtype})"

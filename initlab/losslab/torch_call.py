@@ -1,6 +1,5 @@
 """The one place where torch computes a loss of the user."""
 
-
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +25,9 @@ def call_torch(call: Call, reduction: str, operands: Mapping[str, Tensor] | None
     given = call.operands if operands is None else operands
     records = call.loss.operands
     positional = [given[o.name] for o in records if not o.optional]
-    keywords: dict[str, Any] = {o.name: given[o.name] for o in records if o.optional and o.name in given}
+    keywords: dict[str, Any] = {
+        o.name: given[o.name] for o in records if o.optional and o.name in given
+    }
     function = load(call.loss.function)
     value: Tensor = function(*positional, **keywords, **arguments(call), reduction=reduction)
     return value
@@ -84,12 +85,12 @@ def refusal(call: Call, error: Exception) -> Finding:
         fix = "--dtype float32"
     elif "memory" in said:
         fix = "give it less at a time"
-    return Finding("torch", "error", call.loss.class_name, f"torch refuses these operands: {said}", fix)
+    return Finding(
+        "torch", "error", call.loss.class_name, f"torch refuses these operands: {said}", fix
+    )
 
 
 def first_line(error: Exception) -> str:
     """What an exception says, without torch's later lines and its final point."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:300].rstrip(".")
-
-

@@ -39,7 +39,7 @@ def _close(a: float, b: float) -> bool:
 
 
 def _cross_entropy(e: Evaluation) -> Iterator[str]:
-    """ln C, the entropy of the class frequencies, the floor of label smoothing."""
+    """Ln C, the entropy of the class frequencies, the floor of label smoothing."""
     call, t = e.call, e.call.target
     linear = call.loss.name == "linear_cross_entropy"
     shape = call.operands["linear_weight"].shape if linear else call.input.shape
@@ -47,7 +47,9 @@ def _cross_entropy(e: Evaluation) -> Iterator[str]:
     if "weight" in call.options:
         return
     hard = not t.is_floating_point()
-    kept = (t != call.options["ignore_index"]) if hard else torch.ones(e.working.losses.shape).bool()
+    kept = (
+        (t != call.options["ignore_index"]) if hard else torch.ones(e.working.losses.shape).bool()
+    )
     if not kept.any():
         return
     loss, knows_nothing = float(e.working.losses[kept].mean()), math.log(classes)
@@ -64,7 +66,8 @@ def _cross_entropy(e: Evaluation) -> Iterator[str]:
         terms = [q * math.log(q) for q in (right, *[other] * (classes - 1)) if q > 0]
         floor = -math.fsum(terms)
         lower = "; it cannot go lower" if _close(loss, floor) else ""
-        yield f"loss {n4(loss)} against the floor {n4(floor)} of label smoothing {smoothing:g}{lower}"
+        compared = f"loss {n4(loss)} against the floor {n4(floor)}"
+        yield f"{compared} of label smoothing {smoothing:g}{lower}"
 
 
 def _prior(loss: float, t: Tensor, classes: int) -> Iterator[str]:
@@ -74,7 +77,8 @@ def _prior(loss: float, t: Tensor, classes: int) -> Iterator[str]:
     if not prior:
         return
     only = "; only the class frequencies are learnt" if _close(loss, prior) else ""
-    yield f"skill 1 - {n4(loss)}/{n4(prior)} = {1 - loss / prior:.3f} over the class frequencies{only}"
+    skill = f"skill 1 - {n4(loss)}/{n4(prior)} = {1 - loss / prior:.3f}"
+    yield f"{skill} over the class frequencies{only}"
 
 
 def _negative(e: Evaluation) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _clamp(e: Evaluation) -> Iterator[str]:
     held = e.values.get("none")
     lost = int(torch.isinf(e.working.losses).sum())
     if lost or (held is not None and (held == 100).any()):
-        yield f"{lost} cells are infinite; torch holds them at 100, and the sigmoid before has no gradient"
+        yield f"{lost} cells are infinite: torch holds them at 100, without a gradient"
 
 
 # numbers -----------------------------------------------------------------------------------------
@@ -165,9 +169,10 @@ def _triplet(e: Evaluation) -> Iterator[str]:
     near, far = e.working.columns["d(a, p)"], e.working.columns["d(a, n)"]
     margin = e.call.options["margin"]
     easy, hard = int((far > near + margin).sum()), int((far < near).sum())
-    yield f"{easy} easy, {near.numel() - easy - hard} semi-hard, {hard} hard of {near.numel()} triplets"
+    middle = near.numel() - easy - hard
+    yield f"{easy} easy, {middle} semi-hard, {hard} hard of {near.numel()} triplets"
     if not (near.any() or far.any()):
-        yield f"every distance is 0 and the loss is the margin, {margin:g}: the embeddings have collapsed"
+        yield f"every distance is 0, the loss is the margin {margin:g}: embeddings collapsed"
     elif easy == near.numel():
         yield "no triplet is active: no gradient"
 

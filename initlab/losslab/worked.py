@@ -21,7 +21,9 @@ def worked(call: Call, working: Working, at: At) -> str:
 
 def n4(value: float) -> str:
     """Four decimals where they tell the number, four digits elsewhere."""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else number(float(f"{value:.4g}"))
+    return (
+        f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else number(float(f"{value:.4g}"))
+    )
 
 
 def short(value: float) -> str:
@@ -79,20 +81,20 @@ def _gaussian(call: Call, _: Given, v: Values, __: At) -> str:
     return text + (" + log(2 pi)/2" if call.options["full"] else "")
 
 
-def _row(x: Tensor, at: At) -> Tensor:
-    """The scores of all classes of one sample."""
-    return x if x.ndim == 1 else x[(at[0], slice(None), *at[1:])]
+def class_row(x: Tensor, at: At) -> Tensor:
+    """The scores of all classes of one sample; classes are dimension 1 of a batch."""
+    return x if x.ndim == 1 else x.movedim(1, -1)[at]
 
 
 def _cross_entropy(call: Call, g: Given, v: Values, at: At) -> str:
     x, t = g["input"], g["target"]
     if call.loss.name == "linear_cross_entropy":
         return f"-{_times(v)}log {n4(v['p(class)'])}" if "p(class)" in v else "-sum q log p"
-    row = _row(x, at)
+    row = class_row(x, at)
     if t.is_floating_point():
         terms = [
             f"{short(float(q))} * {n4(float(p))}"
-            for q, p in zip(_row(t, at), log_softmax(row, 0), strict=True)
+            for q, p in zip(class_row(t, at), log_softmax(row, 0), strict=True)
         ]
         return f"-({' + '.join(terms[:MOST_TERMS])}{' + ...' if len(terms) > MOST_TERMS else ''})"
     picked = int(t[at] if t.ndim else t)
@@ -106,7 +108,7 @@ def _cross_entropy(call: Call, g: Given, v: Values, at: At) -> str:
 
 def _nll(_: Call, g: Given, v: Values, at: At) -> str:
     t = int(g["target"][at] if g["target"].ndim else g["target"])
-    row = _row(g["input"], at)
+    row = class_row(g["input"], at)
     return f"-{_times(v)}{short(float(row[t]))}" if 0 <= t < len(row) else "ignored"
 
 
@@ -135,7 +137,9 @@ def _multilabel_soft_margin(_: Call, g: Given, __: Values, ___: At) -> str:
 def _multi_margin(call: Call, g: Given, v: Values, _: At) -> str:
     classes = g["input"].shape[-1]
     power = "^2" if call.options["p"] == 2 else ""
-    first = f"max(0, {call.options['margin']:g} - {short(v['x_t'])} + {short(v['best rival'])}){power}"
+    first = (
+        f"max(0, {call.options['margin']:g} - {short(v['x_t'])} + {short(v['best rival'])}){power}"
+    )
     return f"({first}{' + ...' if classes > 2 else ''}) / {classes}"
 
 

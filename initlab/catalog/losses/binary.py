@@ -4,9 +4,7 @@ from initlab.catalog.losses.record import WEIGHT, Loss, first, target
 from initlab.catalog.table import Parameter
 
 SHAPE = "(...)"
-WEIGHTS = Parameter(
-    "weight", "a weight for each value; must broadcast to the input", kind="tensor"
-)
+WEIGHTS = Parameter("weight", "a weight for each value; must broadcast to the input", kind="tensor")
 BITS = "t = 0 or 1, evenly, for every output"
 
 RECORDS = (

@@ -47,7 +47,7 @@ RECORDS = (
         source="Crammer & Singer 2003",
         aliases=("multilabel_margin_loss", "multilabelmarginloss"),
         target="label_lists",
-        synthetic="the outputs are scores; half of the classes of each sample, at random, are right",
+        synthetic="the outputs are scores; each class of a sample is right with probability 1/2",
         least=(1, 2),
         half=False,
     ),

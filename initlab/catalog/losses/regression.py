@@ -4,9 +4,7 @@ from initlab.catalog.losses.record import FULL_HELP, Loss, Operand, first, targe
 from initlab.catalog.table import Parameter
 
 SHAPE = "(...)"
-WEIGHTS = Parameter(
-    "weight", "a weight for each value; of the functional form only", kind="tensor"
-)
+WEIGHTS = Parameter("weight", "a weight for each value; of the functional form only", kind="tensor")
 PAIR = (first("input", SHAPE, "values"), target(SHAPE, "values"))
 RULES = ("same_shape", "finite", "some_values", "elementwise_weight")
 NORMAL = "t ~ N(0, 1) for every output"

@@ -71,7 +71,7 @@ RECORDS = (
             target("() or (N)", "signs"),
         ),
         parameters=(
-            Parameter("margin", "cosine that dissimilar pairs may keep", 0.0, minimum=-1, maximum=1),
+            Parameter("margin", "cosine dissimilar pairs may keep", 0.0, minimum=-1, maximum=1),
         ),
         task=("embedding",),
         rules=("cosine_shapes", "finite", "some_values", "signs", "zero_vectors"),

@@ -18,7 +18,7 @@ def bce(o: Operands, p: Options) -> Working:
 
 
 def bce_with_logits(o: Operands, p: Options) -> Working:
-    """w (pw t softplus(-x) + (1 - t) softplus(x))."""
+    """W (pw t softplus(-x) + (1 - t) softplus(x))."""
     x, t = o["input"], o["target"]
     yes, no = _times(p.get("pos_weight"), t * softplus(-x)), (1 - t) * softplus(x)
     losses = _times(p.get("weight"), yes + no)
@@ -38,5 +38,7 @@ def multilabel_soft_margin(o: Operands, p: Options) -> Working:
     worst = cells.argmax(-1)
     columns = {"worst class": worst, "its loss": cells.amax(-1)}
     working = Working(cells.mean(-1), columns)
-    working.counted = f"{working.losses.numel()} samples, each already divided by {x.shape[-1]} classes"
+    working.counted = (
+        f"{working.losses.numel()} samples, each already divided by {x.shape[-1]} classes"
+    )
     return working

@@ -15,7 +15,7 @@ def _rows(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, bool]:
 
 def multi_margin(o: Operands, p: Options) -> Working:
     """1/C sum_{i != t} w_t max(0, margin - x_t + x_i)^p."""
-    x, t, batched = _rows(o["input"], o["target"].reshape(-1) if o["input"].ndim < 2 else o["target"])
+    x, t, batched = _rows(o["input"], o["target"])
     t = t.reshape(-1)
     rows, classes = torch.arange(len(x)), x.shape[1]
     right = x[rows, t]

@@ -35,7 +35,8 @@ def transcripts(targets: Tensor, lengths: Tensor) -> list[Tensor]:
     """The labels of each sequence, from padded rows (N, S) or all in one (sum of lengths)."""
     if targets.ndim == 2:
         return [row[:length] for row, length in zip(targets, lengths.tolist(), strict=True)]
-    return list(targets[: int(lengths.sum())].split(lengths.tolist()))
+    ends = lengths.cumsum(0).tolist()
+    return [targets[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
 
 
 def extended(label: Tensor, blank: int) -> Tensor:

@@ -44,7 +44,7 @@ def margin_ranking(o: Operands, p: Options) -> Working:
 
 
 def hinge_embedding(o: Operands, p: Options) -> Working:
-    """x if t = 1, max(0, margin - x) if t = -1."""
+    """X if t = 1, max(0, margin - x) if t = -1."""
     x, t = o["input"], o["target"]
     losses = torch.where(t == 1, x, (p["margin"] - x).clamp(min=0))
     return Working(losses, {"distance": x, "t": t, "active": losses > 0})

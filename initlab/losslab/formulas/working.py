@@ -23,12 +23,12 @@ class Working:
 
     losses: Tensor
     columns: dict[str, Tensor] = field(default_factory=dict)
-    denominator: Tensor | None = None
+    denominator: Tensor = field(default_factory=lambda: torch.tensor(torch.nan))
     counted: str = ""
     batch: int = 1
 
     def __post_init__(self) -> None:
-        if self.denominator is None:
+        if not self.counted:
             self.denominator = torch.tensor(float(self.losses.numel()), dtype=torch.float64)
             self.counted = f"{self.losses.numel()} values"
 
@@ -43,17 +43,19 @@ class Working:
                 return (self.losses / self.denominator).sum()
             case "batchmean":
                 return self.losses.sum() / self.batch
-        raise ValueError(f"unknown reduction {reduction!r}; none, sum, mean and batchmean are known")
+        raise ValueError(
+            f"unknown reduction {reduction!r}; none, sum, mean and batchmean are known"
+        )
 
 
 def xlogy(x: Tensor, log_y: Tensor) -> Tensor:
-    """x log y given log y, with 0 log 0 = 0, also in its gradient."""
+    """X log y given log y, with 0 log 0 = 0, also in its gradient."""
     zero = x == 0
     return torch.where(zero, 0.0, x) * torch.where(zero, 0.0, log_y)
 
 
 def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """x - log sum e^x without losing the small probabilities of the others.
+    """X - log sum e^x without losing the small probabilities of the others.
 
     With m the largest entry: (x - m) - log1p(sum of e^(x - m) over the others), which is exact
     where a plain log(1 + tiny) is 0.

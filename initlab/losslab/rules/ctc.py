@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-
 from initlab.errors import Finding
 from initlab.losslab.call import Call, describe, shape
 from initlab.losslab.formulas.sequences import transcripts
@@ -29,7 +28,9 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
             message = f"{describe(lengths, lengths != lengths.round(), 'no whole number')}"
             yield _error(call, "dtype-target", name, message)
         elif lengths.numel() != batch or lengths.ndim > 1:
-            fix = "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
+            fix = (
+                "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
+            )
             message = f"{shape(lengths)} for a batch of {batch}; needs one length for each sequence"
             yield _error(call, "shape-mismatch", name, message, fix)
     if t.is_floating_point():
@@ -52,7 +53,9 @@ def ctc_lengths(call: Call) -> Iterator[Finding]:
     if bad.any():
         fix = "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
         message = f"{describe(inputs, bad, 'out of range', what='lengths')}; valid are 0..{frames}"
-        yield _error(call, "ctc-length", "input_lengths", f"{message}, the frames of log_probs", fix)
+        yield _error(
+            call, "ctc-length", "input_lengths", f"{message}, the frames of log_probs", fix
+        )
     labels = t.shape[1] if t.ndim == 2 else t.numel()
     bad = (targets < 0) | (targets > labels)
     if bad.any():
@@ -111,4 +114,3 @@ def ctc_alignable(call: Call) -> Iterator[Finding]:
 
 FIRST = (ctc_shapes, ctc_lengths, ctc_labels)
 RULES = (*FIRST, ctc_alignable)
-

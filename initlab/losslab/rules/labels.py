@@ -80,7 +80,9 @@ def kept_targets(call: Call) -> Iterator[Finding]:
     t, weight = call.target, call.options.get("weight")
     if t.is_floating_point():
         if not t.numel():
-            yield call.error("empty-mean", call.target_name, "mean over 0 samples", "--reduction sum")
+            yield call.error(
+                "empty-mean", call.target_name, "mean over 0 samples", "--reduction sum"
+            )
         return
     ignored = call.options["ignore_index"]
     kept = t[t != ignored]
@@ -140,14 +142,18 @@ def label_lists(call: Call) -> Iterator[Finding]:
     rows = t.reshape(-1, classes)
     bad = (t >= classes) | (t < -1)
     if bad.any():
-        message = f"{describe(t, bad, 'no class')}; C = {classes}, valid are 0..{classes - 1}, then -1"
+        message = (
+            f"{describe(t, bad, 'no class')}; C = {classes}, valid are 0..{classes - 1}, then -1"
+        )
         yield Finding("target-range", "error", call.name_of(name), message)
         return
     if classes > 2 and ((rows == 0) | (rows == 1)).all(1).any():
         row = int(((rows == 0) | (rows == 1)).all(1).nonzero()[0])
         ids = rows[row].nonzero().flatten().tolist()
         ids += [-1] * (classes - len(ids))
-        message = f"row {row} is {_short(rows[row].tolist())}, 0 or 1 for each class; needs class ids"
+        message = (
+            f"row {row} is {_short(rows[row].tolist())}, 0 or 1 for each class; needs class ids"
+        )
         yield call.error("target-onehot", name, message, f"give {_short(ids)} for it")
         return
     yield from _repeats(call, rows)

@@ -39,8 +39,12 @@ def finite(call: Call) -> Iterator[Finding]:
             message = f"{describe(raw, bad, f'beyond the range of {name}')}"
             yield call.error("overflow", operand.name, message, "--dtype float64")
             continue
-        message = f"{describe(value, bad, 'not finite')}; {call.loss.class_name} needs finite numbers"
-        yield call.error("non-finite", operand.name, message, "mend or drop them, or --allow non-finite")
+        message = (
+            f"{describe(value, bad, 'not finite')}; {call.loss.class_name} needs finite numbers"
+        )
+        yield call.error(
+            "non-finite", operand.name, message, "mend or drop them, or --allow non-finite"
+        )
 
 
 def some_values(call: Call) -> Iterator[Finding]:
@@ -195,7 +199,8 @@ def rates(call: Call) -> Iterator[Finding]:
     if call.options["log_input"]:
         bad = (x > LARGE_LOG_RATE) & (x.double().exp() > 1000 * call.target.double().clamp(min=1))
         if bad.any():
-            message = f"{describe(x, bad, 'e^x above 1000 times its count')}: is this a rate, not its logarithm?"
+            what = describe(x, bad, "e^x above 1000 times its count")
+            message = f"{what}: is this a rate, not its logarithm?"
             yield call.warning("rate", "log_input", message, "--option log_input=false")
         return
     bad = x < 0
@@ -324,4 +329,3 @@ RULES = (
     double_sigmoid,
     masked_logits,
 )
-

@@ -1,4 +1,4 @@
-"""Tensor options: their shapes and signs. (Scalar options are held to their ranges as they are read.)"""
+"""Tensor options: their shapes and signs. Scalar options were held to their ranges when read."""
 
 from collections.abc import Iterator
 
@@ -94,10 +94,9 @@ def positive_weight(call: Call) -> Iterator[Finding]:
 
 
 def _broadcasts(weight: Tensor, x: Tensor) -> bool:
-    try:
-        return torch.broadcast_shapes(weight.shape, x.shape) == x.shape
-    except RuntimeError:
-        return False
+    # from the last dimension on, each is 1 or the input's
+    sizes = zip(reversed(weight.shape), reversed(x.shape), strict=False)
+    return weight.ndim <= x.ndim and all(one in (1, size) for one, size in sizes)
 
 
 RULES = (class_weight, class_weight_last, elementwise_weight, positive_weight)

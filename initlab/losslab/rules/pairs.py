@@ -24,7 +24,9 @@ def negative_margin(call: Call) -> Iterator[Finding]:
     """A margin below 0 lets the loser lead."""
     margin = call.options["margin"]
     if margin < 0:
-        message = f"{margin:g} is negative: a pair may be in the wrong order by that much at no loss"
+        message = (
+            f"{margin:g} is negative: a pair may be in the wrong order by that much at no loss"
+        )
         yield call.warning("option-range", "--option margin", message, "--option margin=0")
 
 

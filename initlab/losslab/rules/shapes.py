@@ -30,7 +30,9 @@ def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
         if other.shape == first.shape:
             continue
         try:
-            result = torch.broadcast_shapes(first.shape, other.shape)
+            result: torch.Size = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
+                first.shape, other.shape
+            )
         except RuntimeError:
             message = f"{_against(call, names[0], name)}; {call.loss.class_name} needs one shape"
             yield _mismatch(call, name, message, f"give {call.name_of(name)} as {shape(first)}")
@@ -45,9 +47,7 @@ def _broadcast(call: Call, one: str, other: str, result: torch.Size) -> Iterator
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
     if values > MOST_VALUES or call.loss.name in NEVER_BROADCAST:
         torch_does = "" if call.loss.name in NEVER_BROADCAST else f"no error, makes {values} values"
-        yield Finding(
-            "shape-broadcast", "error", call.name_of(other), message, fix, torch_does
-        )
+        yield Finding("shape-broadcast", "error", call.name_of(other), message, fix, torch_does)
         return
     yield call.error("shape-broadcast", other, message, f"{fix}, or --allow-broadcast")
 
@@ -74,7 +74,9 @@ def gaussian_shapes(call: Call) -> Iterator[Finding]:
     fitting = var in (x, x[:-1], (*x[:-1], 1))
     differing = [b for a, b in zip(x, var, strict=False) if a != b]
     if not (fitting or (len(var) == len(x) and differing == [1])):
-        message = f"{_against(call, 'input', 'var')}; needs that shape, {shape(x[:-1])} or one number"
+        message = (
+            f"{_against(call, 'input', 'var')}; needs that shape, {shape(x[:-1])} or one number"
+        )
         yield _mismatch(call, "var", message, "--var 1.0, for one variance for all")
 
 
