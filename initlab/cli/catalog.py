@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from initlab.catalog import TABLES, Activation, Column, Record, Scheme
+from initlab.catalog import TABLES, TASKS, Activation, Column, Loss, Record, Scheme
+from initlab.catalog.losses import MEANING
 from initlab.catalog.table import Parameter
 from initlab.cli import output
-from initlab.cli.complete import closest, kinds, names
+from initlab.cli.complete import closest, kinds, names, tasks
 from initlab.errors import InputError, UnknownName
 
 Kind = Annotated[
@@ -22,22 +23,35 @@ Names = Annotated[
     list[str],
     typer.Argument(help="Names or aliases: kaiming_normal, gelu, std.", autocompletion=names),
 ]
+Task = Annotated[
+    str,
+    typer.Option(
+        help=f"Losses for one task: {', '.join(TASKS)}.", autocompletion=tasks, show_default=False
+    ),
+]
 FormatOption = Annotated[
     output.Format | None,
     typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
 ]
 
 
-def list_(kind: Kind = "", format_: FormatOption = None) -> None:
+def list_(kind: Kind = "", task: Task = "", format_: FormatOption = None) -> None:
     """List what a spec can name, and what is measured.
 
     Examples:
     initlab list schemes
 
+    initlab list losses --task multi_class
+
     initlab list activations --format json | jq -r '.[].name'
     """
     if kind and kind not in TABLES:
         raise UnknownName("kind", kind, TABLES, fix=f"initlab list {next(iter(TABLES))}")
+    if task and task not in TASKS:
+        raise UnknownName("task", task, TASKS, fix=f"initlab list losses --task {TASKS[0]}")
+    if task and kind not in ("", "losses"):
+        raise InputError(f"{kind} have no task, losses have", f"initlab list losses --task {task}")
+    kind = "losses" if task else kind
     tables = [TABLES[kind]] if kind else list(TABLES.values())
     rows = [
         (
@@ -46,12 +60,14 @@ def list_(kind: Kind = "", format_: FormatOption = None) -> None:
             " ".join(r.aliases),
             " ".join(map(str, r.parameters)),
             r.formula,
+            " ".join(r.task) if isinstance(r, Loss) else "",
             r.about,
         )
         for table in tables
         for r in table.values()
+        if not task or (isinstance(r, Loss) and task in r.task)
     ]
-    header = ("kind", "name", "aliases", "parameters", "formula", "about")
+    header = ("kind", "name", "aliases", "parameters", "formula", "task", "about")
     shown = ("name", "parameters", "about") if kind else ("kind", "name", "parameters", "about")
     output.records(header, rows, format_, shown=shown)
 
@@ -81,7 +97,11 @@ def describe(names: Names) -> None:
 
 def _lines(kind: str, record: Record) -> list[str]:
     lines = [f"{record.name} ({kind})", f"  {record.about}", f"  {record.formula}"]
+    if isinstance(record, Loss):
+        lines += [f"  {operand}: {MEANING[operand.holds]}" for operand in record.operands]
     lines += [f"  {p.name}: {_parameter(p)}" for p in record.parameters]
+    if isinstance(record, Loss):
+        lines += _loss(record)
     if isinstance(record, Scheme):
         lines.append(f"  draw: {record.draw(_example(record))[0]}")
     if isinstance(record, Activation) and record.table_gain:
@@ -94,12 +114,34 @@ def _lines(kind: str, record: Record) -> list[str]:
     return [*lines, f"  source: {record.source}"]
 
 
+def _loss(record: Loss) -> list[str]:
+    """What torch's class is, what it calls and carries, and three words that are often confused."""
+    module, _, name = record.module.partition(":")
+    hierarchy = " -> ".join([f"{module}.{name}", *record.bases, "Module"])
+    state = f"buffers {', '.join(record.state)}" if record.state else "no buffers"
+    owned = "linear_weight" in record.by_name
+    state += ", the linear layer as parameters" if owned else ", no parameters"
+    return [
+        f"  gradient: {record.gradient}",
+        f"  reductions: {', '.join(record.reductions)}; the mean divides by {record.mean}",
+        *([f"  torch departs from the formula: {record.departs}"] if record.departs else []),
+        f"  class: {hierarchy}",
+        f"  forward calls: {record.function.replace(':', '.')}",
+        f"  state: {state}",
+        f"  words: the loss is of one {record.unit}; the cost is their mean over the data; the"
+        " objective is the cost plus regularisation, such as weight decay",
+        f"  task: {', '.join(record.task)}",
+        f"  in a sweep: {record.synthetic}",
+    ]
+
+
 def _example(record: Record) -> dict[str, object]:
     return {p.name: 1.0 if p.required else p.default for p in record.parameters}
 
 
 def _parameter(p: Parameter) -> str:
     default = "required" if p.required else f"default {p.default}"
+    default = "a list or a file; left out by default" if p.kind == "tensor" else default
     bounds = [
         text
         for bound, text in (

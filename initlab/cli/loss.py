@@ -17,7 +17,7 @@ from initlab.errors import ChecksFailed, InitlabError, InputError
 
 if TYPE_CHECKING:
     from initlab.losslab.evaluate import Evaluation
-    from initlab.losslab.prepare import Settings
+    from initlab.losslab.settings import Settings
 
 MOST_ROWS = 1000  # of a table; CSV has them all
 
@@ -136,7 +136,7 @@ def loss(
     pairs = mapping(target_map)
     _check_ways(record, given, jsonl, format_, explain=explain)
 
-    from initlab.losslab.prepare import Settings
+    from initlab.losslab.settings import Settings
 
     settings = Settings(
         reduction=reduction,

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding
+
+#: losses whose classes are the last dimension, not dimension 1
+CLASS_LAST = ("kl_div", "ctc", "multilabel_soft_margin", "multilabel_margin", "multi_margin")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Call:
     def input(self) -> Tensor:
         """The first operand."""
         return self.operands[self.loss.operands[0].name]
+
+    def set(self, operand: str, value: Tensor) -> None:
+        """Put another tensor in an operand's place, while a call is prepared."""
+        self.operands[operand] = value
 
     @property
     def target(self) -> Tensor:
@@ -90,6 +98,16 @@ def number(value: float | int | bool) -> str:
 def shape(of: Tensor | tuple[int, ...]) -> str:
     """A shape as Python writes it, without a needless comma: (3), (3, 1), ()."""
     return "(" + ", ".join(map(str, of.shape if isinstance(of, Tensor) else of)) + ")"
+
+
+def class_dim(call: Call) -> int:
+    """The dimension of the input that runs over classes, as this loss has it."""
+    return -1 if call.loss.name in CLASS_LAST or call.input.ndim < 2 else 1
+
+
+def name(dtype: torch.dtype) -> str:
+    """A dtype without its module: "float32"."""
+    return str(dtype).removeprefix("torch.")
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

@@ -13,10 +13,11 @@ from initlab.catalog import LOSSES
 from initlab.catalog.table import load
 from initlab.errors import Finding, LossError
 from initlab.losslab import options as options_of
-from initlab.losslab.call import Call, errors, number
+from initlab.losslab.call import Call, errors, name, number
 from initlab.losslab.checks import check, with_torch
 from initlab.losslab.formulas.working import Working
-from initlab.losslab.prepare import Settings, name, prepare
+from initlab.losslab.prepare import prepare
+from initlab.losslab.settings import Settings
 from initlab.losslab.torch_call import FAILURES, call_torch, compute, gradients
 
 GAP = 1e-5  # relative; a larger one between torch and float64 is reported

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from initlab.catalog.losses import MEANING, Operand
-from initlab.losslab.call import shape
+from initlab.losslab.call import name, shape
 from initlab.losslab.closer import closer
 from initlab.losslab.evaluate import Evaluation, work
-from initlab.losslab.prepare import name
 from initlab.losslab.snippet import MOST_VALUES, snippet
 from initlab.losslab.tables import WIDTH, label_of, ranked, table
 from initlab.losslab.verdicts import verdicts

@@ -130,14 +130,14 @@ def _number(p: Parameter, value: Any) -> float | int:
 
 
 def _bounded(p: Parameter, number: float | int) -> float | int:
-    for bound, words, ok in (
-        (p.minimum, "at least", lambda b: number >= b),
-        (p.above, "above", lambda b: number > b),
-        (p.maximum, "at most", lambda b: number <= b),
-        (p.below, "below", lambda b: number < b),
+    for outside, bound in (
+        (p.minimum is not None and number < p.minimum, f"at least {p.minimum}"),
+        (p.above is not None and number <= p.above, f"above {p.above}"),
+        (p.maximum is not None and number > p.maximum, f"at most {p.maximum}"),
+        (p.below is not None and number >= p.below, f"below {p.below}"),
     ):
-        if bound is not None and not ok(bound):
-            raise ValueError(f"needs a number {words} {bound:g}, got {number:g}")
+        if outside:
+            raise ValueError(f"needs a number {bound}, got {number:g}")
     return number
 
 

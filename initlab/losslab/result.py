@@ -9,8 +9,8 @@ from torch import Tensor
 
 from initlab.cells import json_number
 from initlab.errors import Finding, InitlabError, LossError
+from initlab.losslab.call import name
 from initlab.losslab.evaluate import Evaluation
-from initlab.losslab.prepare import name
 from initlab.losslab.snippet import snippet
 
 CSV_HEADER = ("loss", "reduction", "quantity", "index", "value", "float64")

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from initlab.losslab.call import Call, shape
-from initlab.losslab.prepare import name
+from initlab.losslab.call import Call, name, shape
 
 MOST_VALUES = 200  # beyond it an operand is loaded, not written out
 

@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call
-from initlab.losslab.rules import ctc, labels, numbers, options, pairs, shapes
+from initlab.losslab.rules import (
+    ctc,
+    labels,
+    numbers,
+    options,
+    pairs,
+    probabilities,
+    shapes,
+    suspicions,
+)
 
 Rule = Callable[[Call], Iterator[Finding]]
 
@@ -18,6 +27,8 @@ RULES: dict[str, Rule] = {
         *shapes.RULES,
         *options.RULES,
         *numbers.RULES,
+        *probabilities.RULES,
+        *suspicions.RULES,
         *labels.RULES,
         *pairs.RULES,
         *ctc.RULES,

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, describe, number
-from initlab.losslab.rules.numbers import ENOUGH, ROUNDING
 from initlab.losslab.rules.options import classes_of
+from initlab.losslab.rules.probabilities import rounding
 
 MOST_MAPPED = 8
 
@@ -64,7 +64,7 @@ def _distribution(call: Call, t: Tensor) -> Iterator[Finding]:
         return
     dim = 0 if t.ndim == 1 else 1
     sums = t.double().sum(dim)
-    off = ~((sums - 1).abs() <= ROUNDING.get(t.dtype, ENOUGH))
+    off = ~((sums - 1).abs() <= rounding(t))
     if off.any():
         index = off.nonzero()[0].tolist()
         row = f"row {index[0] if len(index) == 1 else index}" if index else "it"

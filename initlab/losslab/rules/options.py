@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, describe, shape
+from initlab.losslab.call import Call, class_dim, describe, shape
 
 SAME_SIZE = ("mse", "l1", "huber")
 
@@ -15,9 +15,7 @@ def classes_of(call: Call) -> int:
     """How many classes a call is about."""
     if call.loss.name == "linear_cross_entropy":
         return call.operands["linear_weight"].shape[0]
-    x = call.input
-    last = call.loss.name in ("ctc", "multi_margin", "multilabel_margin", "multilabel_soft_margin")
-    return x.shape[-1 if last or x.ndim < 2 else 1]
+    return call.input.shape[class_dim(call)]
 
 
 def _option(call: Call, name: str) -> str:

@@ -1,0 +1,167 @@
+"""Steps from the user's numbers to torch's: dtype, `--from`, `--class-dim`, `--target-map`, padding.
+
+Each step is a generator that changes the operands of a call and says so in findings.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from initlab.catalog.losses import INTEGERS
+from initlab.errors import Finding, InputError
+from initlab.losslab.call import CLASS_LAST, Call, class_dim, describe, name, shape
+from initlab.losslab.reading import Read
+from initlab.losslab.settings import Settings
+
+
+def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
+    """`--target-map`: values of the target replaced, all at once."""
+    if not settings.target_map:
+        return
+    old = call.target
+    new = old.to(torch.float64)
+    changed = torch.zeros(old.shape, dtype=torch.bool)
+    for before, after in settings.target_map:
+        hit = old == before
+        new, changed = torch.where(hit, after, new), changed | hit
+    whole = all(float(after).is_integer() for _, after in settings.target_map)
+    kept = torch.int64 if whole and not old.is_floating_point() else torch.get_default_dtype()
+    call.set(call.target_name, new.to(old.dtype if old.is_floating_point() else kept))
+    yield call.info(
+        "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"
+    )
+
+
+def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[Finding]:
+    """Class ids and lengths to int64, everything else to the dtype of the computation."""
+    for operand in call.loss.operands:
+        value = call.operands.get(operand.name)
+        if value is None:
+            continue
+        probabilities = operand.holds == "classes" and _is_distribution(call, value)
+        if operand.holds in INTEGERS and not probabilities:
+            cast = _to_integers(value)
+            if cast is None:
+                continue  # the rules say what is wrong with it
+        else:
+            cast = value.to(dtype)
+        call.set(operand.name, cast)
+        # a number that was typed has no dtype: only 1.0 as a class id, or true, is worth a word
+        read = reads[operand.name]
+        plain = read.literal and value.dtype == torch.int64
+        if cast.dtype != value.dtype and not plain:
+            yield call.info(
+                "dtype-target" if operand.holds in INTEGERS or operand.name == call.target_name
+                else "dtype-input",
+                operand.name,
+                f"{name(value.dtype)} was cast to {name(cast.dtype)}",
+            )  # fmt: skip
+
+
+def _is_distribution(call: Call, target: Tensor) -> bool:
+    """Whether a target of classes holds probabilities: it has the shape of the logits."""
+    if call.loss.name == "cross_entropy":
+        logits = tuple(call.input.shape)
+    elif call.loss.name == "linear_cross_entropy":
+        logits = (*call.input.shape[:-1], *call.operands["linear_weight"].shape[:-1])
+    else:
+        return False
+    return target.ndim > 0 and tuple(target.shape) == logits
+
+
+def _to_integers(value: Tensor) -> Tensor | None:
+    """The same numbers as int64, or None where they are not whole."""
+    if value.is_floating_point():
+        whole = torch.isfinite(value) & (value == value.round()) & (value.abs() < 2**62)
+        if not whole.all():
+            return None
+    return value.to(torch.int64)
+
+
+def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
+    """`--class-dim`: the classes to the dimension where torch has them."""
+    dim = settings.class_dim
+    if dim is None:
+        return
+    first = call.loss.operands[0]
+    if first.holds not in ("logits", "log_probs") or call.loss.name.startswith("bce"):
+        raise InputError(
+            f"--class-dim: {call.loss.class_name} has no dimension of classes", "leave it out"
+        )
+    old = call.input
+    if not -old.ndim <= dim < old.ndim:
+        raise InputError(
+            f"--class-dim {dim}: {call.name_of(first.name)} has {old.ndim} dimensions,"
+            f" needs {-old.ndim} to {old.ndim - 1}"
+        )
+    to = -1 if call.loss.name in CLASS_LAST or old.ndim < 2 else 1
+    moved = [first.name]
+    if call.target.shape == old.shape:
+        moved.append(call.target_name)
+    for operand in moved:
+        call.set(operand, call.operands[operand].movedim(dim, to))
+    yield call.info(
+        "class-dim", first.name, f"{shape(old)} was turned to {shape(call.input)}: classes are"
+        f" dimension {to}, as {call.loss.class_name} has them"
+    )  # fmt: skip
+
+
+def given_as(call: Call, settings: Settings) -> Iterable[Finding]:
+    """`--from`: log_softmax, log, softmax and so on of the input, in its own dtype."""
+    if not settings.given:
+        return
+    first = call.loss.operands[0]
+    x, holds, given = call.input, first.holds, settings.given
+    rows = call.loss.name not in ("bce", "bce_with_logits", "multilabel_soft_margin")
+    if holds not in ("logits", "log_probs", "probs"):
+        raise InputError(
+            f"--from {given}: {call.loss.class_name} takes neither logits nor probabilities",
+            "leave it out",
+        )
+    dim = class_dim(call)
+    match holds, given:
+        case ("logits", "logits") | ("log_probs", "log-probs") | ("probs", "probs"):
+            done, how = x, "is what the loss takes"
+        case "logits", "log-probs" if rows:
+            done, how = x, "log_softmax leaves log-probabilities as they are"
+        case "logits", "probs" if rows:
+            done, how = x.log(), "log(x) was taken: log_softmax leaves it as it is"
+        case "logits", "probs":
+            done, how = x.logit(), "logit(x) was taken"
+        case "logits", "log-probs":
+            done, how = x - torch.log(-torch.expm1(x)), "x - log(1 - e^x) was taken"
+        case "log_probs", "logits":
+            done, how = x.log_softmax(dim), f"log_softmax over dimension {dim} was taken"
+        case "log_probs", "probs":
+            done, how = x.log(), "log(x) was taken"
+        case "probs", "logits":
+            done, how = x.sigmoid(), "sigmoid(x) was taken"
+        case _:
+            done, how = x.exp(), "exp(x) was taken"
+    source = describe_if(x, (x < 0) | (x > 1), "outside 0..1") if given == "probs" else ""
+    source = describe_if(x, x > 0, "above 0") if given == "log-probs" else source
+    if source:
+        raise InputError(f"--from {given}: {call.name_of(first.name)}: {source}")
+    call.set(first.name, done)
+    yield call.info("from", first.name, f"{given}: {how}")
+
+
+def describe_if(x: Tensor, bad: Tensor, predicate: str) -> str:
+    """What a mask marks, or nothing where it marks nothing."""
+    return describe(x, bad, predicate) if bad.any() else ""
+
+
+def fill(call: Call) -> Iterable[Finding]:
+    """What torch wants written out: padding of label lists, a variance for every value."""
+    if call.loss.name == "multilabel_margin":
+        x, t = call.input, call.target
+        alike = x.ndim > 0 and t.ndim == x.ndim and t.shape[:-1] == x.shape[:-1]
+        missing = x.shape[-1] - t.shape[-1] if alike else 0
+        if missing > 0:
+            call.set("target", torch.nn.functional.pad(call.target, (0, missing), value=-1))
+            yield call.info(
+                "padding", "target", f"padded with -1 to {call.input.shape[-1]} entries a sample"
+            )
+    if call.loss.name == "gaussian_nll" and call.operands["var"].ndim == 0 and call.input.ndim:
+        call.set("var", call.operands["var"].expand(call.input.shape).clone())

@@ -1,0 +1,34 @@
+"""How a loss is to be computed, beside its operands and options. Torch-free."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Given = Literal["", "logits", "probs", "log-probs"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a loss is to be computed, beside its operands and options.
+
+    Args:
+        reduction: none, sum, mean, batchmean, or all of those that the loss has.
+        grad: also the gradient by every floating operand.
+        dtype: of the computation; by default that of the input's file, or float32.
+        given: what the input holds, if it is not what the loss takes.
+        class_dim: the dimension of the input that runs over classes, if it is not torch's.
+        target_map: values of the target to replace, in pairs (old, new).
+        allow: rules whose errors become warnings.
+        strict: warnings become errors.
+        typed: operands as the user wrote them ("--target"), for messages.
+    """
+
+    reduction: str = "mean"
+    grad: bool = False
+    dtype: str | None = None
+    given: Given = ""
+    class_dim: int | None = None
+    target_map: tuple[tuple[float, float], ...] = ()
+    allow: frozenset[str] = frozenset()
+    strict: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
