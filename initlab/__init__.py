@@ -5,6 +5,8 @@ The public Python API; each name is imported on first use, so that `import initl
     plan = initlab.load_plan("configs/xavier_tanh.yaml", ["seeds=2"])
     results = initlab.run_plan(plan)
     results.layers.groupby("layer")["std"].median()
+
+    initlab.evaluate_loss("bce", {"input": [0.2, 0.8], "target": [0, 1]}).values["mean"]
 """
 
 from importlib import import_module
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
     from initlab.api import load_plan as load_plan
     from initlab.api import read_results as read_results
     from initlab.api import run_plan as run_plan
+    from initlab.losslab.evaluate import evaluate_loss as evaluate_loss
 
 __version__ = "0.1.0"
-__all__ = ["Results", "layers_of", "load_plan", "read_results", "run_plan"]
+__all__ = ["Results", "evaluate_loss", "layers_of", "load_plan", "read_results", "run_plan"]
 
 
 def __dir__() -> list[str]:
@@ -27,5 +30,6 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("initlab.api"), name)
+        module = "initlab.losslab.evaluate" if name == "evaluate_loss" else "initlab.api"
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'initlab' has no attribute {name!r}")

@@ -83,7 +83,7 @@ class Finding:
     """What a check of a loss's operands found.
 
     Args:
-        rule: a stable name ("target-sign"); documented with its meaning in docs/losses.md.
+        rule: a stable name ("target-sign"); `initlab describe target-sign` says what it means.
         level: "error" (refused), "warning" (computed all the same) or "info".
         operand: where, as the user wrote it ("--target").
         message: what is, and what this loss needs.

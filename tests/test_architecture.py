@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "initlab"
 #: a module may import from its own rank and from those above it
 RANKS = [
-    ["errors"],
+    ["errors", "cells"],
     ["catalog"],
     ["fields", "yamlfile", "samples"],
     ["spec"],
@@ -17,6 +17,7 @@ RANKS = [
     ["expand"],
     ["theory"],
     ["network"],
+    ["losslab"],
     ["verdicts", "sweep", "provenance"],
     ["rows"],
     ["store"],

@@ -3,13 +3,14 @@
 from initlab.catalog.activations import ACTIVATIONS, Activation
 from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
-from initlab.catalog.losses import ALLOWABLE, LOSSES, TASKS, Loss, Operand
+from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand
+from initlab.catalog.rules import ALLOWABLE, RULES, Rule
 from initlab.catalog.schemes import SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
 
 #: every table, by the plural that `initlab list` takes
 TABLES: dict[str, Table[Record]] = {
-    table.plural: table for table in (SCHEMES, ACTIVATIONS, LOSSES, INPUTS, COLUMNS)
+    table.plural: table for table in (SCHEMES, ACTIVATIONS, LOSSES, INPUTS, COLUMNS, RULES)
 }
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "COLUMNS",
     "INPUTS",
     "LOSSES",
+    "RULES",
     "SCHEMES",
     "TABLES",
     "TASKS",
@@ -29,6 +31,7 @@ __all__ = [
     "Operand",
     "Parameter",
     "Record",
+    "Rule",
     "Scheme",
     "Table",
 ]

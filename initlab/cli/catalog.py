@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from initlab.catalog import TABLES, TASKS, Activation, Column, Loss, Record, Scheme
+from initlab.catalog import TABLES, TASKS, Activation, Column, Loss, Record, Rule, Scheme
 from initlab.catalog.losses import MEANING
 from initlab.catalog.table import Parameter
 from initlab.cli import output
@@ -107,6 +107,9 @@ def _lines(kind: str, record: Record) -> list[str]:
     if isinstance(record, Activation) and record.table_gain:
         gain = record.table_gain(record.defaults)
         lines.append(f"  torch's calculate_gain: {gain:.6g}")
+    if isinstance(record, Rule):
+        allowed = "makes it a warning" if record.allow else "cannot make it a warning"
+        lines.append(f"  --allow {record.name.replace('_', '-')} {allowed}")
     if isinstance(record, Column):
         lines.append(f"  column of {record.where}.csv, in units of {record.unit}")
     if record.aliases:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from initlab.catalog import LOSSES, Loss
+from initlab.catalog import ALLOWABLE, LOSSES, Loss
 from initlab.cli import output
 from initlab.cli.complete import losses, reductions, rules
-from initlab.errors import ChecksFailed, InitlabError, InputError
+from initlab.errors import ChecksFailed, InitlabError, InputError, UnknownName
 
 if TYPE_CHECKING:
     from initlab.losslab.evaluate import Evaluation
@@ -132,7 +132,12 @@ def loss(
     options = split(option or ())
     complete(record, options)  # before torch is loaded
     given = {key: text for key, text in operands.items() if text is not None}
-    allowed = {*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])}
+    allowed = {
+        *(rule.replace("_", "-") for rule in allow or ()),
+        *(["shape-broadcast"] if allow_broadcast else []),
+    }
+    for rule in sorted(allowed - {*ALLOWABLE}):
+        raise UnknownName("rule", rule, ALLOWABLE, fix="initlab list rules")
     pairs = mapping(target_map)
     _check_ways(record, given, jsonl, format_, explain=explain)
 

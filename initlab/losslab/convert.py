@@ -1,4 +1,4 @@
-"""Steps from the user's numbers to torch's: dtype, `--from`, `--class-dim`, `--target-map`, padding.
+"""Steps from the user's numbers to torch's: dtypes, what they hold, where classes are, padding.
 
 Each step is a generator that changes the operands of a call and says so in findings.
 """

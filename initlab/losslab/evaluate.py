@@ -95,6 +95,20 @@ def evaluate(
     return replace(evaluation, gradients=slopes, findings=tuple(findings))
 
 
+def evaluate_loss(
+    loss: str,
+    operands: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """`evaluate` with the fields of `Settings` as keywords: reduction="all", grad=True, allow=[...].
+
+    Raises as `evaluate` does; TypeError for a keyword that is no setting.
+    """
+    allow = frozenset(settings.pop("allow", ()))
+    return evaluate(loss, operands, options, Settings(**settings, allow=allow))
+
+
 def _refuse(findings: list[Finding]) -> None:
     if errors(findings):
         raise LossError([f for f in findings if f.level != "info"])

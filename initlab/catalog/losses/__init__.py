@@ -18,23 +18,4 @@ LOSSES = Table(
 #: what a loss can be for, as `initlab list losses --task` takes it
 TASKS = tuple(sorted({task for loss in LOSSES.values() for task in loss.task}))
 
-#: rules whose errors `--allow` makes warnings; the others leave torch nothing to compute
-ALLOWABLE = (
-    "count-target",
-    "duplicate-label",
-    "empty-mean",
-    "negative-distance",
-    "non-finite",
-    "not-log-prob",
-    "not-normalised",
-    "overflow",
-    "padding",
-    "prob-range",
-    "rate",
-    "shape-broadcast",
-    "target-onehot",
-    "target-range",
-    "target-sign",
-)
-
-__all__ = ["ALLOWABLE", "INTEGERS", "LOSSES", "MEANING", "TASKS", "Loss", "Operand"]
+__all__ = ["INTEGERS", "LOSSES", "MEANING", "TASKS", "Loss", "Operand"]

@@ -1,0 +1,204 @@
+"""Rules of the loss lab: what its findings are called, and what each one means. Torch-free.
+
+A finding spells a rule with hyphens: error[target-sign].
+"""
+
+from dataclasses import dataclass
+
+from initlab.catalog.table import Record, Table
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule(Record):
+    """What operands of a loss must fulfil; `formula` is the rule, `source` the file that holds it.
+
+    `allow` says whether `--allow` can turn its errors into warnings: where it cannot, torch could
+    compute nothing, or would read memory that is not its own.
+    """
+
+    allow: bool = False
+
+
+def _rule(name: str, source: str, formula: str, about: str, *, allow: bool = False) -> Rule:
+    source = f"initlab/losslab/{source}.py"
+    return Rule(name=name, source=source, formula=formula, about=about, allow=allow)
+
+
+RULES = Table(
+    "rule",
+    "rules",
+    # shapes
+    _rule(
+        "shape_broadcast",
+        "rules/shapes",
+        "operands have one shape",
+        "torch would stretch the operands against each other and average over all combinations",
+        allow=True,
+    ),
+    _rule("shape_mismatch", "rules/shapes", "shapes fit the contract", "the shapes do not fit"),
+    _rule(
+        "degenerate_shape",
+        "rules/shapes",
+        "two classes or more, and vectors of one feature or more",
+        "the loss would not depend on the input",
+    ),
+    _rule(
+        "padding", "rules/labels", "lists of labels end with -1", "zeros are no padding", allow=True
+    ),
+    _rule(
+        "empty_mean",
+        "rules/numbers",
+        "a mean has something to be a mean of",
+        "no values, every target ignored, or every weight 0; torch returns nan",
+        allow=True,
+    ),
+    # numbers
+    _rule(
+        "non_finite",
+        "rules/numbers",
+        "no nan and no infinity (but -inf as a log-probability or a masked logit)",
+        "one nan makes a mean nan; some losses swallow it in silence",
+        allow=True,
+    ),
+    _rule(
+        "overflow",
+        "rules/numbers",
+        "numbers lie within the range of the dtype",
+        "a number is finite in float64 and infinite in the dtype of the computation",
+        allow=True,
+    ),
+    _rule(
+        "precision",
+        "evaluate",
+        "|torch - float64| <= 1e-5 |float64|",
+        "torch's value differs from the textbook's: by rounding, an eps or an approximation",
+    ),
+    _rule(
+        "saturated",
+        "rules/probabilities",
+        "the loss is finite and its gradient is not lost",
+        "a sure prediction that is wrong, a variance below eps, 0 log 0",
+    ),
+    _rule("zero_vector", "rules/pairs", "vectors have a length", "the angle to 0 is not defined"),
+    _rule(
+        "negative_distance",
+        "rules/pairs",
+        "x >= 0",
+        "hinge_embedding takes distances; scores make its loss negative",
+        allow=True,
+    ),
+    _rule("variance", "rules/numbers", "var >= 0", "a variance is sigma squared"),
+    _rule(
+        "rate",
+        "rules/numbers",
+        "a rate is above 0, a log-rate is its logarithm",
+        "poisson_nll was given one for the other",
+        allow=True,
+    ),
+    # probabilities
+    _rule(
+        "prob_range",
+        "rules/probabilities",
+        "0 <= p <= 1",
+        "logits or logarithms where probabilities belong",
+        allow=True,
+    ),
+    _rule(
+        "not_log_prob",
+        "rules/probabilities",
+        "sum of e^x over the classes = 1",
+        "scores or probabilities where log-probabilities belong: torch returns a negative loss",
+        allow=True,
+    ),
+    _rule(
+        "not_normalised",
+        "rules/probabilities",
+        "sum of p over the classes = 1",
+        "a target distribution that is none",
+        allow=True,
+    ),
+    _rule(
+        "double_softmax",
+        "rules/suspicions",
+        "logits are not in 0..1 with rows that sum to 1",
+        "softmax before cross_entropy, which takes it itself: the loss cannot get near 0",
+    ),
+    _rule(
+        "double_sigmoid",
+        "rules/suspicions",
+        "logits are not all in 0..1",
+        "sigmoid before bce_with_logits, which takes it itself: the loss cannot get near 0",
+    ),
+    _rule(
+        "mean_is_no_kl",
+        "rules/probabilities",
+        "KL = sum / batch",
+        "mean divides by the classes, too; batchmean is the divergence",
+    ),
+    # targets
+    _rule(
+        "dtype_target", "convert", "class ids and lengths are whole numbers", "a cast, or why not"
+    ),
+    _rule(
+        "dtype_input", "convert", "inputs are floating point numbers", "a file's integers were cast"
+    ),
+    _rule(
+        "target_range",
+        "rules/labels",
+        "class ids are 0..C-1, yes or no is 0..1",
+        "labels that count from 1, or +1 and -1 where 0 and 1 belong; ids beyond C never pass",
+        allow=True,
+    ),
+    _rule(
+        "target_sign",
+        "rules/labels",
+        "t = +1 or -1",
+        "0 and 1 where +1 and -1 belong: torch computes something else without a word",
+        allow=True,
+    ),
+    _rule(
+        "target_onehot",
+        "rules/labels",
+        "class ids, not one number for each class",
+        "one-hot or multi-hot rows where class ids belong",
+        allow=True,
+    ),
+    _rule(
+        "duplicate_label",
+        "rules/labels",
+        "a class is listed once",
+        "it would count twice",
+        allow=True,
+    ),
+    _rule(
+        "count_target",
+        "rules/numbers",
+        "t = 0, 1, 2, ...",
+        "poisson_nll is a likelihood of counts",
+        allow=True,
+    ),
+    # sequences
+    _rule(
+        "ctc_label",
+        "rules/ctc",
+        "labels are 0..C-1 without the blank",
+        "torch reads outside of its memory for others: garbage, or the process ends",
+    ),
+    _rule("ctc_length", "rules/ctc", "lengths lie within frames and labels", "a length is off"),
+    _rule(
+        "ctc_too_short",
+        "rules/ctc",
+        "input_length >= labels + repeats",
+        "no alignment exists, the loss is infinite; between equal neighbours stands a blank",
+        allow=True,
+    ),
+    # options and conversions
+    _rule("option_range", "options", "options lie in their range", "an option that is not allowed"),
+    _rule("class_dim", "convert", "classes are where torch has them", "dimensions were moved"),
+    _rule("from", "convert", "the input is what the loss takes", "the input was converted"),
+    _rule("target_map", "convert", "the target is what the loss takes", "values were replaced"),
+    _rule("torch", "torch_call", "torch takes the operands", "torch itself refuses them"),
+)
+
+#: rules that `--allow` takes, as findings spell them
+ALLOWABLE = tuple(sorted(name.replace("_", "-") for name, rule in RULES.items() if rule.allow))
