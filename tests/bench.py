@@ -1,6 +1,6 @@
-"""How fast is a sweep? Ratios, each measured side by side in one run: `make bench`.
+"""How fast are a sweep and the loss lab? Ratios, measured side by side in one run: `make bench`.
 
-The reference is what one would write by hand: a loop over networks, each an nn.Module that is
+The reference of a sweep is what one would write by hand: a loop over networks, each an nn.Module that is
 built, initialised and run, with the std of every layer (and of every weight's gradient) taken.
 """
 
@@ -8,6 +8,7 @@ import itertools
 import subprocess
 import sys
 import time
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -120,8 +121,41 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+CALL = ["loss", "--name", "bce", "--inputs", "[0.2, 0.8]", "--target", "[0, 1]"]
+CALLS, RECORDS = 12, 10_000
+
+
+def timed(command: list[str], stdin: bytes = b"") -> float:
+    """Seconds of one process, from its start to its end."""
+    start = time.perf_counter()
+    subprocess.run(command, input=stdin, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def loss_lab() -> None:
+    """One call of `initlab loss` against importing torch; a stream of records against calls."""
+    script = str(Path(sys.executable).with_name("initlab"))
+    pairs = [
+        (timed([script, *CALL]), timed([sys.executable, "-c", "import torch"]))
+        for _ in range(CALLS + 1)
+    ][1:]
+    ratios = [ours / theirs for ours, theirs in pairs]
+    call, torch_alone = median(ours for ours, _ in pairs), median(theirs for _, theirs in pairs)
+    print(
+        f"initlab loss, one call: {call:.2f} s; import torch: {torch_alone:.2f} s;"
+        f" x {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; wanted at most 1.25)"
+    )
+    record = b'{"input": [0.2, 0.8], "target": [0, 1]}\n'
+    stream = timed([script, "loss", "--name", "bce", "--jsonl", "-"], record * RECORDS)
+    print(
+        f"initlab loss --jsonl, {RECORDS} records: {stream:.1f} s; as many calls would take"
+        f" {call * RECORDS:.0f} s; x {call * RECORDS / stream:.0f} (wanted 100)"
+    )
+
+
 def main() -> None:
     """Print every ratio."""
+    loss_lab()
     jobs = default_jobs()
     print(f"{DEPTH} x {WIDTH}, batch {BATCH}, {jobs} processors, torch {torch.__version__}")
     print(f"{'networks a second':<22} {'initlab':>8} {'by hand':>8}")

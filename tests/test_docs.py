@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from initlab.catalog import COLUMNS, TABLES
+from initlab.catalog import COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build
 from initlab.spec import SpecFile
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "results/README.md").read_text()
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "docs/losses.md"]
 #: command -> the options that it takes, as typer built them
 OPTIONS = {
     name: {option for parameter in command.params for option in parameter.opts}
@@ -31,7 +31,13 @@ def calls() -> list[str]:
     """Every `initlab ...` that a document, a docstring or the Makefile shows as a command."""
     pattern = re.compile(r"(?:^|[|`]|- \| )\s*(initlab [a-z][^`|#&]*)", re.MULTILINE)
     found = [call.strip() for text in sources() for call in pattern.findall(text)]
-    return sorted({call.split(", ")[0].split(" > ")[0] for call in found})
+    return sorted({_alone(call).split(" > ")[0] for call in found})
+
+
+def _alone(call: str) -> str:
+    """A call without the prose that follows it after a comma, unless the comma is quoted."""
+    first = call.split(", ")[0]
+    return first if first.count("'") % 2 == 0 else call
 
 
 def test_calls_are_found():
@@ -75,6 +81,37 @@ def test_every_column_is_documented_as_the_catalog_has_it(file):
     assert documented(file) == wanted
 
 
+LAB = (ROOT / "docs/losses.md").read_text()
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_every_loss_is_documented_as_the_catalog_has_it(loss):
+    operands = ", ".join(operand.name for operand in loss.operands)
+    options = ", ".join(map(str, loss.parameters))
+    cells = [f"`{loss.name}`", loss.class_name, operands, options, ", ".join(loss.task)]
+    assert f"| {' | '.join(cells)} |\n" in LAB
+    assert f"| `{loss.name}` | {loss.synthetic} |\n" in LAB
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+def test_every_rule_is_documented_as_the_catalog_has_it(rule):
+    name = rule.name.replace("_", "-")
+    formula, allow = rule.formula.replace("|", "\\|"), "yes" if rule.allow else ""
+    assert f"| `{name}` | {formula} | {rule.about} | {allow} |\n" in LAB
+
+
+def test_every_rule_is_in_use_and_no_other():
+    pattern = re.compile(
+        r"(?:error|warning|info|Finding|_error|_range|_mismatch|_degenerate)\(\s*(?:call,\s*)?"
+        r'"([a-z-]+)"|rule(?:, level)? = "([a-z-]+)"|else "([a-z]+-[a-z]+)"|"(precision)"'
+    )
+    sources = [path.read_text() for path in (ROOT / "initlab/losslab").rglob("*.py")]
+    used = {name for text in sources for found in pattern.findall(text) for name in found if name}
+    operands = {operand.name for loss in LOSSES.values() for operand in loss.operands}
+    names = {name.replace("_", "-") for name in RULES}
+    assert used - operands - {"weight", "pos-weight"} == names
+
+
 def test_the_changelog_counts_the_catalog():
     counts = {kind: len(table) for kind, table in TABLES.items()}
     assert (
@@ -88,7 +125,7 @@ def test_links_and_named_files_exist(document):
     text = (ROOT / document).read_text()
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     files = re.findall(r"`((?:configs|initlab|tests|results)/[\w./]+\.(?:py|yaml|md))`", text)
-    for name in [*links, *files]:
+    for name in [*(link.partition("#")[0] for link in links), *files]:
         assert (ROOT / name).exists() or (ROOT / document).parent.joinpath(name).exists(), name
 
 

@@ -87,6 +87,11 @@ def describe(tensor: Tensor, bad: Tensor, predicate: str, *, what: str = "values
     return f"{count} of {total} {what} are {predicate} (first: {value} at {index})"
 
 
+def whole(x: Tensor) -> Tensor:
+    """Which entries are whole numbers that fit an int64."""
+    return torch.isfinite(x) & (x == x.round()) & (x.abs() < 2**62)
+
+
 def number(value: float | int | bool) -> str:
     """A number of a message, in as few digits as tell it: 2, 1.2, 0.5723, 1e-08."""
     if isinstance(value, bool | int):

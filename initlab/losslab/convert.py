@@ -10,7 +10,7 @@ from torch import Tensor
 
 from initlab.catalog.losses import INTEGERS
 from initlab.errors import Finding, InputError
-from initlab.losslab.call import CLASS_LAST, Call, class_dim, describe, name, shape
+from initlab.losslab.call import CLASS_LAST, Call, class_dim, describe, name, shape, whole
 from initlab.losslab.reading import Read
 from initlab.losslab.settings import Settings
 
@@ -19,14 +19,16 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
     """`--target-map`: values of the target replaced, all at once."""
     if not settings.target_map:
         return
+    if not any(o.name in ("target", "targets") for o in call.loss.operands):
+        raise InputError(f"--target-map: {call.loss.class_name} has no target", "leave it out")
     old = call.target
     new = old.to(torch.float64)
     changed = torch.zeros(old.shape, dtype=torch.bool)
     for before, after in settings.target_map:
         hit = old == before
         new, changed = torch.where(hit, after, new), changed | hit
-    whole = all(float(after).is_integer() for _, after in settings.target_map)
-    kept = torch.int64 if whole and not old.is_floating_point() else torch.get_default_dtype()
+    integers = all(float(after).is_integer() for _, after in settings.target_map)
+    kept = torch.int64 if integers and not old.is_floating_point() else torch.get_default_dtype()
     call.set(call.target_name, new.to(old.dtype if old.is_floating_point() else kept))
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"
@@ -72,10 +74,8 @@ def _is_distribution(call: Call, target: Tensor) -> bool:
 
 def _to_integers(value: Tensor) -> Tensor | None:
     """The same numbers as int64, or None where they are not whole."""
-    if value.is_floating_point():
-        whole = torch.isfinite(value) & (value == value.round()) & (value.abs() < 2**62)
-        if not whole.all():
-            return None
+    if value.is_floating_point() and not whole(value).all():
+        return None
     return value.to(torch.int64)
 
 

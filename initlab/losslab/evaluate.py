@@ -1,6 +1,7 @@
 """Computes a loss: checked, by torch in the user's dtype, and by our formula in float64."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,7 +102,7 @@ def evaluate_loss(
     options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Evaluation:
-    """`evaluate` with the fields of `Settings` as keywords: reduction="all", grad=True, allow=[...].
+    """`evaluate` with the fields of `Settings` as keywords: reduction="all", grad=True.
 
     Raises as `evaluate` does; TypeError for a keyword that is no setting.
     """
@@ -169,7 +170,8 @@ def _cause(call: Call, reduction: str, exact: Tensor, *, overflow: bool) -> tupl
     if not call.loss.departs:
         return what, False
     try:
-        again = call_torch(replace(call, options=options), reduction, doubled)
+        with warnings.catch_warnings(action="ignore"):
+            again = call_torch(replace(call, options=options), reduction, doubled)
     except FAILURES:
         return what, False
     if relative_gap(again, exact) <= GAP:

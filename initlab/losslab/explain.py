@@ -119,10 +119,7 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
         worst = [at for at in ranked(e.working.losses) if at not in set(rows[:FIRST])][:WORST]
         left = len(rows) - FIRST - len(worst)
         rows = [*rows[:FIRST], *worst]
-    columns = {
-        k: v.expand(losses.shape) if v.ndim < losses.ndim else v
-        for k, v in e.working.columns.items()
-    }
+    columns = e.working.columns
     header = ["", *columns, "loss"]
     cells = [
         [label_of(at), *(_cell(c[at]) for c in columns.values()), n4(float(losses[at]))]
@@ -197,8 +194,9 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
 def _judged(e: Evaluation, slopes: list[float], numeric: list[float]) -> str:
     """Whether autograd and differences agree, up to the rounding of a difference."""
     off = max(abs(a - b) for a, b in zip(slopes, numeric, strict=True))
-    loss = float(e.working.losses.abs().max())
-    off /= max(1e-4 * (1 + loss) / max(e.working.losses.numel(), 1), *map(abs, numeric))
+    losses = e.working.losses
+    loss = float(losses.abs().max()) if losses.numel() else 0.0
+    off /= max(1e-4 * (1 + loss) / max(losses.numel(), 1), *map(abs, numeric))
     rounding = 8 * torch.finfo(e.call.input.dtype).eps
     if off <= max(KINK, rounding):
         return "torch and differences agree"

@@ -14,7 +14,7 @@ MOST_TERMS = 4
 def worked(call: Call, working: Working, at: At) -> str:
     """The formula of one value of the loss with its numbers filled in, as text."""
     given = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
-    values = {n: _entry(c, at) for n, c in working.columns.items()}
+    values = {n: float(c[at]) for n, c in working.columns.items()}
     filled = FILLED[call.loss.name](call, given, values, at)
     return f"{filled} = {n4(float(working.losses[at]))}"
 
@@ -30,10 +30,6 @@ def short(value: float) -> str:
     """Up to four digits, without zeros at the end; negative numbers in brackets."""
     text = f"{value:.4g}"
     return f"({text})" if text.startswith("-") else text
-
-
-def _entry(column: Tensor, at: At) -> float:
-    return float(column[at[len(at) - column.ndim :]] if column.ndim else column)
 
 
 Given = Mapping[str, Tensor]

@@ -58,7 +58,7 @@ def poisson_nll(o: Operands, p: Options) -> Working:
     x, t = o["log_input"], o["target"]
     rate = x.exp() if p["log_input"] else x
     log_rate = x if p["log_input"] else x.clamp(min=0).log()
-    losses = rate - xlogy(t.expand_as(log_rate), log_rate)
+    losses = rate - xlogy(t, log_rate)
     columns = {"rate": rate, "t": t}
     if p["full"]:
         # torch takes Stirling's t log t - t + log(2 pi t)/2, and 0 for t <= 1

@@ -15,8 +15,8 @@ Options = Mapping[str, Any]
 class Working:
     """The unreduced loss of a call with the numbers on the way to it, all float64.
 
-    `losses` has the shape of torch's reduction "none". `columns` are named quantities of the same
-    shape (or one that broadcasts to it), in the order in which a reader needs them. The mean is
+    `losses` has the shape of torch's reduction "none". `columns` are named quantities of that
+    shape, in the order in which a reader needs them. The mean is
     the sum of `losses / denominator`, a number or one for every loss; `counted` spells it out.
     `batch` is what batchmean divides by.
     """
@@ -28,6 +28,7 @@ class Working:
     batch: int = 1
 
     def __post_init__(self) -> None:
+        self.columns = {k: v.expand(self.losses.shape) for k, v in self.columns.items()}
         if not self.counted:
             self.denominator = torch.tensor(float(self.losses.numel()), dtype=torch.float64)
             self.counted = f"{self.losses.numel()} values"

@@ -35,4 +35,4 @@ RULES: dict[str, Rule] = {
     )
 }
 #: those after which the others have nothing to stand on
-FIRST = {rule.__name__ for rule in (*shapes.RULES, *options.RULES, *ctc.FIRST)}
+FIRST = {rule.__name__ for rule in (*shapes.RULES, *options.RULES, *labels.FIRST, *ctc.FIRST)}

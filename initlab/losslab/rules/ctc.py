@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, describe, shape
+from initlab.losslab.call import Call, describe, shape, whole
 from initlab.losslab.formulas.sequences import transcripts
 
 BLIND = "reads outside of its memory: garbage, or the process ends"
@@ -25,7 +25,7 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
     for name in ("input_lengths", "target_lengths"):
         lengths = call.operands[name]
         if lengths.is_floating_point():
-            message = f"{describe(lengths, lengths != lengths.round(), 'no whole number')}"
+            message = describe(lengths, ~whole(lengths), "no whole number")
             yield _error(call, "dtype-target", name, message)
         elif lengths.numel() != batch or lengths.ndim > 1:
             fix = (
@@ -34,8 +34,8 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
             message = f"{shape(lengths)} for a batch of {batch}; needs one length for each sequence"
             yield _error(call, "shape-mismatch", name, message, fix)
     if t.is_floating_point():
-        bad = t != t.round()
-        yield _error(call, "dtype-target", "targets", describe(t, bad, "no whole number"))
+        message = describe(t, ~whole(t), "no whole number")
+        yield _error(call, "dtype-target", "targets", message)
     elif t.ndim not in (1, 2) or (t.ndim == 2 and t.shape[0] != batch):
         message = f"{shape(t)} for a batch of {batch}; needs (N, S), or all labels in one row"
         yield _error(call, "shape-mismatch", "targets", message)

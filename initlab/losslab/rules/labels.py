@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, describe, number
+from initlab.losslab.call import Call, describe, number, whole
 from initlab.losslab.rules.options import classes_of
 from initlab.losslab.rules.probabilities import rounding
 
@@ -20,8 +19,9 @@ def class_targets(call: Call) -> Iterator[Finding]:
         if call.loss.name in ("cross_entropy", "linear_cross_entropy") and _same(call):
             yield from _distribution(call, t)
             return
-        bad = ~(torch.isfinite(t) & (t == t.round()))
-        message = f"{describe(t, bad, 'no whole number')}; {call.loss.class_name} needs class ids"
+        message = (
+            f"{describe(t, ~whole(t), 'no whole number')}; {call.loss.class_name} needs class ids"
+        )
         yield Finding("dtype-target", "error", call.name_of(name), message)
         return
     classes = classes_of(call)
@@ -187,4 +187,5 @@ def _short(values: list[int]) -> str:
     return text if len(text) <= 40 else text[:36] + "...]"
 
 
+FIRST = (class_targets, label_lists)
 RULES = (class_targets, kept_targets, signs, zero_one, hard_zero_one, label_lists)

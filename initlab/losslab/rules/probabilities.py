@@ -119,7 +119,8 @@ def support(call: Call) -> Iterator[Finding]:
     mass = t.exp() if call.options["log_target"] else t
     lost = torch.isneginf(x) & (mass > 0)
     if lost.any():
-        message = f"{describe(mass, lost, 'where the prediction is 0')}: the divergence is infinite"
+        what = describe(mass.expand(lost.shape), lost, "where the prediction is 0")
+        message = f"{what}: the divergence is infinite"
         yield call.warning("saturated", "target", message)
     both = torch.isneginf(x) & (mass == 0)
     if both.any():

@@ -10,7 +10,7 @@ from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
 
 MOST_VALUES = 100_000_000  # a broadcast beyond it would fill the memory
-NEVER_BROADCAST = ("bce", "bce_with_logits", "soft_margin")
+NEVER_BROADCAST = ("bce", "bce_with_logits", "soft_margin", "multilabel_soft_margin")
 
 
 def _against(call: Call, one: str, other: str) -> str:
@@ -135,9 +135,10 @@ def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -
         return
     if tuple(t.shape) == tuple(logits):
         if not takes_probabilities:
-            yield call.error(
+            yield Finding(
                 "target-onehot",
-                name,
+                "error",
+                call.name_of(name),
                 f"{shape(t)}, one number for each class; {call.loss.class_name} needs class ids"
                 f" {shape(sizes)}",
                 f"give {call.name_of(name)} as its argmax: {_argmax(call)}",
@@ -181,9 +182,10 @@ def score_shapes(call: Call) -> Iterator[Finding]:
     if tuple(t.shape) == sizes or (x.ndim == 1 and t.shape == (1,)):
         return
     if t.shape == x.shape:
-        yield call.error(
+        yield Finding(
             "target-onehot",
-            "target",
+            "error",
+            call.name_of("target"),
             f"{shape(t)}, one number for each class; needs class ids {shape(sizes)}",
             f"give {call.name_of('target')} as its argmax: {_argmax(call)}",
         )
