@@ -99,10 +99,14 @@ class Finding:
     torch: str = ""
 
     def __str__(self) -> str:
-        parts = [f"{self.level}[{self.rule}] {self.operand}: {self.message}."]
-        parts += [f"torch: {self.torch}."] if self.torch else []
+        parts = [_sentence(f"{self.level}[{self.rule}] {self.operand}: {self.message}")]
+        parts += [_sentence(f"torch: {self.torch}")] if self.torch else []
         parts += [f"fix: {self.fix}"] if self.fix else []
         return " ".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else text + "."
 
 
 class LossError(InputError):

@@ -148,11 +148,13 @@ def _gap(evaluation: Evaluation, reduction: str) -> list[Finding]:
     at = int(_worst(value, exact))
     one, other = float(value.flatten()[at]), float(exact.flatten()[at])
     overflow = not math.isfinite(one) and math.isfinite(other)
-    cause, known = _cause(call, reduction, exact, overflow=overflow)
+    cause, known = _cause(call, reduction, value, exact, overflow=overflow)
     if not overflow and gap <= 8 * torch.finfo(value.dtype).eps:
         known = True  # no more than this dtype promises
     message = f"{name(value.dtype)} gives {number(one)}, float64 {other:.6g}: {cause}"
     rule, level = "overflow" if overflow else "precision", "info" if known else "warning"
+    if math.isnan(one):
+        rule = "non-finite"
     return [Finding(rule, level, "value", message, "" if known else "--dtype float64")]
 
 
@@ -162,11 +164,15 @@ def _worst(value: Tensor, exact: Tensor) -> Tensor:
     return torch.where(same, -1.0, torch.where(torch.isnan(gap), torch.inf, gap)).argmax()
 
 
-def _cause(call: Call, reduction: str, exact: Tensor, *, overflow: bool) -> tuple[str, bool]:
+def _cause(
+    call: Call, reduction: str, value: Tensor, exact: Tensor, *, overflow: bool
+) -> tuple[str, bool]:
     """Why torch differs, and whether its formula is known to: else it is the dtype's rounding."""
     doubled = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
     options = {k: v.double() if isinstance(v, Tensor) else v for k, v in call.options.items()}
     what = f"{'overflow' if overflow else 'rounding'} in {name(call.input.dtype)}"
+    if torch.isnan(value).any():
+        what = "torch multiplies 0 by infinity"
     if not call.loss.departs:
         return what, False
     try:

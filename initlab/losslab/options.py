@@ -76,7 +76,8 @@ def complete(loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option ")
         try:
             options[name] = parse(parameters[name], value)
         except ValueError as error:
-            findings.append(Finding("option-range", "error", where, str(error)))
+            fix = f"{prefix}{name}={parameters[name].default}".strip()
+            findings.append(Finding("option-range", "error", where, str(error), fix))
     if findings:
         raise LossError(findings)
     return options

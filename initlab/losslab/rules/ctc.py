@@ -26,7 +26,7 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
         lengths = call.operands[name]
         if lengths.is_floating_point():
             message = describe(lengths, ~whole(lengths), "no whole number")
-            yield _error(call, "dtype-target", name, message)
+            yield _error(call, "dtype-target", name, message, "give whole numbers")
         elif lengths.numel() != batch or lengths.ndim > 1:
             fix = (
                 "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
@@ -35,7 +35,7 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
             yield _error(call, "shape-mismatch", name, message, fix)
     if t.is_floating_point():
         message = describe(t, ~whole(t), "no whole number")
-        yield _error(call, "dtype-target", "targets", message)
+        yield _error(call, "dtype-target", "targets", message, "give class ids")
     elif t.ndim not in (1, 2) or (t.ndim == 2 and t.shape[0] != batch):
         message = f"{shape(t)} for a batch of {batch}; needs (N, S), or all labels in one row"
         yield _error(call, "shape-mismatch", "targets", message)

@@ -22,7 +22,7 @@ def class_targets(call: Call) -> Iterator[Finding]:
         message = (
             f"{describe(t, ~whole(t), 'no whole number')}; {call.loss.class_name} needs class ids"
         )
-        yield Finding("dtype-target", "error", call.name_of(name), message)
+        yield Finding("dtype-target", "error", call.name_of(name), message, "give class ids 0..C-1")
         return
     classes = classes_of(call)
     ignored = call.options.get("ignore_index")
