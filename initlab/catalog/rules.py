@@ -69,7 +69,7 @@ RULES = Table(
     ),
     _rule(
         "precision",
-        "evaluate",
+        "precision",
         "|torch - float64| <= 1e-5 |float64|",
         "torch's value differs from the textbook's: by rounding, an eps or an approximation",
     ),

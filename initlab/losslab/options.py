@@ -132,9 +132,9 @@ def _number(p: Parameter, value: Any) -> float | int:
 
 def _bounded(p: Parameter, number: float | int) -> float | int:
     for outside, bound in (
-        (p.minimum is not None and number < p.minimum, f"at least {p.minimum}"),
+        (p.minimum is not None and number < p.minimum, f"of at least {p.minimum}"),
         (p.above is not None and number <= p.above, f"above {p.above}"),
-        (p.maximum is not None and number > p.maximum, f"at most {p.maximum}"),
+        (p.maximum is not None and number > p.maximum, f"of at most {p.maximum}"),
         (p.below is not None and number >= p.below, f"below {p.below}"),
     ):
         if outside:
