@@ -40,6 +40,13 @@ def loaded(*arguments, stdin=""):
         (["list", "schemes", "--format", "json"], ""),
         (["describe", "kaiming_normal", "std"], ""),
         (["schema"], ""),
+        (["list", "losses", "--task", "binary"], ""),
+        (["describe", "ctc", "target-sign"], ""),
+        (["entropy", "--p", "0.5,0.5", "--q", "0.1,0.9"], ""),
+        (["loss", "--help"], ""),
+        (["loss", "--name", "nope", "-i", "1", "-t", "1"], ""),
+        (["loss", "--name", "huber", "-i", "1", "-t", "1", "-o", "delta=0"], ""),
+        (["loss", "--name", "huber"], ""),
         (["new"], ""),
         (["show", "none"], ""),
         (["sweep", "none.yaml"], ""),
@@ -62,7 +69,8 @@ def test_completion_loads_nothing_heavy():
 import sys
 import initlab
 from initlab.cli import complete
-complete.names("x"), complete.kinds("s"), complete.checks("n")
+complete.names("x"), complete.kinds("s"), complete.checks("n"), complete.losses("b")
+complete.reductions("m"), complete.rules("t"), complete.tasks("b")
 sys.exit([name for name in {HEAVY} if name in sys.modules] != [])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

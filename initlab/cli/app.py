@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import initlab
-from initlab.cli import catalog, loss, new, schema, show, sweep
+from initlab.cli import catalog, entropy, loss, new, schema, show, sweep
 from initlab.errors import InitlabError
 
 #: (name, function), in the order in which `--help` lists them
@@ -23,6 +23,7 @@ COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
     ("loss", loss.loss),
+    ("entropy", entropy.entropy),
     ("list", catalog.list_),
     ("describe", catalog.describe),
     ("new", new.new),
