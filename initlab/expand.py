@@ -55,14 +55,29 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
     for field, choice in (("init", run.init), ("bias", run.bias)):
         if choice and (problem := SCHEMES[choice.name].check(choice.parameters)):
             yield (field,), f"{choice.name} {problem}"
-    if LOSSES[run.loss.name].target == "classes" and run.shape[-1] < 2:
-        yield ("loss",), f"{run.loss.name} needs at least 2 outputs, the last layer has 1"
+    yield from _check_loss(run)
     if problem := INPUTS[run.input.name].check(run.input.parameters, run.batch):
         yield ("input",), f"{run.input.name} {problem}"
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
     if run.input.name == "file" and (problem := _check_file(run)):
         yield ("input", "path"), problem
+
+
+def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Enough samples and outputs for what a loss compares."""
+    name, outputs = run.loss.name, run.shape[-1]
+    batch_needed, outputs_needed = LOSSES[name].least
+    if outputs < outputs_needed:
+        yield (
+            ("loss",),
+            f"{name} needs at least {outputs_needed} outputs, the last layer has {outputs}",
+        )
+    if run.batch < batch_needed:
+        yield ("loss",), f"{name} needs a batch of at least {batch_needed}, it has {run.batch}"
+    blank = run.loss.parameters.get("blank", 0)
+    if blank >= outputs > 0:
+        yield ("loss", "blank"), f"the last layer has {outputs} outputs, valid are 0..{outputs - 1}"
 
 
 def _check_file(run: Run) -> str | None:

@@ -196,6 +196,8 @@ def _model(record: Record, key: str) -> type[Chosen]:
     names = WithJsonSchema({"enum": [record.name, *record.aliases]})
     fields: dict[str, Any] = {key: (Annotated[Literal[record.name], names], ...)}
     for p in record.parameters:
+        if p.kind == "tensor":
+            continue  # a spec holds no tensors
         default = (
             Field(description=p.about) if p.required else Field([p.default], description=p.about)
         )
@@ -207,6 +209,11 @@ def _parameter(p: Parameter) -> Any:
     number = Field(
         strict=True, ge=p.minimum, le=p.maximum, gt=p.above, lt=p.below, allow_inf_nan=False
     )
+    if p.kind == "flag":
+        return Annotated[list[Annotated[bool, Field(strict=True)]], Axis()]
+    if p.kind == "integer":
+        count = Field(strict=True, ge=p.minimum, le=p.maximum, gt=p.above, lt=p.below)
+        return Annotated[list[Annotated[int, count]], Axis(whole=True)]
     if p.kind == "choice":
         return Annotated[list[Literal[*p.choices]], Axis()]  # type: ignore[valid-type]
     if p.kind == "text":

@@ -21,6 +21,7 @@ TABLES_OF: dict[str, Table[Record]] = {
 SENTENCES: dict[str, Callable[[Context], str]] = {
     "int_type": lambda _: "needs a whole number",
     "float_type": lambda _: "needs a number",
+    "bool_type": lambda _: "needs true or false",
     "string_type": lambda _: "needs text",
     "list_type": lambda _: "needs a list",
     "model_type": lambda _: "needs a mapping, as in {vanishing: 0.001}",
@@ -67,7 +68,10 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
         return f"thresholds has no {key!r}; {_instead(key, [*Thresholds.model_fields])}"
     if len(loc) > 1:
         record = TABLES_OF[str(loc[0])][str(loc[-2])]
-        return f"{record.name} has no {key!r}; {_instead(key, [p.name for p in record.parameters])}"
+        if any(p.name == key and p.kind == "tensor" for p in record.parameters):
+            return f"{key!r} is a tensor, which a spec cannot give; initlab loss takes it"
+        known = [p.name for p in record.parameters if p.kind != "tensor"]
+        return f"{record.name} has no {key!r}; {_instead(key, known)}"
     if key in SpecFile.model_fields:
         return f"{key!r} stands at the top of a spec, for all of its cases"
     for field, table in TABLES_OF.items():

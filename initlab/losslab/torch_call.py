@@ -10,7 +10,7 @@ from torch import Tensor
 from initlab.catalog.table import load
 from initlab.errors import Finding, LossError
 from initlab.losslab.call import Call
-from initlab.network.functions import distance_function
+from initlab.network.functions import loss_arguments
 
 #: what torch raises for operands and options that it refuses
 FAILURES = (RuntimeError, ValueError, IndexError, TypeError)
@@ -29,18 +29,9 @@ def call_torch(call: Call, reduction: str, operands: Mapping[str, Tensor] | None
         o.name: given[o.name] for o in records if o.optional and o.name in given
     }
     function = load(call.loss.function)
-    value: Tensor = function(*positional, **keywords, **arguments(call), reduction=reduction)
+    options = loss_arguments(call.loss.name, call.options)
+    value: Tensor = function(*positional, **keywords, **options, reduction=reduction)
     return value
-
-
-def arguments(call: Call) -> dict[str, Any]:
-    """Options as torch's function names them."""
-    options = dict(call.options)
-    if "distance" in options:
-        options["distance_function"] = distance_function(options.pop("distance"))
-    if call.loss.name == "linear_cross_entropy" and options["ignore_index"] == -100:
-        options["ignore_index"] = None  # torch's default, which probabilities as target need
-    return options
 
 
 def compute(call: Call, reduction: str) -> Tensor:

@@ -1,6 +1,7 @@
 """Activations and distances that torch does not ship; everything else is torch's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,16 @@ def identity(z: Tensor) -> Tensor:
 def relu_squared(z: Tensor) -> Tensor:
     """max(0, z)^2 (So et al. 2021)."""
     return z.relu().square()
+
+
+def loss_arguments(loss: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a loss, by its record's name, as torch's function has them."""
+    arguments = dict(options)
+    if "distance" in arguments:
+        arguments["distance_function"] = distance_function(arguments.pop("distance"))
+    if loss == "linear_cross_entropy" and arguments["ignore_index"] == -100:
+        arguments["ignore_index"] = None  # torch's default, which probabilities as target need
+    return arguments
 
 
 def distance_function(name: str) -> Callable[[Tensor, Tensor], Tensor] | None:

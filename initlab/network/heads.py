@@ -5,6 +5,8 @@ from torch import Generator, Tensor
 
 from initlab.catalog import LOSSES
 from initlab.catalog.table import load
+from initlab.network.functions import loss_arguments
+from initlab.network.targets import ADAPTERS, TARGETS, samples
 from initlab.plan import Choice, Run
 from initlab.samples import read_samples
 
@@ -41,27 +43,34 @@ def _pairs(x: Tensor, correlation: float) -> Tensor:
 
 def draw_target(
     loss: Choice, batch: int, outputs: int, generator: Generator, dtype: torch.dtype
-) -> Tensor:
-    """A synthetic target: N(0, 1) of shape (batch, outputs), or one uniform class a sample."""
-    if LOSSES[loss.name].target == "classes":
-        return torch.randint(outputs, (batch,), generator=generator)
-    return torch.empty(batch, outputs, dtype=dtype).normal_(generator=generator)
+) -> tuple[Tensor, ...]:
+    """The operands of a loss beside the last layer's: a synthetic target of its catalog record."""
+    draw = TARGETS[LOSSES[loss.name].target]
+    return draw((batch, outputs), loss.parameters, generator, dtype)
 
 
 def loss_and_gradient(
-    loss: Choice, reduction: str, output_BN: Tensor, target: Tensor
+    loss: Choice, reduction: str, output_BN: Tensor, target: tuple[Tensor, ...]
 ) -> tuple[float, Tensor]:
     """The loss of a batch and dL/doutput, in the output's dtype, as training would compute them.
 
     `reduction="none"` takes each sample's own loss (for mse the sum over its outputs): the value is
     their mean, the gradient that of each sample's loss on its own row, and so equal to "sum"'s.
+    Where torch has no half precision for a loss, it is computed in float32.
     """
-    function = load(LOSSES[loss.name].function)
-    target = target.to(output_BN.dtype) if target.is_floating_point() else target
+    record, parameters = LOSSES[loss.name], loss.parameters
+    function, options = load(record.function), loss_arguments(loss.name, parameters)
+    half = output_BN.dtype in (torch.float16, torch.bfloat16)
+    dtype = torch.float32 if half and not record.half else output_BN.dtype
+    given = [t.to(dtype) if t.is_floating_point() else t for t in target]
     with torch.enable_grad():
         leaf = output_BN.detach().clone().requires_grad_()
-        value = function(leaf, target, reduction="sum" if reduction == "none" else reduction)
+        operands = ADAPTERS[record.adapter](leaf.to(dtype), parameters)
+        taken = "sum" if reduction == "none" or loss.name == "kl_div" else reduction
+        value = function(*operands, *given, reduction=taken, **options)
+        if reduction == "mean" and taken == "sum":
+            value = value / output_BN.numel()  # kl_div's own mean warns that it is no divergence
         (gradient,) = torch.autograd.grad(value, leaf)
     if reduction == "none":
-        value = value / len(output_BN)
+        value = value / samples(record.adapter, len(output_BN))
     return float(value.detach()), gradient

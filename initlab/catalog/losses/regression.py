@@ -131,8 +131,7 @@ RECORDS = (
         about="negative log-likelihood under a normal law whose variance is predicted, too",
         source="Nix & Weigend 1994",
         aliases=("gaussian_nll_loss", "gaussiannllloss", "gaussian"),
-        adapter="unit_variance",
-        target="normal",
+        target="unit_normal",
         synthetic="t ~ N(0, 1) for every output, var = 1",
     ),
 )
