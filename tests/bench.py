@@ -1,7 +1,8 @@
 """How fast are a sweep and the loss lab? Ratios, measured side by side in one run: `make bench`.
 
 The reference of a sweep is what one would write by hand: a loop over networks, each an nn.Module
-that is built, initialised and run, with the std of every layer (and of every weight's gradient) taken.
+that is built, initialised and run, with the std of every layer (and of every weight's gradient)
+taken.
 """
 
 import itertools

@@ -1,5 +1,6 @@
 """Every record of the catalog, by a parametrised test: a new record is tested with no new test."""
 
+import inspect
 import math
 
 import pytest
@@ -9,11 +10,13 @@ from typer.testing import CliRunner
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES, TABLES, Fans
 from initlab.catalog.table import load
 from initlab.cli.app import build
+from initlab.losslab.rules import RULES as CHECKS
 
 RECORDS = [(kind, record) for kind, table in TABLES.items() for record in table.values()]
 IDS = [f"{kind}-{record.name}" for kind, record in RECORDS]
-CHOICES = [pair for pair in RECORDS if pair[0] != "statistics"]
 FIELDS = {"schemes": "init", "activations": "activation", "losses": "loss", "inputs": "input"}
+CHOICES = [pair for pair in RECORDS if pair[0] in FIELDS]
+CHOICE_IDS = [f"{kind}-{record.name}" for kind, record in CHOICES]
 
 
 def parameters(record):
@@ -50,7 +53,7 @@ def test_a_record_can_be_described(kind, record):
         assert text in done.stdout
 
 
-@pytest.mark.parametrize(("kind", "record"), CHOICES, ids=[i for i in IDS if "statistics" not in i])
+@pytest.mark.parametrize(("kind", "record"), CHOICES, ids=CHOICE_IDS)
 def test_a_record_is_valid_in_a_spec_by_every_name(plan_of, tmp_path, kind, record):
     field, key = FIELDS[kind], "scheme" if kind == "schemes" else "name"
     given = {p.name: 0.5 for p in record.parameters if p.required}
@@ -70,9 +73,13 @@ def test_parameters_are_described_and_their_defaults_lie_within_their_bounds(rec
     for p in record.parameters:
         assert p.about
         assert (p.kind == "choice") == bool(p.choices)
-        if p.kind == "choice":
+        if p.kind == "tensor":
+            assert p.default is None
+        elif p.kind == "flag":
+            assert isinstance(p.default, bool)
+        elif p.kind == "choice":
             assert p.default in p.choices
-        elif not p.required and p.kind == "number":
+        elif not p.required and p.kind in ("number", "integer"):
             assert p.minimum is None or p.default >= p.minimum
             assert p.maximum is None or p.default <= p.maximum
             assert p.above is None or p.default > p.above
@@ -151,12 +158,46 @@ def test_a_scheme_s_own_bias_is_a_scheme_for_biases(record):
 
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
-def test_a_loss_reduces_an_output_and_its_target(record):
-    function = load(record.function)
-    output = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    target = torch.zeros(6, dtype=torch.long) if record.target == "classes" else output + 1
-    for reduction in ("sum", "mean"):
-        assert function(output, target, reduction=reduction).shape == ()
+def test_a_loss_is_torch_s(record):
+    """Its class, what that inherits, carries and calls, and the operands."""
+    module, function = load(record.module), load(record.function)
+    bases = [base.__name__ for base in module.__mro__[1:]]
+    assert tuple(bases[: bases.index("Module")]) == record.bases
+    built = module(3, 2) if record.name == "linear_cross_entropy" else module()
+    assert tuple(built._buffers) == record.state
+    assert f"F.{function.__name__}(" in inspect.getsource(module.forward)
+    forward = [name for name in inspect.signature(module.forward).parameters if name != "self"]
+    owned = {"linear_weight", "linear_bias"}  # parameters of the class, operands of the function
+    assert [o.name for o in record.operands if o.name not in owned] == forward
+
+
+@pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
+def test_the_options_of_a_loss_are_torch_s_with_its_defaults(record):
+    theirs = dict(inspect.signature(load(record.function)).parameters)
+    for name in ("size_average", "reduce", "reduction", "options"):
+        theirs.pop(name, None)
+    ours = {p.name: p.default for p in record.parameters}
+    if "distance" in ours:  # names what torch takes as a function
+        ours["distance_function"] = {"euclidean": None}[ours.pop("distance")]
+    if record.name == "linear_cross_entropy":
+        ours["ignore_index"] = {-100: None}[ours["ignore_index"]]  # None is mapped to -100
+    found = {name: p.default for name, p in list(theirs.items()) if name in ours}
+    assert found == ours
+    # torch's functions name some operands otherwise; what is left over are operands
+    left = [name for name in theirs if name not in ours]
+    assert len(left) == len(record.operands)
+
+
+@pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
+def test_the_rules_of_a_loss_exist_and_its_names_are_its_own(record):
+    assert set(record.rules) <= set(CHECKS)
+    assert len(record.names) == len({n for o in record.operands for n in (o.name, *o.aliases)})
+    assert record.names["inputs"] == record.operands[0].name
+    assert set(record.reductions) >= {"none", "sum", "mean"}
+
+
+def test_every_check_belongs_to_a_loss():
+    assert {rule for record in LOSSES.values() for rule in record.rules} == set(CHECKS)
 
 
 @pytest.mark.parametrize("record", INPUTS.values(), ids=lambda r: r.name)
