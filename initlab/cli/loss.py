@@ -52,7 +52,7 @@ Explain = Annotated[
     bool,
     typer.Option("--explain", "-e", help="Show the working; --explain full shows every value."),
 ]
-Full = Annotated[str, typer.Argument(hidden=True, metavar="", show_default=False)]
+Full = Annotated[str, typer.Argument(hidden=True, metavar="[full]", show_default=False)]
 Dtype = Annotated[
     Literal["float64", "float32", "bfloat16", "float16"] | None,
     typer.Option(help="Compute in it; by default the input file's, or float32."),

@@ -6,7 +6,7 @@ contract, formula, values, reduction, gradient, verdicts, and the torch lines th
 import math
 import textwrap
 from collections.abc import Sequence
-from itertools import product
+from itertools import islice, zip_longest
 
 import torch
 from torch import Tensor
@@ -16,11 +16,12 @@ from initlab.losslab.call import name, shape
 from initlab.losslab.closer import closer
 from initlab.losslab.evaluate import Evaluation, work
 from initlab.losslab.snippet import MOST_VALUES, snippet
-from initlab.losslab.tables import WIDTH, label_of, ranked, table
+from initlab.losslab.tables import WIDTH, entries, label_of, ranked, table
 from initlab.losslab.verdicts import verdicts
 from initlab.losslab.worked import n4, worked
 
 FIRST, WORST = 5, 3
+MOST_CHECKED = 50  # gradients beside central differences
 MOST_WRITTEN = 24  # values of an operand in the snippet of a short view
 STEP = 1e-6
 KINK = 1e-4
@@ -113,19 +114,17 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
     losses = e.working.losses
     if not losses.numel():
         return ["none"]
-    rows = list(product(*map(range, losses.shape))) if losses.ndim else [()]
-    left = 0
-    if not full and len(rows) > FIRST + WORST:
-        worst = [at for at in ranked(e.working.losses) if at not in set(rows[:FIRST])][:WORST]
-        left = len(rows) - FIRST - len(worst)
-        rows = [*rows[:FIRST], *worst]
+    left = 0 if full else max(losses.numel() - FIRST - WORST, 0)
+    rows = list(islice(entries(losses), FIRST if left else None))
+    if left:
+        rows += [at for at in ranked(losses, FIRST + WORST) if at not in rows][:WORST]
     columns = e.working.columns
     header = ["", *columns, "loss"]
     cells = [
         [label_of(at), *(_cell(c[at]) for c in columns.values()), n4(float(losses[at]))]
         for at in rows
     ]
-    lines = [line[: WIDTH - 2] for line in table(header, cells)]
+    lines = table(header, cells)
     if left:
         lines.append(f"... and {left} more; shown are the first {FIRST} and the worst {WORST}")
     return lines
@@ -175,19 +174,19 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
     for operand, gradient in e.gradients.items():
         if operand.startswith("target"):
             continue  # nothing is trained through a target
-        entries = list(product(*map(range, gradient.shape))) if gradient.ndim else [()]
-        shown = entries if full else entries[:FIRST]
+        shown = list(islice(entries(gradient), None if full else FIRST))
         if not shown:
             continue
-        checked = [_difference(e, operand, at, of) for at in shown]
+        # each difference computes the loss twice
+        checked = [_difference(e, operand, at, of) for at in shown[:MOST_CHECKED]]
         rows = [
-            [label_of(at), n4(float(gradient[at])), n4(numeric)]
-            for at, numeric in zip(shown, checked, strict=True)
+            [label_of(at), n4(float(gradient[at])), n4(numeric) if numeric is not None else ""]
+            for at, numeric in zip_longest(shown, checked)
         ]
         lines += table([f"d {of} / d {operand}", "torch", "by differences"], rows)
-        more = len(entries) - len(shown)
+        more = gradient.numel() - len(shown)
         lines += [f"... and {more} more"] if more else []
-        lines.append(_judged(e, [float(gradient[at]) for at in shown], checked))
+        lines.append(_judged(e, [float(gradient[at]) for at in shown[:MOST_CHECKED]], checked))
     return lines
 
 

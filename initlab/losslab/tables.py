@@ -1,6 +1,7 @@
 """Plain text tables for the explain view, and the indices that label their rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -22,10 +23,15 @@ def label_of(at: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, at))}]" if at else "value"
 
 
-def ranked(losses: Tensor) -> list[tuple[int, ...]]:
-    """Indices of the values, the largest loss first."""
+def ranked(losses: Tensor, most: int = 1) -> list[tuple[int, ...]]:
+    """Indices of the largest losses, nan first."""
     order = losses.flatten().nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
-    return [_unravel(int(i), losses) for i in order]
+    return [_unravel(int(i), losses) for i in order[:most]]
+
+
+def entries(of: Tensor) -> Iterator[tuple[int, ...]]:
+    """The index of every entry, in order."""
+    return product(*(range(size) for size in of.shape))
 
 
 def _unravel(index: int, like: Tensor) -> tuple[int, ...]:
