@@ -1,6 +1,6 @@
 """`initlab entropy`: what one distribution holds, and how far it is from another."""
 
-import json
+import io
 import math
 import sys
 from pathlib import Path
@@ -11,19 +11,27 @@ import typer
 from initlab.cli import output
 from initlab.errors import InputError
 
-SLACK = 1e-3  # of a sum: probabilities are often typed with three decimals
+HEADER = ("quantity", "outcome", "value", "unit", "formula")
+#: how far from 1 a sum may lie: what float32 rounding leaves. Of typed decimals that miss by more
+#: (.333,.333,.333) laws would fail, H <= ln n among them; so they are refused, not rescaled unasked
+SLACK = 1e-6
+NPY = b"\x93NUMPY"
+LIKE_THIS = "one list of numbers, such as --p 0.9,0.05,0.05"
 
 P = Annotated[
     str,
-    typer.Option("--p", metavar="NUMBERS", help="0.9,0.05,0.05, a JSON or CSV file, or -."),
-]
+    typer.Option(
+        "--p", metavar="NUMBERS", show_default=False,
+        help="0.9,0.05,0.05, a JSON list, a JSON, CSV or NPY file, or - for standard input.",
+    ),
+]  # fmt: skip
 Q = Annotated[
-    str,
+    str | None,
     typer.Option("--q", metavar="NUMBERS", help="Another, to compare with P.", show_default=False),
 ]
-Unit = Annotated[Literal["nats", "bits"], typer.Option(help="Natural logarithms, or base 2.")]
+Unit = Annotated[Literal["nats", "bits"], typer.Option(help="Of logarithms: ln, or log2.")]
 Normalise = Annotated[
-    bool, typer.Option("--normalise", help="Divide by the sum, which makes counts probabilities.")
+    bool, typer.Option("--normalise", help="Divide by the sum; makes counts probabilities.")
 ]
 FormatOption = Annotated[
     output.Format | None,
@@ -33,12 +41,15 @@ FormatOption = Annotated[
 
 def entropy(
     p: P,
-    q: Q = "",
+    q: Q = None,
     unit: Unit = "nats",
     normalise: Normalise = False,
     format_: FormatOption = None,
 ) -> None:
     """Self-information, entropy, cross-entropy, KL and Jensen-Shannon divergence.
+
+    P is what is true, Q what a model says. Books write log for ln and for log2: nats, as torch
+    has them, are the default, and 1 nat = 1.4427 bits.
 
     Examples:
     initlab entropy --p 0.9,0.05,0.05 --q 0.5,0.3,0.2
@@ -47,94 +58,141 @@ def entropy(
 
     cut -f1 counts.tsv | initlab entropy --p - --normalise --format json
     """
-    from initlab.losslab.information import measures, self_information
+    from initlab.losslab.information import measures
 
-    if p.strip() == "-" == q.strip():
-        raise InputError("--p and --q cannot both come from standard input", "use a file for one")
+    if q is not None and p.strip() == "-" == q.strip():
+        raise InputError("--p and --q cannot both come from standard input", "--q FILE")
     first = _distribution(p, "--p", normalise=normalise)
-    second = _distribution(q, "--q", normalise=normalise) if q else None
-    if second is not None and len(first) != len(second):
-        raise InputError(
-            f"--q has {len(second)} outcomes, --p has {len(first)}; both need the same outcomes"
-        )
-    base = math.log(2) if unit == "bits" else 1.0
-    log = "log2" if unit == "bits" else "log"
-    header = ("quantity", "outcome", "value", "unit", "formula")
-    rows: list[tuple[object, ...]] = []
-    for name, values in (("p", first), ("q", second or ())):
-        for outcome, value in enumerate(values):
-            surprise = self_information(value) / base
-            rows.append((f"-{log} {name}", outcome, surprise, unit, f"-{log} {value:.6g}"))
-    rows += [
-        (name, None, value / base, unit, formula.replace("log", log))
-        for name, formula, value in measures(first, second)
-    ]
+    second = None if q is None else _distribution(q, "--q", normalise=normalise)
     if second is not None:
+        if len(first) != len(second):
+            raise InputError(
+                f"--q: has {len(second)} numbers, --p has {len(first)}; both need one for every"
+                f" outcome, and index {min(len(first), len(second))} is in one only",
+                f"--q with {len(first)} numbers, 0 for what cannot be",
+            )
         _warn(first, second)
-    output.records(header, rows, format_)
+    output.records(HEADER, measures(first, second, unit), format_)
 
 
 def _warn(p: list[float], q: list[float]) -> None:
     """Say which outcome makes a divergence infinite."""
-    for name, one, other in (("KL(P||Q)", p, q), ("KL(Q||P)", q, p)):
-        lost = [i for i, (x, y) in enumerate(zip(one, other, strict=True)) if x > 0 == y]
-        if lost:
+    from initlab.losslab.information import unreachable
+
+    cases = (("KL(P||Q) and the cross-entropy are", p, q), ("KL(Q||P) is", q, p))
+    for what, one, two in cases:
+        if lost := unreachable(one, two):
             output.words(
-                f"{name} is infinite: outcome {lost[0]} is possible in one, not in the other"
+                f"{what} infinite: outcome {lost[0]} has p = {p[lost[0]]:g} and q = {q[lost[0]]:g}"
+                f" ({len(lost)} of {len(p)} outcomes)"
             )
 
 
 def _distribution(text: str, where: str, *, normalise: bool) -> list[float]:
     """Probabilities from an argument, a file or standard input."""
-    values = _numbers(_source(text.strip(), where), where)
+    values = [value + 0.0 for value in _read(text.strip(), where)]  # + 0.0: no -0
     if not values:
-        raise InputError(f"{where}: holds no numbers", f"{where} 0.5,0.5")
-    bad = [i for i, value in enumerate(values) if not math.isfinite(value) or value < 0]
-    if bad:
-        shown = f"{len(bad)} of {len(values)} values, the first {values[bad[0]]:g} (index {bad[0]})"
-        raise InputError(f"{where}: negative or not finite: {shown}; probabilities are 0 to 1")
-    total = math.fsum(values)
+        raise InputError(f"{where}: holds no numbers", LIKE_THIS)
+    _refuse(values, [not math.isfinite(v) for v in values], where, "not finite")
+    _refuse(values, [v < 0 for v in values], where, "negative")
+    try:
+        total = math.fsum(values)
+    except OverflowError:
+        total = math.inf
     if normalise:
-        if total == 0 or not math.isfinite(total):
-            raise InputError(f"{where}: sums to {total:g}, which cannot be divided by")
+        if not 0 < total < math.inf:
+            raise InputError(
+                f"{where}: {len(values)} values sum to {total:g}, which cannot be divided by",
+                LIKE_THIS,
+            )
         if total != 1:
-            output.words(f"{where}: divided by its sum, {total:g}")
+            output.words(f"{where}: divided by its sum, {total!r}")
         return [value / total for value in values]
     if abs(total - 1) > SLACK:
         raise InputError(
-            f"{where}: {len(values)} values sum to {total:.6g}; probabilities sum to 1",
-            f"{where} {text} --normalise divides by the sum",
+            f"{where}: {len(values)} values sum to {total:.9g}; probabilities sum to 1",
+            "--normalise, which divides by the sum",
         )
-    if abs(total - 1) > 1e-9:
-        output.words(f"{where}: sums to {total:.9g}, taken as it is; --normalise divides by it")
+    _refuse(values, [v > 1 for v in values], where, "above 1")
     return values
 
 
-def _source(text: str, where: str) -> str:
-    if text == "-":
-        return sys.stdin.read()
-    if not text or text[:1] == "[" or _plain(text):
-        return text
-    try:
-        return Path(text).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no text"
+def _refuse(values: list[float], bad: list[bool], where: str, what: str) -> None:
+    if any(bad):
+        first = bad.index(True)
+        verb = "is" if sum(bad) == 1 else "are"
         raise InputError(
-            f"{where}: {text!r} is no list of numbers, and as a file: {reason}"
-        ) from None
+            f"{where}: {sum(bad)} of {len(values)} values {verb} {what}, the first"
+            f" {values[first]:.9g} (index {first}); probabilities are 0 to 1",
+            LIKE_THIS,
+        )
 
 
-def _plain(text: str) -> bool:
+# reading -----------------------------------------------------------------------------------------
+# as initlab/losslab/reading.py does, which loads torch; here a distribution is all there can be
+
+
+def _read(text: str, where: str) -> list[float]:
+    if text == "-":
+        if sys.stdin is None:
+            raise InputError(f"{where}: standard input is closed", LIKE_THIS)
+        return _decode(sys.stdin.buffer.read(), where)
     try:
-        return bool([float(item) for item in text.split(",")])
-    except ValueError:
-        return False
+        return _parse(text, where)
+    except InputError as error:
+        try:
+            content = Path(text).read_bytes()
+        except (OSError, ValueError) as missing:  # ValueError: no name of a file
+            if "," in text:
+                raise error from None
+            reason = getattr(missing, "strerror", None) or "no name of one"
+            raise InputError(
+                f"{where}: {text[:60]!r} is no list of numbers, and as a file: {reason}",
+                LIKE_THIS,
+            ) from None
+        return _decode(content, f"{where} {text}")
 
 
-def _numbers(text: str, where: str) -> list[float]:
-    """Numbers of a JSON list, or separated by commas, blanks or lines."""
+def _decode(content: bytes, where: str) -> list[float]:
+    """Numbers of a file, which its first bytes tell; none of them can run code."""
+    if content.startswith(NPY):
+        return _array(content, where)
     try:
-        items = json.loads(text) if text.lstrip()[:1] == "[" else text.replace(",", " ").split()
-        return [float(item) for item in items]
-    except (ValueError, TypeError, RecursionError):
-        raise InputError(f"{where}: is no list of numbers: {text.strip()[:60]!r}") from None
+        return _parse(content.decode("utf-8-sig").strip(), where)
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is neither JSON, CSV nor NPY", LIKE_THIS) from None
+
+
+def _array(content: bytes, where: str) -> list[float]:
+    import numpy as np
+
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # a broken file breaks its reader in many ways
+        raise InputError(f"{where}: cannot be read as NPY: {str(error)[:200]}") from None
+    if array.dtype.kind not in "iuf" or array.size != max(array.shape, default=0):
+        raise InputError(f"{where}: holds {array.dtype} of shape {array.shape}", LIKE_THIS)
+    numbers: list[float] = array.astype(np.float64).ravel().tolist()
+    return numbers
+
+
+def _parse(text: str, where: str) -> list[float]:
+    """Numbers of a JSON list, or of one row or column of CSV; blanks separate, too."""
+    listed = text[:1] == "[" and text[-1:] == "]"
+    lines = [" ".join(text[1:-1].split())] if listed else text.splitlines()
+    rows = [line.split(",") if "," in line else line.split() for line in lines if line.strip()]
+    if len(rows) > 1 and max(map(len, rows)) > 1:
+        raise InputError(
+            f"{where}: has {len(rows)} rows of up to {max(map(len, rows))} numbers", LIKE_THIS
+        )
+    cells = [cell.strip() for row in rows for cell in row]
+    for index, cell in enumerate(cells):
+        try:
+            float(cell)
+        except ValueError:
+            header = "; is it a header? remove it" if index == 0 and len(rows) > 1 else ""
+            raise InputError(
+                f"{where}: {cell[:60]!r} (index {index} of {len(cells)}) is no number{header}",
+                LIKE_THIS,
+            ) from None
+    return [float(cell) for cell in cells]
