@@ -10,9 +10,6 @@ from torch import Tensor
 from initlab.catalog import Loss
 from initlab.errors import Finding
 
-#: losses whose classes are the last dimension, not dimension 1
-CLASS_LAST = ("kl_div", "ctc", "multilabel_soft_margin", "multilabel_margin", "multi_margin")
-
 
 @dataclass(frozen=True)
 class Call:
@@ -48,6 +45,14 @@ class Call:
     def target_name(self) -> str:
         """Torch's name for it."""
         return "targets" if "targets" in self.operands else "target"
+
+    @property
+    def logits_shape(self) -> tuple[int, ...]:
+        """The shape of the scores of all classes, where a linear layer may stand before them."""
+        weight = self.operands.get("linear_weight")
+        if weight is None:
+            return tuple(self.input.shape)
+        return (*self.input.shape[:-1], *weight.shape[:-1])
 
     def name_of(self, operand: str) -> str:
         """An operand or option as the user wrote it."""
@@ -106,8 +111,8 @@ def shape(of: Tensor | tuple[int, ...]) -> str:
 
 
 def class_dim(call: Call) -> int:
-    """The dimension of the input that runs over classes, as this loss has it."""
-    return -1 if call.loss.name in CLASS_LAST or call.input.ndim < 2 else 1
+    """The dimension of the input that runs over classes; 0 where there is no batch."""
+    return 0 if call.input.ndim < 2 else call.loss.class_dim or 0
 
 
 def name(dtype: torch.dtype) -> str:

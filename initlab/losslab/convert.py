@@ -10,7 +10,7 @@ from torch import Tensor
 
 from initlab.catalog.losses import INTEGERS
 from initlab.errors import Finding, InputError
-from initlab.losslab.call import CLASS_LAST, Call, class_dim, describe, name, shape, whole
+from initlab.losslab.call import Call, class_dim, describe, name, shape, whole
 from initlab.losslab.reading import Read
 from initlab.losslab.settings import Settings
 
@@ -41,7 +41,12 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
         value = call.operands.get(operand.name)
         if value is None:
             continue
-        probabilities = operand.holds == "classes" and _is_distribution(call, value)
+        # a number for each class is a probability; a number for each sample is a class
+        probabilities = (
+            operand.holds == "classes_or_probs"
+            and value.ndim > 0
+            and tuple(value.shape) == call.logits_shape
+        )
         if operand.holds in INTEGERS and not probabilities:
             cast = _to_integers(value)
             if cast is None:
@@ -61,17 +66,6 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
             )  # fmt: skip
 
 
-def _is_distribution(call: Call, target: Tensor) -> bool:
-    """Whether a target of classes holds probabilities: it has the shape of the logits."""
-    if call.loss.name == "cross_entropy":
-        logits = tuple(call.input.shape)
-    elif call.loss.name == "linear_cross_entropy":
-        logits = (*call.input.shape[:-1], *call.operands["linear_weight"].shape[:-1])
-    else:
-        return False
-    return target.ndim > 0 and tuple(target.shape) == logits
-
-
 def _to_integers(value: Tensor) -> Tensor | None:
     """The same numbers as int64, or None where they are not whole."""
     if value.is_floating_point() and not whole(value).all():
@@ -85,7 +79,7 @@ def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
     if dim is None:
         return
     first = call.loss.operands[0]
-    if first.holds not in ("logits", "log_probs") or call.loss.name.startswith("bce"):
+    if call.loss.class_dim is None or first.holds not in ("logits", "log_probs"):
         raise InputError(
             f"--class-dim: {call.loss.class_name} has no dimension of classes", "leave it out"
         )
@@ -95,7 +89,7 @@ def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
             f"--class-dim {dim}: {call.name_of(first.name)} has {old.ndim} dimensions,"
             f" needs {-old.ndim} to {old.ndim - 1}"
         )
-    to = -1 if call.loss.name in CLASS_LAST or old.ndim < 2 else 1
+    to = class_dim(call)
     moved = [first.name]
     if call.target.shape == old.shape:
         moved.append(call.target_name)
@@ -113,7 +107,7 @@ def given_as(call: Call, settings: Settings) -> Iterable[Finding]:
         return
     first = call.loss.operands[0]
     x, holds, given = call.input, first.holds, settings.given
-    rows = call.loss.name not in ("bce", "bce_with_logits", "multilabel_soft_margin")
+    rows = "multi_class" in call.loss.task  # classes exclude each other: softmax, not sigmoid
     if holds not in ("logits", "log_probs", "probs"):
         raise InputError(
             f"--from {given}: {call.loss.class_name} takes neither logits nor probabilities",
@@ -154,14 +148,13 @@ def describe_if(x: Tensor, bad: Tensor, predicate: str) -> str:
 
 def fill(call: Call) -> Iterable[Finding]:
     """What torch wants written out: padding of label lists, a variance for every value."""
-    if call.loss.name == "multilabel_margin":
-        x, t = call.input, call.target
-        alike = x.ndim > 0 and t.ndim == x.ndim and t.shape[:-1] == x.shape[:-1]
-        missing = x.shape[-1] - t.shape[-1] if alike else 0
-        if missing > 0:
-            call.set("target", torch.nn.functional.pad(call.target, (0, missing), value=-1))
-            yield call.info(
-                "padding", "target", f"padded with -1 to {call.input.shape[-1]} entries a sample"
-            )
-    if call.loss.name == "gaussian_nll" and call.operands["var"].ndim == 0 and call.input.ndim:
-        call.set("var", call.operands["var"].expand(call.input.shape).clone())
+    for operand in call.loss.operands:
+        x, t = call.input, call.operands[operand.name] if not operand.optional else call.input
+        if operand.holds == "label_lists" and x.ndim == t.ndim > 0 and t.shape[:-1] == x.shape[:-1]:
+            missing = x.shape[-1] - t.shape[-1]
+            if missing > 0:
+                call.set(operand.name, torch.nn.functional.pad(t, (0, missing), value=-1))
+                message = f"padded with -1 to {x.shape[-1]} entries a sample"
+                yield call.info("padding", operand.name, message)
+        if operand.holds == "variances" and t.ndim == 0 < x.ndim:
+            call.set(operand.name, t.expand(x.shape).clone())

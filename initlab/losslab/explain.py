@@ -89,7 +89,7 @@ def _contract(e: Evaluation) -> list[str]:
 
 def _meaning(e: Evaluation, operand: Operand) -> str:
     """What an operand holds, where options or its dtype decide."""
-    if operand.holds == "classes" and e.call.target.is_floating_point():
+    if operand.holds == "classes_or_probs" and e.call.target.is_floating_point():
         return "probabilities of the classes"
     if operand.holds == "log_rates" and not e.call.options["log_input"]:
         return "rates"

@@ -41,9 +41,8 @@ def _close(a: float, b: float) -> bool:
 def _cross_entropy(e: Evaluation) -> Iterator[str]:
     """Ln C, the entropy of the class frequencies, the floor of label smoothing."""
     call, t = e.call, e.call.target
-    linear = call.loss.name == "linear_cross_entropy"
-    shape = call.operands["linear_weight"].shape if linear else call.input.shape
-    classes = shape[0 if linear or len(shape) == 1 else 1]
+    shape = call.logits_shape
+    classes = shape[0 if len(shape) == 1 else 1]
     if "weight" in call.options:
         return
     hard = not t.is_floating_point()

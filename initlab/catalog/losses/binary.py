@@ -99,6 +99,7 @@ RECORDS = (
         parameters=(WEIGHT,),
         task=("multi_label",),
         rules=("same_shape", "class_weight_last", "finite", "some_values", "hard_zero_one"),
+        class_dim=-1,
         unit="sample",
         bases=("_WeightedLoss", "_Loss"),
         state=("weight",),

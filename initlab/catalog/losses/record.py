@@ -8,6 +8,7 @@ from initlab.catalog.table import Parameter, Record
 
 Holds = Literal[
     "classes",
+    "classes_or_probs",
     "counts",
     "distances",
     "distribution",
@@ -29,6 +30,7 @@ Holds = Literal[
 #: what an operand may hold, in the words of help and messages
 MEANING: Mapping[Holds, str] = {
     "classes": "class ids 0..C-1",
+    "classes_or_probs": "class ids 0..C-1, or a probability for each class",
     "counts": "counts 0, 1, 2, ...",
     "distances": "distances, none negative",
     "distribution": "probabilities that sum to 1 over the last dimension",
@@ -48,7 +50,9 @@ MEANING: Mapping[Holds, str] = {
 }
 
 #: what holds whole numbers; everything else is taken as floating point
-INTEGERS: frozenset[Holds] = frozenset({"classes", "label_lists", "labels", "lengths"})
+INTEGERS: frozenset[Holds] = frozenset(
+    {"classes", "classes_or_probs", "label_lists", "labels", "lengths"}
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,10 @@ class Loss(Record):
     `module` and `function` name torch's class and the function that its forward calls, `bases` the
     classes between it and Module, `state` the buffers it carries. `working` names our own formula,
     in float64 and unreduced. `rules` name the checks of `losslab/rules/` that inputs must pass, in
-    order. `unit` is what one value of reduction "none" belongs to. `departs` says where torch's
-    own arithmetic leaves the textbook's.
+    order. `unit` is what one value of reduction "none" belongs to. `class_dim` is the input's
+    dimension that runs over classes, where there is one (0 of an input without a batch).
+    `broadcasts` says whether torch lets operands of different shapes broadcast. `departs` says
+    where torch's own arithmetic leaves the textbook's.
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/heads.py`), `synthetic` says it in words; `least` is the smallest (batch,
@@ -93,6 +99,8 @@ class Loss(Record):
     reductions: tuple[str, ...] = ("none", "sum", "mean")
     mean: str = "the number of values"
     departs: str = ""
+    class_dim: int | None = None
+    broadcasts: bool = False
     adapter: str = "as_is"
     target: str
     synthetic: str

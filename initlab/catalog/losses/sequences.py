@@ -21,6 +21,7 @@ RECORDS = (
         ),
         task=("sequence",),
         rules=("ctc_shapes", "ctc_lengths", "ctc_labels", "finite", "log_probs", "ctc_alignable"),
+        class_dim=-1,
         unit="sequence",
         formula="-log sum over alignments of prod_t y_t[path_t]",
         gradient="e^x - P(frame emits class | target): by the scores before log_softmax",

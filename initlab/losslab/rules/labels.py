@@ -16,7 +16,7 @@ def class_targets(call: Call) -> Iterator[Finding]:
     """Class ids of 0..C-1 or ignore_index; or, for cross_entropy, distributions."""
     t, name = call.target, call.target_name
     if t.is_floating_point():
-        if call.loss.name in ("cross_entropy", "linear_cross_entropy") and _same(call):
+        if tuple(t.shape) == call.logits_shape:
             yield from _distribution(call, t)
             return
         message = (
@@ -34,13 +34,6 @@ def class_targets(call: Call) -> Iterator[Finding]:
         message = f"{describe(t, bad, 'no class')}; C = {classes}, valid are 0..{classes - 1}{also}"
         fix = _class_fix(call, t, bad, classes)
         yield Finding("target-range", "error", call.name_of(name), message, fix)
-
-
-def _same(call: Call) -> bool:
-    """Whether the target has a number for each class."""
-    return call.target.ndim > 0 and (
-        call.target.shape == call.input.shape or call.loss.name == "linear_cross_entropy"
-    )
 
 
 def _class_fix(call: Call, t: Tensor, bad: Tensor, classes: int) -> str:

@@ -19,7 +19,7 @@ def finite(call: Call) -> Iterator[Finding]:
         logarithm = operand.holds == "log_probs" or (
             operand.holds == "distribution" and call.options["log_target"]
         )
-        masked = call.loss.name == "cross_entropy" and operand.holds == "logits"
+        masked = "masked_logits" in call.loss.rules and operand.holds == "logits"
         bad = torch.isnan(value) | (value == torch.inf)
         if not (logarithm or masked):
             bad |= value == -torch.inf

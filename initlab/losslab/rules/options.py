@@ -8,14 +8,11 @@ from torch import Tensor
 from initlab.errors import Finding
 from initlab.losslab.call import Call, class_dim, describe, shape
 
-SAME_SIZE = ("mse", "l1", "huber")
-
 
 def classes_of(call: Call) -> int:
     """How many classes a call is about."""
-    if call.loss.name == "linear_cross_entropy":
-        return call.operands["linear_weight"].shape[0]
-    return call.input.shape[class_dim(call)]
+    weight = call.operands.get("linear_weight")
+    return call.input.shape[class_dim(call)] if weight is None else weight.shape[0]
 
 
 def _option(call: Call, name: str) -> str:
@@ -64,9 +61,10 @@ def elementwise_weight(call: Call) -> Iterator[Finding]:
     if weight is None:
         return
     x = call.input
-    fits = weight.shape == x.shape if call.loss.name in SAME_SIZE else _broadcasts(weight, x)
+    same = "weight" not in call.loss.state  # of the function only, which does not broadcast it
+    fits = weight.shape == x.shape if same else _broadcasts(weight, x)
     if not fits:
-        how = "that shape" if call.loss.name in SAME_SIZE else "a shape that broadcasts to it"
+        how = "that shape" if same else "a shape that broadcasts to it"
         message = f"has shape {shape(weight)} for an input {shape(x)}; needs {how}"
         yield _range(call, "weight", message)
         return

@@ -63,7 +63,7 @@ def log_probs(call: Call) -> Iterator[Finding]:
 
 def _read(call: Call, sums: Tensor) -> Tensor:
     """The frames of a CTC input that are within their length; every row of the others."""
-    if call.loss.name != "ctc":
+    if "input_lengths" not in call.operands:
         return torch.ones_like(sums, dtype=torch.bool)
     frames = torch.arange(call.input.shape[0])
     lengths = call.operands["input_lengths"].reshape(-1)

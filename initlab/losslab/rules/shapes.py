@@ -10,7 +10,6 @@ from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
 
 MOST_VALUES = 100_000_000  # a broadcast beyond it would fill the memory
-NEVER_BROADCAST = ("bce", "bce_with_logits", "soft_margin", "multilabel_soft_margin")
 
 
 def _against(call: Call, one: str, other: str) -> str:
@@ -45,9 +44,10 @@ def _broadcast(call: Call, one: str, other: str, result: torch.Size) -> Iterator
     made = f"{values} values of shape {shape(result)}"
     message = f"{_against(call, one, other)} would broadcast to {made}; needs one shape"
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
-    if values > MOST_VALUES or call.loss.name in NEVER_BROADCAST:
-        torch_does = "" if call.loss.name in NEVER_BROADCAST else f"no error, makes {values} values"
-        yield Finding("shape-broadcast", "error", call.name_of(other), message, fix, torch_does)
+    if values > MOST_VALUES or not call.loss.broadcasts:
+        torch_does = f"no error, makes {values} values" if values > MOST_VALUES else ""
+        where = call.name_of(other)
+        yield Finding("shape-broadcast", "error", where, message, fix, torch_does)
         return
     yield call.error("shape-broadcast", other, message, f"{fix}, or --allow-broadcast")
 
@@ -121,7 +121,7 @@ def linear_shapes(call: Call) -> Iterator[Finding]:
     bias = call.operands.get("linear_bias")
     if bias is not None and bias.shape != w.shape[:-1]:
         yield _mismatch(call, "linear_bias", f"{shape(bias)}; needs {shape(w.shape[:-1])}")
-    logits = (*x.shape[:-1], *w.shape[:-1])
+    logits = call.logits_shape
     sizes = (*x.shape[:-1], *w.shape[1:-1])
     if tuple(t.shape) not in (logits, sizes):
         yield from _class_target(call, logits, sizes)
@@ -130,7 +130,7 @@ def linear_shapes(call: Call) -> Iterator[Finding]:
 def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[Finding]:
     """The target's shape is `sizes`, or `logits` where probabilities may stand."""
     t, name = call.target, call.target_name
-    takes_probabilities = call.loss.name != "nll"
+    takes_probabilities = call.loss.by_name[name].holds == "classes_or_probs"
     if tuple(t.shape) == sizes:
         return
     if tuple(t.shape) == tuple(logits):
