@@ -12,6 +12,7 @@ from initlab.losslab.call import Call, name, number
 from initlab.losslab.torch_call import FAILURES, call_torch
 
 GAP = 1e-5  # relative; a larger one is reported
+TINY = 1e-13
 
 
 def relative_gap(value: Tensor, exact: Tensor) -> float:
@@ -22,7 +23,8 @@ def relative_gap(value: Tensor, exact: Tensor) -> float:
         return 0.0
     gap = torch.where(same, 0.0, (value - exact).abs() / exact.abs())
     unsure = torch.where(torch.isnan(gap), torch.inf, gap)
-    negligible = (exact == 0) & (value.abs() < 1e-6)  # what float32 makes of 1 - 1
+    # what float32 makes of 1 - 1; but a 0 for a number that is not 0 is worth a word
+    negligible = (exact.abs() < TINY) & (value.abs() < 1e-6) & ((value != 0) | (exact == 0))
     return float(torch.where(negligible, 0.0, unsure).max())
 
 
@@ -33,40 +35,35 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
         return []
     at = int(_worst(value, exact))
     one, other = float(value.flatten()[at]), float(exact.flatten()[at])
-    overflow = not math.isfinite(one) and math.isfinite(other)
-    cause, known = _cause(call, reduction, value, exact, overflow=overflow)
-    if not overflow and gap <= 8 * torch.finfo(value.dtype).eps:
-        known = True  # no more than this dtype promises
-    message = f"{name(value.dtype)} gives {number(one)}, float64 {other:.6g}: {cause}"
-    rule, level = "overflow" if overflow else "precision", "info" if known else "warning"
+    finite = math.isfinite(one) or not math.isfinite(other)
+    doubled = _in_float64(call, reduction)
+    mends = doubled is not None and relative_gap(doubled, exact) <= GAP
+    departs = not mends and bool(call.loss.departs)
+    # known: what its documents say of torch, or no more than this dtype promises
+    known = finite and (departs or gap <= 8 * torch.finfo(value.dtype).eps)
     if math.isnan(one):
-        rule = "non-finite"
-    helps = not known and not math.isnan(one) and value.dtype != torch.float64
-    return [Finding(rule, level, "value", message, "--dtype float64" if helps else "")]
+        rule, cause = "non-finite", "torch multiplies 0 by infinity"
+    else:
+        rule = "precision" if finite else "overflow"
+        cause = f"{'rounding' if finite else 'overflow'} in {name(value.dtype)}"
+        cause = f"in torch {call.loss.departs}" if departs else cause
+    message = f"{name(value.dtype)} gives {number(one)}, float64 {other:.6g}: {cause}"
+    fix = "--dtype float64" if mends and not known else ""
+    return [Finding(rule, "info" if known else "warning", "value", message, fix)]
+
+
+def _in_float64(call: Call, reduction: str) -> Tensor | None:
+    """Torch's value on the same numbers in float64."""
+    operands = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
+    options = {k: v.double() if isinstance(v, Tensor) else v for k, v in call.options.items()}
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return call_torch(replace(call, options=options), reduction, operands)
+    except FAILURES:
+        return None
 
 
 def _worst(value: Tensor, exact: Tensor) -> Tensor:
     gap = ((value.to(torch.float64) - exact).abs() / exact.abs()).flatten()
     same = (value.to(torch.float64) == exact).flatten()
     return torch.where(same, -1.0, torch.where(torch.isnan(gap), torch.inf, gap)).argmax()
-
-
-def _cause(
-    call: Call, reduction: str, value: Tensor, exact: Tensor, *, overflow: bool
-) -> tuple[str, bool]:
-    """Why torch differs, and whether its formula is known to: else it is the dtype's rounding."""
-    doubled = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
-    options = {k: v.double() if isinstance(v, Tensor) else v for k, v in call.options.items()}
-    what = f"{'overflow' if overflow else 'rounding'} in {name(call.input.dtype)}"
-    if torch.isnan(value).any():
-        what = "torch multiplies 0 by infinity"
-    if not call.loss.departs:
-        return what, False
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            again = call_torch(replace(call, options=options), reduction, doubled)
-    except FAILURES:
-        return what, False
-    if relative_gap(again, exact) <= GAP:
-        return what, False
-    return f"in torch {call.loss.departs}", not overflow

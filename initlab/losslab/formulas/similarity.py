@@ -15,6 +15,15 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     return (_unit(a) * _unit(b)).sum(-1).clamp(-1, 1)
 
 
+def one_minus_cosine(a: Tensor, b: Tensor) -> Tensor:
+    """1 - cos as |u - v|^2 / 2 of the unit vectors, which keeps the digits of small angles.
+
+    1 with a zero vector, whose cosine counts as 0.
+    """
+    zero = (a == 0).all(-1) | (b == 0).all(-1)
+    return torch.where(zero, 1.0, ((_unit(a) - _unit(b)) ** 2).sum(-1) / 2)
+
+
 def _unit(a: Tensor) -> Tensor:
     largest = a.detach().abs().amax(-1, keepdim=True)
     scaled = a / torch.where(largest > 0, largest, 1.0)
@@ -32,7 +41,7 @@ DISTANCES: dict[str, Distance] = {
     "euclidean": norm(2.0),
     "squared": lambda a, b: ((a - b) ** 2).sum(-1),
     "manhattan": norm(1.0),
-    "cosine": lambda a, b: 1 - cosine(a, b),
+    "cosine": one_minus_cosine,
 }
 
 
@@ -54,9 +63,11 @@ def cosine_embedding(o: Operands, p: Options) -> Working:
     """1 - cos if t = 1, max(0, cos - margin) if t = -1."""
     x, y, t = o["input1"], o["input2"], o["target"]
     cos = cosine(x, y)
-    losses = torch.where(t == 1, 1 - cos, (cos - p["margin"]).clamp(min=0))
+    apart = one_minus_cosine(x, y)
+    losses = torch.where(t == 1, apart, (cos - p["margin"]).clamp(min=0))
     lengths = [torch.linalg.vector_norm(v, dim=-1) for v in (x, y)]
-    columns = {"|x1|": lengths[0], "|x2|": lengths[1], "cos": cos, "degrees": cos.acos().rad2deg()}
+    columns = {"|x1|": lengths[0], "|x2|": lengths[1], "cos": cos}
+    columns["degrees"] = 2 * (apart / 2).clamp(max=1).sqrt().asin().rad2deg()
     return Working(losses, {**columns, "t": t})
 
 
