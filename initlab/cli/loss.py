@@ -26,7 +26,7 @@ Name = Annotated[
     typer.Option(
         "--name",
         "-n",
-        help="A loss: initlab list losses.",
+        help="A loss, needed: initlab list losses.",
         autocompletion=losses,
         show_default=False,
     ),
@@ -92,7 +92,7 @@ FormatOption = Annotated[
 
 
 def loss(
-    name: Name,
+    name: Name = "",
     full: Full = "",
     option: Options = None,
     reduction: Reduction = "mean",
@@ -126,6 +126,9 @@ def loss(
     """
     from initlab.losslab.options import complete, mapping, split
 
+    if not name:
+        wanted = full if full in LOSSES else "bce"
+        raise InputError("which loss? --name says it", f"initlab loss --name {wanted} ...")
     if full and not (full == "full" and explain):
         raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
     record = LOSSES[name]

@@ -76,7 +76,8 @@ def evaluate(
     record, settings = LOSSES[loss], settings or Settings()
     if settings.reduction not in (*record.reductions, "all"):
         needed = f"needs one of {', '.join(record.reductions)} or all, got {settings.reduction}"
-        raise LossError([Finding("option-range", "error", "--reduction", needed)])
+        finding = Finding("option-range", "error", "--reduction", needed, "--reduction mean")
+        raise LossError([finding])
     complete = options_of.complete(record, options or {})
     call, done = prepare(record, operands, complete, settings)
     findings = with_torch(call, [*done, *check(call)])

@@ -87,7 +87,7 @@ def _unknown(loss: Loss, name: str, where: str) -> Finding:
     names = [p.name for p in loss.parameters]
     close = nearest(name, names)
     instead = (
-        f"did you mean {' or '.join(close)}" if close else f"it takes {', '.join(names) or 'none'}"
+        f"did you mean {' or '.join(close)}?" if close else f"it takes {', '.join(names) or 'none'}"
     )
     message = f"{loss.class_name} has no such option; {instead}"
     return Finding("option-range", "error", where, message, f"initlab describe {loss.name}")

@@ -69,10 +69,8 @@ def _named(
         reads[name], written[name] = reading.literal(value, where), where
     lacking = [o for o in loss.operands if o.name not in reads and not o.optional]
     if lacking:
-        raise InputError(
-            f"{loss.class_name} also needs " + " and ".join(f"{o.name} {o.shape}" for o in lacking),
-            f"initlab describe {loss.name}",
-        )
+        needs = " and ".join(f"{o.name} {o.shape}" for o in lacking)
+        raise InputError(f"{loss.class_name} needs {needs}, too", f"initlab describe {loss.name}")
     return {o.name: reads[o.name] for o in loss.operands if o.name in reads}, written
 
 

@@ -58,7 +58,9 @@ def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
     try:
         content = Path(text).read_bytes()
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}" if text else "is empty"
+        if not text:
+            raise InputError(f"{where}: is empty", f"{where} '[0.2, 0.8]'") from None
+        reason = f"cannot be read: {error.strerror}"
         raise InputError(
             f"{where}: {text!r} is no list of numbers, and as a file {reason}"
         ) from None
