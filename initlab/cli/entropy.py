@@ -16,7 +16,7 @@ HEADER = ("quantity", "outcome", "value", "unit", "formula")
 #: (.333,.333,.333) laws would fail, H <= ln n among them; so they are refused, not rescaled unasked
 SLACK = 1e-6
 NPY = b"\x93NUMPY"
-LIKE_THIS = "one list of numbers, such as --p 0.9,0.05,0.05"
+LIKE_THIS = "one flat list of numbers, such as 0.9,0.05,0.05"
 
 P = Annotated[
     str,
@@ -48,15 +48,15 @@ def entropy(
 ) -> None:
     """Self-information, entropy, cross-entropy, KL and Jensen-Shannon divergence.
 
-    P is what is true, Q what a model says. Books write log for ln and for log2: nats, as torch
-    has them, are the default, and 1 nat = 1.4427 bits.
+    P is what is true, Q what a model says. Books write log for ln and for log2:
+    nats, as torch has them, are the default; 1 nat = 1.4427 bits.
 
     Examples:
     initlab entropy --p 0.9,0.05,0.05 --q 0.5,0.3,0.2
 
     initlab entropy --p 0.5,0.5 --unit bits
 
-    cut -f1 counts.tsv | initlab entropy --p - --normalise --format json
+    cat counts.txt | initlab entropy --p - --normalise --format json
     """
     from initlab.losslab.information import measures
 
