@@ -1,19 +1,19 @@
 """`initlab loss`: any loss of torch on operands from the command line, files or a stream."""
 
-import inspect
 import json
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from initlab.catalog import ALLOWABLE, LOSSES, Loss
 from initlab.cli import output
 from initlab.cli.complete import losses, reductions, rules
-from initlab.errors import ChecksFailed, InitlabError, InputError, UnknownName
+from initlab.cli.operands import declare, flag
+from initlab.errors import ChecksFailed, InputError, UnknownName
 
 if TYPE_CHECKING:
     from initlab.losslab.evaluate import Evaluation
@@ -126,21 +126,11 @@ def loss(
     """
     from initlab.losslab.options import complete, mapping, split
 
-    if not name:
-        wanted = full if full in LOSSES else "bce"
-        raise InputError("which loss? --name says it", f"initlab loss --name {wanted} ...")
-    if full and not (full == "full" and explain):
-        raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
-    record = LOSSES[name]
+    record = _named(name, full, explain=explain)
     options = split(option or ())
     complete(record, options)  # before torch is loaded
     given = {key: text for key, text in operands.items() if text is not None}
-    allowed = {
-        *(rule.replace("_", "-") for rule in allow or ()),
-        *(["shape-broadcast"] if allow_broadcast else []),
-    }
-    for rule in sorted(allowed - {*ALLOWABLE}):
-        raise UnknownName("rule", rule, ALLOWABLE, fix="initlab list rules")
+    allowed = _rules([*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])])
     pairs = mapping(target_map)
     _check_ways(record, given, jsonl, format_, explain=explain)
 
@@ -153,9 +143,9 @@ def loss(
         given=from_ or "",
         class_dim=class_dim,
         target_map=pairs,
-        allow=frozenset(allowed),
+        allow=allowed,
         strict=strict,
-        typed={key: _flag(key) for key in given},
+        typed={key: flag(key) for key in given},
     )
     if jsonl:
         _stream(record.name, jsonl, options, settings)
@@ -163,53 +153,22 @@ def loss(
     _one(record.name, given, options, settings, format_, explain=explain, full=bool(full))
 
 
-def _operands() -> list[inspect.Parameter]:
-    """An option for every name that an operand of any loss may be given under."""
-    owners: dict[str, list[str]] = {}
-    shown: set[str] = {"inputs", "target"}
-    for record in LOSSES.values():
-        for operand in record.operands:
-            for name in (operand.name, *operand.aliases):
-                owners.setdefault(name, []).append(record.name)
-            shown |= {operand.name} - {"input", "targets"}
-    short = {"inputs": ["-i"], "target": ["-t"]}
-    helps = {"inputs": "The first operand, of any loss.", "target": "The target."}
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None,
-                typer.Option(
-                    _flag(name),
-                    *short.get(name, []),
-                    help=helps.get(name, f"Of {', '.join(owners[name])}."),
-                    metavar="NUMBERS",
-                    hidden=name not in shown,
-                    show_default=False,
-                    rich_help_panel="Operands",
-                ),
-            ],
-        )
-        for name in sorted(owners, key=lambda n: (n not in helps, n))
-    ]
+def _named(name: str, full: str, *, explain: bool) -> Loss:
+    """The record, and nothing left over on the command line."""
+    if not name:
+        wanted = full if full in LOSSES else "bce"
+        raise InputError("which loss? --name says it", f"initlab loss --name {wanted} ...")
+    if full and not (full == "full" and explain):
+        raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
+    return LOSSES[name]
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _declare() -> None:
-    """Give `loss` the signature that typer reads: its own options, then the operands'."""
-    own = [p for p in inspect.signature(loss).parameters.values() if p.name != "operands"]
-    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    parameters = [own[0], *_operands(), *own[1:]]
-    loss.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    loss.__annotations__ = {p.name: p.annotation for p in parameters}
-
-
-_declare()
+def _rules(allowed: list[str]) -> frozenset[str]:
+    """Rules as findings spell them; hyphens do not matter."""
+    rules = {rule.replace("_", "-") for rule in allowed}
+    for rule in sorted(rules - {*ALLOWABLE}):
+        raise UnknownName("rule", rule, ALLOWABLE, fix="initlab list rules")
+    return frozenset(rules)
 
 
 def _check_ways(
@@ -218,9 +177,7 @@ def _check_ways(
     """Refuse options that contradict each other."""
     data = (output.Format.json, output.Format.jsonl)
     if jsonl and given:
-        raise InputError(
-            f"{_flag(next(iter(given)))}: --jsonl reads every operand from its records"
-        )
+        raise InputError(f"{flag(next(iter(given)))}: --jsonl reads every operand from its records")
     if jsonl and (explain or format_ not in (None, *data)):
         raise InputError("--jsonl writes JSONL: neither --explain nor another --format")
     if explain and format_ in (output.Format.csv, output.Format.md):
@@ -230,7 +187,7 @@ def _check_ways(
             "only one operand can come from standard input", "give the others as files"
         )
     if not given and not jsonl:
-        needs = " and ".join(_flag(o.name) for o in record.operands if not o.optional)
+        needs = " and ".join(flag(o.name) for o in record.operands if not o.optional)
         raise InputError(f"no operands: {record.class_name} needs {needs}", "initlab loss --help")
 
 
@@ -252,7 +209,7 @@ def _one(
     for key, text in given.items():
         own = record.names.get(key)
         names = [n for n, to in record.names.items() if own is not None and to == own]
-        read[key] = reading.read(text, _flag(key), names)
+        read[key] = reading.read(text, flag(key), names)
     evaluation = evaluate(name, read, options, settings)
     for found in evaluation.findings:
         output.words(str(found))
@@ -289,54 +246,26 @@ def _explained(evaluation: "Evaluation", *, full: bool) -> str:
     return explain(evaluation, full=full)
 
 
-# streams -----------------------------------------------------------------------------------------
-
-
 def _stream(name: str, source: str, options: dict[str, str], settings: "Settings") -> None:
     """A result or an error for every line of a stream; raises at the end if there were errors."""
-    refused: list[int] = []
-    number = 0
+    from initlab.losslab.stream import results
+
+    computed, refused = 0, []
     with ExitStack() as stack:
         lines: Iterable[bytes] = sys.stdin.buffer
         if source != "-":
             lines = stack.enter_context(Path(source).open("rb"))
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            result = _record(name, line, options, settings)
+        for result in results(name, lines, options, settings):
+            computed += 1
             if "error" in result:
-                refused.append(number)
-            sys.stdout.write(json.dumps({"line": number, **result}) + "\n")
-            sys.stdout.flush()
+                refused.append(result["line"])
+            sys.stdout.write(json.dumps(result) + "\n")
+            sys.stdout.flush()  # whoever reads along gets each line as it is done
     if refused:
         raise ChecksFailed(
-            f"{len(refused)} of {number} lines could not be computed, the first is {refused[0]};"
-            " their records say why"
+            f"{len(refused)} of {computed} records could not be computed, the first is line"
+            f" {refused[0]}; their records say why"
         )
 
 
-def _record(
-    name: str, line: bytes, options: dict[str, str], settings: "Settings"
-) -> dict[str, Any]:
-    from initlab.losslab import result
-    from initlab.losslab.evaluate import evaluate
-
-    try:
-        operands = _parsed(line)
-        own = operands.pop("options", {})
-        if not isinstance(own, dict):
-            raise InputError('"options" needs an object, as in {"margin": 0.5}')
-        evaluation = evaluate(name, operands, {**options, **own}, settings)
-        return result.as_dict(evaluation, settings.reduction)
-    except InitlabError as error:
-        return result.error_dict(name, error)
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"no JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise InputError('needs an object, as in {"input": [0.2], "target": [1]}')
-    return record
+declare(loss)

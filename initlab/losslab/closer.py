@@ -12,7 +12,7 @@ from initlab.losslab.tables import WIDTH, label_of, ranked, table
 from initlab.losslab.worked import class_row, n4
 
 MOST_CLASSES, MOST_ROWS = 6, 5
-MOST_STATES, MOST_FRAMES = 9, 8
+MOST_STATES, MOST_FRAMES = 7, 8
 MOST_PATHS = 20_000
 
 
@@ -85,7 +85,9 @@ def _lattice(e: Evaluation) -> list[str]:
     rows, total = lattice(frames[:length, sample], label, call.options["blank"])
     if len(states) <= MOST_STATES and 0 < length <= MOST_FRAMES:
         header = ["log alpha", *(_state(int(s), call.options["blank"]) for s in states)]
-        lines += table(header, [[f"t={t}", *map(n4, row.tolist())] for t, row in enumerate(rows)])
+        lines += table(
+            header, [[f"t={t}", *(f"{a:.3f}" for a in row.tolist())] for t, row in enumerate(rows)]
+        )
     if frames.shape[-1] ** length <= MOST_PATHS and length:
         count, proof = _all_paths(frames[:length, sample], label, call.options["blank"])
         lines.append(f"-log P = {n4(-float(total))}; summed over all {count} paths: {n4(proof)}")

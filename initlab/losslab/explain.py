@@ -21,8 +21,9 @@ from initlab.losslab.verdicts import verdicts
 from initlab.losslab.worked import n4, worked
 
 FIRST, WORST = 5, 3
+FEW = 2  # gradients by the other operands
 MOST_CHECKED = 50  # gradients beside central differences
-MOST_WRITTEN = 24  # values of an operand in the snippet of a short view
+MOST_WRITTEN = 16  # values of an operand in the snippet of a short view
 STEP = 1e-6
 KINK = 1e-4
 
@@ -174,7 +175,9 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
     for operand, gradient in e.gradients.items():
         if operand.startswith("target"):
             continue  # nothing is trained through a target
-        shown = list(islice(entries(gradient), None if full else FIRST))
+        first = operand == e.call.loss.operands[0].name
+        most = FIRST if first else FEW
+        shown = list(islice(entries(gradient), None if full else most))
         if not shown:
             continue
         # each difference computes the loss twice

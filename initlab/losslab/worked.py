@@ -1,10 +1,12 @@
 """A formula with the numbers of one value in it, for the explain view: one function a loss."""
 
+import math
 from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
 from initlab.losslab.call import Call, number
+from initlab.losslab.formulas.classes import logits_of
 from initlab.losslab.formulas.working import Working, log_softmax
 
 At = tuple[int, ...]
@@ -83,23 +85,25 @@ def class_row(x: Tensor, at: At) -> Tensor:
 
 
 def _cross_entropy(call: Call, g: Given, v: Values, at: At) -> str:
-    x, t = g["input"], g["target"]
-    if call.loss.name == "linear_cross_entropy":
-        return f"-{_times(v)}log {n4(v['p(class)'])}" if "p(class)" in v else "-sum q log p"
-    row = class_row(x, at)
+    row, t = class_row(logits_of(g), at), g["target"]
+    smoothing = call.options["label_smoothing"]
     if t.is_floating_point():
-        terms = [
-            f"{short(float(q))} * {n4(float(p))}"
-            for q, p in zip(class_row(t, at), log_softmax(row, 0), strict=True)
-        ]
-        return f"-({' + '.join(terms[:MOST_TERMS])}{' + ...' if len(terms) > MOST_TERMS else ''})"
-    picked = int(t[at] if t.ndim else t)
+        q = class_row(t, at) * (1 - smoothing) + smoothing / len(row)
+        return f"-({_terms(q * call.options.get('weight', 1.0), log_softmax(row, 0))})"
+    picked = int(t[at])
     if picked == call.options["ignore_index"]:
         return "ignored"
-    terms = [f"e^{short(float(s))}" for s in row[:MOST_TERMS]]
-    below = " + ".join(terms) + (" + ..." if len(row) > MOST_TERMS else "")
-    smoothed = " smoothed" if call.options["label_smoothing"] else ""
-    return f"-{_times(v)}log(e^{short(float(row[picked]))} / ({below})){smoothed}"
+    if smoothing:
+        hard = -v["weight"] * math.log(v["p(class)"]) if v["p(class)"] else math.inf
+        return f"{1 - smoothing:.4g} * {n4(hard)} + {smoothing:.4g} * {n4(v['spread'])}"
+    exps = [f"e^{short(float(s))}" for s in row[:MOST_TERMS]]
+    below = " + ".join(exps) + (" + ..." if len(row) > MOST_TERMS else "")
+    return f"-{_times(v)}log(e^{short(float(row[picked]))} / ({below}))"
+
+
+def _terms(q: Tensor, log_p: Tensor) -> str:
+    terms = [f"{short(float(a))} * {n4(float(b))}" for a, b in zip(q, log_p, strict=True)]
+    return " + ".join(terms[:MOST_TERMS]) + (" + ..." if len(terms) > MOST_TERMS else "")
 
 
 def _nll(_: Call, g: Given, v: Values, at: At) -> str:
@@ -114,12 +118,15 @@ def _kl(_: Call, g: Given, v: Values, at: At) -> str:
 
 def _bce(_: Call, __: Given, v: Values, ___: At) -> str:
     t, x = short(v["t"]), short(v["x"])
-    return f"-{t} log {x} - (1 - {t}) log(1 - {x})"
+    text = f"-{t} log {x} - (1 - {t}) log(1 - {x})"
+    return f"{_times(v)}({text})" if _times(v) else text
 
 
 def _bce_with_logits(_: Call, g: Given, v: Values, at: At) -> str:
     t, x = short(v["t"]), short(_x(g, "input", at))
-    return f"{t} log(1 + e^-{x}) + (1 - {t}) log(1 + e^{x})"
+    positive = f"{short(v['pos_weight'])} * {t}" if "pos_weight" in v else t
+    text = f"{positive} log(1 + e^-{x}) + (1 - {t}) log(1 + e^{x})"
+    return f"{_times(v)}({text})" if _times(v) else text
 
 
 def _soft_margin(_: Call, __: Given, v: Values, ___: At) -> str:
@@ -136,7 +143,7 @@ def _multi_margin(call: Call, g: Given, v: Values, _: At) -> str:
     first = (
         f"max(0, {call.options['margin']:g} - {short(v['x_t'])} + {short(v['best rival'])}){power}"
     )
-    return f"({first}{' + ...' if classes > 2 else ''}) / {classes}"
+    return f"{_times(v)}({first}{' + ...' if classes > 2 else ''}) / {classes}"
 
 
 def _multilabel_margin(_: Call, g: Given, v: Values, __: At) -> str:

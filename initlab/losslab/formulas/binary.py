@@ -9,12 +9,17 @@ def _times(weight: Tensor | None, losses: Tensor) -> Tensor:
     return losses if weight is None else weight.double() * losses
 
 
+def _weights(p: Options) -> dict[str, Tensor]:
+    return {name: p[name] for name in ("weight", "pos_weight") if name in p}
+
+
 def bce(o: Operands, p: Options) -> Working:
     """-w (t log x + (1 - t) log(1 - x)) with 0 log 0 = 0."""
     x, t = o["input"], o["target"]
     yes, no = -xlogy(t, x.log()), -xlogy(1 - t, (-x).log1p())
     losses = _times(p.get("weight"), yes + no)
-    return Working(losses, {"x": x, "t": t, "-t log x": yes, "-(1-t) log(1-x)": no})
+    columns = {"x": x, "t": t, "-t log x": yes, "-(1-t) log(1-x)": no}
+    return Working(losses, {**columns, **_weights(p)})
 
 
 def bce_with_logits(o: Operands, p: Options) -> Working:
@@ -22,7 +27,8 @@ def bce_with_logits(o: Operands, p: Options) -> Working:
     x, t = o["input"], o["target"]
     yes, no = _times(p.get("pos_weight"), t * softplus(-x)), (1 - t) * softplus(x)
     losses = _times(p.get("weight"), yes + no)
-    return Working(losses, {"s(x)": x.sigmoid(), "t": t, "yes part": yes, "no part": no})
+    columns = {"s(x)": x.sigmoid(), "t": t, "yes part": yes, "no part": no}
+    return Working(losses, {**columns, **_weights(p)})
 
 
 def soft_margin(o: Operands, _: Options) -> Working:

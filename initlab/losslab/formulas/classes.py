@@ -33,12 +33,17 @@ def nll(o: Operands, p: Options) -> Working:
 
 def linear_cross_entropy(o: Operands, p: Options) -> Working:
     """cross_entropy of x W^T + b."""
-    x, weight = o["input"], o["linear_weight"]
+    return cross_entropy({"input": logits_of(o), "target": o["target"]}, p)
+
+
+def logits_of(o: Operands) -> Tensor:
+    """The input itself, or x W^T + b where a linear layer stands before the softmax."""
+    x, weight = o["input"], o.get("linear_weight")
+    if weight is None:
+        return x
     logits = x @ weight.reshape(-1, weight.shape[-1]).T
     logits = logits.reshape(*x.shape[:-1], *weight.shape[:-1])
-    if "linear_bias" in o:
-        logits = logits + o["linear_bias"]
-    return cross_entropy({"input": logits, "target": o["target"]}, p)
+    return logits + o["linear_bias"] if "linear_bias" in o else logits
 
 
 def _hard(log_p: Tensor, t: Tensor, p: Options, smoothing: float) -> Working:
@@ -56,6 +61,8 @@ def _hard(log_p: Tensor, t: Tensor, p: Options, smoothing: float) -> Working:
         spread = -xlogy(along.expand_as(log_p), log_p).sum(dim) / classes
         losses = (1 - smoothing) * losses + smoothing * torch.where(kept, spread, 0.0)
     columns = {"class": t, "p(class)": torch.where(kept, picked.exp(), math.nan), "weight": w}
+    if smoothing:
+        columns["spread"] = spread
     total = w.sum()
     return Working(losses, columns, total, _counted(w, p.get("weight") is not None))
 

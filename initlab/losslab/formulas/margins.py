@@ -26,6 +26,7 @@ def multi_margin(o: Operands, p: Options) -> Working:
     losses = scale * hinges.sum(1) / classes
     rival = x.scatter(1, t[:, None], -torch.inf).amax(1)
     columns = {"x_t": right, "best rival": rival, "violations": (hinges > 0).sum(1)}
+    columns |= {} if weight is None else {"weight": scale}
     return _samples(losses, columns, batched, classes)
 
 

@@ -1,0 +1,50 @@
+"""Losses of a stream of JSON records, one a line, in constant memory."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from initlab.errors import InitlabError, InputError
+from initlab.losslab.evaluate import evaluate
+from initlab.losslab.result import as_dict, error_dict
+from initlab.losslab.settings import Settings
+
+
+def results(
+    loss: str, lines: Iterable[bytes], options: Mapping[str, Any], settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """What comes of every line that is not blank: a result or an error, with the line's number.
+
+    Args:
+        loss: its name.
+        lines: JSON objects of operands by name, and "options" that go before those given here.
+        options: for every record.
+        settings: for every record.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield {"line": number, **_result(loss, line, options, settings)}
+
+
+def _result(
+    loss: str, line: bytes, options: Mapping[str, Any], settings: Settings
+) -> dict[str, Any]:
+    try:
+        operands = _parsed(line)
+        own = operands.pop("options", {})
+        if not isinstance(own, dict):
+            raise InputError('"options" needs an object, as in {"margin": 0.5}')
+        evaluation = evaluate(loss, operands, {**options, **own}, settings)
+        return as_dict(evaluation, settings.reduction)
+    except InitlabError as error:
+        return error_dict(loss, error)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"no JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise InputError('needs an object, as in {"input": [0.2], "target": [1]}')
+    return record
