@@ -26,6 +26,7 @@ MOST_CHECKED = 50  # gradients beside central differences
 MOST_WRITTEN = 16  # values of an operand in the snippet of a short view
 STEP = 1e-6
 KINK = 1e-4
+ROUNDED = 1e-9  # of a central difference, relative to the numbers it comes from
 
 
 def explain(e: Evaluation, *, full: bool = False) -> str:
@@ -189,22 +190,25 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
         lines += table([f"d {of} / d {operand}", "torch", "by differences"], rows)
         more = gradient.numel() - len(shown)
         lines += [f"... and {more} more"] if more else []
-        lines.append(_judged(e, [float(gradient[at]) for at in shown[:MOST_CHECKED]], checked))
+        lines.append(_judged(e, of, [float(gradient[at]) for at in shown[:MOST_CHECKED]], checked))
     return lines
 
 
-def _judged(e: Evaluation, slopes: list[float], numeric: list[float]) -> str:
-    """Whether autograd and differences agree, up to the rounding of a difference."""
+def _judged(e: Evaluation, of: str, slopes: list[float], numeric: list[float]) -> str:
+    """Whether autograd and differences agree, up to the rounding of either."""
     off = max(abs(a - b) for a, b in zip(slopes, numeric, strict=True))
-    losses = e.working.losses
-    loss = float(losses.abs().max()) if losses.numel() else 0.0
-    off /= max(1e-4 * (1 + loss) / max(losses.numel(), 1), *map(abs, numeric))
-    rounding = 8 * torch.finfo(e.call.input.dtype).eps
-    if off <= max(KINK, rounding):
-        return "torch and differences agree"
+    largest = max(map(abs, numeric))
+    numbers = [e.working.losses, *e.working.columns.values()]
+    scale = max(
+        (float(x.double().abs().nan_to_num(0, 0, 0).max()) for x in numbers if x.numel()), default=0
+    )
+    share = 1 / max(e.working.losses.numel(), 1) if of == "mean" else 1.0
+    rounding = (8 * torch.finfo(e.call.input.dtype).eps + ROUNDED) * (1 + scale) * share
     if math.isnan(off):
         return "one of them is not finite"
-    return f"they differ by {off:.2g} of the largest: a kink, or an eps of torch's"
+    if off <= KINK * largest + rounding:
+        return "torch and differences agree"
+    return f"they differ by {off / (largest or 1):.2g} of the largest: a kink, or an eps of torch's"
 
 
 def _difference(e: Evaluation, operand: str, at: tuple[int, ...], reduction: str) -> float:

@@ -42,12 +42,13 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
     # known: what its documents say of torch, or no more than this dtype promises
     known = finite and (departs or gap <= 8 * torch.finfo(value.dtype).eps)
     if math.isnan(one):
-        rule, cause = "non-finite", "torch multiplies 0 by infinity"
+        rule, cause = "non-finite", "torch's arithmetic ends in nan, as 0 times infinity does"
     else:
         rule = "precision" if finite else "overflow"
         cause = f"{'rounding' if finite else 'overflow'} in {name(value.dtype)}"
         cause = f"in torch {call.loss.departs}" if departs else cause
-    message = f"{name(value.dtype)} gives {number(one)}, float64 {other:.6g}: {cause}"
+    given = f"torch gives {number(one)} in {name(value.dtype)}"
+    message = f"{given}, the formula {other:.6g} in float64: {cause}"
     fix = "--dtype float64" if mends and not known else ""
     return [Finding(rule, "info" if known else "warning", "value", message, fix)]
 

@@ -55,7 +55,8 @@ def margin_ranking(o: Operands, p: Options) -> Working:
 def hinge_embedding(o: Operands, p: Options) -> Working:
     """X if t = 1, max(0, margin - x) if t = -1."""
     x, t = o["input"], o["target"]
-    losses = torch.where(t == 1, x, (p["margin"] - x).clamp(min=0))
+    # for a target that is neither, where that is allowed, torch adds both branches
+    losses = torch.where(t != -1, x, 0.0) + torch.where(t != 1, (p["margin"] - x).clamp(min=0), 0.0)
     return Working(losses, {"distance": x, "t": t, "active": losses > 0})
 
 
@@ -64,7 +65,8 @@ def cosine_embedding(o: Operands, p: Options) -> Working:
     x, y, t = o["input1"], o["input2"], o["target"]
     cos = cosine(x, y)
     apart = one_minus_cosine(x, y)
-    losses = torch.where(t == 1, apart, (cos - p["margin"]).clamp(min=0))
+    unlike = torch.where(t == -1, (cos - p["margin"]).clamp(min=0), 0.0)  # 0 for no sign at all
+    losses = torch.where(t == 1, apart, unlike)
     lengths = [torch.linalg.vector_norm(v, dim=-1) for v in (x, y)]
     columns = {"|x1|": lengths[0], "|x2|": lengths[1], "cos": cos}
     columns["degrees"] = 2 * (apart / 2).clamp(max=1).sqrt().asin().rad2deg()

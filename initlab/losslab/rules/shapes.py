@@ -118,6 +118,10 @@ def linear_shapes(call: Call) -> Iterator[Finding]:
     if w.ndim > 2 and x.ndim == 1:
         yield _mismatch(call, "linear_weight", f"{shape(w)} needs (N, D) features, got {shape(x)}")
         return
+    if w.shape[0] == 1:
+        message = f"has one class, {shape(w)}: softmax over one class is 1 and the loss always 0"
+        yield _degenerate(call, "linear_weight", message)
+        return
     bias = call.operands.get("linear_bias")
     if bias is not None and bias.shape != w.shape[:-1]:
         yield _mismatch(call, "linear_bias", f"{shape(bias)}; needs {shape(w.shape[:-1])}")
