@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -132,7 +132,7 @@ def loss(
     given = {key: text for key, text in operands.items() if text is not None}
     allowed = _rules([*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])])
     pairs = mapping(target_map)
-    _check_ways(record, given, jsonl, format_, explain=explain)
+    _check_ways(record, given, options, jsonl, format_, explain=explain)
 
     from initlab.losslab.settings import Settings
 
@@ -172,7 +172,13 @@ def _rules(allowed: list[str]) -> frozenset[str]:
 
 
 def _check_ways(
-    record: Loss, given: dict[str, str], jsonl: str, format_: output.Format | None, *, explain: bool
+    record: Loss,
+    given: dict[str, str],
+    options: dict[str, str],
+    jsonl: str,
+    format_: output.Format | None,
+    *,
+    explain: bool,
 ) -> None:
     """Refuse options that contradict each other."""
     data = (output.Format.json, output.Format.jsonl)
@@ -182,10 +188,9 @@ def _check_ways(
         raise InputError("--jsonl writes JSONL: neither --explain nor another --format")
     if explain and format_ in (output.Format.csv, output.Format.md):
         raise InputError(f"--explain is text, not {format_}", "leave out --format")
-    if sum(text.strip() == "-" for text in given.values()) > 1:
-        raise InputError(
-            "only one operand can come from standard input", "give the others as files"
-        )
+    sources = [*given.values(), *options.values(), jsonl]
+    if sum(text.strip() == "-" for text in sources) > 1:
+        raise InputError("only one thing can come from standard input", "give the others as files")
     if not given and not jsonl:
         needs = " and ".join(flag(o.name) for o in record.operands if not o.optional)
         raise InputError(f"no operands: {record.class_name} needs {needs}", "initlab loss --help")
@@ -210,10 +215,21 @@ def _one(
         own = record.names.get(key)
         names = [n for n, to in record.names.items() if own is not None and to == own]
         read[key] = reading.read(text, flag(key), names)
-    evaluation = evaluate(name, read, options, settings)
+    evaluation = evaluate(name, read, _tensors(record, options), settings)
     for found in evaluation.findings:
         output.words(str(found))
     _print(evaluation, settings.reduction, format_, explain=explain, full=full)
+
+
+def _tensors(record: Loss, options: dict[str, str]) -> dict[str, Any]:
+    """Options with the tensors among them read, once for all records of a stream."""
+    from initlab.losslab import reading
+
+    names = {p.name for p in record.parameters if p.kind == "tensor"}
+    return {
+        k: reading.read(text, f"--option {k}", (k,)) if k in names else text
+        for k, text in options.items()
+    }
 
 
 def _print(
@@ -250,12 +266,13 @@ def _stream(name: str, source: str, options: dict[str, str], settings: "Settings
     """A result or an error for every line of a stream; raises at the end if there were errors."""
     from initlab.losslab.stream import results
 
+    shared = _tensors(LOSSES[name], options)
     computed, refused = 0, []
     with ExitStack() as stack:
         lines: Iterable[bytes] = sys.stdin.buffer
         if source != "-":
             lines = stack.enter_context(Path(source).open("rb"))
-        for result in results(name, lines, options, settings):
+        for result in results(name, lines, shared, settings):
             computed += 1
             if "error" in result:
                 refused.append(result["line"])

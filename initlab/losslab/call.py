@@ -9,23 +9,29 @@ from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding
+from initlab.losslab.settings import Settings
+
+ROUNDED_SUM = 2e-2  # how far from 1 probabilities that were rounded may sum
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """Operands and options of one loss, by torch's names.
 
     `typed` has each name as the user wrote it ("--target"), `raw` the operands as they were read.
-    `allowed` are the rules whose errors the user wants as warnings.
     """
 
     loss: Loss
     operands: dict[str, Tensor]
     options: dict[str, Any]
-    reduction: str
     typed: Mapping[str, str] = field(default_factory=dict)
     raw: Mapping[str, Tensor] = field(default_factory=dict)
-    allowed: frozenset[str] = frozenset()
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def reduction(self) -> str:
+        """The reduction that was asked for."""
+        return self.settings.reduction
 
     @property
     def input(self) -> Tensor:
@@ -62,7 +68,8 @@ class Call:
 
     def error(self, rule: str, where: str, message: str, fix: str = "", torch: str = "") -> Finding:
         """A reason to refuse; a warning where the user allows it."""
-        level = "warning" if rule in self.allowed else "error"
+        level = "warning" if rule in self.settings.allow else "error"
+        fix = fix if level == "error" else fix.partition(", or --allow")[0]
         return Finding(rule, level, self.name_of(where), message, fix, torch)
 
     def warning(
@@ -111,8 +118,23 @@ def shape(of: Tensor | tuple[int, ...]) -> str:
 
 
 def class_dim(call: Call) -> int:
-    """The dimension of the input that runs over classes; 0 where there is no batch."""
-    return 0 if call.input.ndim < 2 else call.loss.class_dim or 0
+    """The dimension of the input that runs over classes; 0 where there is no batch.
+
+    A distribution as target says itself where its classes are: in the last dimension or, as images
+    have them, in dimension 1.
+    """
+    x, name = call.input, call.target_name
+    if x.ndim < 2:
+        return 0
+    last = call.loss.class_dim or 0
+    target = call.loss.by_name.get(name)
+    if target is None or target.holds != "distribution" or x.ndim < 3:
+        return last
+    t = call.target.double()
+    t = t.exp() if call.options["log_target"] else t
+    if t.shape != x.shape or ((t.sum(-1) - 1).abs() <= ROUNDED_SUM).all():
+        return last
+    return 1 if ((t.sum(1) - 1).abs() <= ROUNDED_SUM).all() else last
 
 
 def name(dtype: torch.dtype) -> str:

@@ -1,16 +1,15 @@
 """Runs the rules of a loss before torch is called, and says what torch would have done."""
 
-import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, errors, number
 from initlab.losslab.rules import FIRST, RULES
+from initlab.losslab.rules.shapes import stretched
 from initlab.losslab.torch_call import FAILURES, call_torch, first_line
 
 #: what torch may be shown although the checks refuse it; the rest of CTC is not safe to call
@@ -43,15 +42,7 @@ def _safe(call: Call, refused: list[Finding]) -> bool:
         return {f.rule for f in refused} <= HARMLESS_TO_CTC
     if not any(f.rule == "shape-broadcast" for f in refused):
         return True
-    shapes = [x.shape for x in call.operands.values()]
-    return math.prod(max(sizes) for sizes in _aligned(shapes)) <= MOST_TRIED
-
-
-def _aligned(shapes: list[torch.Size]) -> list[tuple[int, ...]]:
-    """Sizes of each dimension, last first, as broadcasting lines them up."""
-    longest = max(map(len, shapes), default=0)
-    padded = [(1,) * (longest - len(s)) + tuple(s) for s in shapes]
-    return list(zip(*padded, strict=True))
+    return stretched([x.shape for x in call.operands.values()]) <= MOST_TRIED
 
 
 def torch_says(call: Call) -> str:

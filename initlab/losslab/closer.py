@@ -5,6 +5,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.formulas.sequences import extended, lattice, transcripts
 from initlab.losslab.formulas.working import log_softmax, xlogy
@@ -56,7 +57,8 @@ def _divergences(e: Evaluation) -> list[str]:
     t, q = (e.working.columns[k] for k in ("t", "q = e^x"))
     if t.ndim == 0:
         return []
-    p, q = t.reshape(-1, t.shape[-1])[:MOST_ROWS], q.reshape(-1, t.shape[-1])[:MOST_ROWS]
+    p, q = (x.movedim(class_dim(e.call), -1) for x in (t, q))
+    p, q = (x.reshape(-1, x.shape[-1])[:MOST_ROWS] for x in (p, q))
     middle = (p + q) / 2
     h, kl = -xlogy(p, p.log()).sum(-1), _kl(p, q)
     js = (_kl(p, middle) + _kl(q, middle)) / 2

@@ -56,7 +56,12 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
         call.set(operand.name, cast)
         # a number that was typed has no dtype: only 1.0 as a class id, or true, is worth a word
         read = reads[operand.name]
-        plain = read.literal and value.dtype == torch.int64
+        stays = value.dtype == torch.int64 or not value.numel()
+        stays = stays or (value.dtype == torch.float64 and cast.is_floating_point())
+        plain = read.literal and stays
+        if not value.is_floating_point() and (cast.double() != value.double()).any():
+            message = describe(value, cast.double() != value.double(), f"rounded in {name(dtype)}")
+            yield call.warning("precision", operand.name, message, "--dtype float64")
         if cast.dtype != value.dtype and not plain:
             yield call.info(
                 "dtype-target" if operand.holds in INTEGERS or operand.name == call.target_name
@@ -79,7 +84,7 @@ def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
     if dim is None:
         return
     first = call.loss.operands[0]
-    if call.loss.class_dim is None or first.holds not in ("logits", "log_probs"):
+    if call.loss.class_dim is None or first.holds == "embeddings":
         raise InputError(
             f"--class-dim: {call.loss.class_name} has no dimension of classes", "leave it out"
         )
@@ -122,8 +127,10 @@ def given_as(call: Call, settings: Settings) -> Iterable[Finding]:
         case "logits", "probs" if rows:
             done, how = x.log(), "log(x) was taken: log_softmax leaves it as it is"
         case "logits", "probs":
+            _refuse_certain(call, x, (x == 0) | (x == 1))
             done, how = x.logit(), "logit(x) was taken"
         case "logits", "log-probs":
+            _refuse_certain(call, x, torch.isneginf(x) | (x == 0))
             done, how = x - torch.log(-torch.expm1(x)), "x - log(1 - e^x) was taken"
         case "log_probs", "logits":
             done, how = x.log_softmax(dim), f"log_softmax over dimension {dim} was taken"
@@ -131,14 +138,25 @@ def given_as(call: Call, settings: Settings) -> Iterable[Finding]:
             done, how = x.log(), "log(x) was taken"
         case "probs", "logits":
             done, how = x.sigmoid(), "sigmoid(x) was taken"
-        case _:
+        case "probs", "log-probs":
             done, how = x.exp(), "exp(x) was taken"
+        case _:
+            raise ValueError(f"--from {given} for {holds}; known are logits, probs, log-probs")
     source = describe_if(x, (x < 0) | (x > 1), "outside 0..1") if given == "probs" else ""
     source = describe_if(x, x > 0, "above 0") if given == "log-probs" else source
     if source:
         raise InputError(f"--from {given}: {call.name_of(first.name)}: {source}")
     call.set(first.name, done)
     yield call.info("from", first.name, f"{given}: {how}")
+
+
+def _refuse_certain(call: Call, x: Tensor, bad: Tensor) -> None:
+    if bad.any():
+        message = describe(x, bad, "a certainty, which has no finite logit")
+        raise InputError(
+            f"--from: {call.name_of(call.loss.operands[0].name)}: {message}",
+            "--name bce, if it is that loss",
+        )
 
 
 def describe_if(x: Tensor, bad: Tensor, predicate: str) -> str:
@@ -149,7 +167,9 @@ def describe_if(x: Tensor, bad: Tensor, predicate: str) -> str:
 def fill(call: Call) -> Iterable[Finding]:
     """What torch wants written out: padding of label lists, a variance for every value."""
     for operand in call.loss.operands:
-        x, t = call.input, call.operands[operand.name] if not operand.optional else call.input
+        x, t = call.input, call.operands.get(operand.name)
+        if t is None:
+            continue
         if operand.holds == "label_lists" and x.ndim == t.ndim > 0 and t.shape[:-1] == x.shape[:-1]:
             missing = x.shape[-1] - t.shape[-1]
             if missing > 0:

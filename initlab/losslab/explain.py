@@ -211,12 +211,22 @@ def _judged(e: Evaluation, of: str, slopes: list[float], numeric: list[float]) -
     return f"they differ by {off / (largest or 1):.2g} of the largest: a kink, or an eps of torch's"
 
 
+def _step(e: Evaluation, operand: str, x: float) -> float:
+    """1e-6 of x or 1e-6, but no step out of where the loss is defined."""
+    step = STEP * max(1.0, abs(x))
+    holds = e.call.loss.by_name[operand].holds
+    if holds == "probs" and 0 < x < 1:
+        return min(step, x / 2, (1 - x) / 2)
+    positive = holds == "variances" or (holds == "log_rates" and not e.call.options["log_input"])
+    return min(step, x / 2) if positive and x > 0 else step
+
+
 def _difference(e: Evaluation, operand: str, at: tuple[int, ...], reduction: str) -> float:
     # (L(x + h) - L(x - h)) / 2h, with h of 1e-6 of x or 1e-6
     sides = []
     for sign in (1, -1):
         moved = e.call.operands[operand].double().clone()
-        step = STEP * max(1.0, abs(float(moved[at])))
+        step = _step(e, operand, float(moved[at]))
         moved[at] += sign * step
         if e.call.loss.name == "ctc":
             # torch's gradient is that by the scores before log_softmax

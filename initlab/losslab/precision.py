@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, name, number
+from initlab.losslab.call import Call, describe, name, number
 from initlab.losslab.torch_call import FAILURES, call_torch
 
 GAP = 1e-5  # relative; a larger one is reported
@@ -32,7 +32,7 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
     """Torch's value against the float64 one, with the cause of a difference."""
     gap = relative_gap(value, exact)
     if gap <= GAP:
-        return []
+        return _not_finite(value)
     at = int(_worst(value, exact))
     one, other = float(value.flatten()[at]), float(exact.flatten()[at])
     finite = math.isfinite(one) or not math.isfinite(other)
@@ -40,17 +40,30 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
     mends = doubled is not None and relative_gap(doubled, exact) <= GAP
     departs = not mends and bool(call.loss.departs)
     # known: what its documents say of torch, or no more than this dtype promises
-    known = finite and (departs or gap <= 8 * torch.finfo(value.dtype).eps)
+    known = (
+        finite and not math.isnan(other) and (departs or gap <= 8 * torch.finfo(value.dtype).eps)
+    )
+    rule = "precision" if finite else "overflow"
+    cause = f"{'rounding' if finite else 'overflow'} in {name(value.dtype)}"
     if math.isnan(one):
-        rule, cause = "non-finite", "torch's arithmetic ends in nan, as 0 times infinity does"
-    else:
-        rule = "precision" if finite else "overflow"
-        cause = f"{'rounding' if finite else 'overflow'} in {name(value.dtype)}"
-        cause = f"in torch {call.loss.departs}" if departs else cause
+        rule, cause = "non-finite", "torch's arithmetic ends in nan, as 0 times infinity and 0/0 do"
+    elif math.isnan(other):
+        rule, cause = "non-finite", "torch lets a nan among the operands pass"
+    elif departs:
+        cause = f"in torch {call.loss.departs}"
     given = f"torch gives {number(one)} in {name(value.dtype)}"
     message = f"{given}, the formula {other:.6g} in float64: {cause}"
     fix = "--dtype float64" if mends and not known else ""
     return [Finding(rule, "info" if known else "warning", "value", message, fix)]
+
+
+def _not_finite(value: Tensor) -> list[Finding]:
+    """A value that is infinite or nan in torch and in the formula alike."""
+    bad = ~torch.isfinite(value)
+    if not bad.any():
+        return []
+    message = f"{describe(value, bad, 'not finite')}, in the formula, too"
+    return [Finding("saturated", "warning", "value", message)]
 
 
 def _in_float64(call: Call, reduction: str) -> Tensor | None:

@@ -11,7 +11,7 @@ from initlab.errors import Finding, InputError
 from initlab.losslab import convert, reading
 from initlab.losslab.call import Call
 from initlab.losslab.reading import Read
-from initlab.losslab.settings import Settings as Settings
+from initlab.losslab.settings import Settings
 
 
 def prepare(
@@ -31,8 +31,10 @@ def prepare(
     reads, typed = _named(loss, given, settings.typed)
     findings: list[Finding] = []
     dtype = _dtype(reads[loss.operands[0].name], settings.dtype)
-    raw = {name: _literal(read, dtype) for name, read in reads.items()}
-    call = Call(loss, dict(raw), {}, settings.reduction, typed, raw, settings.allow)
+    raw = {name: read.tensor for name, read in reads.items()}
+    tensors = {p.name for p in loss.parameters if p.kind == "tensor"}
+    complete = {k: _weight(k, v, typed, dtype) if k in tensors else v for k, v in options.items()}
+    call = Call(loss, dict(raw), complete, typed, raw, settings)
     steps = (
         convert.map_target(call, settings),
         convert.cast(call, reads, dtype),
@@ -42,10 +44,6 @@ def prepare(
     )
     for step in steps:  # in order: each sees the operands that the one before it left
         findings += step
-    tensors = {p.name for p in loss.parameters if p.kind == "tensor"}
-    call.options.update(
-        {k: _weight(k, v, typed, dtype) if k in tensors else v for k, v in options.items()}
-    )
     return call, findings
 
 
@@ -82,13 +80,6 @@ def _dtype(first: Read, wanted: str | None) -> torch.dtype:
     return first.tensor.dtype
 
 
-def _literal(read: Read, dtype: torch.dtype) -> Tensor:
-    """Numbers without a dtype of their own get that of the computation, if they are fractions."""
-    literal = read.literal and read.tensor.is_floating_point()
-    return read.tensor.to(dtype) if literal else read.tensor
-
-
 def _weight(option: str, value: Any, typed: Mapping[str, str], dtype: torch.dtype) -> Tensor:
     where = typed.get(option, f"--option {option}")
-    read = reading.read(value, where, (option,)) if isinstance(value, str) else value
-    return reading.literal(read, where).tensor.to(dtype)
+    return reading.literal(value, where).tensor.to(dtype)

@@ -23,6 +23,7 @@ from torch import Tensor
 from initlab.errors import InputError
 
 NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
+DEEPEST = 16  # levels of lists
 ZIP, NPY, PICKLE = b"PK\x03\x04", b"\x93NUMPY", b"\x80"
 
 
@@ -111,9 +112,13 @@ def literal(value: Any, where: str) -> Read:
     try:
         with warnings.catch_warnings(action="error"):
             array = np.array(value)
-    except (ValueError, OverflowError, TypeError, DeprecationWarning):
+    except (ValueError, OverflowError, TypeError, DeprecationWarning, RecursionError):
         array = np.array(None)
-    if array.dtype.kind not in "iufb" or (array.dtype.kind == "u" and array.dtype.itemsize == 8):
+    if (
+        array.ndim > DEEPEST
+        or array.dtype.kind not in "iufb"
+        or (array.dtype.kind == "u" and array.dtype.itemsize == 8)
+    ):
         array = np.array(_numbers(value, where, ()), dtype=np.float64)
     return Read(torch.from_numpy(array), literal=True)
 
@@ -121,6 +126,8 @@ def literal(value: Any, where: str) -> Read:
 def _numbers(value: Any, where: str, path: tuple[int, ...]) -> Any:
     """The slow way through a list that numpy will not have: its non-finite words, or an error."""
     here = where + "".join(f"[{i}]" for i in path)
+    if len(path) > DEEPEST:
+        raise InputError(f"{where}: lists are nested deeper than {DEEPEST} levels")
     if isinstance(value, list | tuple):
         rows = [_numbers(v, where, (*path, i)) for i, v in enumerate(value)]
         shapes = [np.shape(row) for row in rows]
@@ -245,6 +252,9 @@ def _tensor(value: Any, where: str, names: Iterable[str]) -> Read:
         value = value[_key(list(value), where, names)]
     if not isinstance(value, Tensor):
         return literal(value, where)
-    if value.is_complex() or value.is_quantized or value.is_meta:
-        raise InputError(f"{where}: holds a tensor of {value.dtype}, needs real numbers")
-    return Read(value.detach().to_dense() if value.is_sparse else value.detach(), literal=False)
+    if value.is_complex() or value.is_quantized or value.is_meta or value.is_nested:
+        raise InputError(
+            f"{where}: holds a tensor of {value.dtype}, needs a plain one of real numbers"
+        )
+    dense = value.detach()
+    return Read(dense if value.layout == torch.strided else dense.to_dense(), literal=False)

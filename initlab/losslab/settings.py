@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Given = Literal["", "logits", "probs", "log-probs"]
+from initlab.catalog import ALLOWABLE
+from initlab.errors import InputError
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+GIVEN = ("logits", "probs", "log-probs")
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,20 @@ class Settings:
     reduction: str = "mean"
     grad: bool = False
     dtype: str | None = None
-    given: Given = ""
+    given: str = ""
     class_dim: int | None = None
     target_map: tuple[tuple[float, float], ...] = ()
     allow: frozenset[str] = frozenset()
     strict: bool = False
     typed: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a value that no setting has: Python's users have no command line."""
+        for name, value, known in (
+            ("dtype", self.dtype, (None, *DTYPES)),
+            ("given", self.given, ("", *GIVEN)),
+            *(("allow", rule, ALLOWABLE) for rule in sorted(self.allow)),
+        ):
+            if value not in known:
+                listed = ", ".join(str(k) for k in known if k)
+                raise InputError(f"{name}: needs one of {listed}, got {value!r}")

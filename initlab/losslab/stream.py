@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from initlab.catalog import LOSSES
 from initlab.errors import InitlabError, InputError
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.result import as_dict, error_dict
@@ -29,11 +30,15 @@ def results(
 def _result(
     loss: str, line: bytes, options: Mapping[str, Any], settings: Settings
 ) -> dict[str, Any]:
+    tensors = {p.name for p in LOSSES[loss].parameters if p.kind == "tensor"}
     try:
         operands = _parsed(line)
         own = operands.pop("options", {})
         if not isinstance(own, dict):
             raise InputError('"options" needs an object, as in {"margin": 0.5}')
+        for name, value in own.items():
+            if isinstance(value, str) and name in tensors:
+                raise InputError(f"options.{name}: needs a list of numbers, got a text")
         evaluation = evaluate(loss, operands, {**options, **own}, settings)
         return as_dict(evaluation, settings.reduction)
     except InitlabError as error:

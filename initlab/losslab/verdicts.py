@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.worked import n4
 
@@ -83,8 +84,8 @@ def _prior(loss: float, t: Tensor, classes: int) -> Iterator[str]:
 def _negative(e: Evaluation) -> Iterator[str]:
     low = float(e.working.losses.min())
     if e.call.loss.name == "kl_div":
-        rows = e.working.losses.sum(-1) if e.working.losses.ndim else e.working.losses
-        low = float(rows.min())
+        losses = e.working.losses
+        low = float((losses.sum(class_dim(e.call)) if losses.ndim else losses).min())
     if low < -1e-6:
         yield f"a loss of {n4(low)} < 0: the input holds no log-probabilities"
 
@@ -103,10 +104,9 @@ def _binary(e: Evaluation) -> Iterator[str]:
 
 def _clamp(e: Evaluation) -> Iterator[str]:
     yield from _binary(e)
-    held = e.values.get("none")
     lost = int(torch.isinf(e.working.losses).sum())
-    if lost or (held is not None and (held == 100).any()):
-        yield f"{lost} cells are infinite: torch holds them at 100, without a gradient"
+    if lost:
+        yield f"{lost} cells are infinite: torch holds them at 100"
 
 
 # numbers -----------------------------------------------------------------------------------------
@@ -166,13 +166,14 @@ def _active(e: Evaluation) -> Iterator[str]:
 
 def _triplet(e: Evaluation) -> Iterator[str]:
     near, far = e.working.columns["d(a, p)"], e.working.columns["d(a, n)"]
+    far = torch.minimum(far, e.working.columns.get("d(p, n)", far))
     margin = e.call.options["margin"]
     easy, hard = int((far > near + margin).sum()), int((far < near).sum())
     middle = near.numel() - easy - hard
     yield f"{easy} easy, {middle} semi-hard, {hard} hard of {near.numel()} triplets"
     if not (near.any() or far.any()):
         yield f"every distance is 0, the loss is the margin {margin:g}: embeddings collapsed"
-    elif easy == near.numel():
+    elif not (e.working.losses > 0).any():
         yield "no triplet is active: no gradient"
 
 

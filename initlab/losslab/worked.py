@@ -17,7 +17,8 @@ def worked(call: Call, working: Working, at: At) -> str:
     """The formula of one value of the loss with its numbers filled in, as text."""
     given = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
     values = {n: float(c[at]) for n, c in working.columns.items()}
-    filled = FILLED[call.loss.name](call, given, values, at)
+    fill = FILLED.get(call.loss.name)
+    filled = fill(call, given, values, at) if fill else call.loss.formula
     return f"{filled} = {n4(float(working.losses[at]))}"
 
 

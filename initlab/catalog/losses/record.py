@@ -78,8 +78,8 @@ class Loss(Record):
     in float64 and unreduced. `rules` name the checks of `losslab/rules/` that inputs must pass, in
     order. `unit` is what one value of reduction "none" belongs to. `class_dim` is the input's
     dimension that runs over classes, where there is one (0 of an input without a batch).
-    `broadcasts` says whether torch lets operands of different shapes broadcast. `departs` says
-    where torch's own arithmetic leaves the textbook's.
+    `broadcasts` says whether `--allow-broadcast` may let operands of different shapes broadcast.
+    `departs` says where torch's own arithmetic leaves the textbook's.
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/heads.py`), `synthetic` says it in words; `least` is the smallest (batch,

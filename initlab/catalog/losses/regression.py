@@ -62,7 +62,7 @@ RECORDS = (
         broadcasts=True,
         unit="value",
         formula="(x - t)^2 / (2 beta) if |x - t| < beta else |x - t| - beta/2",
-        gradient="clamp((x - t) / beta, -1, 1)",
+        gradient="clamp((x - t) / beta, -1, 1); sign(x - t) for beta = 0",
         about="squared near 0, absolute far off; equals huber / beta with delta = beta",
         source="Girshick 2015, Fast R-CNN, eq. 3",
         aliases=("smooth_l1_loss", "smoothl1loss", "smoothl1"),
@@ -97,7 +97,7 @@ RECORDS = (
         parameters=(
             Parameter("log_input", "the input is the logarithm of the rate", True, "flag"),
             Parameter("full", f"{FULL_HELP}: log t!, by Stirling's formula", False, "flag"),
-            Parameter("eps", "added to the rate under the logarithm", 1e-8, above=0),
+            Parameter("eps", "added to the rate under the logarithm", 1e-8, minimum=0),
         ),
         task=("regression", "counts"),
         rules=("same_shape", "finite", "some_values", "rates", "counts"),
@@ -125,7 +125,7 @@ RECORDS = (
         ),
         parameters=(
             Parameter("full", f"{FULL_HELP}: log(2 pi) / 2", False, "flag"),
-            Parameter("eps", "the least variance that is taken", 1e-6, above=0),
+            Parameter("eps", "the least variance that is taken", 1e-6, minimum=0),
         ),
         task=("regression",),
         rules=("gaussian_shapes", "finite", "some_values", "variances"),

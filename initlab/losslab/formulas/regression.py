@@ -17,7 +17,7 @@ def _weighted(losses: Tensor, columns: dict[str, Tensor], p: Options, *, by_sum:
     weight = p.get("weight")
     if weight is None:
         return Working(losses, columns)
-    weight = weight.to(torch.float64).expand(losses.shape)
+    weight = weight.to(torch.float64)
     columns["weight"] = weight
     if not by_sum:
         return Working(weight * losses, columns)
@@ -71,9 +71,8 @@ def poisson_nll(o: Operands, p: Options) -> Working:
 
 def gaussian_nll(o: Operands, p: Options) -> Working:
     """(log v + (x - t)^2 / v) / 2, and log(2 pi) / 2 with full."""
-    r = _residual(o)
-    v = o["var"]
-    if v.shape == r.shape[:-1] and v.ndim == r.ndim - 1:
+    r, x, v = _residual(o), o["input"], o["var"]
+    if v.shape != x.shape and v.shape == x.shape[:-1]:
         v = v.unsqueeze(-1)  # one variance for each row
     losses = (v.log() + torch.where(r == 0, 0.0, r**2 / v)) / 2
     if p["full"]:

@@ -45,10 +45,9 @@ def log_probs(call: Call) -> Iterator[Finding]:
         return
     with_padding = x.exp()
     sums = sums_of(with_padding, dim)
-    if call.loss.name == "kl_div" and x.ndim > 2 and not off(sums_of(with_padding, 1), x).any():
-        return  # classes stand where images have them
     bad = off(sums, x) & _read(call, sums)
     if bad.any():
+        given = call.settings.given
         probabilities = bool(((x >= 0) & (x <= 1)).all()) and not off(sums_of(x, dim), x).any()
         way = "probs" if probabilities else "logits"
         done = "log" if probabilities else "log_softmax"
@@ -57,7 +56,9 @@ def log_probs(call: Call) -> Iterator[Finding]:
             name,
             f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1);"
             f" {call.loss.class_name} needs log-probabilities",
-            f"--from {way} (initlab takes the {done})",
+            f"--from {way} (initlab takes the {done})"
+            if not given
+            else "divide each row by its sum",
         )
 
 
@@ -87,10 +88,11 @@ def distribution(call: Call) -> Iterator[Finding]:
     t, name = call.target, "target"
     if not t.numel():
         return
+    dim = class_dim(call)
     if call.options["log_target"]:
-        sums = sums_of(t.exp(), -1)
-        if off(sums, t).any() and not (t.ndim > 2 and not off(sums_of(t.exp(), 1), t).any()):
-            bad = off(sums, t)
+        sums = sums_of(t.exp(), dim)
+        bad = off(sums, t)
+        if bad.any():
             message = f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1)"
             positive = bool((t >= 0).all())
             fix = "--option log_target=false" if positive else "give log-probabilities"
@@ -98,7 +100,7 @@ def distribution(call: Call) -> Iterator[Finding]:
         return
     bad = t < 0
     if bad.any():
-        logs = not off(sums_of(t.exp(), -1), t).any()
+        logs = not off(sums_of(t.exp(), dim), t).any()
         swapped = bool((call.input >= 0).all())
         fix = "--option log_target=true" if logs else "give probabilities"
         if logs and swapped:
@@ -106,9 +108,9 @@ def distribution(call: Call) -> Iterator[Finding]:
         message = f"{describe(t, bad, 'negative')}; KLDivLoss needs probabilities as target"
         yield call.error("prob-range", name, message, fix)
         return
-    sums = sums_of(t, -1)
+    sums = sums_of(t, dim)
     bad = off(sums, t)
-    if bad.any() and not (t.ndim > 2 and not off(sums_of(t, 1), t).any()):
+    if bad.any():
         message = f"{row(bad)} sums to {number(_first(sums, bad))} (expected 1)"
         yield call.error("not-normalised", name, message, "divide each row by its sum")
 

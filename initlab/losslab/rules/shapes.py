@@ -24,6 +24,7 @@ def _mismatch(call: Call, where: str, message: str, fix: str = "") -> Finding:
 def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
     """All operands in the shape of the first; what torch would broadcast is named."""
     first = call.operands[names[0]]
+    values = stretched([call.operands[name].shape for name in names])
     for name in names[1:]:
         other = call.operands[name]
         if other.shape == first.shape:
@@ -36,12 +37,21 @@ def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
             message = f"{_against(call, names[0], name)}; {call.loss.class_name} needs one shape"
             yield _mismatch(call, name, message, f"give {call.name_of(name)} as {shape(first)}")
             continue
-        yield from _broadcast(call, names[0], name, result)
+        yield from _broadcast(call, names[0], name, result, values)
 
 
-def _broadcast(call: Call, one: str, other: str, result: torch.Size) -> Iterator[Finding]:
-    values = math.prod(result)
-    made = f"{values} values of shape {shape(result)}"
+def stretched(sizes: list[torch.Size]) -> int:
+    """How many values come of broadcasting all shapes at once."""
+    longest = max(map(len, sizes))
+    aligned = zip(*((1,) * (longest - len(s)) + tuple(s) for s in sizes), strict=True)
+    return math.prod(max(column) for column in aligned)
+
+
+def _broadcast(
+    call: Call, one: str, other: str, result: torch.Size, values: int
+) -> Iterator[Finding]:
+    alone = math.prod(result) == values  # no third operand stretches it further
+    made = f"{values} values" + (f" of shape {shape(result)}" if alone else "")
     message = f"{_against(call, one, other)} would broadcast to {made}; needs one shape"
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
     if values > MOST_VALUES or not call.loss.broadcasts:
@@ -152,7 +162,7 @@ def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -
     needs += f" or probabilities {shape(logits)}" if takes_probabilities else ""
     fix = f"give {call.name_of(name)} as {shape(sizes)}"
     if tuple(s for s in t.shape if s != 1) == tuple(s for s in sizes if s != 1):
-        fix = f"drop its dimension of size 1: {_listed(t.reshape(sizes))}"
+        fix = f"give {call.name_of(name)} as {shape(sizes)}: {_listed(t.reshape(sizes))}"
     elif len(logits) > 2 and tuple(logits[:-1]) == tuple(t.shape):
         fix = "--class-dim -1, if the last dimension of the input runs over classes"
     yield _mismatch(call, name, f"{shape(t)} for an input {shape(logits)}; {needs}", fix)
@@ -164,10 +174,16 @@ def _argmax(call: Call) -> str:
 
 def _listed(t: Tensor) -> str:
     """A small tensor as one would type it, a large one by its shape."""
-    values = [int(v) if float(v).is_integer() else v for v in t.flatten().tolist()]
+    values = [int(v) if float(v).is_integer() else float(f"{v:.6g}") for v in t.flatten().tolist()]
     if t.ndim < 2 and t.numel() <= 8:
         return f"'{values if t.ndim else values[0]}'".replace(" ", "")
     return shape(t)
+
+
+def _unwritten(call: Call) -> Finding:
+    message = f"{shape(call.input)} holds no samples"
+    torch_does = "returns memory that was never written: any number"
+    return Finding("degenerate-shape", "error", call.name_of("input"), message, "", torch_does)
 
 
 def score_shapes(call: Call) -> Iterator[Finding]:
@@ -177,6 +193,9 @@ def score_shapes(call: Call) -> Iterator[Finding]:
         yield _mismatch(call, "input", f"{shape(x)}; needs (C) or (N, C) scores")
         return
     classes = x.shape[-1] if x.ndim else 1
+    if classes and not x.numel():
+        yield _unwritten(call)
+        return
     if classes < 2:
         yield _degenerate(
             call, "input", f"has {classes} class, {shape(x)}: there is no other to win against"
@@ -203,6 +222,8 @@ def list_shapes(call: Call) -> Iterator[Finding]:
     x, t = call.input, call.target
     if x.ndim not in (1, 2) or x.shape[-1] == 0:
         yield _mismatch(call, "input", f"{shape(x)}; needs (C) or (N, C) scores")
+    elif not x.numel():
+        yield _unwritten(call)
     elif t.shape != x.shape:
         yield _mismatch(
             call,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, class_dim
@@ -57,22 +58,28 @@ def masked_logits(call: Call) -> Iterator[Finding]:
         message = f"{row(empty)} is all -inf: no class is left"
         yield call.error("non-finite", "input", message)
         return
-    if t.is_floating_point():
-        if (masked & (t == 0)).any():
-            message = "a masked class (-inf) has target 0; 0 log 0 counts as 0"
-            yield call.warning("non-finite", "input", message)
-        if (masked & (t > 0)).any():
-            message = "a masked class (-inf) has a target above 0: the loss is infinite"
-            yield call.warning("non-finite", "input", message)
-    elif call.options["label_smoothing"]:
-        message = "label smoothing puts mass on a masked class (-inf): the loss is infinite"
-        yield call.warning("non-finite", "input", message, "--option label_smoothing=0")
-    else:
-        kept = t != call.options["ignore_index"]
-        right = masked.gather(dim, torch.where(kept, t, 0).unsqueeze(dim)).squeeze(dim) & kept
-        if right.any():
-            message = f"{row(right)} has its own class masked (-inf): the loss is infinite"
-            yield call.warning("saturated", "input", message)
+    mass = _mass(call, dim)
+    lost = masked & (mass > 0)
+    if lost.any():
+        message = f"{row(lost.any(dim))} puts mass on a masked class (-inf): the loss is infinite"
+        fix = "--option label_smoothing=0" if call.options["label_smoothing"] else ""
+        yield call.warning("non-finite", "input", message, fix)
+    elif t.is_floating_point() or call.options["label_smoothing"]:
+        message = "a masked class (-inf) has no mass; 0 log 0 counts as 0"
+        yield call.warning("non-finite", "input", message)
+
+
+def _mass(call: Call, dim: int) -> Tensor:
+    """What each class counts in the loss of each sample: its target, smoothed and weighted."""
+    x, t, smoothing = call.input, call.target, call.options["label_smoothing"]
+    kept = torch.ones_like(x, dtype=torch.bool)
+    if not t.is_floating_point():
+        kept = (t != call.options["ignore_index"]).unsqueeze(dim).expand_as(x)
+        t = torch.where(t != call.options["ignore_index"], t, 0).unsqueeze(dim)
+        t = torch.zeros_like(x).scatter(dim, t, 1.0)
+    weight = call.options.get("weight", x.new_ones(x.shape[dim]))
+    along = weight.reshape([-1] + [1] * (x.ndim - dim - 1))
+    return torch.where(kept, (t * (1 - smoothing) + smoothing / x.shape[dim]) * along, 0.0)
 
 
 RULES = (double_softmax, double_sigmoid, masked_logits)
