@@ -23,7 +23,7 @@ def bce(o: Operands, p: Options) -> Working:
 
 
 def bce_with_logits(o: Operands, p: Options) -> Working:
-    """W (pw t softplus(-x) + (1 - t) softplus(x))."""
+    """Weighted: w (pw t softplus(-x) + (1 - t) softplus(x))."""
     x, t = o["input"], o["target"]
     yes, no = _times(p.get("pos_weight"), t * softplus(-x)), (1 - t) * softplus(x)
     losses = _times(p.get("weight"), yes + no)

@@ -18,7 +18,7 @@ def _weights(p: Options, classes: int) -> Tensor:
 
 
 def cross_entropy(o: Operands, p: Options) -> Working:
-    """Nll of log_softmax(x), smoothed; or -sum_c w_c q_c log softmax(x)_c for a target q."""
+    """The nll of log_softmax(x), smoothed; or -sum_c w_c q_c log softmax(x)_c for a target q."""
     x, t = o["input"], o["target"]
     log_p = log_softmax(x, _dim(x))
     if t.is_floating_point():
@@ -93,7 +93,7 @@ def _soft(log_p: Tensor, q: Tensor, p: Options) -> Working:
 
 
 def kl_div(o: Operands, p: Options) -> Working:
-    """T (log t - x) with 0 log 0 = 0; t = e^target with log_target."""
+    """Each term t (log t - x) with 0 log 0 = 0; t = e^target with log_target."""
     x, t = o["input"], o["target"]
     log_t = t if p["log_target"] else t.clamp(min=0).log()
     t = t.exp() if p["log_target"] else t

@@ -13,7 +13,7 @@ def _residual(o: Operands) -> Tensor:
 
 
 def _weighted(losses: Tensor, columns: dict[str, Tensor], p: Options, *, by_sum: bool) -> Working:
-    """Mse and l1 divide by the sum of the weights, huber by their number."""
+    """The mean of mse and l1 divides by the sum of the weights, huber by their number."""
     weight = p.get("weight")
     if weight is None:
         return Working(losses, columns)
@@ -26,13 +26,13 @@ def _weighted(losses: Tensor, columns: dict[str, Tensor], p: Options, *, by_sum:
 
 
 def mse(o: Operands, p: Options) -> Working:
-    """W (x - t)^2."""
+    """Squared error: w (x - t)^2."""
     r = _residual(o)
     return _weighted(r**2, {"x - t": r}, p, by_sum=True)
 
 
 def l1(o: Operands, p: Options) -> Working:
-    """W |x - t|."""
+    """Absolute error: w |x - t|."""
     r = _residual(o)
     return _weighted(r.abs(), {"x - t": r}, p, by_sum=True)
 
@@ -46,7 +46,7 @@ def smooth_l1(o: Operands, p: Options) -> Working:
 
 
 def huber(o: Operands, p: Options) -> Working:
-    """W (x - t)^2 / 2 where |x - t| <= delta, w delta (|x - t| - delta/2) elsewhere."""
+    """Squared, w (x - t)^2 / 2, where |x - t| <= delta; linear, w delta (|x - t| - delta/2), elsewhere."""
     r, delta = _residual(o), p["delta"]
     inside = r.abs() <= delta
     losses = torch.where(inside, r**2 / 2, delta * (r.abs() - delta / 2))

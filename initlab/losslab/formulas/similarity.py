@@ -53,7 +53,7 @@ def margin_ranking(o: Operands, p: Options) -> Working:
 
 
 def hinge_embedding(o: Operands, p: Options) -> Working:
-    """X if t = 1, max(0, margin - x) if t = -1."""
+    """Distance x if t = 1, max(0, margin - x) if t = -1."""
     x, t = o["input"], o["target"]
     # for a target that is neither, where that is allowed, torch adds both branches
     losses = torch.where(t != -1, x, 0.0) + torch.where(t != 1, (p["margin"] - x).clamp(min=0), 0.0)

@@ -50,13 +50,13 @@ class Working:
 
 
 def xlogy(x: Tensor, log_y: Tensor) -> Tensor:
-    """X log y given log y, with 0 log 0 = 0, also in its gradient."""
+    """Product x log y given log y, with 0 log 0 = 0, also in its gradient."""
     zero = x == 0
     return torch.where(zero, 0.0, x) * torch.where(zero, 0.0, log_y)
 
 
 def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """X - log sum e^x without losing the small probabilities of the others.
+    """Difference x - log sum e^x without losing the small probabilities of the others.
 
     With m the largest entry: (x - m) - log1p(sum of e^(x - m) over the others), which is exact
     where a plain log(1 + tiny) is 0.

@@ -71,7 +71,9 @@ def counts(call: Call) -> Iterator[Finding]:
     t = call.target
     bad = t < 0
     if bad.any():
-        message = f"{describe(t, bad, 'negative')}; PoissonNLLLoss needs counts 0, 1, 2, ..."
+        message = (
+            f"{describe(t, bad, 'negative')}; {call.loss.class_name} needs counts 0, 1, 2, ..."
+        )
         fix = "--allow count-target to compute all the same"
         yield call.error("count-target", "target", message, fix)
     bad = (t >= 0) & (t != t.round())

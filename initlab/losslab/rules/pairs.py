@@ -15,7 +15,7 @@ def distances(call: Call) -> Iterator[Finding]:
     x = call.input
     bad = x < 0
     if bad.any():
-        message = f"{describe(x, bad, 'negative')}; HingeEmbeddingLoss needs distances"
+        message = f"{describe(x, bad, 'negative')}; {call.loss.class_name} needs distances"
         fix = "give distances, as torch.pairwise_distance makes them"
         yield call.error("negative-distance", "input", message, fix)
 

@@ -22,7 +22,7 @@ def probabilities(call: Call) -> Iterator[Finding]:
     x = call.input
     bad = (x < 0) | (x > 1)
     if bad.any():
-        message = f"{describe(x, bad, 'outside 0..1')}; BCELoss needs probabilities"
+        message = f"{describe(x, bad, 'outside 0..1')}; {call.loss.class_name} needs probabilities"
         fix = "--from logits, or --name bce_with_logits"
         yield call.error("prob-range", "input", message, fix)
 
@@ -105,7 +105,9 @@ def distribution(call: Call) -> Iterator[Finding]:
         fix = "--option log_target=true" if logs else "give probabilities"
         if logs and swapped:
             fix = f"swap {call.name_of('input')} and {call.name_of('target')}"
-        message = f"{describe(t, bad, 'negative')}; KLDivLoss needs probabilities as target"
+        message = (
+            f"{describe(t, bad, 'negative')}; {call.loss.class_name} needs probabilities as target"
+        )
         yield call.error("prob-range", name, message, fix)
         return
     sums = sums_of(t, dim)

@@ -21,7 +21,7 @@ def double_softmax(call: Call) -> Iterator[Finding]:
     yield call.warning(
         "double-softmax",
         "input",
-        f"every row lies in 0..1 and sums to 1, as after softmax, which CrossEntropyLoss takes"
+        f"every row lies in 0..1 and sums to 1, as after softmax, which {call.loss.class_name} takes"
         f" itself; of such input the loss lies in [{floor:.4f}, {ceiling:.4f}] (C = {classes})",
         "--from probs, if these are probabilities",
     )
@@ -40,7 +40,7 @@ def double_sigmoid(call: Call) -> Iterator[Finding]:
         yield call.warning(
             "double-sigmoid",
             "input",
-            "every value lies in 0..1, as after sigmoid, which BCEWithLogitsLoss takes itself; of"
+            f"every value lies in 0..1, as after sigmoid, which {call.loss.class_name} takes; of"
             " such input the loss lies in [0.3133, 0.6931] for t = 1, [0.6931, 1.3133] for t = 0",
             "--from probs, or --name bce, if these are probabilities",
         )
