@@ -33,6 +33,7 @@ from initlab.catalog.table import Parameter, Record, Table
 from initlab.errors import UnknownName
 
 MAX_STEPS = 100_000
+LEAST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1  # torch's int64
 TABLE_GAINS = [name for name, record in ACTIVATIONS.items() if record.table_gain]
 
 
@@ -212,7 +213,9 @@ def _parameter(p: Parameter) -> Any:
     if p.kind == "flag":
         return Annotated[list[Annotated[bool, Field(strict=True)]], Axis()]
     if p.kind == "integer":
-        count = Field(strict=True, ge=p.minimum, le=p.maximum, gt=p.above, lt=p.below)
+        low = LEAST_INTEGER if p.minimum is None else p.minimum
+        high = LARGEST_INTEGER if p.maximum is None else p.maximum
+        count = Field(strict=True, ge=low, le=high, gt=p.above, lt=p.below)
         return Annotated[list[Annotated[int, count]], Axis(whole=True)]
     if p.kind == "choice":
         return Annotated[list[Literal[*p.choices]], Axis()]  # type: ignore[valid-type]

@@ -69,15 +69,22 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
     if len(loc) > 1:
         record = TABLES_OF[str(loc[0])][str(loc[-2])]
         if any(p.name == key and p.kind == "tensor" for p in record.parameters):
-            return f"{key!r} is a tensor, which a spec cannot give; initlab loss takes it"
+            return _a_tensor(key)
         known = [p.name for p in record.parameters if p.kind != "tensor"]
         return f"{record.name} has no {key!r}; {_instead(key, known)}"
     if key in SpecFile.model_fields:
         return f"{key!r} stands at the top of a spec, for all of its cases"
     for field, table in TABLES_OF.items():
-        if any(key == p.name for record in table.values() for p in record.parameters):
+        kinds = {p.kind for r in table.values() for p in r.parameters if p.name == key}
+        if kinds == {"tensor"}:
+            return _a_tensor(key)
+        if kinds:
             return f"{key!r} stands inside {field}, as in {field}: {{..., {key}: ...}}"
     return f"a spec has no {key!r}; {_instead(key, [*SpecFile.model_fields])}"
+
+
+def _a_tensor(key: str) -> str:
+    return f"{key!r} is a tensor, which a spec cannot give; initlab loss takes it"
 
 
 def _instead(key: str, known: list[str]) -> str:

@@ -28,8 +28,9 @@ def check(call: Call) -> list[Finding]:
 
 
 def with_torch(call: Call, findings: Iterable[Finding]) -> list[Finding]:
-    """The same findings; errors also say what torch does with these operands."""
-    findings = list(findings)
+    """The same findings; errors also say what torch does with these operands, and end in a fix."""
+    contract = f"initlab describe {call.loss.name}"
+    findings = [replace(f, fix=f.fix or contract) if f.level == "error" else f for f in findings]
     refused = errors(findings)
     if not refused or not _safe(call, refused):
         return findings

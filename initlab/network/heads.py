@@ -66,10 +66,13 @@ def loss_and_gradient(
     with torch.enable_grad():
         leaf = output_BN.detach().clone().requires_grad_()
         operands = ADAPTERS[record.adapter](leaf.to(dtype), parameters)
-        taken = "sum" if reduction == "none" or loss.name == "kl_div" else reduction
-        value = function(*operands, *given, reduction=taken, **options)
-        if reduction == "mean" and taken == "sum":
-            value = value / output_BN.numel()  # kl_div's own mean warns that it is no divergence
+        taken = "sum" if reduction == "none" else reduction
+        if loss.name == "kl_div" and taken == "mean":
+            # bit for bit torch's mean, without its warning that a divergence divides by B instead;
+            # their sum over B N would overflow float16
+            value = function(*operands, *given, reduction="none", **options).mean()
+        else:
+            value = function(*operands, *given, reduction=taken, **options)
         (gradient,) = torch.autograd.grad(value, leaf)
     if reduction == "none":
         value = value / samples(record.adapter, len(output_BN))

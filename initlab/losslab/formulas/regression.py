@@ -46,7 +46,7 @@ def smooth_l1(o: Operands, p: Options) -> Working:
 
 
 def huber(o: Operands, p: Options) -> Working:
-    """Squared, w (x - t)^2 / 2, where |x - t| <= delta; linear, w delta (|x - t| - delta/2), elsewhere."""
+    """Squared: w (x - t)^2 / 2 where |x - t| <= delta, else w delta (|x - t| - delta/2)."""
     r, delta = _residual(o), p["delta"]
     inside = r.abs() <= delta
     losses = torch.where(inside, r**2 / 2, delta * (r.abs() - delta / 2))

@@ -129,7 +129,8 @@ def label_lists(call: Call) -> Iterator[Finding]:
     t, name = call.target, "target"
     classes = call.input.shape[-1]
     if t.is_floating_point():
-        message = f"holds fractions; {call.loss.class_name} needs lists of class ids"
+        fractions = describe(t, ~whole(t), "no whole number")
+        message = f"{fractions}; {call.loss.class_name} needs lists of class ids"
         yield Finding("dtype-target", "error", call.name_of(name), message)
         return
     rows = t.reshape(-1, classes)

@@ -21,7 +21,7 @@ def double_softmax(call: Call) -> Iterator[Finding]:
     yield call.warning(
         "double-softmax",
         "input",
-        f"every row lies in 0..1 and sums to 1, as after softmax, which {call.loss.class_name} takes"
+        f"every row lies in 0..1 and sums to 1 as after softmax, which {call.loss.class_name} takes"
         f" itself; of such input the loss lies in [{floor:.4f}, {ceiling:.4f}] (C = {classes})",
         "--from probs, if these are probabilities",
     )

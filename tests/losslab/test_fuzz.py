@@ -1,0 +1,436 @@
+"""Random operands, options and settings: a result or a message, never another exception."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from initlab.catalog import ALLOWABLE, LOSSES
+from initlab.errors import InitlabError, LossError
+from initlab.losslab.evaluate import evaluate
+from initlab.losslab.explain import explain
+from initlab.losslab.result import as_dict, csv_rows, error_dict, summary
+from initlab.losslab.settings import Settings
+
+INF, NAN = math.inf, math.nan
+FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+#: numbers that break arithmetic: not finite, huge, tiny, on a kink, no class, beyond an int32
+WILD = (
+    *(NAN, INF, -INF, 1e38, -1e38, 1e300, 1e-30, 1e-45, 0.0, -0.0, 1.0, -1.0, 0.5, 1e4, -89.0),
+    *(0, 1, 2, -1, -2, 3, -100, 7, 2**31, -(2**31) - 1, 2**62, -(2**63), 2**63 - 1),
+)
+MEANINGLESS = (
+    *("", "x", "1e999", "nan", "-inf", "[1, 2]", "[1, [2]]", "true", "../none", "[[[[1]]]]", "0"),
+    *(None, True, [], {}, {"a": 1}, [[1], [1, 2]], 10**400, -(2**63), NAN, 1j, object, "1" * 5000),
+)
+CASES = 120  # of every loss
+
+
+@dataclass
+class Case:
+    """What evaluate is called with, in a form that can be read when it fails."""
+
+    loss: str
+    operands: dict[str, Any]
+    options: dict[str, Any]
+    settings: dict[str, Any]
+
+    def run(self):
+        return evaluate(self.loss, self.operands, self.options, Settings(**self.settings))
+
+
+# operands that a loss takes ----------------------------------------------------------------------
+
+
+def normal(r, *shape):
+    return torch.tensor([r.gauss(0, 2) for _ in range(math.prod(shape))]).reshape(shape)
+
+
+def whole(r, low, high, *shape):
+    return torch.tensor(
+        [r.randint(low, high) for _ in range(math.prod(shape))], dtype=torch.int64
+    ).reshape(shape)
+
+
+def any_shape(r, least=0):
+    return tuple(r.randint(1, 4) for _ in range(r.randint(least, 3)))
+
+
+def class_shape(r):
+    """A shape of scores, the shape of their class ids, and the dimension of the classes."""
+    classes, batch = r.randint(2, 4), r.randint(1, 4)
+    if r.random() < 0.15:
+        return (classes,), (), 0
+    rest = any_shape(r)[:2] if r.random() < 0.3 else ()
+    return (batch, classes, *rest), (batch, *rest), 1
+
+
+def pair(r, draw_input, draw_target, least=0):
+    shape = any_shape(r, least)
+    return {"input": draw_input(r, *shape), "target": draw_target(r, *shape)}
+
+
+def probabilities(r, *shape):
+    return normal(r, *shape).sigmoid()
+
+
+def bits(r, *shape):
+    return whole(r, 0, 1, *shape).float() if r.random() < 0.7 else normal(r, *shape).sigmoid()
+
+
+def signs(r, *shape):
+    return 2 * whole(r, 0, 1, *shape) - 1
+
+
+def counts(r, *shape):
+    return whole(r, 0, 5, *shape)
+
+
+def scores(r, convert):
+    shape, ids, dim = class_shape(r)
+    return {"input": convert(normal(r, *shape), dim), "target": whole(r, 0, shape[dim] - 1, *ids)}
+
+
+def cross_entropy(r):
+    made = scores(r, lambda x, _: x)
+    if r.random() < 0.3:
+        x = made["input"]
+        made["target"] = normal(r, *x.shape).softmax(0 if x.ndim == 1 else 1)
+    return made
+
+
+def linear(r):
+    classes, features, batch = r.randint(2, 4), r.randint(1, 3), r.randint(1, 3)
+    made = {
+        "input": normal(r, batch, features),
+        "linear_weight": normal(r, classes, features),
+        "target": whole(r, 0, classes - 1, batch),
+    }
+    return {**made, "linear_bias": normal(r, classes)} if r.random() < 0.5 else made
+
+
+def kl_div(r):
+    shape = any_shape(r, 1)
+    return {
+        "input": normal(r, *shape).log_softmax(-1),
+        "target": normal(r, *shape).softmax(-1),
+    }
+
+
+def poisson(r):
+    return {name.replace("input", "log_input"): x for name, x in pair(r, normal, counts).items()}
+
+
+def gaussian(r):
+    made = pair(r, normal, normal)
+    x = made["input"]
+    shapes = [x.shape, (*x.shape[:-1], 1), x.shape[:-1], ()] if x.ndim else [()]
+    return {**made, "var": normal(r, *r.choice(shapes)).square() + 0.1}
+
+
+def multi_margin(r):
+    classes, batch = r.randint(2, 4), r.randint(1, 4)
+    if r.random() < 0.2:
+        return {"input": normal(r, classes), "target": whole(r, 0, classes - 1)}
+    return {"input": normal(r, batch, classes), "target": whole(r, 0, classes - 1, batch)}
+
+
+def label_lists(r):
+    classes, batch = r.randint(3, 4), r.randint(1, 4)
+    rows = [r.sample(range(1, classes), r.randint(0, classes - 1)) for _ in range(batch)]
+    padded = [row + [-1] * (classes - len(row)) for row in rows]
+    return {"input": normal(r, batch, classes), "target": torch.tensor(padded)}
+
+
+def ranking(r):
+    shape = any_shape(r)
+    return {"input1": normal(r, *shape), "input2": normal(r, *shape), "target": signs(r, *shape)}
+
+
+def cosine(r):
+    shape = any_shape(r, 1)[:2]
+    return {
+        "input1": normal(r, *shape),
+        "input2": normal(r, *shape),
+        "target": signs(r, *shape[:-1]),
+    }
+
+
+def triplet(r):
+    shape = any_shape(r, 1)
+    return {name: normal(r, *shape) for name in ("anchor", "positive", "negative")}
+
+
+def ctc(r):
+    frames, batch, classes, most = r.randint(2, 6), r.randint(1, 3), r.randint(2, 4), 3
+    lengths = [r.randint(0, min(most, (frames + 1) // 2)) for _ in range(batch)]
+    inputs = [r.randint(max(2 * length, 1), frames) if 2 * length < frames else frames
+              for length in lengths]  # fmt: skip
+    x = normal(r, frames, batch, classes).log_softmax(-1)
+    padded = r.random() < 0.6
+    made = {
+        "log_probs": x,
+        "targets": whole(r, 1, classes - 1, batch, most)
+        if padded
+        else whole(r, 1, classes - 1, sum(lengths)),
+        "input_lengths": torch.tensor(inputs),
+        "target_lengths": torch.tensor(lengths),
+    }
+    if batch == 1 and padded and r.random() < 0.5:
+        made = {**made, "log_probs": x[:, 0], "targets": made["targets"][0, : lengths[0]]}
+    return made
+
+
+VALID = {
+    **dict.fromkeys(("mse", "l1", "smooth_l1", "huber"), lambda r: pair(r, normal, normal)),
+    "poisson_nll": poisson,
+    "gaussian_nll": gaussian,
+    "cross_entropy": cross_entropy,
+    "nll": lambda r: scores(r, lambda x, dim: x.log_softmax(dim)),
+    "linear_cross_entropy": linear,
+    "kl_div": kl_div,
+    "bce": lambda r: pair(r, probabilities, bits),
+    "bce_with_logits": lambda r: pair(r, normal, bits),
+    "soft_margin": lambda r: pair(r, normal, signs),
+    "multilabel_soft_margin": lambda r: pair(r, normal, lambda r, *s: whole(r, 0, 1, *s), least=1),
+    "multi_margin": multi_margin,
+    "multilabel_margin": label_lists,
+    "margin_ranking": ranking,
+    "hinge_embedding": lambda r: pair(r, lambda r, *s: normal(r, *s).abs(), signs),
+    "cosine_embedding": cosine,
+    "triplet_margin": triplet,
+    "triplet_margin_with_distance": triplet,
+    "ctc": ctc,
+}
+
+
+# what goes wrong with them -----------------------------------------------------------------------
+
+
+def wild_tensor(r):
+    shape = tuple(r.randint(0, 4) for _ in range(r.randint(0, 4)))
+    values = [r.choice(WILD) for _ in range(math.prod(shape))]
+    if r.random() < 0.5:
+        return torch.tensor(list(map(float, values)), dtype=torch.float64).to(
+            r.choice(FLOATS)
+        ).reshape(shape)  # fmt: skip
+    numbers = [int(v) if abs(v) < 2**63 else 0 for v in values]
+    return torch.tensor(numbers, dtype=torch.int64).to(r.choice(INTEGERS)).reshape(shape)
+
+
+def other_shape(r, x):
+    match r.randint(0, 7):
+        case 0:
+            return x.unsqueeze(r.randint(-x.ndim - 1, x.ndim))
+        case 1:
+            return x.squeeze()
+        case 2:
+            return x.reshape(-1)
+        case 3 if x.ndim >= 2:
+            return x.transpose(0, -1)
+        case 4 if x.ndim:
+            return x[:1]
+        case 5 if x.ndim:
+            return x[:0]
+        case 6 if x.ndim:
+            return torch.cat([x, x])
+        case _:
+            return x.expand(r.randint(1, 3), *x.shape)
+
+
+def other_values(r, x):
+    value = r.choice(WILD)
+    x = x.clone()
+    if not x.numel():
+        return x
+    if x.is_floating_point():
+        x.reshape(-1)[r.randrange(x.numel())] = torch.tensor(float(value), dtype=torch.float64)
+    elif x.dtype == torch.int64 and abs(value) < 2**63:
+        x.reshape(-1)[r.randrange(x.numel())] = int(value)
+    return x
+
+
+def other_form(r, x):
+    """The same numbers as another kind of thing."""
+    match r.randint(0, 5):
+        case 0 if x.dtype != torch.bfloat16:
+            return x.numpy()
+        case 1:
+            return x.to_sparse() if x.ndim else x
+        case 2:
+            return [x.tolist(), x.tolist()]
+        case 3:
+            return tuple(x.tolist()) if x.ndim else x.item()
+        case 4 if x.dtype != torch.bfloat16:
+            return np.asfortranarray(x.numpy())[..., ::-1] if x.ndim else x.numpy()
+        case _:
+            return x.tolist()
+
+
+def spoiled(r, x):
+    match r.randint(0, 6):
+        case 0:
+            return x.to(r.choice(FLOATS + INTEGERS))
+        case 1:
+            return other_shape(r, x)
+        case 2 | 3:
+            return other_values(r, x)
+        case 4:
+            return wild_tensor(r)
+        case 5:
+            return x * r.choice([0, -1, 1e-20, 30, 1e6, 1e30])
+        case _:
+            return r.choice(MEANINGLESS)
+
+
+def operands(r, loss):
+    made = VALID[loss](r)
+    first = next(iter(made))
+    if r.random() < 0.25:
+        dtype = r.choice(FLOATS)
+        made = {n: x.to(dtype) if x.is_floating_point() else x for n, x in made.items()}
+    for _ in range(r.choice([0, 0, 0, 0, 1, 1, 2])):
+        name = r.choice(list(made))
+        if isinstance(made[name], torch.Tensor):
+            made[name] = spoiled(r, made[name])
+    for name, x in made.items():
+        if isinstance(x, torch.Tensor) and r.random() < 0.3:
+            made[name] = other_form(r, x)
+    match r.randint(0, 40):
+        case 0:
+            del made[r.choice(list(made))]
+        case 1:
+            made[r.choice(["input", "targets", "weight", "nope", ""])] = 1.0
+        case 2:
+            made["inputs"] = made.pop(first)
+    return made
+
+
+def number_for(p, r):
+    """A value that a parameter may have."""
+    match p.kind:
+        case "flag":
+            return r.choice([True, False, "true", "off"])
+        case "choice":
+            return r.choice(p.choices)
+        case "tensor":
+            return r.choice([[1.0, 2.0], [1, 2, 3], 2.0, "[1,2]", torch.tensor([0.5, 0.5]), "2"])
+        case "integer":
+            return r.choice([p.default, p.minimum or 0, 1, 2])
+    low = p.minimum if p.minimum is not None else 0.0
+    return r.choice([low + 0.25, low + 0.5, str(low + 0.1), low + 1e-6, low + 1])
+
+
+def options(r, record):
+    made = {}
+    for p in record.parameters:
+        if r.random() < 0.2:
+            made[p.name] = number_for(p, r)
+        elif r.random() < 0.03:
+            made[p.name] = r.choice(WILD + MEANINGLESS)
+    if r.random() < 0.02:
+        made[r.choice(["weigth", "", "reduction", "p"])] = 1
+    return made
+
+
+def user_settings(r, record):
+    made = {"grad": r.random() < 0.6, "strict": r.random() < 0.1, "reduction": "mean"}
+    if r.random() < 0.5:
+        made["reduction"] = r.choice([*record.reductions, "all"])
+    elif r.random() < 0.03:
+        made["reduction"] = r.choice(["", "batchmean", "Mean", "x"])
+    if r.random() < 0.15:
+        made["dtype"] = r.choice(["float64", "float32", "bfloat16", "float16"])
+    if r.random() < 0.1:
+        made["given"] = r.choice(["logits", "probs", "log-probs"])
+    if r.random() < 0.1:
+        made["class_dim"] = r.choice([0, 1, -1, -2, 2, 7, -9])
+    if r.random() < 0.1:
+        pairs = [(r.choice(WILD), r.choice(WILD)) for _ in range(r.randint(1, 3))]
+        made["target_map"] = tuple((float(a), float(b)) for a, b in pairs)
+    if r.random() < 0.5:
+        made["allow"] = frozenset(rule for rule in ALLOWABLE if r.random() < 0.5)
+    return made
+
+
+def case_of(loss, r):
+    record = LOSSES[loss]
+    return Case(loss, operands(r, loss), options(r, record), user_settings(r, record))
+
+
+# what must come of them --------------------------------------------------------------------------
+
+
+def outcome(case):
+    """"ok", or the kind of refusal; raises where it is neither."""
+    try:
+        found = case.run()
+    except InitlabError as error:
+        refused(case, error)
+        return type(error).__name__
+    computed(case, found)
+    return "ok"
+
+
+def refused(case, error):
+    assert error.exit_code == 2, error
+    strict_json(error_dict(case.loss, error))
+    assert error.message.strip()
+    if isinstance(error, LossError):
+        assert any(f.level == "error" for f in error.findings)
+        for finding in error.findings:
+            assert str(finding).startswith(f"{finding.level}[{finding.rule}] ")
+            assert len(str(finding).splitlines()) == 1, finding
+            assert "invalid input" not in str(finding)
+
+
+def computed(case, found):
+    reduction = case.settings["reduction"]
+    strict_json(as_dict(found, reduction))
+    assert any(value.numel() for value in found.values.values()) <= bool(list(csv_rows(found)))
+    header, rows, _ = summary(found, 5)
+    assert all(len(row) == len(header) for row in rows)
+    for full in (False, True):
+        text = explain(found, full=full)
+        assert text.startswith("CONTRACT\n")
+        assert text.endswith("\n")
+    levels = {f.level for f in found.findings}
+    assert levels <= {"warning", "info"} - ({"warning"} if case.settings["strict"] else set())
+    for name, gradient in found.gradients.items():
+        assert gradient.shape == found.call.operands[name].shape
+    if not all(torch.isfinite(value).all() for value in found.values.values()):
+        assert "warning" in levels, found.values  # nothing is silent
+
+
+def strict_json(data):
+    json.loads(json.dumps(data, allow_nan=False))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_whatever_is_given_there_is_a_result_or_a_message(loss):
+    seen = Counter()
+
+    @settings(
+        max_examples=CASES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.integers(0, 2**32 - 1))
+    def check(seed):
+        seen[outcome(case_of(loss, random.Random(seed)))] += 1  # noqa: S311
+
+    check()
+    assert seen["ok"] > sum(seen.values()) / 4
