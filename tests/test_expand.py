@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from initlab import load_plan
-from initlab.catalog import SCHEMES
+from initlab.catalog import LOSSES, SCHEMES
 from initlab.errors import InputError, SpecError
 
 
@@ -113,7 +113,16 @@ def test_the_limit_counts_every_run():
     ("fields", "message"),
     [
         ({"width": 1, "batch": 1}, "a std needs two values"),
-        ({"width": 1, "loss": "cross_entropy"}, "at least 2 outputs"),
+        (
+            {"width": 1, "loss": "cross_entropy"},
+            "cross_entropy needs at least 2 outputs, the last layer has 1",
+        ),
+        (
+            {"batch": 2, "loss": "triplet_margin"},
+            "triplet_margin needs a batch of at least 3, it has 2",
+        ),
+        ({"loss": {"name": "ctc", "blank": 4}}, r"loss.blank: the last layer has 4 .* 0\.\.3"),
+        ({"shape": [9, 9, 3], "loss": {"name": "ctc", "blank": [2, 3]}}, r"valid are 0\.\.2"),
         ({"shape": [5, 5, 1], "loss": "ce"}, "at least 2 outputs"),
         ({"shape": [5, 1, 5], "batch": 1}, "a std needs two values"),
         ({"init": {"scheme": "uniform", "a": 1, "b": 1}}, "needs a < b, got a=1 and b=1"),
@@ -136,10 +145,24 @@ def test_a_combination_that_cannot_be_built_is_refused(plan_of, fields, message)
         {"shape": [1, 2], "batch": 1},
         {"width": 2, "loss": "cross_entropy"},
         {"input": "correlated", "batch": 2},
+        {"loss": {"name": "ctc", "blank": 3}},  # of 4 outputs
     ],
 )
 def test_the_smallest_networks_are_planned(plan_of, fields):
     assert len(plan_of(**fields).runs) == 1
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_a_loss_is_refused_below_what_it_compares_and_planned_from_there(plan_of, name):
+    batch, outputs = LOSSES[name].least
+    wide = {"shape": [4, outputs], "loss": name}
+    assert len(plan_of(**wide, batch=max(batch, 2)).runs) == 1  # a std needs 2 values, too
+    if batch > 1:
+        with pytest.raises(SpecError, match=f"{name} needs a batch of at least {batch}, it has"):
+            plan_of(**wide, batch=batch - 1)
+    if outputs > 1:
+        with pytest.raises(SpecError, match=f"{name} needs at least {outputs} outputs"):
+            plan_of(shape=[4, outputs - 1], loss=name)
 
 
 def test_every_combination_that_fails_is_told_once(plan_of):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from initlab.catalog import SCHEMES
+from initlab.catalog import LOSSES, SCHEMES
+from initlab.errors import SpecError
 from initlab.fields import MAX_STEPS, Axis, OneOf, Range
 
 
@@ -152,3 +153,79 @@ def test_a_gain_is_nothing_else(gain):
 def test_a_gain_that_no_float_holds_is_refused():
     with pytest.raises(ValidationError):
         CHOICE.validate_python({"scheme": "xavier_normal", "gain": 10**350})
+
+
+# options of losses: whole numbers, yes or no, and tensors ----------------------------------------
+
+LOSS = TypeAdapter(Annotated[object, OneOf(LOSSES, "name")])
+TENSORS = [(r.name, p.name) for r in LOSSES.values() for p in r.parameters if p.kind == "tensor"]
+
+
+@pytest.mark.parametrize(
+    ("blank", "values"),
+    [
+        (3, [3]),
+        (2.0, [2]),  # as good a count as 2
+        ([0, 1e3], [0, 1000]),
+        ({"from": 0, "to": 4, "steps": 3}, [0, 2, 4]),
+        (2**63 - 1, [2**63 - 1]),  # the largest of torch's int64
+    ],
+)
+def test_an_integer_is_a_whole_number(blank, values):
+    found = LOSS.validate_python({"name": "ctc", "blank": blank}).blank
+    assert found == values
+    assert {type(v) for v in found} == {int}
+
+
+@pytest.mark.parametrize("blank", [-1, 2.5, True, "2", None, [], [[1]], math.nan, 2**63, 1e300])
+def test_an_integer_is_nothing_else(blank):
+    with pytest.raises(ValidationError):
+        LOSS.validate_python({"name": "ctc", "blank": blank})
+
+
+def test_an_integer_without_bounds_of_its_own_has_those_of_int64():
+    for index in (-(2**63), -100, 2**63 - 1):
+        chosen = LOSS.validate_python({"name": "nll", "ignore_index": index})
+        assert chosen.ignore_index == [index]
+    for index in (-(2**63) - 1, 2**63):
+        with pytest.raises(ValidationError):
+            LOSS.validate_python({"name": "nll", "ignore_index": index})
+
+
+@pytest.mark.parametrize(("p", "fine"), [(1, True), (2, True), (0, False), (3, False)])
+def test_the_bounds_of_an_integer_are_inclusive(p, fine):
+    if fine:
+        assert LOSS.validate_python({"name": "multi_margin", "p": p}).p == [p]
+    else:
+        with pytest.raises(ValidationError):
+            LOSS.validate_python({"name": "multi_margin", "p": p})
+
+
+def test_a_flag_is_true_or_false_and_may_be_an_axis():
+    assert LOSS.validate_python("kl_div").log_target == [False]
+    assert LOSS.validate_python({"name": "kl_div", "log_target": True}).log_target == [True]
+    both = LOSS.validate_python({"name": "kl_div", "log_target": [True, False]})
+    assert both.log_target == [True, False]
+
+
+@pytest.mark.parametrize("flag", [0, 1, 1.0, "true", "yes", None, [], {"from": 0, "to": 1}])
+def test_a_flag_is_nothing_else(flag):
+    with pytest.raises(ValidationError):
+        LOSS.validate_python({"name": "kl_div", "log_target": flag})
+
+
+@pytest.mark.parametrize(("loss", "tensor"), TENSORS)
+def test_a_tensor_is_refused_with_the_command_that_takes_it(plan_of, loss, tensor):
+    assert not hasattr(LOSS.validate_python(loss), tensor)
+    said = f"'{tensor}' is a tensor, which a spec cannot give; initlab loss takes it"
+    for fields in ({"loss": {"name": loss, tensor: [1, 2]}}, {tensor: [1, 2]}):
+        with pytest.raises(SpecError) as error:
+            plan_of(**fields)
+        assert [problem.message for problem in error.value.problems] == [said]
+
+
+def test_what_a_tensor_s_loss_takes_is_told_without_the_tensor(plan_of):
+    with pytest.raises(SpecError, match="huber has no 'weigth'; it takes delta"):
+        plan_of(loss={"name": "huber", "weigth": [1]})
+    with pytest.raises(SpecError, match="l1 has no 'beta'; it takes no parameters"):
+        plan_of(loss={"name": "l1", "beta": 1})

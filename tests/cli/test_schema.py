@@ -154,6 +154,10 @@ GOOD = [
     {"bias": "zeros"},
     {"bias": {"scheme": "uniform", "a": -1, "b": 1}},
     {"loss": "cross_entropy", "reduction": ["none", "sum"]},
+    {"loss": [{"name": "huber", "delta": {"from": 0.5, "to": 2, "steps": 4}}, "ctc"]},
+    {"loss": {"name": "kl_div", "log_target": [True, False]}},
+    {"loss": {"name": "ctc", "blank": [0, 2.0]}},
+    {"loss": {"name": "multi_margin", "p": {"from": 1, "to": 2, "steps": 2}}},
     {"batch": 8, "input": {"name": "correlated", "correlation": 0.9}},
     {"dtype": ["float64", "bfloat16"], "draws": "script", "record": "forward"},
     {"seeds": 5},
@@ -189,6 +193,8 @@ BAD = [
     {"bias": "orthogonal"},
     {"bias": True},
     {"loss": "hinge"},
+    {"loss": {"name": "mse", "delta": 1}},
+    {"loss": {"name": "cross_entropy", "weight": [1, 2]}},
     {"reduction": "average"},
     {"dtype": "float8"},
     {"seeds": 0},
@@ -230,6 +236,22 @@ def test_what_the_reader_takes_the_schema_takes(schema, changes):
 def test_what_the_reader_refuses_the_schema_refuses(schema, changes):
     assert not accepted(spec(changes))
     assert not valid(spec(changes), schema, schema)
+
+
+OPTIONS = [(r.name, p) for r in LOSSES.values() for p in r.parameters]
+# of every kind, on both sides of every bound
+VALUES = [-(2**63) - 1, -2, -1, -1.0, -0.5, 0, 0.0, 0.5, 1, 1.0, 1.5, 2, 3, 2**63, 1e300]
+OTHERS = [True, False, None, "euclidean", "cosin", "1", [], [1, 2], [[1]], {"from": 1}]
+
+
+@pytest.mark.parametrize(("loss", "option"), OPTIONS, ids=lambda o: getattr(o, "name", o))
+def test_schema_and_reader_agree_on_every_option_of_a_loss(schema, loss, option):
+    taken = []
+    for value in (*VALUES, *OTHERS):
+        changes = spec({"loss": {"name": loss, option.name: value}})
+        taken.append(accepted(changes))
+        assert valid(changes, schema, schema) == taken[-1], value
+    assert any(taken) == (option.kind != "tensor")
 
 
 def test_the_checker_knows_every_keyword_of_the_schema(schema):

@@ -373,7 +373,7 @@ def case_of(loss, r):
 
 
 def outcome(case):
-    """"ok", or the kind of refusal; raises where it is neither."""
+    """ "ok", or the kind of refusal; raises where it is neither."""
     try:
         found = case.run()
     except InitlabError as error:

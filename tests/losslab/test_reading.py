@@ -74,7 +74,7 @@ FLOAT, INT, BOOL = torch.float64, torch.int64, torch.bool
         ("[[1, 2], [3, 4]]", [[1, 2], [3, 4]], INT),
         ("[1.0, 2]", [1, 2], FLOAT),
         ("  [0.5]\n", [0.5], FLOAT),
-        ("[.5, 1., -.5, +1.e3]".replace("+", ""), [0.5, 1, -0.5, 1000], FLOAT),
+        ("[.5, 1., -.5, 1.e3]", [0.5, 1, -0.5, 1000], FLOAT),
         ("[[.5],[1.]]", [[0.5], [1]], FLOAT),
         ("[1.5e-3, 2E5]", [0.0015, 2e5], FLOAT),
         ("[nan, inf, -inf]", [NAN, INF, -INF], FLOAT),
@@ -180,10 +180,10 @@ def test_numbers_of_python():
 
 @pytest.mark.parametrize(
     "value",
-    [None, "x", object(), [object()], {"a": 1}, [{}], 1j, [1j], {1, 2}, b"12", [b"1"], range, [[1], 2],
-     ["x"], [None], np.array(["x"]), np.array([None]), np.array([1j]), torch.tensor([1j]),
+    [None, "x", object(), [object()], {"a": 1}, [{}], 1j, [1j], {1, 2}, b"12", [b"1"], range,
+     [[1], 2], ["x"], [None], np.array(["x"]), np.array([None]), np.array([1j]), torch.tensor([1j]),
      [torch.ones(1), torch.ones(2)], np.zeros(1, [("a", "f4")]), 10**400, [10**400]],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_number_of_python_is_refused(value):
     with warnings.catch_warnings():
@@ -359,11 +359,10 @@ def test_npy_that_is_cut_off(cut):
 
 
 def test_npy_that_promises_too_much():
-    header = npy(np.zeros(4))
-    lying = header.replace(b"(4,), ", b"(10**9,), "[:6] + b"").replace(b"(4,)", b"(9,)")
-    refused(lying)
-    huge = header.replace(b"(4,), }", b"(99999999999999,), }")
-    refused(huge)
+    content = npy(np.zeros(4))
+    for much in (b"9", b"99999999999999"):
+        spaces = b" " * (len(much) - 1)
+        refused(content.replace(b"(4,), }" + spaces, b"(" + much + b",), }"))
 
 
 def npz(**arrays):
@@ -568,7 +567,8 @@ def test_a_broken_file_is_named_beside_the_operand(tmp_path):
 def test_files_that_cannot_be_opened(tmp_path):
     assert "No such file" in refused(str(tmp_path / "none.npy"))
     assert "Is a directory" in refused(str(tmp_path))
-    assert "Not a directory" in refused(f"{tmp_path}/x.npy/y") or True
+    (tmp_path / "x.npy").write_bytes(b"")
+    assert "Not a directory" in refused(str(tmp_path / "x.npy" / "y"))
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     assert "symbolic links" in refused(str(loop))
