@@ -24,7 +24,8 @@ from initlab.errors import InputError
 
 NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
 DEEPEST = 16  # levels of lists
-ZIP, NPY, PICKLE = b"PK\x03\x04", b"\x93NUMPY", b"\x80"
+ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
+PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
             raise InputError(f"{where}: is empty", f"{where} '[0.2, 0.8]'") from None
         reason = f"cannot be read: {error.strerror}"
         raise InputError(
-            f"{where}: {text!r} is no list of numbers, and as a file {reason}"
+            f"{where}: {text[:60]!r} is no list of numbers, and as a file {reason}"
         ) from None
     except ValueError:
         raise InputError(f"{where}: {text[:60]!r} is neither numbers nor a file's name") from None
@@ -180,7 +181,7 @@ def _json(text: str, where: str) -> Any:
 
 def _as_json(text: str) -> str:
     text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
-    text = re.sub(r"(?<=\d)\.(?![\de])", ".0", text)
+    text = re.sub(r"(?<=\d)\.(?!\d)", ".0", text)
     return re.sub(r'(?<!["\w+-])([+-]?)(nan|inf)(?!["\w])', r'"\1\2"', text, flags=re.IGNORECASE)
 
 
@@ -254,7 +255,7 @@ def _tensor(value: Any, where: str, names: Iterable[str]) -> Read:
         return literal(value, where)
     if value.is_complex() or value.is_quantized or value.is_meta or value.is_nested:
         raise InputError(
-            f"{where}: holds a tensor of {value.dtype}, needs a plain one of real numbers"
+            f"{where}: holds a tensor of {value.dtype}, needs real numbers in a plain one"
         )
     dense = value.detach()
     return Read(dense if value.layout == torch.strided else dense.to_dense(), literal=False)

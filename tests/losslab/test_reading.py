@@ -616,7 +616,7 @@ def test_standard_input_that_cannot_be_read(stdin, content):
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 0, 3), (1, 1, 1, 2)])
 def test_an_array_comes_back_as_it_was_from_every_source(shape):
-    array = np.arange(math.prod(shape), dtype=np.float64).reshape(shape) + 0.5
+    array = np.asarray(np.arange(math.prod(shape), dtype=np.float64).reshape(shape) + 0.5)
     for found in (
         decode(npy(array), HERE),
         decode(npz(x=array), HERE),
