@@ -121,6 +121,8 @@ def test_the_limit_counts_every_run():
             {"batch": 2, "loss": "triplet_margin"},
             "triplet_margin needs a batch of at least 3, it has 2",
         ),
+        # one frame has no label to emit
+        ({"batch": 1, "loss": "ctc"}, "ctc needs a batch of at least 2, it has 1"),
         ({"loss": {"name": "ctc", "blank": 4}}, r"loss.blank: the last layer has 4 .* 0\.\.3"),
         ({"shape": [9, 9, 3], "loss": {"name": "ctc", "blank": [2, 3]}}, r"valid are 0\.\.2"),
         ({"shape": [5, 5, 1], "loss": "ce"}, "at least 2 outputs"),
@@ -156,7 +158,7 @@ def test_the_smallest_networks_are_planned(plan_of, fields):
 def test_a_loss_is_refused_below_what_it_compares_and_planned_from_there(plan_of, name):
     batch, outputs = LOSSES[name].least
     wide = {"shape": [4, outputs], "loss": name}
-    assert len(plan_of(**wide, batch=max(batch, 2)).runs) == 1  # a std needs 2 values, too
+    assert len(plan_of(**wide, batch=max(batch, 2 // outputs)).runs) == 1  # a std needs 2 values
     if batch > 1:
         with pytest.raises(SpecError, match=f"{name} needs a batch of at least {batch}, it has"):
             plan_of(**wide, batch=batch - 1)

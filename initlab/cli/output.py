@@ -109,6 +109,8 @@ def summary(
 
     texts = tuple(tuple(row) for row in rows)
     _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
+    if chosen(wanted) is Format.md and caption:
+        sys.stdout.write(f"\n{caption}\n")
 
 
 def records(

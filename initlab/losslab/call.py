@@ -89,6 +89,7 @@ def describe(tensor: Tensor, bad: Tensor, predicate: str, *, what: str = "values
     As in "1 of 2 values is 1.2 (index 1), outside 0..1", "3 of 8 values are outside 0..1 (first:
     1.2 at index [0, 1])".
     """
+    tensor = tensor.expand(bad.shape)  # a mask of broadcast operands is larger than one of them
     count, total = int(bad.sum()), bad.numel()
     first = bad.nonzero()[0].tolist()
     value = number(tensor[tuple(first)].item())

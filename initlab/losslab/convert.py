@@ -22,14 +22,16 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
     if not any(o.name in ("target", "targets") for o in call.loss.operands):
         raise InputError(f"--target-map: {call.loss.class_name} has no target", "leave it out")
     old = call.target
-    new = old.to(torch.float64)
-    changed = torch.zeros(old.shape, dtype=torch.bool)
+    integers = all(float(after).is_integer() for _, after in settings.target_map)
+    if not old.is_floating_point():
+        # large ids keep their digits; unsigned ones and bools may become -1
+        old = old.to(torch.int64 if integers else torch.float64)
+    new, changed = old.clone(), torch.zeros(old.shape, dtype=torch.bool)
     for before, after in settings.target_map:
         hit = old == before
-        new, changed = torch.where(hit, after, new), changed | hit
-    integers = all(float(after).is_integer() for _, after in settings.target_map)
-    kept = torch.int64 if integers and not old.is_floating_point() else torch.get_default_dtype()
-    call.set(call.target_name, new.to(old.dtype if old.is_floating_point() else kept))
+        new[hit] = int(after) if integers else after
+        changed |= hit
+    call.set(call.target_name, new)
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"
     )

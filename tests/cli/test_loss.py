@@ -1,10 +1,12 @@
-"""`initlab loss` as its users run it: formats, files, streams, exit codes."""
+"""`initlab loss`, in the process and as one: what goes in, what comes out, how it ends."""
 
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,253 +15,553 @@ from typer.testing import CliRunner
 
 from initlab.catalog import LOSSES
 from initlab.cli.app import build
+from initlab.losslab.result import CSV_HEADER
 
-BCE = ["--name", "bce", "--inputs", "[0.2, 0.8]", "--target", "[0, 1]"]
-LN = 0.22314355131420976  # -ln 0.8, the loss of both values
-COMMAND = [sys.executable, "-m", "initlab", "loss"]
+BCE = ["-n", "bce", "-i", "[0.2, 0.8]", "-t", "[0, 1]"]
+VALUE = 0.2231436  # -ln 0.8, of both
+WARNED = ["-n", "bce", "-i", "[0, 0.5]", "-t", "[1, 0]"]  # p = 0 for y = 1
+REFUSED = ["-n", "hinge_embedding", "-i", "[0.3, 1]", "-t", "[1, 0]"]
+SIGN = "error[target-sign] --target: 1 of 2 values is 0 (index 1), neither +1 nor -1;"
+CE = ["-n", "ce", "-i", "[[1,2],[1,3],[1,3]]", "-t", "[0,1,1]"]
 
 
 def run(*arguments, stdin=None):
     return CliRunner().invoke(build(), ["loss", *map(str, arguments)], input=stdin)
 
 
-def process(*arguments, stdin=b"", **options):
+def bash(script, **options):
+    """A line of shell in which $initlab is the command."""
     return subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, check=False, timeout=60, **options
+        ["bash", "-c", script.replace("initlab", f"{sys.executable} -m initlab")],
+        **{"capture_output": True, "text": True, "timeout": 120, "check": False, **options},
     )
 
 
-def parsed(text):
-    """Strict JSON: no NaN, no Infinity."""
+def refuse(word):
+    raise AssertionError(f"{word} is no JSON")
 
-    def refuse(word):
-        raise AssertionError(word)
 
+def strict(text):
     return json.loads(text, parse_constant=refuse)
 
 
-# formats ------------------------------------------------------------------------------------------
+def data(*arguments, stdin=None):
+    """What JSON comes out."""
+    done = run(*arguments, "--format", "json", stdin=stdin)
+    assert done.exit_code == 0, done.stderr
+    return strict(done.stdout)
+
+
+def said(*arguments, stdin=None):
+    """What is said of a command that ends in 2."""
+    done = run(*arguments, stdin=stdin)
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+# what comes out ----------------------------------------------------------------------------------
+
+KEYS = ["loss", "reduction", "value", "float64", "operands", "denominator", "gradient", "findings",
+        "torch"]  # fmt: skip
 
 
 def test_json_has_every_key():
-    done = run(*BCE, "--format", "json", "--grad")
+    found = data(*BCE)
+    assert list(found) == KEYS
+    assert found["loss"] == "bce"
+    assert found["value"] == pytest.approx(VALUE)
+    assert found["float64"] == pytest.approx(-math.log(0.8), rel=1e-7)
+    assert found["operands"]["input"] == {"shape": [2], "dtype": "float32"}
+    assert (found["denominator"], found["gradient"], found["findings"]) == (2, None, [])
+
+
+def test_jsonl_is_json_in_one_line():
+    done = run(*BCE, "--format", "jsonl")
+    assert done.stdout.count("\n") == 1
+    assert strict(done.stdout) == data(*BCE)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_reductions_in_json(loss):
+    operands = {
+        "ctc": ["--log-probs", "[[[-0.6931471805599453, -0.6931471805599453]]]", "-t", "[[1]]",
+                "--input-lengths", "1", "--target-lengths", "1"],
+        "linear_cross_entropy": ["-i", "[[1,2]]", "--linear-weight", "[[1,0],[0,1]]", "-t", "[0]"],
+        "cross_entropy": ["-i", "[[1,2]]", "-t", "[0]"],
+        "nll": ["-i", "[[-0.6931471805599453, -0.6931471805599453]]", "-t", "[0]"],
+        "kl_div": ["-i", "[[-0.6931471805599453, -0.6931471805599453]]", "-t", "[[0.25, 0.75]]"],
+        "multi_margin": ["-i", "[[1,2]]", "-t", "[0]"],
+        "multilabel_margin": ["-i", "[[1,2]]", "-t", "[[0,-1]]"],
+        "gaussian_nll": ["-i", "[1,2]", "-t", "[1,1]", "--var", "1"],
+        "margin_ranking": ["--input1", "[1,2]", "--input2", "[1,1]", "-t", "[1,-1]"],
+        "cosine_embedding": ["--input1", "[[1,2]]", "--input2", "[[1,1]]", "-t", "[-1]"],
+        **dict.fromkeys(("triplet_margin", "triplet_margin_with_distance"),
+                        ("--anchor", "[[1,2]]", "--positive", "[[1,1]]", "--negative", "[[0,0]]")),
+    }.get(loss, ["-i", "[0.5, 0.25]", "-t", "[1, 1]"])  # fmt: skip
+    everything = data("-n", loss, *operands, "-r", "all", "--grad")
+    assert set(everything["value"]) == set(LOSSES[loss].reductions)
+    for reduction in LOSSES[loss].reductions:
+        alone = data("-n", loss, *operands, "-r", reduction, "--grad")
+        assert alone["value"] == everything["value"][reduction]
+        assert alone["denominator"] == everything["denominator"][reduction]
+    for name, gradient in everything["gradient"].items():
+        assert np.shape(gradient) == tuple(everything["operands"][name]["shape"])
+
+
+def test_csv_has_a_row_for_every_value_and_every_slope():
+    done = run(*CE, "-r", "all", "--grad", "--format", "csv")
+    rows = list(csv.reader(io.StringIO(done.stdout)))
+    assert tuple(rows[0]) == CSV_HEADER
+    found = data(*CE, "-r", "all", "--grad")
+    by = {tuple(row[1:4]): row[4:] for row in rows[1:]}
+    assert len(by) == len(rows) - 1 == 3 + 1 + 1 + 6
+    assert float(by["mean", "loss", ""][0]) == pytest.approx(found["value"]["mean"])
+    assert float(by["none", "loss", "2"][1]) == pytest.approx(found["float64"]["none"][2])
+    assert by["mean", "gradient input", "2 1"][1] == ""
+    assert float(by["mean", "gradient input", "2 1"][0]) == pytest.approx(
+        found["gradient"]["input"][2][1]
+    )
+
+
+def test_a_pipe_gets_csv():
+    assert run(*BCE).stdout == run(*BCE, "--format", "csv").stdout
+    assert run(*BCE).stdout.startswith("loss,reduction,quantity,index,value,float64\n")
+
+
+@pytest.mark.parametrize("format_", ["table", "md"])
+def test_a_table_for_people_says_what_the_mean_divides_by(format_):
+    done = run(*CE, "-o", "weight=[1,2]", "-r", "all", "--format", format_)
+    assert "0.364" in done.stdout
+    assert "divided by the weights of the targets, 1 + 2 + 2" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "gradient" not in done.stdout
+    assert ("|" in done.stdout) == (format_ == "md")
+
+
+@pytest.mark.parametrize("format_", ["table", "md"])
+def test_a_table_of_many_values_is_cut_with_a_word_but_not_its_csv(format_, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(1500, dtype="float32"))
+    command = ["-n", "mse", "-i", tmp_path / "x.npy", "-t", tmp_path / "x.npy", "-r", "none"]
+    done = run(*command, "--format", format_)
+    assert "the first 1000 rows; --format csv has them all" in done.output
+    assert len(run(*command).stdout.splitlines()) == 1501
+
+
+def test_numbers_that_are_not_finite_are_words_in_json():
+    found = data("-n", "soft_margin", "-i", "[-89, 1]", "-t", "[1, 1]", "-r", "all", "--grad")
+    assert found["value"]["mean"] == "inf"
+    assert found["value"]["none"][0] == "inf"
+    assert found["gradient"]["input"][0] == "nan"
+    assert found["float64"]["none"][0] == 89
+
+
+def test_findings_stand_on_stderr_and_in_json():
+    done = run(*WARNED, "--format", "json")
     assert done.exit_code == 0
-    result = parsed(done.stdout)
-    assert result["loss"] == "bce"
-    assert result["reduction"] == "mean"
-    assert result["value"] == pytest.approx(LN, rel=1e-6)
-    assert result["float64"] == pytest.approx(LN, rel=1e-7)  # of 0.2 and 0.8 in float32
-    assert result["operands"]["target"] == {"shape": [2], "dtype": "float32"}
-    assert result["denominator"] == 2
-    # (x - t) / (x (1 - x)) / 2 = 0.2 / 0.16 / 2
-    assert result["gradient"]["input"] == pytest.approx([0.625, -0.625], rel=1e-6)
-    assert result["findings"] == []
-    assert result["torch"].startswith("import torch\n")
+    assert done.stderr.startswith("warning[saturated] --inputs: 1 of 2 values is 0 (index 0)")
+    found = strict(done.stdout)["findings"]
+    assert len(found) == len(done.stderr.splitlines())
+    assert list(found[0]) == ["rule", "level", "operand", "message", "fix", "torch"]
+    assert found[0]["rule"] == "saturated"
 
 
-def test_all_reductions_as_csv_have_a_row_for_every_value():
-    done = run("-n", "ce", "-i", "[[1,2],[1,3],[1,3]]", "-t", "[0,1,1]", "-o", "weight=[1,2]",
-               "-r", "all")  # fmt: skip
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    found = [(r["reduction"], r["index"], round(float(r["value"]), 4)) for r in rows]
-    # a worked example of a course chapter
-    assert found == [
-        ("none", "0", 1.3133),
-        ("none", "1", 0.2539),
-        ("none", "2", 0.2539),
-        ("sum", "", 1.821),
-        ("mean", "", 0.3642),
-    ]
+@pytest.mark.parametrize("name", ["-i", "--inputs", "--input"])
+def test_an_operand_is_named_as_it_was_typed(name):
+    long = {"-i": "--inputs"}.get(name, name)
+    assert f"error[prob-range] {long}: 1 of 1 value is 2" in said(
+        "-n", "bce", name, "[2]", "-t", "[1]"
+    )
 
 
-def test_numbers_that_are_not_finite_are_words():
-    done = run("-n", "soft_margin", "-i", "[-100]", "-t", "[1]", "--format", "jsonl")
-    result = parsed(done.stdout)
-    assert result["value"] == "inf"  # e^100 in float32
-    assert result["float64"] == pytest.approx(100)
-    assert result["findings"][0]["rule"] == "overflow"
-    assert "warning[overflow]" in done.stderr
+def test_the_torch_lines_reproduce_the_value():
+    found = data(*CE, "-o", "weight=[1,2]", "-o", "label_smoothing=0.1")
+    printed = io.StringIO()
+    exec(found["torch"], {"print": lambda x: printed.write(str(float(x)))})  # noqa: S102
+    assert float(printed.getvalue()) == pytest.approx(found["value"])
 
 
-def test_table_and_markdown_say_what_the_mean_divides_by():
-    done = run("-n", "ce", "-i", "[[1,2],[1,3]]", "-t", "[0,1]", "-o", "weight=[1,2]",
-               "--format", "table")  # fmt: skip
-    assert "divided by the weights of the targets, 1 + 2" in done.stdout
-    assert run(*BCE, "--format", "md").stdout.startswith("| reduction |")
+# how it is explained -----------------------------------------------------------------------------
+
+BLOCKS = ["CONTRACT", "FORMULA", "VALUES", "REDUCTION", "GRADIENT", "VERDICTS", "TORCH"]
 
 
-def test_explain_in_text_and_in_json():
-    done = run(*BCE, "--explain")
-    assert done.stdout.startswith("CONTRACT\n")
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert parsed(run(*BCE, "--explain", "--format", "json").stdout)["explain"] == done.stdout
-    many = json.dumps([[0.1] * 10])
-    full = run("-n", "mse", "-i", many, "-t", many, "--explain", "full").stdout
-    assert "[0, 9]" in full
+def headings(text):
+    return [line for line in text.splitlines() if line in BLOCKS]
+
+
+def test_explain_shows_its_blocks():
+    done = run(*CE, "--explain")
+    assert done.exit_code == 0
+    assert headings(done.stdout) == [b for b in BLOCKS if b in done.stdout]
+    assert set(headings(done.stdout)) >= set(BLOCKS) - {"VERDICTS"}
+    assert "torch and differences agree" in done.stdout
+
+
+def test_explain_full_shows_every_value(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(40, dtype="float32"))
+    np.save(tmp_path / "t.npy", np.zeros(40, dtype="float32"))
+    command = ["-n", "l1", "-i", tmp_path / "x.npy", "-t", tmp_path / "t.npy", "--explain"]
+    assert "... and 32 more; shown are the first 5 and the worst 3" in run(*command).stdout
+    full = run(*command, "full").stdout
     assert "more" not in full
+    assert "  [39]" in full
+    assert len(run(*command).stdout.splitlines()) < 50
 
 
-# operands -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("more", [[], ["full"]])
+def test_explain_in_json(more):
+    found = data(*CE, "--explain", *more)
+    assert list(found) == [*KEYS, "explain"]
+    assert headings(found["explain"])[0] == "CONTRACT"
+    assert found["gradient"]
 
 
-def test_operands_from_every_kind_of_file(tmp_path):
-    x, t = np.array([[1.0, 2.0], [1.0, 3.0]]), np.array([0, 1])
-    np.save(tmp_path / "x.npy", x)
-    np.savez(tmp_path / "xt.npz", input=x, targets=t)
-    torch.save({"input": torch.tensor(x), "target": torch.tensor(t)}, tmp_path / "xt.pt")
-    np.savetxt(tmp_path / "x.csv", x, delimiter=",")
-    (tmp_path / "xt.json").write_text(json.dumps({"inputs": x.tolist(), "target": t.tolist()}))
-    (tmp_path / "t.csv").write_text("0\n1\n")
-    pairs = [
-        ("x.npy", "t.csv"), ("xt.npz", "xt.npz"), ("xt.pt", "xt.pt"), ("x.csv", "xt.json"),
-        ("xt.json", "t.csv"),
-    ]  # fmt: skip
-    for first, second in pairs:
-        done = run("-n", "ce", "-i", tmp_path / first, "-t", tmp_path / second, "--dtype",
-                   "float64", "--format", "json")  # fmt: skip
-        assert done.exit_code == 0, done.stderr
-        expected = torch.nn.functional.cross_entropy(torch.tensor(x), torch.tensor(t))
-        assert parsed(done.stdout)["value"] == float(expected)
+@pytest.mark.parametrize("format_", ["csv", "md"])
+def test_explain_is_no_table(format_):
+    assert "--explain is text" in said(*CE, "--explain", "--format", format_)
 
 
-def test_every_name_of_an_operand_is_an_option():
-    options = {name for loss in LOSSES.values() for name in loss.names}
-    text = run("--help").stdout
-    assert run("-n", "mse", "--input", "1", "--targets", "2").exit_code == 0
-    for name in options - {"input", "targets"}:  # these two are hidden: others say the same
-        assert f"--{name.replace('_', '-')}" in text
+# what is refused ---------------------------------------------------------------------------------
+
+
+def test_the_readmes_mistake():
+    assert said(*REFUSED) == (
+        f"{SIGN} HingeEmbeddingLoss needs +1/-1. torch: no error, returns 0.65."
+        " fix: --target-map '{0: -1}'\n"
+    )
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "table"])
+def test_a_refusal_writes_no_data(format_):
+    assert said(*REFUSED, "--format", format_).startswith("error[target-sign]")
+
+
+def test_every_problem_comes_at_once():
+    lines = said("-n", "bce", "-i", "[1.2, 0.5]", "-t", "[2, 0]").splitlines()
+    assert [line.partition("]")[0] for line in lines] == ["error[prob-range", "error[target-range"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "words"),
     [
-        (["bce"], "which loss? --name says it\n  fix: initlab loss --name bce"),
-        (["-n", "bse"], "unknown loss 'bse'; did you mean"),
-        (["-n", "bce"], "no operands: BCELoss needs --input and --target"),
-        (["-n", "bce", "-t", "1"], "BCELoss needs input (...), too"),
-        (["-n", "bce", "-i", "1", "--anchor", "1"], "--anchor: BCELoss takes no such operand"),
-        (["-n", "bce", "-i", "", "-t", "1"], "--inputs: is empty"),
-        (["-n", "bce", "-i", "none.npy", "-t", "1"], "--inputs: 'none.npy' is no list of numbers"),
-        (["-n", "bce", "-i", "[1", "-t", "1"], "--inputs: is no JSON"),
-        (["-n", "bce", "-i", "-", "-t", "-"], "only one thing can come from standard input"),
-        (["-n", "bce", "-i", "1", "-t", "1", "-o", "x=1"], "error[option-range] --option x"),
-        (["-n", "bce", "-i", "1", "-t", "1", "-o", "x"], "--option x: needs a value"),
-        (["-n", "bce", "-i", "1", "-t", "1", "-r", "avg"], "error[option-range] --reduction"),
-        (["-n", "bce", "-i", "1", "-t", "1", "--allow", "x"], "unknown rule 'x'"),
-        (["-n", "bce", "-i", "1", "-t", "1", "--target-map", "{0}"], "--target-map: '0'"),
-        (["-n", "bce", "-i", "1", "--jsonl", "-"], "--inputs: --jsonl reads every operand"),
-        (["-n", "bce", "--jsonl", "-", "--explain"], "--jsonl writes JSONL"),
-        (["-n", "bce", "-i", "1", "-t", "1", "-e", "--format", "csv"], "--explain is text"),
-        (["-n", "bce", "-i", "1", "-t", "1", "more"], "unexpected argument 'more'"),
-        (["-n", "bce", "-i", "1.2", "-t", "1"], "error[prob-range] --inputs: 1 of 1 value is 1.2"),
+        (["-i", "1", "-t", "1"], "which loss? --name says it"),
+        (["bce", "-i", "1", "-t", "1"], "fix: initlab loss --name bce ..."),
+        ([], "which loss?"),
+        (["-n", "bec", "-i", "1", "-t", "1"], "unknown loss 'bec'; did you mean bce"),
+        (["-n", "", "-i", "1"], "which loss?"),
+        (["-n", "huber"], "no operands: HuberLoss needs --input and --target"),
+        (["-n", "huber", "-i", "1"], "HuberLoss needs target"),
+        (["-n", "huber", "-i", "1", "--input", "2", "-t", "1"], "both name the operand input"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--var", "1"], "--var: HuberLoss takes no such"),
+        (["-n", "huber", "-i", "1", "-t", "1", "-o", "delt=1"], "did you mean delta?"),
+        (["-n", "huber", "-i", "1", "-t", "1", "-o", "delta"], "--option delta: needs a value"),
+        (["-n", "huber", "-i", "1", "-t", "1", "-o", "delta=1", "-o", "delta=2"], "given twice"),
+        (["-n", "huber", "-i", "1", "-t", "1", "-r", "avg"], "needs one of none, sum, mean or all"),
+        (["-n", "huber", "-i", "1", "-t", "1", "-r", "batchmean"], "needs one of none, sum, mean"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--allow", "nope"], "unknown rule 'nope'"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--allow", "torch"], "unknown rule 'torch'"),
+        (["-n", "huber", "-i", "1", "-t", "1", "more"], "unexpected argument 'more'"),
+        (["-n", "huber", "-i", "1", "-t", "1", "full"], "unexpected argument 'full'"),
+        (["-n", "huber", "-i", "-", "-t", "-"], "from standard input"),
+        (["-n", "huber", "-i", "-", "-t", " - "], "from standard input"),
+        (["-n", "huber", "-i", "1", "--jsonl", "-"], "--jsonl reads every operand"),
+        (["-n", "huber", "--jsonl", "-", "--explain"], "--jsonl writes JSONL"),
+        (["-n", "huber", "--jsonl", "-", "--format", "csv"], "--jsonl writes JSONL"),
+        (["-n", "huber", "--jsonl", "none.jsonl"], "none.jsonl: No such file"),
+        (["-n", "huber", "--jsonl", "."], ".: Is a directory"),
+        (["-n", "huber", "-i", "none.npy", "-t", "1"], "--inputs: 'none.npy' is no list"),
+        (["-n", "huber", "-i", "[1, [2]]", "-t", "1"], "--inputs: entry 1 has shape (1)"),
+        (["-n", "huber", "-i", "", "-t", "1"], "--inputs: is empty"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--dtype", "int8"], "--dtype"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--from", "odds"], "--from"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--format", "xml"], "--format"),
+        (["-n", "huber", "-i", "1", "-t", "1", "--nope"], "--nope"),
+        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight=none.npy"], "--option weight"),
+        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight="], "--option weight"),
+        (["-n", "mse", "-i", "-", "-t", "1", "-o", "weight=-"], "from standard input"),
     ],
 )
-def test_bad_input_ends_with_2_and_says_why(arguments, message):
-    done = run(*arguments, stdin="")
-    assert done.exit_code == 2
-    assert message in done.stderr
-    assert done.stdout == ""
+def test_what_is_typed_wrong_ends_in_2(arguments, words):
+    assert words in " ".join(said(*arguments, stdin="").split())
 
 
-def test_strict_refuses_what_is_only_a_warning():
-    probable = ["-n", "ce", "-i", "[[0.1,0.9],[0.8,0.2]]", "-t", "[1,0]"]
-    assert "warning[double-softmax] --inputs" in run(*probable).stderr
-    done = run(*probable, "--strict")
-    assert done.exit_code == 2
-    assert "error[double-softmax]" in done.stderr
+def test_case_and_hyphens_of_a_loss_do_not_matter():
+    for name in ("BCE", "BCELoss", "Binary-Cross-Entropy"):
+        assert data("-n", name, *BCE[2:])["loss"] == "bce"
 
 
-# streams ------------------------------------------------------------------------------------------
+def test_hyphens_of_a_rule_do_not_matter():
+    for rule in ("target-sign", "target_sign"):
+        done = run(*REFUSED, "--allow", rule)
+        assert done.exit_code == 0
+        assert done.stderr.startswith("warning[target-sign]")
 
-LINES = [
-    b'{"input": [0.2, 0.8], "target": [0, 1]}',
-    b"",
-    b'{"input": [0.2], "target": [2]}',
-    b'{"inputs": [0.5], "targets": [1], "options": {"weight": [2]}}',
-    b"[1, 2]",
-    b'{"input": ',
-    b"\xff\xfe",
-    b'{"input": [0.5], "target": [1], "options": {"weight": "-"}}',
-    b'{"input": [0.5], "target": [1], "options": 3}',
-    b'{"input": [0.5], "wrong": [1]}',
-    b'{"input": [0.5], "target": [1]}',
+
+def test_broadcasting_can_be_allowed():
+    shapes = ["-n", "mse", "-i", "[[1],[2],[3]]", "-t", "[1,2,3]"]
+    assert "error[shape-broadcast]" in said(*shapes)
+    for switch in (["--allow-broadcast"], ["--allow", "shape-broadcast"]):
+        assert data(*shapes, *switch)["value"] == pytest.approx(4 / 3)  # (4 * 1 + 2 * 4) / 9
+
+
+def test_a_smaller_operand_that_broadcasts_is_described_without_a_bug():
+    done = run("-n", "poisson_nll", "-i", "255", "-t", "[[2], [3]]", "--allow-broadcast")
+    assert done.exit_code == 0, done.stderr
+    assert "warning[rate]" in done.stderr
+
+
+def test_a_target_of_one_for_a_single_sample_can_be_written_as_rows():
+    command = ["-n", "multi_margin", "-i", "[1, 2, 3]", "-t", "[0]", "-r", "none"]
+    for format_ in ("csv", "table", "json"):
+        done = run(*command, "--format", format_)
+        assert done.exit_code == 0, done.stderr
+
+
+def test_strict():
+    assert run(*WARNED).exit_code == 0
+    assert "error[saturated] --inputs" in said(*WARNED, "--strict")
+    assert run(*BCE, "--strict").exit_code == 0
+
+
+# where operands come from ------------------------------------------------------------------------
+
+
+def test_files_of_every_kind(tmp_path):
+    x, t = np.array([0.2, 0.8]), np.array([0.0, 1.0])
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "both.npz", input=x, target=t)
+    torch.save({"input": torch.tensor(x), "target": torch.tensor(t)}, tmp_path / "both.pt")
+    (tmp_path / "t.csv").write_text("0\n1\n")
+    (tmp_path / "both.json").write_text('{"inputs": [0.2, 0.8], "targets": [0, 1]}')
+    for one, other in (
+        ("x.npy", "t.csv"), ("both.npz", "both.npz"), ("both.pt", "both.pt"),
+        ("both.json", "both.json"),
+    ):  # fmt: skip
+        found = data("-n", "bce", "-i", tmp_path / one, "-t", tmp_path / other)
+        assert found["value"] == pytest.approx(VALUE)
+        wide = one in ("x.npy", "both.npz", "both.pt")
+        assert found["operands"]["input"]["dtype"] == ("float64" if wide else "float32")
+
+
+@pytest.mark.parametrize("weight", ["[1, 2]", "1,2", "w.npy", "w.json", "-"])
+def test_weights_from_anywhere(weight, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("w.npy", np.array([1, 2]))
+    (tmp_path / "w.json").write_text('{"weight": [1, 2], "more": [3]}')
+    found = data(*CE, "-o", f"weight={weight}", stdin="[1, 2]")
+    assert found["value"] == pytest.approx(0.3642, abs=5e-5)
+
+
+def test_an_operand_from_standard_input():
+    assert data("-n", "bce", "-i", "-", "-t", "[0, 1]", stdin="[0.2, 0.8]")["value"] == (
+        pytest.approx(VALUE)
+    )
+    assert "--target: is empty" in said("-n", "bce", "-i", "[0.2]", "-t", "-", stdin="")
+
+
+# streams -----------------------------------------------------------------------------------------
+
+GOOD = '{"input": [0.2, 0.8], "target": [0, 1]}'
+
+
+def stream(text, *arguments, loss="bce"):
+    """Exit code, records, and what stands on stderr."""
+    done = run("-n", loss, "--jsonl", "-", *arguments, stdin=text)
+    assert "Traceback" not in done.stderr
+    return done.exit_code, [strict(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_result_for_every_line():
+    code, records, words = stream(f"{GOOD}\n{GOOD}\n")
+    assert (code, words) == (0, "")
+    alone = data(*BCE)
+    for number, record in enumerate(records, 1):
+        assert record.pop("line") == number
+        assert record["value"] == alone["value"]
+        assert list(record) == KEYS
+
+
+BAD = [
+    ("{", "no JSON"),
+    ("[1]", "needs an object"),
+    ("null", "needs an object"),
+    ("1", "needs an object"),
+    ('"x"', "needs an object"),
+    ("{}", "BCELoss needs input"),
+    ('{"input": [0.2]}', "BCELoss needs target"),
+    ('{"input": [2], "target": [1]}', "error[prob-range]"),
+    ('{"input": "x", "target": [1]}', 'input: needs a number, got "x"'),
+    ('{"input": [0.2], "target": [1], "inputs": [1]}', "both name the operand input"),
+    ('{"input": [0.2], "target": [1], "nope": [1]}', "nope: BCELoss takes no such operand"),
+    ('{"input": [0.2], "target": [1], "options": 1}', '"options" needs an object'),
+    ('{"input": [0.2], "target": [1], "options": {"nope": 1}}', "no such option"),
+    ('{"input": [0.2], "target": [1], "options": {"weight": "w.npy"}}', "weight"),
+    ('{"input": [0.2, 0.3], "target": [1]}', "error[shape-broadcast]"),
+    ('{"input": null, "target": [1]}', "needs a number, got null"),
+    ('{"input": [[1], [1, 2]], "target": [1]}', "entry 1 has shape (2)"),
+    ("[" * 10_000, "no JSON"),
+    ('{"input": [' + "9" * 5000 + '], "target": [1]}', ""),
 ]
 
 
-def test_a_stream_computes_the_good_lines_and_names_the_bad(tmp_path):
-    (tmp_path / "lines.jsonl").write_bytes(b"\n".join(LINES))
-    done = run("-n", "bce", "--jsonl", tmp_path / "lines.jsonl")
-    results = {r["line"]: r for r in map(parsed, done.stdout.splitlines())}
-    assert list(results) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
-    good = {n for n, r in results.items() if "value" in r}
-    assert good == {1, 4, 11}
-    assert results[1]["value"] == pytest.approx(LN, rel=1e-6)
-    assert results[4]["value"] == pytest.approx(2 * np.log(2), rel=1e-6)  # weight 2 times ln 2
-    assert results[3]["findings"][0]["rule"] == "target-range"
-    assert results[3]["findings"][0]["operand"] == "target"
-    assert all(results[n]["error"] for n in set(results) - good)
+@pytest.mark.parametrize(("line", "words"), BAD, ids=range(len(BAD)))
+def test_a_line_that_cannot_be_computed_is_a_record_among_the_others(line, words):
+    code, records, stderr = stream(f"{GOOD}\n{line}\n{GOOD}\n")
+    assert code == 1
+    assert "1 of 3 records could not be computed, the first is line 2" in stderr
+    assert [r["line"] for r in records] == [1, 2, 3]
+    assert list(records[1]) == ["line", "loss", "error", "findings"]
+    assert words in records[1]["error"]
+    assert records[0]["value"] == records[2]["value"] == pytest.approx(VALUE)
+
+
+def test_a_line_that_is_no_utf_8():
+    done = run(
+        "-n", "bce", "--jsonl", "-", stdin=f'{GOOD}\n{{"input": "é"}}\n{GOOD}\n'.encode("latin-1")
+    )
     assert done.exit_code == 1
-    assert "7 of 10 records could not be computed, the first is line 3" in done.stderr
+    assert [("error" in strict(line)) for line in done.stdout.splitlines()] == [False, True, False]
 
 
-def test_a_stream_of_good_lines_ends_with_0():
-    done = run("-n", "bce", "--jsonl", "-", stdin=(LINES[0] + b"\n") * 3)
-    assert done.exit_code == 0
-    assert len(done.stdout.splitlines()) == 3
-    assert done.stderr == ""
+def test_blank_lines_are_counted_but_not_computed():
+    code, records, _ = stream(f"\n{GOOD}\n  \n\r\n{GOOD}")
+    assert code == 0
+    assert [r["line"] for r in records] == [2, 5]
+    assert stream("") == (0, [], "")
 
 
-MEMORY = """
-import resource, sys
-from initlab.cli.app import build
-try:
-    build()(["loss", "-n", "bce", "--jsonl", "-"])
-except SystemExit as end:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-    raise
-"""
+def test_a_byte_order_mark_is_no_matter():
+    done = run("-n", "bce", "--jsonl", "-", stdin=b"\xef\xbb\xbf" + GOOD.encode() + b"\r\n")
+    assert done.exit_code == 0, done.stdout
+
+
+def test_options_of_a_record_go_before_those_of_the_command():
+    lines = [
+        '{"input": [3], "target": [0]}',
+        '{"input": [3], "target": [0], "options": {"delta": 2}}',
+        '{"input": [3], "target": [0], "options": {"delta": -2}}',
+        '{"input": [3], "target": [0], "options": {}}',
+    ]
+    code, records, _ = stream("\n".join(lines), "-o", "delta=3", loss="huber")
+    assert code == 1
+    assert [r.get("value") for r in records] == [4.5, 4, None, 4.5]  # 3^2 / 2; 2 (3 - 1)
+    assert "--option delta" in records[2]["error"] or "delta" in records[2]["error"]
+
+
+def test_settings_hold_for_every_record():
+    code, records, _ = stream(f"{GOOD}\n{GOOD}\n", "-r", "all", "--grad", "--dtype", "float64")
+    assert code == 0
+    for record in records:
+        assert set(record["value"]) == {"none", "sum", "mean"}
+        assert record["operands"]["input"]["dtype"] == "float64"
+        assert len(record["gradient"]["input"]) == 2
+    code, records, _ = stream('{"input": [0, 0.5], "target": [1, 0]}\n', "--strict")
+    assert code == 1
+    assert records[0]["findings"][0]["rule"] == "saturated"
+
+
+def test_a_weight_of_the_command_holds_for_every_record(tmp_path):
+    np.save(tmp_path / "w.npy", np.array([1.0, 2.0]))
+    lines = '{"input": [[1,2],[1,3],[1,3]], "target": [0,1,1]}\n' * 2
+    code, records, _ = stream(lines, "-o", f"weight={tmp_path}/w.npy", loss="ce")
+    assert code == 0
+    assert [r["value"] for r in records] == [pytest.approx(0.3642, abs=5e-5)] * 2
+
+
+def test_a_stream_from_a_file(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_text(f"{GOOD}\n")
+    done = run("-n", "bce", "--jsonl", path)
+    assert strict(done.stdout)["line"] == 1
+
+
+def test_a_record_of_numbers_that_are_not_finite():
+    code, records, _ = stream('{"input": [NaN], "target": [1]}\n{"input": ["inf"], "target": [1]}')
+    assert code == 1
+    for record in records:
+        assert record["findings"][0]["rule"] == "non-finite"
+
+
+# processes ---------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    (tmp_path / "many.jsonl").write_text(f"{GOOD}\n" * 3000)
+    np.save(tmp_path / "x.npy", np.zeros(30_000, dtype="float32"))
+    for command in (
+        f"initlab loss -n bce --jsonl {tmp_path}/many.jsonl",
+        f"initlab loss -n mse -i {tmp_path}/x.npy -t {tmp_path}/x.npy -r none",
+    ):
+        done = bash(f'{command} | head -1; echo "${{PIPESTATUS[0]}}"')
+        first, code = done.stdout.splitlines()
+        assert first.startswith(("{", "loss,reduction"))
+        assert code == "141"
+        assert done.stderr == ""
+
+
+def test_a_full_disk_ends_in_74():
+    done = bash("initlab loss -n bce -i '[0.2]' -t '[1]' >/dev/full")
+    assert done.returncode == 74
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pipes_and_exit_codes_of_a_process():
+    line = "echo '[0.2, 0.8]' | LC_ALL=C initlab loss -n bce -i - -t '[0, 1]' --format json"
+    done = bash(line)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert strict(done.stdout)["value"] == pytest.approx(VALUE)
+    done = bash("initlab loss -n hinge_embedding -i '[0.3, 1]' -t '[1, 0]' 2>&1")
+    assert done.returncode == 2
+    assert done.stdout.startswith(SIGN)
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_table_where_the_locale_knows_ascii_only(tmp_path):
+    (tmp_path / "é.csv").write_text("x\n")
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": "/usr/bin:/bin"}
+    good = bash("initlab loss -n bce -i '[0.2]' -t '[1]' --format table --grad", env=env)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.isascii()
+    bad = bash("initlab loss -n bce -i é.csv -t '[1]'", env=env, cwd=tmp_path)
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr
+
+
+def test_lines_come_out_as_they_go_in():
+    with subprocess.Popen(
+        [sys.executable, "-m", "initlab", "loss", "-n", "bce", "--jsonl", "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as started:  # fmt: skip
+        for number in (1, 2):
+            started.stdin.write(f"{GOOD}\n")
+            started.stdin.flush()
+            assert strict(started.stdout.readline())["line"] == number
+        started.stdin.close()
+        assert started.wait(timeout=60) == 0
+
+
+def peak(process):
+    """The most memory that a process has taken, in KiB."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def test_a_stream_takes_constant_memory():
-    def peak(records):
-        stdin = (LINES[0] + b"\n") * records
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY], input=stdin, capture_output=True, check=True
-        )
-        assert done.stdout.count(b"\n") == records
-        return int(done.stderr)
-
-    # results of 8,000 records hold some 4 MB as text; what is kept would show
-    assert peak(9000) - peak(1000) < 3000  # KiB
-
-
-# processes ----------------------------------------------------------------------------------------
-
-
-def test_a_process_reads_a_pipe_and_ends_with_the_pipe():
-    done = process("-n", "mse", "-i", "-", "-t", "[1, 2]", stdin=b"[1, 4]")
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[1] == b"mse,mean,loss,,2.0,2.0"  # (0 + 4) / 2
-    command = " ".join(COMMAND) + " -n mse -i '[1,2]' -t '[1,2]' -r none | head -1"
-    done = subprocess.run(command, shell=True, capture_output=True, check=False)  # noqa: S602
-    assert done.stdout == b"loss,reduction,quantity,index,value,float64\n"
-    assert done.stderr == b""
-
-
-def test_labels_that_would_corrupt_memory_never_reach_torch():
-    for labels in ("[[1, 9]]", "[[-7, 1]]"):
-        done = process(
-            "-n", "ctc", "-i", "[[[0]],[[0]],[[0]]]".replace("0", "0,0,0"), "--from", "logits",
-            "-t", labels, "--input-lengths", "3", "--target-lengths", "2", "--grad",
-        )  # fmt: skip
-        assert done.returncode == 2
-        assert b"error[ctc-label] --target: sample 0: 1 of 2 labels is" in done.stderr
-
-
-def test_a_full_disk_and_a_locale_without_unicode():
-    with open("/dev/full", "wb") as full:  # noqa: PTH123
-        done = subprocess.run([*COMMAND, *BCE], stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 74
-    done = process(*BCE, "--explain", env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
-    assert done.returncode == 0
-    assert done.stdout.isascii()
+    with subprocess.Popen(
+        [sys.executable, "-m", "initlab", "loss", "-n", "bce", "--jsonl", "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as started:  # fmt: skip
+        peaks = {}
+        for done in range(50, 20_001, 50):  # what fits into the pipes
+            started.stdin.write(f"{GOOD}\n" * 50)
+            started.stdin.flush()
+            for _ in range(50):
+                last = started.stdout.readline()
+            peaks[done] = peak(started)
+        started.stdin.close()
+        assert started.wait(timeout=60) == 0
+    assert strict(last)["line"] == 20_000
+    assert peaks[20_000] - peaks[2_000] < 2048

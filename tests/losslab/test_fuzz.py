@@ -1,5 +1,6 @@
 """Random operands, options and settings: a result or a message, never another exception."""
 
+import io
 import json
 import math
 import random
@@ -16,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initlab.catalog import ALLOWABLE, LOSSES
-from initlab.errors import InitlabError, LossError
+from initlab.errors import InitlabError, InputError, LossError
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.explain import explain
+from initlab.losslab.reading import decode, read
 from initlab.losslab.result import as_dict, csv_rows, error_dict, summary
 from initlab.losslab.settings import Settings
 
@@ -434,3 +436,142 @@ def test_whatever_is_given_there_is_a_result_or_a_message(loss):
 
     check()
     assert seen["ok"] > sum(seen.values()) / 4
+
+
+# what random numbers seldom meet -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "operands", "more"),
+    [
+        ("mse", {"input": [1e200], "target": [0.0]}, {}),
+        ("l1", {"input": [1e308], "target": [-1e308]}, {}),
+        ("l1", {"input": [1e308, 1e308], "target": [0.0, 0.0]}, {"reduction": "sum"}),
+        ("gaussian_nll", {"input": [1e200], "target": [0.0], "var": [1.0]}, {}),
+        ("margin_ranking", {"input1": [1e308], "input2": [-1e308], "target": [-1]}, {}),
+        ("multi_margin", {"input": [[1e308, -1e308]], "target": [1]}, {}),
+        ("l1", {"input": [1000.0] * 100, "target": [0.0] * 100},
+         {"reduction": "all", "dtype": "float16"}),
+        ("mse", {"input": [1e20], "target": [0.0]}, {"reduction": "none", "dtype": "float32"}),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_not_finite_is_never_silent(loss, operands, more):
+    found = Case(loss, operands, {}, {"dtype": "float64", **more}).run()
+    assert not all(torch.isfinite(value).all() for value in found.values.values())
+    assert "warning" in {f.level for f in found.findings}
+
+
+def test_triplets_by_a_norm_that_overflows_are_not_silent():
+    triplet = {"anchor": [[1.0, 2.0]], "positive": [[3.0, 4.0]], "negative": [[0.0, 0.0]]}
+    found = evaluate("triplet_margin", triplet, {"p": 1e-6})
+    assert torch.isfinite(found.values["mean"]) or "warning" in {f.level for f in found.findings}
+
+
+# text and bytes ----------------------------------------------------------------------------------
+
+TYPED = "[]{},.:\"' 0123456789eE+-naif/\\trulsn½²\t\n_"
+
+
+def test_whatever_is_typed_is_numbers_or_a_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no text is a file's name
+    r = random.Random(0)  # noqa: S311
+    seen = Counter()
+    for _ in range(5000):
+        text = "".join(r.choice(TYPED) for _ in range(r.randint(0, 12)))
+        text = r.choice(["", "["]) + text + r.choice(["", "]"])
+        try:
+            seen["ok"] += read(text if text.strip() != "-" else "0", "--input", ["x"]).literal
+        except InputError as error:
+            seen["refused" if error.message.startswith("--input") else error.message] += 1
+    assert set(seen) == {"ok", "refused"}
+    assert min(seen.values()) > 100
+
+
+def files():
+    """The bytes of a small file of every kind."""
+    arrays = [np.arange(6.0).reshape(2, 3), np.float32(3), np.zeros((0, 2)), np.array([True])]
+    tensors = [torch.ones(3), {"x": torch.ones(3)}, torch.tensor([0.0, 0.5, 1.0]).to_sparse()]
+    made = [b"1,2\n3,4\n", b"[1, 2]", b'{"x": [1]}', b"\xef\xbb\xbf1\r\n2"]
+    for save, values in (
+        (np.save, arrays),
+        (lambda file, x: np.savez(file, a=x, x=x), arrays[:2]),
+        (np.savez_compressed, arrays[:1]),
+        (lambda file, x: torch.save(x, file), tensors),
+        (lambda file, x: torch.save(x, file, _use_new_zipfile_serialization=False), tensors),
+    ):
+        for value in values:
+            buffer = io.BytesIO()
+            save(buffer, value)
+            made.append(buffer.getvalue())
+    return made
+
+
+def spoil_files(times):
+    """Files with wrong bytes, one after the other, and what comes of them."""
+    r = random.Random(0)  # noqa: S311
+    given = files()
+    for _ in range(times):
+        content = bytearray(r.choice(given))
+        for _ in range(r.randint(1, 6)):
+            content[r.randrange(len(content))] = r.randrange(256)
+        kept = r.randint(0, len(content)) if r.random() < 0.3 else len(content)
+        try:
+            yield "ok" if decode(bytes(content[:kept]), "--input", ["x"]) else ""
+        except InputError as error:
+            yield "refused" if error.message.startswith("--input") else error.message
+
+
+def test_wrong_bytes_in_a_file_do_not_end_the_process():
+    seen = alone("for said in fuzz.spoil_files(3000): print(said, flush=True)")
+    assert set(seen) == {"ok", "refused"}
+    assert min(seen.values()) > 50
+
+
+# ctc, which could end the process ----------------------------------------------------------------
+
+ALONE = """
+import warnings; warnings.simplefilter("error")
+import importlib.util, random, sys
+spec = importlib.util.spec_from_file_location("fuzz", sys.argv[1])
+sys.modules["fuzz"] = fuzz = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fuzz)
+"""
+
+
+def alone(code):
+    """What code that uses this file prints in a process of its own, counted line by line."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE + code, __file__], capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    seen = Counter(done.stdout.split())
+    assert done.returncode == 0, f"after {sum(seen.values())} cases: {done.stderr[-2000:]}"
+    return seen
+
+
+LABELS = (-1, 0, 1, 2, 3, 4, 7, -100, 1000, 2**31, -(2**40), 2**62, -(2**63), 2**63 - 1)
+
+
+def labelled(r):
+    """A call of CTC with labels, lengths and blanks of any value."""
+    made = ctc(r)
+    for name in ("targets", "input_lengths", "target_lengths"):
+        x = made[name]
+        if x.numel() and r.random() < 0.5:
+            x = x.clone()
+            x.reshape(-1)[r.randrange(x.numel())] = r.choice(LABELS)
+        made[name] = x.to(r.choice(INTEGERS)) if r.random() < 0.1 else x
+    given = {"blank": r.choice(LABELS)} if r.random() < 0.3 else {}
+    given |= {"zero_infinity": r.random() < 0.5}
+    allow = frozenset(ALLOWABLE) if r.random() < 0.7 else frozenset()
+    reduction = r.choice(["none", "sum", "mean", "all"])
+    return Case(
+        "ctc", made, given, {"grad": True, "strict": False, "reduction": reduction, "allow": allow}
+    )
+
+
+def test_no_label_length_or_blank_ends_the_process():
+    every = "for seed in range(600): print(fuzz.outcome(fuzz.labelled(random.Random(seed))), flush=True)"
+    seen = alone(every)
+    assert set(seen) == {"ok", "LossError"}
+    assert min(seen.values()) > 100

@@ -82,7 +82,7 @@ class Loss(Record):
     `departs` says where torch's own arithmetic leaves the textbook's.
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
-    operands (`network/heads.py`), `synthetic` says it in words; `least` is the smallest (batch,
+    operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
     outputs) that allow it.
     """
 

@@ -16,7 +16,7 @@ def _rows(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, bool]:
 def multi_margin(o: Operands, p: Options) -> Working:
     """1/C sum_{i != t} w_t max(0, margin - x_t + x_i)^p."""
     x, t, batched = _rows(o["input"], o["target"])
-    t = t.reshape(-1)
+    t, batched = t.reshape(-1), batched or o["target"].ndim == 1  # torch has (1) of a target (1)
     rows, classes = torch.arange(len(x)), x.shape[1]
     right = x[rows, t]
     hinges = (p["margin"] - right[:, None] + x).clamp(min=0) ** p["p"]
