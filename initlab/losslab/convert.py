@@ -22,7 +22,9 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
     if not any(o.name in ("target", "targets") for o in call.loss.operands):
         raise InputError(f"--target-map: {call.loss.class_name} has no target", "leave it out")
     old = call.target
-    integers = all(float(after).is_integer() for _, after in settings.target_map)
+    integers = all(
+        float(after).is_integer() and abs(after) < 2**62 for _, after in settings.target_map
+    )
     if not old.is_floating_point():
         # large ids keep their digits; unsigned ones and bools may become -1
         old = old.to(torch.int64 if integers else torch.float64)

@@ -445,6 +445,18 @@ def test_a_value_that_does_not_occur():
     assert told(found, "target-map") == ["target: 0 of 2 values replaced"]
 
 
+@pytest.mark.parametrize("after", [1e300, -1e300, 2.0**63, 2.0**64, 1e38, math.inf, math.nan, 0.5])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.int64, torch.bool])
+def test_a_map_to_numbers_of_any_size_is_a_result_or_a_message(after, dtype):
+    given = {"input": [0.5, 2.0], "target": tensor([1, 0], dtype=dtype)}
+    try:
+        computed("l1", given, target_map=((0, after),))
+    except InputError as error:
+        assert "target" in error.message
+    else:
+        assert abs(after) < 1e39
+
+
 @pytest.mark.parametrize("loss", ["triplet_margin", "triplet_margin_with_distance"])
 def test_a_loss_without_a_target(loss):
     said = refused(loss, SAMPLE[loss], target_map=((0, 1),))
