@@ -463,6 +463,11 @@ def outcome(loss, operands, **settings):
         return error.message
 
 
+def test_a_mapped_value_is_described_as_it_was_mapped():
+    said = refused("l1", {"input": [1.0], "target": [1.0]}, target_map=((1, 1e300),))
+    assert "1 of 1 value is 1e+300" in said
+
+
 @pytest.mark.parametrize("loss", ["triplet_margin", "triplet_margin_with_distance"])
 def test_a_loss_without_a_target(loss):
     said = refused(loss, SAMPLE[loss], target_map=((0, 1),))
@@ -515,6 +520,11 @@ def test_one_number_is_the_variance_of_all():
     for var in (1, 1.0, tensor(1.0), np.float32(1)):
         # (0.5^2 / 1 + 0) / 2 / 2
         assert value("gaussian_nll", {**given, "var": var}) == pytest.approx(0.0625)
+
+
+def test_one_variance_that_is_wrong_is_counted_once():
+    said = refused("gaussian_nll", {"input": [0.5, 1.0], "target": [0.0, 1.0], "var": -1})
+    assert "1 of 1 value is -1, negative" in said
 
 
 # settings that are wrong -------------------------------------------------------------------------

@@ -513,6 +513,26 @@ def test_quantized_tensors_are_refused():
         literal(quantized, HERE)
 
 
+def compressed():
+    """A tensor in the layout that torch calls a beta."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pt(torch.eye(2).to_sparse_csr())
+
+
+@pytest.mark.parametrize(
+    "content", [pickle.dumps([1, 2], protocol=4), compressed()], ids=["pickle", "compressed"]
+)
+def test_warnings_of_torch_are_not_for_the_reader_of_a_file(content):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            assert decode(content, HERE).tensor.tolist() == [[1, 0], [0, 1]]
+        except InputError as error:
+            assert "weights_only" not in error.message  # noqa: PT017  # advice to run any code
+    assert [str(w.message) for w in caught] == []
+
+
 BEYOND = """
 import io, torch
 from initlab.errors import InputError
