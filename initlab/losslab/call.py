@@ -25,7 +25,7 @@ class Call:
     operands: dict[str, Tensor]
     options: dict[str, Any]
     typed: Mapping[str, str] = field(default_factory=dict)
-    raw: Mapping[str, Tensor] = field(default_factory=dict)
+    raw: dict[str, Tensor] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
 
     @property
@@ -59,6 +59,12 @@ class Call:
         if weight is None:
             return tuple(self.input.shape)
         return (*self.input.shape[:-1], *weight.shape[:-1])
+
+    def counted(self, operand: str) -> Tensor:
+        """An operand as it is told of: one number that was expanded is still one."""
+        value, raw = self.operands[operand], self.raw.get(operand)
+        single = raw is not None and raw.ndim == 0 and value.numel() > 0
+        return value.flatten()[0] if single else value
 
     def name_of(self, operand: str) -> str:
         """An operand or option as the user wrote it."""

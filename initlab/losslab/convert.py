@@ -31,8 +31,15 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
     new, changed = old.clone(), torch.zeros(old.shape, dtype=torch.bool)
     for before, after in settings.target_map:
         hit = old == before
-        new[hit] = int(after) if integers else after
+        to = torch.tensor(
+            int(after) if integers else after, dtype=None if integers else torch.float64
+        )
+        new = torch.where(hit, to.to(new.dtype), new)
         changed |= hit
+        if not integers or new.is_floating_point():
+            call.raw[call.target_name] = torch.where(
+                hit, float(after), call.raw[call.target_name].to(torch.float64)
+            )
     call.set(call.target_name, new)
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"

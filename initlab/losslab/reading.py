@@ -6,6 +6,7 @@ Nothing that is read can run code: arrays without pickles, tensors with `weights
 
 import io
 import json
+import pickle
 import re
 import sys
 import warnings
@@ -24,6 +25,7 @@ from initlab.errors import InputError
 
 NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
 DEEPEST = 16  # levels of lists
+MOST_VALUES = 100_000_000  # of a sparse tensor made dense
 ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
 PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
@@ -239,8 +241,12 @@ def _zip(content: bytes, where: str, names: Iterable[str]) -> Read:
 
 def _load(content: bytes) -> Any:
     # indices of a sparse tensor in a broken file would be followed out of memory
-    with torch.sparse.check_sparse_tensor_invariants():  # type: ignore[no-untyped-call]
-        return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    safely = torch.sparse.check_sparse_tensor_invariants()  # type: ignore[no-untyped-call]
+    try:
+        with safely, warnings.catch_warnings(action="ignore"):
+            return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise ValueError("a pickle of something else than tensors, which is not loaded") from None
 
 
 def _array(array: NDArray[Any], where: str) -> Read:
@@ -260,4 +266,8 @@ def _tensor(value: Any, where: str, names: Iterable[str]) -> Read:
             f"{where}: holds a tensor of {value.dtype}, needs real numbers in a plain one"
         )
     dense = value.detach()
-    return Read(dense if value.layout == torch.strided else dense.to_dense(), literal=False)
+    if value.layout != torch.strided:
+        if value.numel() > MOST_VALUES:
+            raise InputError(f"{where}: is a sparse tensor of {value.numel()} values, too many")
+        dense = dense.to_dense()
+    return Read(dense, literal=False)

@@ -13,8 +13,10 @@ LARGE_LOG_RATE = 10.0
 def finite(call: Call) -> Iterator[Finding]:
     """No nan and no infinity; -inf may stand for a masked logit or the logarithm of 0."""
     for operand in call.loss.operands:
-        value = call.operands.get(operand.name)
-        if value is None or not value.is_floating_point():
+        if operand.name not in call.operands:
+            continue
+        value = call.counted(operand.name)
+        if not value.is_floating_point():
             continue
         logarithm = operand.holds == "log_probs" or (
             operand.holds == "distribution" and call.options["log_target"]
@@ -84,7 +86,7 @@ def counts(call: Call) -> Iterator[Finding]:
 
 def variances(call: Call) -> Iterator[Finding]:
     """Variances are positive; what they mean as standard deviations."""
-    var, eps = call.operands["var"], call.options["eps"]
+    var, eps = call.counted("var"), call.options["eps"]
     bad = var < 0
     if bad.any():
         message = f"{describe(var, bad, 'negative')}; a variance is not"

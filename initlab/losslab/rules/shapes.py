@@ -108,7 +108,7 @@ def class_shapes(call: Call) -> Iterator[Finding]:
             call,
             first,
             f"has one class, {shape(x)}: softmax over one class is 1 and the loss always 0",
-            "--name bce_with_logits",
+            "--name bce_with_logits, with a target of the input's shape",
         )
     else:
         sizes = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
