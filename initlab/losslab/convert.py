@@ -29,17 +29,16 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
         # large ids keep their digits; unsigned ones and bools may become -1
         old = old.to(torch.int64 if integers else torch.float64)
     new, changed = old.clone(), torch.zeros(old.shape, dtype=torch.bool)
+    told = call.raw[call.target_name].to(torch.float64)
+    dtype = torch.int64 if integers else torch.float64
     for before, after in settings.target_map:
         hit = old == before
-        to = torch.tensor(
-            int(after) if integers else after, dtype=None if integers else torch.float64
-        )
-        new = torch.where(hit, to.to(new.dtype), new)
+        value = torch.tensor(int(after) if integers else after, dtype=dtype)
+        new = torch.where(hit, value.to(new.dtype), new)
+        told = torch.where(hit, float(after), told)
         changed |= hit
-        if not integers or new.is_floating_point():
-            call.raw[call.target_name] = torch.where(
-                hit, float(after), call.raw[call.target_name].to(torch.float64)
-            )
+    if new.is_floating_point():
+        call.raw[call.target_name] = told  # what a message names, where its dtype cannot hold it
     call.set(call.target_name, new)
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"

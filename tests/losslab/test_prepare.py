@@ -559,3 +559,10 @@ def test_all_is_every_reduction(loss):
 def test_the_order_of_operands_does_not_matter(loss, names):
     given = {name: SAMPLE[loss][name] for name in names}
     assert value(loss, given) == value(loss, SAMPLE[loss])
+
+
+def test_a_map_keeps_the_digits_of_its_numbers():
+    target = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    given = {"input": torch.zeros(2, dtype=torch.float64), "target": target}
+    found = evaluate("l1", given, None, Settings(target_map=((1.0, 0.1),), reduction="none"))
+    assert found.values["none"].tolist() == [0.1, 2.0]  # not 0.1 in float32
