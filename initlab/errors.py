@@ -7,7 +7,7 @@
     |   |-- LossError           2   operands or options that a loss must refuse, all listed
     |   `-- FolderError         2   a results folder that cannot be read, written or replaced
     |       `-- FolderInUse     4   another sweep is writing there
-    |-- ChecksFailed            1   the sweep finished, but runs failed or a --fail-on check did
+    |-- ChecksFailed            1   finished, but runs, --fail-on checks or lines of a stream failed
     |-- DiskError              74   the disk refused a write
     `-- Interrupted           130   Ctrl-C; what was done is kept
 
@@ -130,7 +130,7 @@ class FolderInUse(FolderError):
 
 
 class ChecksFailed(InitlabError):
-    """The sweep finished and was saved, but some runs failed or a `--fail-on` check did."""
+    """The command finished, but some runs, a `--fail-on` check or lines of a stream failed."""
 
     exit_code = 1
 

@@ -33,9 +33,9 @@ COMMANDS: list[tuple[str, Callable[..., None]]] = [
 EPILOG = """\
 Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
 
-Exit codes: 0 done; 1 finished, but runs failed or a --fail-on check did; 2 the input is wrong; \
-3 a bug in initlab; 4 the results folder is in use; 74 the disk said no; 130 interrupted; \
-141 the pipe closed.
+Exit codes: 0 done; 1 finished, but runs failed, a --fail-on check did or a line of --jsonl \
+could not be computed; 2 the input is wrong; 3 a bug in initlab; 4 the results folder is in use; \
+74 the disk said no; 130 interrupted; 141 the pipe closed.
 """
 
 
@@ -53,6 +53,8 @@ def _root(
     """Will a signal survive this network, and if not, where does it die?
 
     Builds deep MLPs from a YAML spec and measures every layer forward and backward.
+
+    Beside it, computes any loss of torch, checks its inputs and shows the working.
     """
 
 

@@ -73,7 +73,7 @@ def list_(kind: Kind = "", task: Task = "", format_: FormatOption = None) -> Non
 
 
 def describe(names: Names) -> None:
-    """Describe a scheme, activation, loss, input or statistic: formula, parameters, source.
+    """Describe a scheme, activation, loss, input, statistic or rule: formula, source and more.
 
     Examples:
     initlab describe kaiming_normal

@@ -102,12 +102,12 @@ def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) ->
 
 
 def summary(
-    header: Sequence[str], rows: Sequence[Sequence[str]], caption: str, wanted: Format | None
+    header: Sequence[str], rows: Sequence[Sequence[object]], caption: str, wanted: Format | None
 ) -> None:
-    """Print a table of text for people (table, md)."""
+    """Print a table for people (table, md)."""
     from initlab.report.formats import Summary
 
-    texts = tuple(tuple(row) for row in rows)
+    texts = tuple(tuple(map(_text, row)) for row in rows)
     _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
     if chosen(wanted) is Format.md and caption:
         sys.stdout.write(f"\n{caption}\n")

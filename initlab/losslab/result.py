@@ -82,7 +82,7 @@ def csv_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
 
 def summary(
     evaluation: Evaluation, most: int
-) -> tuple[tuple[str, ...], list[tuple[str, ...]], str]:
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]], str]:
     """A table for people: header, rows and a caption that spells the mean's denominator out."""
     rows = list(islice(csv_rows(evaluation), most + 1))
     differ = any(f"{row[4]:.5g}" != f"{row[5]:.5g}" for row in rows if row[5] is not None)
@@ -90,14 +90,10 @@ def summary(
     header = ["reduction", *(["quantity"] if gradient else []), "index", "value"]
     header += ["float64"] if differ else []
     at = [CSV_HEADER.index(column) for column in header]
-    texts = [tuple(_text(row[i]) for i in at) for row in rows[:most]]
+    shown = [tuple(row[i] for i in at) for row in rows[:most]]
     caption = []
     if "mean" in evaluation.values:
         caption.append(f"mean: divided by {evaluation.working.counted}".replace("by each", "each"))
     if len(rows) > most:
         caption.append(f"the first {most} rows; --format csv has them all")
-    return tuple(header), texts, ". ".join(caption)
-
-
-def _text(cell: Any) -> str:
-    return "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return tuple(header), shown, ". ".join(caption)
