@@ -7,6 +7,7 @@ from typing import Any
 from initlab.catalog.table import Parameter, Record, Table
 
 Parameters = Mapping[str, Any]
+Moments = tuple[float, tuple[tuple[float, float], ...]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -14,9 +15,12 @@ class Input(Record):
     """A batch of samples, shape (batch, fan_in of the first layer).
 
     `check(parameters, batch)` returns what is wrong with values that are each in range.
+    `moments(parameters, batch)` is E x^2 of a feature, and what two different samples are to each
+    other: cosines E x x' / E x^2, each with its share of the pairs. None of what only a file knows.
     """
 
     check: Callable[[Parameters, int], str | None] = lambda *_: None
+    moments: Callable[[Parameters, int], Moments] | None = None
 
 
 def _ordered(p: Parameters, _: int) -> str | None:
@@ -25,6 +29,25 @@ def _ordered(p: Parameters, _: int) -> str | None:
 
 def _paired(_: Parameters, batch: int) -> str | None:
     return f"comes in pairs; batch: {batch} is odd" if batch % 2 else None
+
+
+def _independent(mean: float, second: float) -> Moments:
+    """Features of one mean: all pairs have the cosine mean^2 / E x^2."""
+    return second, ((mean * mean / second if second else 0.0, 1.0),)
+
+
+def _normal(p: Parameters, _: int) -> Moments:
+    return _independent(p["mean"], p["mean"] ** 2 + p["std"] ** 2)
+
+
+def _uniform(p: Parameters, _: int) -> Moments:
+    low, high = p["low"], p["high"]
+    return _independent((low + high) / 2, (low * low + low * high + high * high) / 3)
+
+
+def _pairs(p: Parameters, batch: int) -> Moments:
+    partners = 1 / (batch - 1)
+    return 1.0, ((p["correlation"], partners), (0.0, 1 - partners))
 
 
 INPUTS = Table(
@@ -37,6 +60,7 @@ INPUTS = Table(
             Parameter("std", "standard deviation of every feature", 1.0, minimum=0),
         ),
         formula="x ~ N(mean, std^2)",
+        moments=_normal,
         about="independent normal features",
         source="Glorot & Bengio 2010",
         aliases=("gaussian",),
@@ -50,6 +74,7 @@ INPUTS = Table(
         formula="x ~ U(low, high)",
         about="independent uniform features, as pixels scaled to 0..1",
         check=_ordered,
+        moments=_uniform,
         source="PyTorch, torch.Tensor.uniform_",
     ),
     Input(
@@ -61,6 +86,7 @@ INPUTS = Table(
         ),
         formula="x_2k ~ N(0, 1), x_2k+1 = c x_2k + sqrt(1 - c^2) e, e ~ N(0, 1)",
         check=_paired,
+        moments=_pairs,
         about="pairs of samples: does the network tell them apart, or make them equal?",
         source="Poole et al. 2016, sec. 3",
     ),

@@ -20,8 +20,9 @@ from initlab.catalog.columns import columns
 from initlab.network import heads, statistics
 from initlab.network.draws import draws_of
 from initlab.network.scratch import Block, Scratch
-from initlab.network.weights import scale_of, scaled
+from initlab.network.weights import scaled
 from initlab.plan import Run, Share
+from initlab.theory.laws import scale_of
 
 FORWARD = columns("layers", "forward")
 BACKWARD = columns("layers", "backward")

@@ -6,28 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from initlab.catalog import SCHEMES, Fans
-from initlab.catalog.schemes import table_gain
+from initlab.catalog import Fans
 from initlab.network.draws import draws_of
 from initlab.network.scratch import Scratch
-from initlab.plan import Choice, Run
-from initlab.theory.gains import second_moment
-
-
-def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
-    """(scale, shift) that turn a unit draw into the weights of one layer.
-
-    A `gain` of `auto` is the second-moment gain of the run's activation. A name is the entry of
-    that activation in torch's table, with the run's own parameters where it is the same one.
-    """
-    parameters = choice.parameters
-    gain = parameters.get("gain")
-    if gain == "auto":
-        parameters["gain"] = second_moment(activation.name, activation.parameters)
-    elif isinstance(gain, str):
-        own = activation.parameters if activation.name == gain else {}
-        parameters["gain"] = table_gain(gain, own)
-    return SCHEMES[choice.name].scale(fans, parameters)
+from initlab.plan import Run
+from initlab.theory.laws import scale_of
 
 
 def scaled(

@@ -50,6 +50,8 @@ RECORDS = (
         target="classes",
         synthetic=f"the outputs are logits; {CLASSES}",
         least=(1, 2),
+        # softmax(y) - onehot(t): of C outputs one is near -1, the others near 1/C
+        start=lambda outputs, _: ((1 - 1 / outputs) / outputs) ** 0.5,
     ),
     Loss(
         name="nll",

@@ -1,8 +1,8 @@
 """What a loss is, in data: its operands, options, checks and the sources of its formula."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from initlab.catalog.table import Parameter, Record
 
@@ -83,7 +83,8 @@ class Loss(Record):
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
-    outputs) that allow it.
+    outputs) that allow it. Where theory knows it, `start(outputs, E y^2)` is the rms of dL/dy
+    before training, reduction sum; `residual` says that dL/dy is y - t up to a factor.
     """
 
     module: str
@@ -106,6 +107,8 @@ class Loss(Record):
     synthetic: str
     least: tuple[int, int] = (1, 1)
     half: bool = True
+    start: Callable[[int, Any], Any] | None = None
+    residual: bool = False
 
     @property
     def class_name(self) -> str:

@@ -1,0 +1,141 @@
+"""The moments of an activation as curves over ln q, and its correlation map as a series.
+
+A prediction asks for the moments layer by layer, for thousands of networks. They are smooth in
+ln q, whatever the activation (averaging over a normal smooths every kink), so each unit of ln q is
+interpolated by a Chebyshev polynomial, made when it is first asked for.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initlab.plan import Choice
+from initlab.theory.gaussian import Array
+from initlab.theory.moments import Activation
+
+NODES = 16  # of a patch; measured against quadrature, the interpolation is good to 1e-11
+TERMS, LONG = 128, 512  # of the series of the correlation map
+LOWEST, HIGHEST = -100.0, 100.0  # of ln q, interpolated; beyond, powers of q
+SCALE_FREE = 30.0  # |ln q| beyond which shares are a power's, so that q does not matter
+
+_AT = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)  # Chebyshev points of (-1, 1)
+_FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_AT, NODES - 1))
+
+
+class Point(NamedTuple):
+    """What the curves say at some ln q, all of one shape."""
+
+    ln_v: Array  # ln E phi^2
+    ln_d: Array  # ln E phi'^2
+    mean: Array  # E phi / sqrt(E phi^2)
+    growth: Array  # d ln V / d ln q
+    overlap: Array  # E phi^2 phi'^2 / (E phi^2 E phi'^2)
+
+    @property
+    def std(self) -> Array:
+        """Standard deviation of phi(x): sqrt(V - E^2); the rms is sqrt(V)."""
+        with np.errstate(over="ignore"):
+            result: Array = np.exp(self.ln_v / 2) * np.sqrt((1 - self.mean**2).clip(min=0))
+        return result
+
+
+class Patches:
+    """Columns of numbers over ln q, one Chebyshev polynomial a unit of ln q."""
+
+    def __init__(self, of: Callable[[Array], Array]) -> None:
+        self.of = of  # q (Q,) -> (Q, columns)
+        self.rows: dict[int, int] = {}
+        self.coefficients: NDArray[np.float64] = np.empty((0, NODES, 0))
+
+    def __call__(self, ln_q: Array) -> Array:
+        """Values at ln q, shape (..., columns)."""
+        flat = np.clip(ln_q, LOWEST, HIGHEST).ravel()
+        units = np.floor(flat).astype(int)
+        present, inverse = np.unique(units, return_inverse=True)
+        for unit in present.tolist():
+            if unit not in self.rows:
+                self._add(unit)
+        rows = np.array([self.rows[unit] for unit in present.tolist()], dtype=int)[inverse]
+        t = 2 * (flat - units) - 1
+        basis = np.cos(np.arange(NODES) * np.arccos(t.clip(-1, 1))[:, None])  # T_k(t)
+        values = np.einsum("pk,pkc->pc", basis, self.coefficients[rows])
+        result: Array = values.reshape(*np.shape(ln_q), -1)
+        return result
+
+    def _add(self, unit: int) -> None:
+        patch = _FIT @ self.of(np.exp(unit + (_AT + 1) / 2))
+        self.rows[unit] = len(self.rows)
+        kept = self.coefficients.reshape(-1, *patch.shape)
+        self.coefficients = np.concatenate([kept, patch[None]])
+
+
+class Curves:
+    """Everything that predictions need of one activation."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+        self._points = Patches(self._point)
+        self._series = Patches(lambda q: activation.series(q, TERMS))
+
+    def at(self, ln_q: Array) -> Point:
+        """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
+        point = Point(*np.moveaxis(self._points(ln_q), -1, 0))
+        # so far out every activation is a power of |x|: ln V goes on as a straight line
+        beyond = ln_q - np.clip(ln_q, LOWEST, HIGHEST)
+        return point._replace(ln_v=point.ln_v + point.growth * beyond)
+
+    def _point(self, q: Array) -> Array:
+        m = self.activation.moments(q)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            v, d = np.maximum(m.second, np.finfo(float).tiny), np.maximum(m.slope, 1e-300)
+            columns = np.log(v), np.log(d), m.mean / np.sqrt(v), m.growth / v, m.overlap / (v * d)
+            return np.stack(columns, axis=-1)
+
+    def series(self, ln_q: Array) -> Array:
+        """Shares a_k^2 / V of the correlation map's terms, shape (..., TERMS)."""
+        near = np.clip(ln_q, -SCALE_FREE, SCALE_FREE)
+        return self._series(near).clip(min=0) / np.exp(self.at(near).ln_v)[..., None]
+
+    def long_series(self, ln_q: Array) -> Array:
+        """The same to LONG terms, from quadrature at every single q."""
+        return self.activation.series(np.exp(ln_q), LONG) / np.exp(self.at(ln_q).ln_v)[..., None]
+
+    def slope_at_1(self, ln_q: Array) -> Array:
+        """d (K/V) / dc at c = 1, which is q D(q) / V(q)."""
+        point = self.at(ln_q)
+        return np.exp(ln_q + point.ln_d - point.ln_v)
+
+
+class Correlation(NamedTuple):
+    """K(q, c) / V(q), its derivative by c, and a bound on the error of the first."""
+
+    value: Array
+    slope: Array
+    bound: Array
+
+
+def correlation(shares: Array, slope_at_1: Array, c: Array) -> Correlation:
+    """The correlation map sum_k s_k c^k, from the shares s_k of its first terms.
+
+    What these miss of the map and of its slope at c = 1, where both are known, stands as one more
+    term, of a degree that makes up for both.
+    """
+    k = np.arange(shares.shape[-1])
+    missing = (1 - shares.sum(-1)).clip(min=0)
+    missing_slope = (slope_at_1 - (k * shares).sum(-1)).clip(min=0)
+    degree = np.maximum(missing_slope / np.maximum(missing, 1e-300), len(k))
+    powers = c[..., None] ** k
+    lower = np.concatenate([np.zeros_like(powers[..., :1]), powers[..., :-1]], axis=-1)
+    size = np.abs(c)
+    value = (shares * powers).sum(-1) + missing * size**degree
+    slope = (shares * k * lower).sum(-1) + missing * degree * size ** (degree - 1)
+    return Correlation(value, slope, missing * size ** len(k))
+
+
+@cache
+def curves_of(activation: Choice) -> Curves:
+    """The curves of an activation; made once a process, as they are needed."""
+    return Curves(Activation(activation))

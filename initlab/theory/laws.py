@@ -1,0 +1,126 @@
+"""What theory sees of a network: each layer's fans and the variances of its weights and biases.
+
+At infinite width only these enter. A uniform, a truncated, a sparse and a normal draw of one
+variance share one prediction (Poole et al. 2016); orthogonal weights share it for lengths and
+gradients.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from initlab.catalog import SCHEMES, Fans
+from initlab.catalog.schemes import Draw, table_gain
+from initlab.plan import Choice, Run
+from initlab.theory.gains import second_moment
+
+LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
+
+
+@dataclass(frozen=True)
+class Law:
+    """The law of one layer's weights W (fan_out, fan_in) and biases: both have mean 0.
+
+    `weight_variance` is E W^2 of one weight, `bias_variance` E b^2 of one bias; 0 without biases.
+    """
+
+    fan_in: int
+    fan_out: int
+    weight_variance: float
+    bias_variance: float = 0.0
+
+    @property
+    def sigma_w2(self) -> float:
+        """sigma_w^2 of mean-field theory: fan_in E W^2."""
+        return self.fan_in * self.weight_variance
+
+
+def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
+    """(scale, shift) that turn a unit draw into the weights of one layer.
+
+    A `gain` of `auto` is the second-moment gain of the run's activation. A name is the entry of
+    that activation in torch's table, with the run's own parameters where it is the same one.
+    """
+    parameters = choice.parameters
+    gain = parameters.get("gain")
+    if gain == "auto":
+        parameters["gain"] = second_moment(activation.name, activation.parameters)
+    elif isinstance(gain, str):
+        own = activation.parameters if activation.name == gain else {}
+        parameters["gain"] = table_gain(gain, own)
+    return SCHEMES[choice.name].scale(fans, parameters)
+
+
+def laws_of(run: Run) -> tuple[Law, ...] | str:
+    """The law of every layer, or why theory does not hold for this network."""
+    if min(run.shape[:-1]) < LEAST_WIDTH:
+        return f"a layer of {min(run.shape[:-1])} neurons; theory needs at least {LEAST_WIDTH}"
+    return _laws(run.shape, run.activation, run.init, run.bias)
+
+
+@cache
+def _laws(
+    shape: tuple[int, ...], activation: Choice, init: Choice, bias: Choice | None
+) -> tuple[Law, ...] | str:
+    laws = {}
+    for pair in dict.fromkeys(pairwise(shape)):
+        fans = Fans(*pair)
+        weights = _moments(init, fans, activation)
+        biases = _moments(bias, fans, activation) if bias else (0.0, 0.0)
+        variances = []
+        for what, choice, moments in (("weights", init, weights), ("biases", bias, biases)):
+            if moments is None:
+                return f"{choice and choice.name} {what} are not independent draws of mean 0"
+            if moments[0]:
+                return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
+            variances.append(moments[1])
+        laws[pair] = Law(*pair, *variances)
+    return tuple(laws[pair] for pair in pairwise(shape))
+
+
+def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:
+    """(mean, variance) of one entry; None where entries are not random."""
+    scale, shift = scale_of(choice, fans, activation)
+    draw = SCHEMES[choice.name].draw(choice.parameters)
+    if scale == shift == 0:
+        return 0.0, 0.0
+    unit = UNIT.get(str(draw[0]))
+    if unit is None:
+        return None
+    mean, variance = unit(draw, fans)
+    shifted = mean * scale + shift
+    # a mean that only rounding has left is none
+    negligible = abs(shifted) <= 1e-12 * (abs(shift) + scale)
+    return 0.0 if negligible else shifted, scale * scale * variance
+
+
+def _truncated(draw: Draw, _: Fans) -> tuple[float, float]:
+    """Mean and variance of N(0, 1) cut at (a, b) (Johnson, Kotz & Balakrishnan 1994, eq. 13.134).
+
+    mean = (n(a) - n(b)) / Z, variance = 1 + (a n(a) - b n(b)) / Z - mean^2, Z = N(b) - N(a)
+    """
+    a, b = float(draw[1]), float(draw[2])
+    if abs(a + b) < 1e-12 * b and b < 1e-3:
+        return 0.0, b * b / 3  # so narrow a cut leaves a uniform law; below, all digits cancel
+    density_a, density_b = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (a, b))
+    mass = (math.erf(b / math.sqrt(2)) - math.erf(a / math.sqrt(2))) / 2
+    mean = (density_a - density_b) / mass
+    return mean, 1 + (a * density_a - b * density_b) / mass - mean * mean
+
+
+def _sparse(draw: Draw, fans: Fans) -> tuple[float, float]:
+    zeros = math.ceil(float(draw[1]) * fans.fan_out)
+    return 0.0, 1 - zeros / fans.fan_out
+
+
+#: mean and variance of one entry of a unit draw; constant and identity are not random
+UNIT: Mapping[str, Callable[[Draw, Fans], tuple[float, float]]] = {
+    "normal": lambda *_: (0.0, 1.0),
+    "uniform": lambda *_: (0.0, 1 / 3),
+    "truncated": _truncated,
+    # rows or columns of length 1, whichever are fewer: sum of W^2 = min(fans) over all entries
+    "orthogonal": lambda _, f: (0.0, 1 / max(f.fan_in, f.fan_out)),
+    "sparse": _sparse,
+}

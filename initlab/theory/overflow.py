@@ -1,0 +1,102 @@
+"""Where a signal or a gradient leaves the numbers that a dtype can hold.
+
+The largest of n independent normal values of std s is near s t with N(t)^n = 1/2, its median. A
+layer overflows when that exceeds the dtype's largest number, and is all zero when even that rounds
+to 0: below half of the smallest subnormal.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.catalog import LOSSES
+from initlab.plan import Run
+from initlab.theory.gaussian import Array
+from initlab.theory.moments import Activation
+
+#: ln of the largest number, and of half the smallest subnormal one
+RANGE = {
+    "float64": (np.log(np.finfo(np.float64).max), -1074 * np.log(2) - np.log(2)),
+    "float32": (np.log(float(np.finfo(np.float32).max)), -149 * np.log(2) - np.log(2)),
+    "bfloat16": (np.log((2 - 2.0**-7) * 2.0**127), -133 * np.log(2) - np.log(2)),
+    "float16": (np.log(65504.0), -24 * np.log(2) - np.log(2)),
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Layer indices; None where nothing happens, or where it is not known.
+
+    Attributes:
+        nan_onset: first layer with an activation that is not finite.
+        zero_onset: first layer whose activations are all zero.
+        grad_overflow: last layer, on the way back, at which the gradient dL/dh overflows.
+        grad_underflow: the same where it is all zero.
+    """
+
+    nan_onset: int | None = None
+    zero_onset: int | None = None
+    grad_overflow: int | None = None
+    grad_underflow: int | None = None
+
+
+def limits(run: Run, phi: Activation, ln_q: Array, ln_v: Array, ln_grad: Array) -> Limits:
+    """Where a network leaves its dtype.
+
+    Args:
+        run: the network.
+        phi: its activation.
+        ln_q: ln of the pre-activations' variance, shape (depth,).
+        ln_v: ln of the activations' second moment, shape (depth,).
+        ln_grad: ln of the gradient's second moment relative to the last layer's, shape (depth,).
+    """
+    largest, smallest = RANGE[run.dtype]
+    reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
+    ln_x = ln_q / 2 + reach
+    with np.errstate(over="ignore"):
+        x = np.exp(np.where(ln_x > largest, np.inf, np.where(ln_x < smallest, -np.inf, ln_x)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        # not |h| > largest, but its negation: nan counts as well
+        h = np.stack([np.abs(phi.values(x)), np.abs(phi.values(-x))])
+        over = ~(h <= np.exp(largest)).all(0)
+        zero = (h < np.exp(smallest)).all(0) if run.dtype != "float64" else (h == 0).all(0)
+    nan_onset, zero_onset = _first(over), _first(zero)
+    if nan_onset is not None:
+        return Limits(nan_onset=nan_onset)
+    ln_start = _ln_start(run, float(ln_v[-1]))
+    if ln_start is None or run.record == "forward":
+        return Limits(zero_onset=zero_onset)
+    ln_g = ln_grad / 2 + ln_start + reach
+    return Limits(
+        zero_onset=zero_onset,
+        grad_overflow=_last(ln_g > largest),
+        grad_underflow=_last(ln_g < smallest),
+    )
+
+
+def largest_of(n: Array) -> Array:
+    """Median of the largest of n standard normal values: t with N(t)^n = 1/2."""
+    from scipy.special import ndtri
+
+    # N(-t) = 1 - 2^(-1/n), whose leading digits cancel unless taken so
+    return np.asarray(-ndtri(-np.expm1(-np.log(2) / n)))
+
+
+def _ln_start(run: Run, ln_v: float) -> float | None:
+    """ln of the rms of dL/dh at the last layer, before training; None where it is not known."""
+    record, outputs = LOSSES[run.loss.name], run.shape[-1]
+    if record.start is None:
+        return None
+    with np.errstate(over="ignore"):
+        rms = float(np.log(record.start(outputs, np.exp(ln_v))))
+    if run.reduction == "mean":
+        rms -= float(np.log(run.batch * (outputs if record.unit == "value" else 1)))
+    return rms
+
+
+def _first(where: Array) -> int | None:
+    return int(where.argmax()) if where.any() else None
+
+
+def _last(where: Array) -> int | None:
+    return int(np.flatnonzero(where)[-1]) if where.any() else None
