@@ -1,16 +1,17 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
 from initlab.plan import Plan
-from initlab.verdicts import Outcome, result_cells
+from initlab.verdicts import STD, Outcome, result_cells
 
 
 def run_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """runs.csv, line by line: a row for every run, failed ones too."""
-    results = columns("runs", "result")
+    results = columns("runs", "result", "predicted")
     yield csv_line(["run", *plan.fields, "seed", *results])
     for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
         cells = result_cells(outcome, plan.spec.head.thresholds)
@@ -22,9 +23,9 @@ def run_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
 def layer_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """layers.csv, line by line: a row for every layer that was reached."""
     forward, backward = columns("layers", "forward"), columns("layers", "backward")
-    key = columns("layers", "key")
-    yield csv_line(["run", "seed", *plan.axes, *key, *forward, *backward])
-    unmeasured = "," * (len(backward) - 1)
+    key, predicted = columns("layers", "key"), columns("layers", "predicted")
+    yield csv_line(["run", "seed", *plan.axes, *key, *forward, *backward, *predicted])
+    unmeasured, unknown = "," * (len(backward) - 1), "," * (len(predicted) - 1)
     for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
         m = outcome.measurement
         if m is None:
@@ -33,9 +34,20 @@ def layer_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
         gradients = [unmeasured] * len(m.forward)
         if m.backward is not None:
             gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
-        for layer, (row, gradient) in enumerate(zip(m.forward.tolist(), gradients, strict=True)):
+        expected = [unknown] * len(m.forward)
+        if outcome.forecast is not None:
+            table = outcome.forecast.layers(m.forward[:, STD])
+            expected = expected if table is None else [_expected(row) for row in table.tolist()]
+        for layer, (row, *others) in enumerate(
+            zip(m.forward.tolist(), gradients, expected, strict=True)
+        ):
             fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
-            yield f"{prefix},{layer},{fans},{_numbers(row)},{gradient}\n"
+            yield f"{prefix},{layer},{fans},{_numbers(row)},{','.join(others)}\n"
+
+
+def _expected(row: Sequence[float]) -> str:
+    # nan says that there is no prediction; none of ours is one
+    return ",".join("" if math.isnan(number) else repr(number) for number in row)
 
 
 def _numbers(row: Sequence[float], *, biased: bool = True) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     TypeAdapter,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -28,6 +29,7 @@ from initlab.fields import Axis, Chosen, OneOf, Range, Strict, whole
 
 BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
 LARGEST = 1_000_000
+BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 CHOICE_KEYS = {
     "activation": "name",
@@ -180,6 +182,20 @@ class Head(Strict):
     name: Name = Field("", description="of the results folder; the file's name by default")
     about: str = Field("", description="one line: the claim and its source")
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
+    band: Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(whole)] = (
+        Field(
+            BAND, description="networks simulated for the finite-width band of a point; 0: no band"
+        )
+    )
+
+    @field_validator("band")
+    @classmethod
+    def _enough(cls, band: int) -> int:
+        if 0 < band < LEAST_SIMULATED:
+            raise PydanticCustomError(
+                "band", "needs 0, or at least {least} for its quantiles", {"least": LEAST_SIMULATED}
+            )
+        return band
 
 
 class SpecFile(Grid, Head):

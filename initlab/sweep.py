@@ -6,12 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 from initlab.errors import InputError, Interrupted
+from initlab.forecast import Forecast, simulated
 from initlab.plan import Plan, Share
+from initlab.theory.band import Band, Simulated, bands
+from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
+BANDS_AT_ONCE = 2  # points of one task: they share draws, and every job has work
 
 
 def default_jobs() -> int:
@@ -48,7 +54,7 @@ def check_memory(plan: Plan, jobs: int) -> None:
 def run(
     plan: Plan, *, jobs: int = 1, on_layer: Callable[[int], None] = lambda _: None
 ) -> tuple[list[Outcome], bool]:
-    """Build and measure every network of a plan.
+    """Build and measure every network of a plan, and forecast what it should be.
 
     Args:
         plan: what to run.
@@ -59,6 +65,7 @@ def run(
         An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
     """
     outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
+    known: dict[Simulated, Band] = {}
     stop = threading.Event()
 
     def tick(networks: int) -> None:
@@ -66,40 +73,64 @@ def run(
             raise Interrupted("stopped by Ctrl-C")
         on_layer(networks)
 
-    futures: list[Future[dict[int, Outcome]]] = []
+    def measure(share: Share) -> None:
+        for index, outcome in _measure(share, tick).items():
+            outcomes[index] = outcome
+
+    def simulate(points: list[Simulated]) -> None:
+        tick(0)
+        known.update(zip(points, bands(points, plan.spec.head.band), strict=True))
+
+    tasks = [
+        *(partial(measure, share) for share in plan.shares(jobs)),
+        *(partial(simulate, points) for points in simulations(plan)),
+    ]
     with _one_thread_each(jobs) as pool:
         try:
-            pending: set[Future[dict[int, Outcome]]] = set()
-            for share in plan.shares(jobs):
-                futures.append(pool.submit(_measure, share, tick))
-                pending.add(futures[-1])
+            pending: set[Future[None]] = set()
+            for task in tasks:
+                pending.add(pool.submit(task))
                 if len(pending) >= 2 * jobs:  # few enough that Ctrl-C is heard at once
-                    pending = _next(pending, outcomes)
+                    pending = _next(pending)
             while pending:
-                pending = _next(pending, outcomes)
+                pending = _next(pending)
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-            for future in futures:
-                _collect(future, outcomes)
-    return outcomes, stop.is_set()
+    return _with_forecasts(plan, outcomes, known), stop.is_set()
 
 
-def _next(
-    pending: "set[Future[dict[int, Outcome]]]", outcomes: list[Outcome]
-) -> "set[Future[dict[int, Outcome]]]":
-    """Wait for a share to finish and collect it; those still pending."""
+def simulations(plan: Plan) -> list[list[Simulated]]:
+    """The finite-width bands of a plan, each once, in groups that share their draws."""
+    if not plan.spec.head.band:
+        return []
+    groups: dict[object, list[Simulated]] = {}
+    for point in dict.fromkeys(s for run in plan.runs if (s := simulated(run)) is not None):
+        groups.setdefault(point.draws, []).append(point)
+    starts = (
+        (group, at) for group in groups.values() for at in range(0, len(group), BANDS_AT_ONCE)
+    )
+    return [group[at : at + BANDS_AT_ONCE] for group, at in starts]
+
+
+def _with_forecasts(
+    plan: Plan, outcomes: list[Outcome], known: dict[Simulated, Band]
+) -> list[Outcome]:
+    """Outcomes with what theory says of each run."""
+    found = []
+    for run, outcome, prediction in zip(plan.runs, outcomes, predict(plan.runs), strict=True):
+        point = simulated(run)
+        band = known.get(point) if point is not None else None
+        found.append(replace(outcome, forecast=Forecast(prediction, band)))
+    return found
+
+
+def _next(pending: "set[Future[None]]") -> "set[Future[None]]":
+    """Wait for a task to finish; those still pending."""
     done, pending = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
-        _collect(future, outcomes)
+        future.result()
     return pending
-
-
-def _collect(future: "Future[dict[int, Outcome]]", outcomes: list[Outcome]) -> None:
-    if future.cancelled() or isinstance(future.exception(), Interrupted):
-        return
-    for index, outcome in future.result().items():
-        outcomes[index] = outcome
 
 
 def _measure(share: Share, tick: Callable[[int], None]) -> dict[int, Outcome]:

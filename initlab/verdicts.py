@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from initlab.catalog.columns import columns
 from initlab.errors import InputError, nearest
 from initlab.spec import Thresholds
 
 if TYPE_CHECKING:
+    from initlab.forecast import Forecast
     from initlab.network.propagate import Measurement
 
 STD = columns("layers", "forward").index("std")
@@ -19,12 +23,21 @@ CHECKS = [*BAD, *(f"{way}.{word}" for way in ("forward", "backward") for word in
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run: measured, failed with a reason, or not reached before Ctrl-C."""
+    """What became of one run: measured, failed with a reason, or not reached before Ctrl-C.
+
+    `forecast` is what theory expected of it, whatever became of it.
+    """
 
     status: str  # ok, failed or interrupted
     measurement: "Measurement | None" = None
     reason: str = ""
     seconds: float | None = None
+    forecast: "Forecast | None" = None
+
+    @property
+    def std(self) -> NDArray[np.float64] | None:
+        """The std of every layer that was reached."""
+        return None if self.measurement is None else self.measurement.forward[:, STD]
 
 
 def verdict(start: float, end: float, thresholds: Thresholds) -> str:
@@ -40,9 +53,11 @@ def verdict(start: float, end: float, thresholds: Thresholds) -> str:
 
 
 def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
-    """The result columns of runs.csv; None where nothing was measured."""
-    cells: dict[str, Any] = dict.fromkeys(columns("runs", "result"))
+    """Result and predicted columns of runs.csv; None where nothing was measured or predicted."""
+    cells: dict[str, Any] = dict.fromkeys(columns("runs", "result", "predicted"))
     cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
+    if outcome.forecast is not None:
+        cells |= outcome.forecast.cells(outcome.std)
     m = outcome.measurement
     if m is None:
         return cells

@@ -8,13 +8,17 @@ from typing import Literal
 
 from initlab.catalog.table import Record, Table
 
-Where = Literal["layers", "runs"]
-Group = Literal["key", "forward", "backward", "result"]
+Where = Literal["layers", "runs", "both"]
+Group = Literal["key", "forward", "backward", "result", "predicted"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Column(Record):
-    """One column: `formula` is its estimator, `group` the part of a run that fills it."""
+    """One column: `formula` is its estimator, `group` the part of a run that fills it.
+
+    A column of both files holds in runs.csv what layers.csv has at the run's last layer, or, if it
+    is about the gradient, at layer 0: where a signal ends.
+    """
 
     where: Where
     group: Group
@@ -36,6 +40,15 @@ def _column(
 
 
 _TORCH_STD = "torch.std: centred, unbiased (n - 1), over batch and neurons"
+#: what a prediction needs; `describe` says it of every predicted column
+NO_THEORY = (
+    "empty where theory does not hold: weights or biases of a mean that is not 0, constant or"
+    " identity weights, a width below 16"
+)
+NO_BAND = (
+    "empty where theory is, for orthogonal and sparse weights, whose entries are not independent,"
+    " and with band: 0"
+)
 
 # fmt: off
 COLUMNS = Table(
@@ -131,6 +144,53 @@ COLUMNS = Table(
     _column("runs", "result", "seconds", "s",
             "wall time of the share / runs in it",
             "runs that share their weights are computed together"),
+    _column("runs", "predicted", "predicted_q", "1",
+            "fixed point of q = sigma_w^2 E phi(sqrt(q) z)^2 + sigma_b^2",
+            "variance of the pre-activations that lengths run into, 0 and inf among them; empty"
+            f" also where layers differ in sigma_w or sigma_b; {NO_THEORY}",
+            "Poole et al. 2016, eq. 3"),
+    _column("runs", "predicted", "chi_1", "1",
+            "sigma_w^2 E phi'(sqrt(q) z)^2 at q = predicted_q",
+            "growth of the gradient's variance from layer to layer: 1 is the edge of chaos;"
+            " empty as predicted_q",
+            "Poole et al. 2016, eq. 6"),
+    _column("runs", "predicted", "xi_c", "layers",
+            "-1 / ln(slope of the correlation map at its fixed point)",
+            "how far signals reach: deeper than 6 xi_c is hard to train; inf on the edge of"
+            " chaos; empty as predicted_q, and where that is inf",
+            "Schoenholz et al. 2017, eq. 9"),
+    _column("runs", "predicted", "predicted_nan_onset", "layer index",
+            "first layer where phi of the largest of batch x width normal values overflows",
+            f"to be compared with nan_onset; empty where nothing overflows, and {NO_THEORY}"),
+    _column("both", "predicted", "predicted_pre_std", "1",
+            "sqrt(q_l), q_l+1 = sigma_w^2 E phi(sqrt(q_l) z)^2 + sigma_b^2",
+            f"pre_std at infinite width; {NO_THEORY}",
+            "Poole et al. 2016, eq. 3"),
+    _column("both", "predicted", "predicted_std", "1",
+            "sqrt(Var phi(sqrt(q_l) z)): centred, as std is; not the rms",
+            f"std at infinite width; {NO_THEORY}",
+            "Poole et al. 2016, eq. 3"),
+    _column("both", "predicted", "predicted_grad_std", "ratio",
+            "sqrt of the product of fan_out Var W E phi'^2 over the layers above",
+            "grad_std / grad_std of the last layer, at infinite width; for mse with what the"
+            f" gradient y - t knows of y; {NO_THEORY}",
+            "Schoenholz et al. 2017, eq. 10"),
+    _column("both", "predicted", "predicted_cosine", "-1..1",
+            "E phi(x1) phi(x2) / E phi(x)^2 at the correlation of layer l, mean over pairs",
+            f"cosine at infinite width; empty of one sample; {NO_THEORY}",
+            "Poole et al. 2016, eq. 5"),
+    _column("both", "predicted", "predicted_std_p10", "1",
+            "10 % quantile of the std of simulated layers of this width",
+            f"lower end of the band of 80 % of networks; {NO_BAND}"),
+    _column("both", "predicted", "predicted_std_p50", "1",
+            "median of the std of simulated layers of this width",
+            f"what a network of this width has; {NO_BAND}"),
+    _column("both", "predicted", "predicted_std_p90", "1",
+            "90 % quantile of the std of simulated layers of this width",
+            f"upper end of the band of 80 % of networks; {NO_BAND}"),
+    _column("both", "predicted", "surprise", "standard deviations",
+            "(ln std - mean of ln std) / std of ln std, over the simulated layers",
+            f"beyond 4 or so this network is not what was specified; {NO_BAND}"),
 )
 # fmt: on
 
@@ -138,5 +198,7 @@ COLUMNS = Table(
 def columns(where: Where, *groups: Group) -> list[str]:
     """Names of the columns of one file, in order, optionally of some groups only."""
     return [
-        c.name for c in COLUMNS.values() if c.where == where and (not groups or c.group in groups)
+        c.name
+        for c in COLUMNS.values()
+        if c.where in (where, "both") and (not groups or c.group in groups)
     ]

@@ -15,13 +15,31 @@ from typing import Annotated, Any
 import typer
 
 import initlab
-from initlab.cli import catalog, entropy, loss, new, schema, show, sweep
+from initlab.cli import (
+    catalog,
+    critical,
+    entropy,
+    gain,
+    loss,
+    new,
+    phase,
+    predict,
+    recommend,
+    schema,
+    show,
+    sweep,
+)
 from initlab.errors import InitlabError
 
 #: (name, function), in the order in which `--help` lists them
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
+    ("predict", predict.predict),
+    ("recommend", recommend.recommend),
+    ("gain", gain.gain),
+    ("critical", critical.critical),
+    ("phase", phase.phase),
     ("loss", loss.loss),
     ("entropy", entropy.entropy),
     ("list", catalog.list_),

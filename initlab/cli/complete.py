@@ -1,6 +1,6 @@
 """What the shell completes, straight from the catalog."""
 
-from initlab.catalog import ALLOWABLE, LOSSES, TABLES, TASKS
+from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, TABLES, TASKS
 from initlab.errors import nearest
 
 
@@ -46,6 +46,11 @@ def names(incomplete: str) -> list[tuple[str, str]]:
         for record in table.values()
         if record.name.startswith(incomplete)
     ]
+
+
+def activation_names(incomplete: str) -> list[tuple[str, str]]:
+    """Activations, with what they are."""
+    return [(r.name, r.about) for r in ACTIVATIONS.values() if r.name.startswith(incomplete)]
 
 
 def closest(name: str) -> list[str]:

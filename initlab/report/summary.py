@@ -20,6 +20,11 @@ FIELDS = {
     "input": INPUTS,
 }
 
+RESULTS = ("std last", "predicted", "forward", "grad ratio", "predicted", "backward")
+MISLEADING = 0.2  # share of infinite width's std by which one may be off and not be remarked upon
+SURPRISING = 4.0  # standard deviations
+MOST_REMARKS = 3
+
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
 SPARK_WIDTH = 12
 LEAST_DECADES = 4.0  # a sparkline spans at least this much, so that a steady signal looks flat
@@ -43,8 +48,9 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
         point = [label(part.iloc[0]) for label in labels.values()]
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
-    header = (*labels, "std last", "forward", "grad ratio", "backward", "log10 std")
-    return Summary(header, tuple(rows), _caption(runs), picture=True)
+    header = (*labels, *RESULTS, "log10 std")
+    caption = "\n".join([_caption(runs), *remarks(runs, axes)])
+    return Summary(header, tuple(rows), caption, picture=True)
 
 
 def _labels(
@@ -98,10 +104,55 @@ def _results(part: pd.DataFrame) -> list[str]:
     ratio = part["grad_std_first"].astype(float) / part["grad_std_last"].astype(float)
     return [
         spread(part["std_last"]),
+        _predicted(part.iloc[0]),
         _verdicts(part["forward_verdict"], part["status"], part["nan_onset"]),
         spread(ratio),
+        _short_or_dash(part["predicted_grad_std"].iloc[0]),
         _verdicts(part["backward_verdict"], part["status"]),
     ]
+
+
+def _short_or_dash(number: float) -> str:
+    return "-" if pd.isna(number) else short(float(number), 3)
+
+
+def _predicted(run: Row) -> str:
+    """The std of the last layer at infinite width, and the band at this one; or where it overflows."""
+    if not pd.isna(run["predicted_nan_onset"]):
+        return f"nan at {run['predicted_nan_onset']:.0f}"
+    band = [run["predicted_std_p10"], run["predicted_std_p90"]]
+    middle = _short_or_dash(run["predicted_std"])
+    return middle if pd.isna(band).any() else f"{middle} [{', '.join(_end(x) for x in band)}]"
+
+
+def remarks(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+    """Where finite width misleads, and where it does not explain what was measured."""
+    known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
+    off = (known["std_last"] / known["predicted_std"] - 1).abs()
+    inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
+    surprising = known[known["surprise"].abs() > SURPRISING]
+    misleading = known.assign(off=off)[inside & (off > MISLEADING)].sort_values("off")
+    lines = [
+        f"{_where(run, axes)} lies {run['surprise']:+.1f} standard deviations off the band"
+        f" {_band(run)}: is this the network you meant?"
+        for _, run in surprising.iterrows()
+    ]
+    one_each = misleading.groupby([*axes] or "run", dropna=False, sort=False).tail(1)
+    lines += [
+        f"{_where(run, axes)} is within the band {_band(run)}: finite width, not a wrong init."
+        for _, run in one_each.iterrows()
+    ]
+    more = len(lines) - MOST_REMARKS
+    return lines[:MOST_REMARKS] + ([f"... and {more} more such runs."] if more > 0 else [])
+
+
+def _where(run: Row, axes: Sequence[str]) -> str:
+    point = " ".join([*(f"{_cell(run[axis])}" for axis in axes), f"seed {run['seed']}:"])
+    return f"{point} std {_end(run['std_last'])} at layer {run['depth'] - 1}"
+
+
+def _band(run: Row) -> str:
+    return f"{_end(run['predicted_std_p10'])}-{_end(run['predicted_std_p90'])}"
 
 
 def spread(values: pd.Series) -> str:
@@ -113,8 +164,12 @@ def spread(values: pd.Series) -> str:
         return short(numbers[0], 4)
     with np.errstate(all="ignore"):  # between an infinity and a number lies no number
         low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
-    ends = (short(number, 3 if 1e-3 < number < 1e3 else 2) for number in (low, high))
-    return f"{short(middle, 3)} [{', '.join(ends)}]"
+    return f"{short(middle, 3)} [{_end(low)}, {_end(high)}]"
+
+
+def _end(number: float) -> str:
+    """An end of a range."""
+    return short(number, 3 if 1e-3 < number < 1e3 else 2)
 
 
 def short(number: float, digits: int) -> str:

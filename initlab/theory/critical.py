@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from initlab.theory.curves import Curves
 from initlab.theory.gaussian import Array
@@ -69,6 +68,7 @@ def _edge(curves: Curves, ln_q: float, sigma_b: float) -> Edge:
 
 def _candidates(curves: Curves, sigma_b: float) -> list[float]:
     """ln q at which the curve takes this sigma_b; the end of the scan stands for q = 0."""
+    from scipy.optimize import brentq
 
     def excess(ln_q: Array) -> Array:
         point = curves.at(ln_q)

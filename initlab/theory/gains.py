@@ -11,12 +11,37 @@ Four questions are called by this one name. With z ~ N(0, 1):
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from initlab.catalog import ACTIVATIONS
+from initlab.plan import Choice
+from initlab.theory.critical import critical_gain
+from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
+
+
+class Gains(NamedTuple):
+    """The four gains of an activation; None where there is none."""
+
+    table: float | None
+    second_moment: float | None
+    variance: float | None
+    critical: float | None
+
+
+def four_gains(activation: Choice) -> Gains:
+    """All four, to be compared."""
+    record, parameters = ACTIVATIONS[activation.name], activation.parameters
+    second, mean = _moments(activation)
+    return Gains(
+        record.table_gain(parameters) if record.table_gain else None,
+        _inverse_root(second),
+        _inverse_root(second - mean * mean),
+        critical_gain(curves_of(activation)),
+    )
 
 
 def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) -> float:
@@ -24,35 +49,26 @@ def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) 
 
     With z ~ N(0, 1) the next layer's pre-activations have variance g^2 E phi(z)^2, so that
     g = 1 / sqrt(E phi(z)^2) (He et al. 2015, eq. 7). It is sqrt(2) for ReLU and 1.5925 for tanh.
+    Not to be mixed up with 1 / sqrt(Var phi(z)), which leaves out phi's mean (1.7129 for ReLU).
 
     Raises:
         UnknownName: no such activation.
         ValueError: the activation is zero almost everywhere.
     """
-    second, _ = _moments(activation, parameters)
-    if not 0 < second < math.inf:
-        name = ACTIVATIONS[activation].name
-        raise ValueError(f"E {name}(z)^2 is {second:g}; no gain makes up for it")
-    return 1 / math.sqrt(second)
+    choice = choice_of(activation, **(parameters or {}))
+    second, _ = _moments(choice)
+    gain = _inverse_root(second)
+    if gain is None:
+        raise ValueError(f"E {choice.name}(z)^2 is {second:g}; no gain makes up for it")
+    return gain
 
 
-def variance(activation: str, parameters: Mapping[str, Any] | None = None) -> float:
-    """The gain 1 / sqrt(Var phi(z)), which leaves out phi's mean; 1.7129 for ReLU.
-
-    Measured as the std of x over that of phi(x), it is what some texts call the gain.
-
-    Raises:
-        UnknownName: no such activation.
-        ValueError: the activation is constant almost everywhere.
-    """
-    second, mean = _moments(activation, parameters)
-    if not 0 < second - mean * mean < math.inf:
-        name = ACTIVATIONS[activation].name
-        raise ValueError(f"Var {name}(z) is {second - mean * mean:g}; no gain makes up for it")
-    return 1 / math.sqrt(second - mean * mean)
-
-
-def _moments(activation: str, parameters: Mapping[str, Any] | None) -> tuple[float, float]:
+@cache
+def _moments(activation: Choice) -> tuple[float, float]:
     """E phi(z)^2 and E phi(z)."""
-    at_1 = Activation(choice_of(activation, **(parameters or {}))).moments(np.ones(1))
+    at_1 = Activation(activation).moments(np.ones(1))
     return float(at_1.second[0]), float(at_1.mean[0])
+
+
+def _inverse_root(moment: float) -> float | None:
+    return 1 / math.sqrt(moment) if 0 < moment < math.inf else None

@@ -1,0 +1,117 @@
+"""Activations and ranges of numbers, as the theory commands take them from the shell."""
+
+import math
+from collections.abc import Sequence
+
+from initlab.catalog import ACTIVATIONS
+from initlab.errors import InputError, nearest
+from initlab.fields import Range
+from initlab.losslab.options import parse
+from initlab.plan import Choice
+
+MOST_POINTS = 100_000
+
+
+def activations(names: Sequence[str], params: Sequence[str]) -> list[Choice]:
+    """Activations by name; each `--param name=value` goes to all of them that have it.
+
+    Raises:
+        UnknownName: no such activation.
+        InputError: a parameter that none of them has, or a value out of its range.
+    """
+    records = [ACTIVATIONS[name] for name in names]
+    given = dict(_pair(text) for text in params)
+    known = {p.name: p for record in records for p in record.parameters}
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            raise InputError(_unknown(name, list(known), names), f"initlab describe {names[0]}")
+        try:
+            values[name] = parse(known[name], text)
+        except ValueError as error:
+            fix = f"--param {name}={known[name].default}"
+            raise InputError(f"--param {name}: {error}", fix) from None
+    choices = []
+    for record in records:
+        own = {p.name: values.get(p.name, p.default) for p in record.parameters}
+        choices.append(Choice(record.name, tuple(own.items())))
+    return choices
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--param {text}: needs a value", f"--param {text}=0.2")
+    return name.strip().replace("-", "_"), value.strip()
+
+
+def _unknown(name: str, known: list[str], activations: Sequence[str]) -> str:
+    close = nearest(name, known)
+    instead = (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"known are {', '.join(known)}"
+        if known
+        else "there are none"
+    )
+    return f"--param {name}: no parameter of {', '.join(activations)}; {instead}"
+
+
+def points(text: str, option: str, *, above: float | None = None) -> list[float]:
+    """The numbers of "0.5:4:36" (from, to and how many, ends included), or of a single one.
+
+    Args:
+        text: as typed.
+        option: its name, for messages.
+        above: an exclusive lower bound; 0 is allowed without one, and nothing below it.
+
+    Raises:
+        InputError: anything else, or a range the wrong way round.
+    """
+    parts = text.split(":")
+    example = f"{option} 0.5:4:36, or a single number"
+    if len(parts) not in (1, 3):
+        raise InputError(f"{option} {text}: needs FROM:TO:HOW_MANY", example)
+    start = number(parts[0], option, above=above)
+    if len(parts) == 1:
+        return [start]
+    stop = number(parts[1], option, above=above)
+    try:
+        steps = int(parts[2])
+    except ValueError:
+        steps = 0
+    if not 2 <= steps <= MOST_POINTS:
+        raise InputError(
+            f"{option} {text}: needs a whole number of points from 2 to {MOST_POINTS:,}, got"
+            f" {parts[2]!r}",
+            example,
+        )
+    if start >= stop:
+        fix = (
+            f"{option} {parts[1]}:{parts[0]}:{parts[2]}" if start > stop else f"{option} {start:g}"
+        )
+        raise InputError(f"{option} {text}: {start:g} is not below {stop:g}", fix)
+    span = Range.model_validate({"from": start, "to": stop, "steps": steps})
+    return [float(value) for value in span.values(whole=False)]
+
+
+def number(text: str, option: str, *, above: float | None = None) -> float:
+    """A finite number above `above`, or of at least 0 without it.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{option}: needs a number, got {text!r}", f"{option} 1.5") from None
+    low = value <= above if above is not None else value < 0
+    if low or not math.isfinite(value) or value > LARGEST:
+        bound = f"above {above:g}" if above is not None else "of at least 0"
+        raise InputError(
+            f"{option}: needs a number {bound} and up to {LARGEST:g}, got {text}", f"{option} 1.5"
+        )
+    return value
+
+
+LARGEST = 1e6  # of a sigma: far beyond it, and with squares to spare

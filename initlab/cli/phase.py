@@ -1,0 +1,77 @@
+"""`initlab phase`: fixed points over the plane of weight and bias scales."""
+
+import itertools
+import math
+from typing import Annotated
+
+import typer
+
+from initlab.cli import output
+from initlab.cli.choose import MOST_POINTS, activations, points
+from initlab.cli.critical import Name
+from initlab.cli.gain import FormatOption, Param
+from initlab.errors import InputError
+
+HEADER = (
+    "sigma_w", "sigma_b", "q", "chi_1", "c", "xi_q", "xi_c", "phase", "converged", "iterations",
+)  # fmt: skip
+
+SigmaW = Annotated[
+    str,
+    typer.Option("--sigma-w", metavar="FROM:TO:N", help="Weight scales; a single number will do."),
+]
+SigmaB = Annotated[
+    str,
+    typer.Option("--sigma-b", metavar="FROM:TO:N", help="Bias scales; a single number will do."),
+]
+
+
+def phase(
+    activation: Name,
+    sigma_w: SigmaW = "0.5:4:36",
+    sigma_b: SigmaB = "0:0.5:11",
+    param: Param = None,
+    format_: FormatOption = None,
+) -> None:
+    """Fixed points and depth scales over the plane (sigma_w, sigma_b), a row a point.
+
+    Weights are N(0, sigma_w^2 / fan_in), biases N(0, sigma_b^2). The phase is ordered where
+    gradients shrink (chi_1 < 1), chaotic where they grow, critical between. q may be 0 or inf.
+
+    Examples:
+    initlab phase tanh --sigma-w 0.5:4:36 --sigma-b 0:0.5:11 > phase.csv
+
+    initlab phase tanh --sigma-w 1.5 --sigma-b 0.1
+
+    initlab phase relu6 --format jsonl | jq -c 'select(.phase == "chaotic")'
+    """
+    import numpy as np
+
+    from initlab.theory.curves import curves_of
+    from initlab.theory.meanfield import fixed_points
+
+    (choice,) = activations([activation], param or ())
+    across, up = points(sigma_w, "--sigma-w", above=0), points(sigma_b, "--sigma-b")
+    if len(across) * len(up) > MOST_POINTS:
+        raise InputError(
+            f"{len(across):,} x {len(up):,} points; {MOST_POINTS:,} are the most",
+            "--sigma-w 0.5:4:36 --sigma-b 0:0.5:11",
+        )
+    plane = list(itertools.product(across, up))
+    w, b = (np.array(side) for side in zip(*plane, strict=True))
+    at = fixed_points(curves_of(choice), w, b)
+    columns = [x.tolist() for x in (at.q, at.chi_1, at.c, at.xi_q, at.xi_c)]
+    rows = [
+        (*point, *map(_known, numbers), name or None, bool(converged), int(count))
+        for point, numbers, name, converged, count in zip(
+            plane, zip(*columns, strict=True), at.phase, at.converged, at.iterations, strict=True
+        )
+    ]
+    output.records(HEADER, rows, format_)
+    lost = sum(not row[-2] for row in rows)
+    if lost:
+        output.words(f"{lost} of {len(rows)} points did not converge; their cells are empty")
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,153 @@
+"""`initlab recommend`: scales that keep a deep network alive."""
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from initlab.cli import output
+from initlab.cli.choose import activations
+from initlab.cli.complete import activation_names
+from initlab.cli.gain import FormatOption, Param
+from initlab.errors import ChecksFailed, InputError
+
+if TYPE_CHECKING:
+    from initlab.recommend import Candidate
+
+HEADER = (
+    "choice", "activation", "depth", "width", "dtype", "scheme", "gain", "bias_std", "q", "chi_1",
+    "std_first", "std_last", "grad_ratio", "cosine_last", "forward_verdict", "backward_verdict",
+    "why",
+)  # fmt: skip
+SHOWN = (
+    "choice", "scheme", "gain", "bias_std", "std_first", "std_last", "grad_ratio", "cosine_last",
+    "forward_verdict", "backward_verdict",
+)  # fmt: skip
+MEASURED = ("measured_std_last", "measured_grad_ratio", "measured_forward", "measured_backward")
+MOST = 100_000  # layers, and neurons of one
+
+Activation = Annotated[
+    str,
+    typer.Option(help="An activation: gelu.", autocompletion=activation_names, show_default=False),
+]
+Depth = Annotated[int, typer.Option(min=1, max=MOST, help="Layers.")]
+Width = Annotated[int, typer.Option(min=1, max=MOST, help="Neurons of every layer.")]
+Dtype = Annotated[
+    Literal["float64", "float32", "bfloat16", "float16"], typer.Option(help="Of the network.")
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Build and measure the recommended network.")
+]
+
+
+def recommend(
+    activation: Activation,
+    depth: Depth = 100,
+    width: Width = 256,
+    dtype: Dtype = "float32",
+    verify: Verify = False,
+    param: Param = None,
+    format_: FormatOption = None,
+) -> None:
+    """Scheme, gain and bias that put a deep network on the edge of chaos, and what that buys.
+
+    Of all points on the edge, the one whose signal, gradient and difference between samples change
+    least over the network, by theory; beside it what torch's default does. Where nothing helps, it
+    says why. grad_ratio is the gradient's std at layer 0 relative to the last.
+
+    Examples:
+    initlab recommend --activation gelu --depth 100 --width 256
+
+    initlab recommend --activation tanh --depth 1000 --verify
+
+    initlab recommend --activation silu --dtype float16 --format json
+    """
+    from initlab.recommend import default, recommend
+    from initlab.theory.laws import LEAST_WIDTH
+
+    (choice,) = activations([activation], param or ())
+    if width < LEAST_WIDTH:
+        raise InputError(
+            f"--width {width}: theory needs at least {LEAST_WIDTH} neurons",
+            f"--width {LEAST_WIDTH}",
+        )
+    found = recommend(choice, depth=depth, width=width, dtype=dtype)
+    best = found[0] if found and found[0].holds else None
+    usual = _row("torch default", default(choice, depth=depth, width=width, dtype=dtype))
+    if best is None:
+        none = dict(zip(HEADER, ("none", choice.name, depth, width, dtype), strict=False))
+        rows, words = [{**none, "why": _why_none(found)}, usual], _why_none(found)
+    else:
+        rows, words = [_row("recommended", best), usual], _lines(best)
+    measured = _measured(best) if verify and best is not None else {}
+    rows[0] |= measured
+    header, shown = (*HEADER, *measured), (*SHOWN, *measured)
+    cells = [tuple(row.get(name) for name in header) for row in rows]
+    output.records(header, cells, format_, shown=shown)
+    output.words(words)
+    if measured and {measured[name] for name in MEASURED[2:]} != {"steady"}:
+        raise ChecksFailed(
+            f"measured, {choice.name} is {measured['measured_forward']} forward and"
+            f" {measured['measured_backward']} backward"
+        )
+
+
+def _row(what: str, c: "Candidate") -> dict[str, Any]:
+    layers, fixed = c.prediction.layers, c.prediction.fixed
+    row: dict[str, Any] = {
+        "choice": what,
+        "activation": c.run.activation.name,
+        "depth": c.run.depth,
+        "width": c.run.shape[0],
+        "dtype": c.run.dtype,
+        "scheme": c.run.init.name,
+        "gain": c.run.init.parameters.get("gain"),
+        "bias_std": c.sigma_b,
+        "forward_verdict": c.outlook.forward,
+        "backward_verdict": c.outlook.backward,
+        "why": c.outlook.why,
+    }
+    if fixed is not None:
+        row |= {"q": float(fixed.q[0]), "chi_1": float(fixed.chi_1[0])}
+    if layers is not None:
+        row |= {
+            "std_first": float(layers.std[0]),
+            "std_last": float(layers.std[-1]),
+            "grad_ratio": float(layers.grad_std[0]),
+            "cosine_last": float(layers.cosine[-1]),
+        }
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+
+
+def _lines(best: "Candidate") -> str:
+    """What to write into a spec, and into a script."""
+    bias = f"\n  bias: {{std: {best.sigma_b:.6g}}}" if best.sigma_b else ""
+    fill = (
+        f"nn.init.normal_(layer.bias, std={best.sigma_b:.6g})"
+        if best.sigma_b
+        else "nn.init.zeros_(layer.bias)"
+    )
+    return (
+        f"{best.outlook.why}\n"
+        f"in a spec:\n  init: {{scheme: {best.run.init.name}, gain: {best.sigma_w:.6g}}}{bias}\n"
+        "in torch, for every nn.Linear:\n"
+        f"  nn.init.normal_(layer.weight, std={best.sigma_w:.6g} / layer.in_features**0.5)\n"
+        f"  {fill}"
+    )
+
+
+def _why_none(found: "list[Candidate]") -> str:
+    if not found:
+        return (
+            "nothing can: at no sigma_w and sigma_b is chi_1 = 1 at a fixed point that signals stay"
+            " on, so gradients grow or shrink exponentially with depth; take another activation"
+        )
+    best = found[0]
+    return f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.outlook.why}"
+
+
+def _measured(best: "Candidate") -> dict[str, Any]:
+    """One network of the recommended kind, built and measured."""
+    from initlab.recommend import measure_once
+
+    return dict(zip(MEASURED, measure_once(best.run), strict=True))
