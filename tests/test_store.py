@@ -120,8 +120,10 @@ def test_every_column_of_the_catalog_is_written_and_no_other(measured):
         *columns("layers", "key"),
         *FORWARD,
         *BACKWARD,
+        *columns("layers", "predicted"),
     ]
-    assert cells(runs) == ["run", *plan.fields, "seed", *columns("runs", "result")]
+    expected = columns("runs", "result", "predicted")
+    assert cells(runs) == ["run", *plan.fields, "seed", *expected]
 
 
 def test_a_run_that_failed_or_was_not_reached_keeps_its_row(plan_of):

@@ -29,6 +29,7 @@ seeds: 3                           # 0, 1, 2; or a list
 # draws: layered                   # script: the order of draws of a plain PyTorch script
 # record: both                     # forward: no backward pass
 # thresholds: {{vanishing: 1e-3, exploding: 1e3}}
+# band: 400                        # networks simulated for the finite-width band; 0: none, faster
 """
 
 File = Annotated[

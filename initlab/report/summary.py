@@ -20,7 +20,7 @@ FIELDS = {
     "input": INPUTS,
 }
 
-RESULTS = ("std last", "predicted", "forward", "grad ratio", "predicted", "backward")
+RESULTS = ("std last", "predicted", "forward", "grad ratio", "pred. ratio", "backward")
 MISLEADING = 0.2  # share of infinite width's std by which one may be off and not be remarked upon
 SURPRISING = 4.0  # standard deviations
 MOST_REMARKS = 3
@@ -117,7 +117,7 @@ def _short_or_dash(number: float) -> str:
 
 
 def _predicted(run: Row) -> str:
-    """The std of the last layer at infinite width, and the band at this one; or where it overflows."""
+    """The last layer's std at infinite width, and the band at this one; or where it overflows."""
     if not pd.isna(run["predicted_nan_onset"]):
         return f"nan at {run['predicted_nan_onset']:.0f}"
     band = [run["predicted_std_p10"], run["predicted_std_p90"]]

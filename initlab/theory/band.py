@@ -120,7 +120,9 @@ def _block(points: Sequence[Simulated], start: int, replicates: int) -> list[Arr
     dtype = torch.float64 if first.double else torch.float32
     shape = (replicates, first.samples)
     x_RBN = torch.empty(*shape, first.laws[0].fan_in, dtype=dtype)
-    states = [_Signal(_input(point.input, x_RBN, _seeded(start, "input"))) for point in points]
+    states = [
+        _Signal(_input(point.input, x_RBN.clone(), _seeded(start, "input"))) for point in points
+    ]
     activations = [ACTIVATIONS[p.activation.name].bind(p.activation.parameters) for p in points]
     stds = [np.empty((replicates, len(first.laws))) for _ in points]
     for index, law in enumerate(first.laws):
@@ -164,7 +166,7 @@ class _Signal:
         diagonal = gram.diagonal(dim1=1, dim2=2)
         jitter = JITTER[unit.dtype == torch.float64] * diagonal.mean(1, keepdim=True)
         diagonal += jitter + torch.finfo(torch.float64).tiny
-        factor, _ = torch.linalg.cholesky_ex(gram)
+        factor: Tensor = torch.linalg.cholesky_ex(gram).L
         return factor
 
 
@@ -173,16 +175,16 @@ def _seeded(start: int, role: str) -> "Generator":
     import torch
 
     entropy = np.random.SeedSequence((SEED, start, *role.encode()))
-    generator: Generator = torch.Generator()
+    generator = torch.Generator()
     generator.manual_seed(int(entropy.generate_state(1)[0]))
     return generator
 
 
-def _input(input_: Choice, x_RBN: "Tensor", generator: "Generator") -> "Tensor":
-    """A batch for every replicate: rows of the file, or drawn afresh."""
+def _input(input_: Choice, x: "Tensor", generator: "Generator") -> "Tensor":
+    """Fill x (R, B, N) with a batch for every replicate: rows of the file, or drawn afresh."""
     import torch
 
-    p, x = input_.parameters, torch.empty_like(x_RBN)
+    p = input_.parameters
     match input_.name:
         case "normal":
             x.normal_(p["mean"], p["std"], generator=generator)

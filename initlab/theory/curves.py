@@ -104,9 +104,11 @@ class Curves:
         return self.activation.series(np.exp(ln_q), LONG) / np.exp(self.at(ln_q).ln_v)[..., None]
 
     def slope_at_1(self, ln_q: Array) -> Array:
-        """d (K/V) / dc at c = 1, which is q D(q) / V(q)."""
-        point = self.at(ln_q)
-        return np.exp(ln_q + point.ln_d - point.ln_v)
+        """d (K/V) / dc at c = 1, which is q D(q) / V(q); as far out as the series."""
+        near = np.clip(ln_q, -SCALE_FREE, SCALE_FREE)
+        point = self.at(near)
+        slope: Array = np.exp(near + point.ln_d - point.ln_v)
+        return slope
 
 
 class Correlation(NamedTuple):
