@@ -198,16 +198,19 @@ def _rise(shares: Array, slope_at_1: Array, share: Array) -> tuple[Array, Array,
 
 
 def _by_quadrature(curves: Curves, ln_q: float, share: float, c: float) -> tuple[float, float, int]:
-    """(c*, chi_c, evaluations) by Newton's method from a good guess; nan where it fails."""
+    """(c*, chi_c, evaluations) by the secant method from a good guess; nan where it fails."""
     q, activation = float(np.exp(ln_q)), curves.activation
     weight = share / float(np.exp(curves.at(np.array(ln_q)).ln_v))
-    chi_c = weight * q * activation.kernel(q, c, slope=True)
+    before, rise_before = np.nan, np.nan
+    falls = 1 - weight * q * activation.kernel(q, c, slope=True)  # of the rise, by c
     for count in range(1, 20):
         rise = weight * activation.kernel(q, c) + (1 - share) - c
-        following = c + rise / (1 - chi_c)
+        if count > 1 and c != before:
+            falls = (rise_before - rise) / (c - before)
+        following = c + rise / falls
         if not 0 <= following < 1:
             break
         if abs(following - c) < 1e-12:
             return following, weight * q * activation.kernel(q, following, slope=True), count + 2
-        c = following
+        before, rise_before, c = c, rise, following
     return np.nan, np.nan, count

@@ -107,19 +107,19 @@ def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Predic
     cosine = (
         _cosines(curves, ln_q, point, w2, b2, inputs) if cosines else np.full_like(ln_q, np.nan)
     )
-    fixed = _fixed(curves, group)
+    ln_grad = _gradients([run for run, _ in group], padded, ln_q, point)
+    fixed = _fixed(curves, w2, b2)
+    pre_std, std, grad_std = _exp(ln_q / 2), point.std, _exp(ln_grad / 2)
     result = {}
-    for at, (run, laws) in enumerate(group):
+    for at, (run, _) in enumerate(group):
         own = slice(run.depth), at
-        alone = Point(*(column[own] for column in point))
-        ln_grad = _gradients(run, laws, ln_q[own], alone)
         layers = Layers(
-            pre_std=_exp(ln_q[own] / 2),
-            std=alone.std,
-            grad_std=_exp(ln_grad / 2),
+            pre_std=pre_std[own],
+            std=std[own],
+            grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
-        ends = limits(run, curves.activation, ln_q[own], alone.ln_v, ln_grad)
+        ends = limits(run, curves.activation, ln_q[own], point.ln_v[own], ln_grad[own])
         result[run] = Prediction("", layers, ends, fixed.get(at))
     return result
 
@@ -147,8 +147,10 @@ def _lengths(curves: Curves, w2: Array, b2: Array, second: Array) -> Array:
     return ln_q
 
 
-def _gradients(run: Run, laws: Sequence[Law], ln_q: Array, point: Point) -> Array:
-    """ln E (dL/dh)^2 of every layer, relative to the last one's, shape (depth,).
+def _gradients(
+    runs: Sequence[Run], laws: Sequence[Sequence[Law]], ln_q: Array, point: Point
+) -> Array:
+    """ln E (dL/dh)^2 of every layer, relative to the last one's, shape (depth, R).
 
     Weights backward count as independent of those forward (Schoenholz et al. 2017, sec. 5), so that
     a gradient that knows nothing of h grows by G D(q) a layer, G = fan_out Var W. It does know h
@@ -160,17 +162,20 @@ def _gradients(run: Run, laws: Sequence[Law], ln_q: Array, point: Point) -> Arra
     In a deep linear network whose outputs are large, E g^2 after L layers is then L + 1 times what
     independence would have: the second moment of a product of L Gaussian matrices.
     """
-    width = _ln(np.array([law.fan_out * law.weight_variance for law in laws]))
-    residual = LOSSES[run.loss.name].residual
-    ln_k2, ln_r2 = 0.0 if residual else -np.inf, 0.0  # of y and of t ~ N(0, 1)
-    ln_g2 = np.empty(len(laws))
+    width = _ln(np.array([[law.fan_out * law.weight_variance for law in own] for own in laws])).T
+    last = np.array([run.depth - 1 for run in runs])
+    # of y and of t ~ N(0, 1)
+    residual = np.where([LOSSES[run.loss.name].residual for run in runs], 0.0, -np.inf)
+    ln_k2, ln_r2 = np.zeros((2, len(runs)))
+    ln_g2 = np.empty_like(ln_q)
     along = 2 * (width + point.ln_v + np.log(point.growth.clip(min=1e-300)) - ln_q)
     across = width + point.ln_v + point.ln_d + np.log(point.overlap.clip(min=1e-300))
-    for layer in range(len(laws) - 1, -1, -1):
+    for layer in range(len(ln_q) - 1, -1, -1):
+        ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
         ln_g2[layer] = np.logaddexp(ln_k2 + point.ln_v[layer], ln_r2)
         ln_r2 = np.logaddexp(ln_k2 + across[layer], ln_r2 + width[layer] + point.ln_d[layer])
-        ln_k2 += along[layer]
-    relative: Array = ln_g2 - ln_g2[-1]
+        ln_k2 = ln_k2 + along[layer]
+    relative: Array = ln_g2 - ln_g2[last, np.arange(len(runs))]
     return relative
 
 
@@ -196,21 +201,17 @@ def _cosines(
     return cosine
 
 
-def _fixed(curves: Curves, group: Group) -> dict[int, FixedPoints]:
+def _fixed(curves: Curves, w2: Array, b2: Array) -> dict[int, FixedPoints]:
     """Fixed points of the networks whose layers all have one sigma_w > 0 and one sigma_b."""
-    where, sigmas = [], []
-    for at, (_, laws) in enumerate(group):
-        pairs = {(round(law.sigma_w2, 12), round(law.bias_variance, 12)) for law in laws}
-        if len(pairs) == 1 and laws[0].weight_variance > 0:
-            where.append(at)
-            sigmas.append((laws[0].sigma_w2 ** 0.5, laws[0].bias_variance ** 0.5))
-    if not where:
+    alike = (np.ptp(w2, axis=0) <= 1e-12 * w2[0]) & (np.ptp(b2, axis=0) <= 1e-12 * b2[0])
+    where = np.flatnonzero(alike & (w2[0] > 0))
+    if not len(where):
         return {}
-    distinct = list(dict.fromkeys(sigmas))
-    sigma_w, sigma_b = np.array(distinct).T
-    every = fixed_points(curves, sigma_w, sigma_b)
-    index = {pair: i for i, pair in enumerate(distinct)}
-    return {at: every.one(index[pair]) for at, pair in zip(where, sigmas, strict=True)}
+    variances, index = np.unique(
+        np.stack([w2[0, where], b2[0, where]]), axis=1, return_inverse=True
+    )
+    every = fixed_points(curves, *np.sqrt(variances))
+    return {at: every.one(i) for at, i in zip(where.tolist(), index.ravel().tolist(), strict=True)}
 
 
 Moments = tuple[float, tuple[tuple[float, float], ...]]
