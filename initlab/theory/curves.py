@@ -19,6 +19,7 @@ from initlab.theory.moments import Activation
 NODES = 16  # of a patch; measured against quadrature, the interpolation is good to 1e-11
 TERMS, LONG = 128, 512  # of the series of the correlation map
 LOWEST, HIGHEST = -100.0, 100.0  # of ln q, interpolated; beyond, powers of q
+FLAT, SMALL = 1e-6, -8.0  # Var phi / V and ln q, both below: Var phi = q D(q) (1 + O(q))
 SCALE_FREE = 30.0  # |ln q| beyond which shares are a power's, so that q does not matter
 
 _AT = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)  # Chebyshev points of (-1, 1)
@@ -33,13 +34,7 @@ class Point(NamedTuple):
     mean: Array  # E phi / sqrt(E phi^2)
     growth: Array  # d ln V / d ln q
     overlap: Array  # E phi^2 phi'^2 / (E phi^2 E phi'^2)
-
-    @property
-    def std(self) -> Array:
-        """Standard deviation of phi(x): sqrt(V - E^2); the rms is sqrt(V)."""
-        with np.errstate(over="ignore"):
-            result: Array = np.exp(self.ln_v / 2) * np.sqrt((1 - self.mean**2).clip(min=0))
-        return result
+    std: Array  # sqrt(V - E^2), centred; the rms is sqrt(V)
 
 
 class Patches:
@@ -82,10 +77,16 @@ class Curves:
 
     def at(self, ln_q: Array) -> Point:
         """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
-        point = Point(*np.moveaxis(self._points(ln_q), -1, 0))
+        ln_v, ln_d, mean, growth, overlap = np.moveaxis(self._points(ln_q), -1, 0)
         # so far out every activation is a power of |x|: ln V goes on as a straight line
-        beyond = ln_q - np.clip(ln_q, LOWEST, HIGHEST)
-        return point._replace(ln_v=point.ln_v + point.growth * beyond)
+        ln_v = ln_v + growth * (ln_q - np.clip(ln_q, LOWEST, HIGHEST))
+        with np.errstate(over="ignore", under="ignore"):
+            # of a sigmoid of next to nothing, V - E^2 has no digits left, but phi is linear
+            linear = np.exp(ln_q + ln_d - ln_v)
+            share = (1 - mean * mean).clip(min=0)
+            share = np.where((share < FLAT) & (ln_q < SMALL), linear, share)
+            std = np.exp(ln_v / 2) * np.sqrt(share)
+        return Point(ln_v, ln_d, mean, growth, overlap, std)
 
     def _point(self, q: Array) -> Array:
         m = self.activation.moments(q)
@@ -122,8 +123,8 @@ class Correlation(NamedTuple):
 def correlation(shares: Array, slope_at_1: Array, c: Array) -> Correlation:
     """The correlation map sum_k s_k c^k, from the shares s_k of its first terms.
 
-    What these miss of the map and of its slope at c = 1, where both are known, stands as one more
-    term, of a degree that makes up for both.
+    What these miss of the map and of its slope at c = 1, where both are known, stands for c > 0 as
+    one more term, of a degree that makes up for both.
     """
     k = np.arange(shares.shape[-1])
     missing = (1 - shares.sum(-1)).clip(min=0)
@@ -131,10 +132,10 @@ def correlation(shares: Array, slope_at_1: Array, c: Array) -> Correlation:
     degree = np.maximum(missing_slope / np.maximum(missing, 1e-300), len(k))
     powers = c[..., None] ** k
     lower = np.concatenate([np.zeros_like(powers[..., :1]), powers[..., :-1]], axis=-1)
-    size = np.abs(c)
+    size = c.clip(min=0)
     value = (shares * powers).sum(-1) + missing * size**degree
     slope = (shares * k * lower).sum(-1) + missing * degree * size ** (degree - 1)
-    return Correlation(value, slope, missing * size ** len(k))
+    return Correlation(value, slope, missing * np.abs(c) ** len(k))
 
 
 @cache

@@ -10,7 +10,8 @@ Integrand = Callable[[Array], Array]  # points (..., n) -> values (K, ..., n)
 
 REACH = 12.0  # beyond 12 standard deviations the normal density is below 1e-32
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
-TOLERANCE = 1e-14  # of a panel's error, relative to the integral of |f|
+TOLERANCE = 1e-14  # of smooth functions that are good to the last digits
+UNDERFLOW = 1e-180  # so small an integral need not be exact: there, values may lack digits
 GROWTH = 8.0  # of panels away from a kink, in units of f's argument
 MOST_PANELS = 8_000
 DEEPEST = 60
@@ -27,7 +28,14 @@ def expectation(f: Callable[[Array], Array], kinks: Sequence[float] = ()) -> flo
     return float(value[0, 0])
 
 
-def expectations(f: Integrand, mean: Array, sigma: Array, kinks: Sequence[float] = ()) -> Array:
+def expectations(
+    f: Integrand,
+    mean: Array,
+    sigma: Array,
+    kinks: Sequence[float] = (),
+    tolerance: float = TOLERANCE,
+    floor: float = UNDERFLOW,
+) -> Array:
     """E f(x), x ~ N(mean, sigma^2), for Q normal variables and K functions at once.
 
     Gauss-Legendre on panels between -12 and 12 standard deviations, split at the kinks and graded
@@ -40,6 +48,8 @@ def expectations(f: Integrand, mean: Array, sigma: Array, kinks: Sequence[float]
         mean: shape (Q,).
         sigma: shape (Q,), positive.
         kinks: points x where f or a low derivative jumps.
+        tolerance: of a panel's error, relative to the integral of |f|; above f's own rounding.
+        floor: errors below it do not count either.
 
     Returns:
         Shape (K, Q); nan where the panels did not suffice.
@@ -53,12 +63,12 @@ def expectations(f: Integrand, mean: Array, sigma: Array, kinks: Sequence[float]
 
     whole = rule(left, right, owner)
     size = _summed(np.abs(whole), owner, len(mean))
-    total = np.zeros_like(size)
+    allowed, total = np.maximum(tolerance * size, floor), np.zeros_like(size)
     for _ in range(DEEPEST):
         middle = (left + right) / 2
         low, high = rule(left, middle, owner), rule(middle, right, owner)
         with np.errstate(invalid="ignore"):
-            done = (np.abs(low + high - whole) <= TOLERANCE * size[:, owner]).all(0)
+            done = (np.abs(low + high - whole) <= allowed[:, owner]).all(0)
         total += _summed((low + high)[:, done], owner[done], len(mean))
         open_ = ~done & np.isfinite(low + high).all(0)
         total[:, owner[~done & ~open_]] = np.nan

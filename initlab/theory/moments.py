@@ -21,7 +21,7 @@ from initlab.theory.gaussian import Array, expectations, hermite
 
 WithSlope = Callable[[Array], tuple[Array, Array]]
 
-STEP = 1e-200  # of the complex step; it leaves the real part as it is
+STEP = 1e-100  # of the complex step; it leaves the real part as it is
 
 
 class Moments(NamedTuple):
@@ -95,13 +95,20 @@ class Activation:
         """
         f = self.slopes if slope else self.values
         shared, rest = math.sqrt(abs(c) * q), math.sqrt((1 - abs(c)) * q)
+        moments = self.moments(np.array([q]))
+        size = float(moments.slope[0] if slope else moments.second[0])  # K at c = 1
 
         def half(s: Array) -> Array:
             if not rest:
                 return f(s)
             flat = s.ravel()
+            # where f changes its sign, errors relative to G would be below f's rounding
             return expectations(
-                lambda x: f(x)[None], flat, np.full_like(flat, rest), self.kinks
+                lambda x: f(x)[None],
+                flat,
+                np.full_like(flat, rest),
+                self.kinks,
+                floor=1e-15 * math.sqrt(size),
             ).reshape(s.shape)
 
         def product(s: Array) -> Array:
@@ -110,14 +117,17 @@ class Activation:
 
         if not shared:
             return float(half(np.zeros(1))[0] ** 2)
-        # G has no kink any more, but bends within a few `rest` of each
+        # G has no kink any more, but bends within a few `rest` of each. It is a quadrature itself
         bends = [
             sign * k + 6 * side * rest
             for k in (0.0, *self.kinks)
             for sign in (-1, 1)
             for side in (-1, 0, 1)
         ]
-        return float(expectations(product, np.zeros(1), np.array([shared]), bends)[0, 0])
+        found = expectations(
+            product, np.zeros(1), np.array([shared]), bends, 1e-12, floor=1e-13 * size
+        )
+        return float(found[0, 0])
 
     def series(self, q: Array, n: int) -> Array:
         """Shares a_k^2 of V(q), k < n, with K(q, c) = sum a_k^2 c^k (Mehler 1866). Shape (Q, n)."""

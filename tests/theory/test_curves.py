@@ -1,0 +1,74 @@
+"""Interpolated moments against quadrature, and the correlation map against kernels."""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab.theory.curves import Curves, correlation, curves_of
+from initlab.theory.moments import choice_of
+
+LN_Q = np.array([-19.3, -6.01, -1.0, -0.123, 0.0, 0.77, 2.5, 5.999])
+
+
+def test_curves_are_quadrature_s(choice):
+    curves = curves_of(choice)
+    point, m = curves.at(LN_Q), curves.activation.moments(np.exp(LN_Q))
+    # the interpolation is good to 1e-11 of smooth numbers of order one
+    np.testing.assert_allclose(np.exp(point.ln_v), m.second, rtol=1e-10)
+    np.testing.assert_allclose(np.exp(point.ln_d), m.slope, rtol=1e-10)
+    np.testing.assert_allclose(point.mean, m.mean / np.sqrt(m.second), atol=1e-10)
+    np.testing.assert_allclose(point.growth, m.growth / m.second, atol=1e-10)
+    np.testing.assert_allclose(point.overlap, m.overlap / m.second / m.slope, rtol=1e-9)
+    # torch.std is centred: sqrt(V - E^2), not the rms
+    np.testing.assert_allclose(point.std, np.sqrt(m.second - m.mean**2), rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"), [("sigmoid", 0.25), ("softplus", 0.5), ("logsigmoid", 0.5)]
+)
+def test_the_std_of_what_is_nearly_constant(name, slope):
+    # phi(x) = phi(0) + phi'(0) x, whose variance is lost in V - E^2 from q = 1e-12 on
+    ln_q = np.array([-60.0, -33.3, -25.0])
+    std = curves_of(choice_of(name)).at(ln_q).std
+    np.testing.assert_allclose(std, slope * np.exp(ln_q / 2), rtol=1e-9)
+
+
+def test_shapes_and_order_of_requests_do_not_matter():
+    forward, backward = (Curves(curves_of(choice_of("gelu")).activation) for _ in range(2))
+    grid = LN_Q.reshape(2, 4)
+    one_by_one = [backward.at(np.array(x)).ln_v.item() for x in reversed(LN_Q.tolist())]
+    assert forward.at(grid).ln_v.ravel().tolist() == one_by_one[::-1]
+
+
+@pytest.mark.parametrize(("name", "power"), [("relu", 1), ("relu_squared", 2), ("tanh", 0)])
+def test_far_out_an_activation_is_a_power(name, power):
+    # V of max(0, x)^p goes as q^p, of tanh it is 1: ln V is a straight line beyond |ln q| = 100
+    point = curves_of(choice_of(name)).at(np.array([99.0, 400.0]))
+    assert point.ln_v[1] - point.ln_v[0] == pytest.approx(power * 301, abs=1e-8)
+
+
+@pytest.mark.parametrize("c", [-1.0, -0.6, 0.3, 0.9, 0.99, 1.0])
+def test_the_correlation_map_is_the_kernel_s(choice, c):
+    curves, ln_q = curves_of(choice), np.array([-1.2, 0.9])
+    found = correlation(curves.series(ln_q), curves.slope_at_1(ln_q), np.full(2, c))
+    for i, q in enumerate(np.exp(ln_q).tolist()):
+        v = math.exp(curves.at(ln_q[i]).ln_v)
+        error = abs(found.value[i] - curves.activation.kernel(q, c) / v)
+        # never off by more than it says; it may say up to 1e-3, close to 1 where there are kinks
+        assert error <= found.bound[i] + 1e-11
+        if c >= 0.3:
+            # 0.9^128 = 1e-6 of terms that, at a kink, fall as k^-1.5
+            exact = q * curves.activation.kernel(q, c, slope=True) / v
+            assert found.slope[i] == pytest.approx(exact, rel=1e-8 if c <= 0.9 else 5e-3)
+
+
+@pytest.mark.parametrize("name", ["relu", "hardtanh", "erf", "gelu"])
+def test_a_hundred_layers_of_correlation_by_kernels(name):
+    # the series, with one term for all it misses, against the exact map, layer after layer
+    curves, c, exact = curves_of(choice_of(name)), np.array([0.1]), 0.1
+    v = math.exp(curves.at(np.array(0.0)).ln_v)
+    for _ in range(100):
+        c = correlation(curves.series(np.zeros(1)), curves.slope_at_1(np.zeros(1)), c).value
+        exact = curves.activation.kernel(1.0, exact) / v
+    assert c[0] == pytest.approx(exact, abs=3e-4)

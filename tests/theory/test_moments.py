@@ -1,0 +1,175 @@
+"""Moments and kernels of activations, against closed forms, adaptive quadrature and simulation."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import integrate
+from scipy.special import ndtr
+
+from initlab.theory.moments import Activation, choice_of
+
+QS = np.array([1e-6, 0.01, 0.3, 1.0, 2.7, 50.0, 1e6])
+CS = [-1.0, -0.7, -1e-3, 0.0, 0.2, 0.9, 0.9999, 1.0]
+
+
+def density(z):
+    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def closed(name, **parameters):
+    """{q: (V, D)} by the quadrature under test."""
+    m = Activation(choice_of(name, **parameters)).moments(QS)
+    return zip(QS.tolist(), m.second.tolist(), m.slope.tolist(), strict=True)
+
+
+# closed forms of V(q) and D(q) -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("a", [0.0, 0.01, 0.3, -0.5])
+def test_leaky_relu(a):
+    # He et al. 2015, eq. 14: half of each side
+    for q, v, d in closed("leaky_relu", negative_slope=a):
+        assert v == pytest.approx(q * (1 + a * a) / 2, rel=1e-12)
+        assert d == pytest.approx((1 + a * a) / 2, rel=1e-12)
+
+
+def test_erf():
+    # Williams 1997; D by differentiating the kernel
+    for q, v, d in closed("erf"):
+        assert v == pytest.approx(2 / math.pi * math.asin(2 * q / (1 + 2 * q)), rel=1e-12)
+        assert d == pytest.approx(4 / math.pi / math.sqrt(1 + 4 * q), rel=1e-12)
+
+
+def test_sin():
+    # sin^2 = (1 - cos 2x) / 2, cos^2 = (1 + cos 2x) / 2, E cos(t x) = e^(-t^2 q / 2)
+    for q, v, d in closed("sin"):
+        if q <= 50:  # at 1e6 there are 700,000 oscillations
+            assert v == pytest.approx(-math.expm1(-2 * q) / 2, rel=1e-12)
+            assert d == pytest.approx((1 + math.exp(-2 * q)) / 2, rel=1e-12)
+
+
+def test_hardtanh():
+    # by parts on [-1, 1], and 1 beyond; the slope is 1 inside
+    for q, v, d in closed("hardtanh"):
+        s = math.sqrt(q)
+        inside = math.erf(1 / math.sqrt(2 * q))
+        expected = q * (inside - 2 / s * density(1 / s)) + math.erfc(1 / math.sqrt(2 * q))
+        # for wide normals q (P - 2 n / s) cancels: it is E x^2 on a hairline, 2 n(0) / (3 s)
+        assert v == pytest.approx(expected, rel=1e-12 if q < 100 else 1e-8)
+        assert d == pytest.approx(inside, rel=1e-12)
+
+
+def test_elu():
+    # by completing the square; near 0 the terms cancel to q, far out e^(2q) overflows
+    for q, v, d in closed("elu"):
+        if 0.1 < q <= 50:
+            s = math.sqrt(q)
+            tail = math.exp(2 * q) * ndtr(-2 * s)
+            expected = q / 2 + tail - 2 * math.exp(q / 2) * ndtr(-s) + 0.5
+            assert v == pytest.approx(expected, rel=1e-12)
+            assert d == pytest.approx(0.5 + tail, rel=1e-12)
+
+
+def test_gelu():
+    # Tsuchida et al. 2021; D by differentiating V's kernel
+    for q, v, d in closed("gelu"):
+        turn = math.asin(q / (1 + q))
+        expected_v = q / 4 + q / (2 * math.pi) * turn
+        expected_v += q * q / (math.pi * (1 + q) * math.sqrt(1 + 2 * q))
+        expected_d = 0.25 + turn / (2 * math.pi)
+        expected_d += q * (3 + 5 * q) / (2 * math.pi * (1 + q) * (1 + 2 * q) ** 1.5)
+        assert v == pytest.approx(expected_v, rel=1e-12)
+        assert d == pytest.approx(expected_d, rel=1e-12)
+
+
+# any activation ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("q", [0.04, 1.0, 30.0])
+def test_every_moment_by_simpson_s_rule(choice, q):
+    # 20,001 points between any two kinks, where everything is smooth: good to 1e-11
+    activation, s = Activation(choice), math.sqrt(q)
+    kinks = [kink / s for kink in activation.kinks if abs(kink) < 12 * s]
+    expected = np.zeros(5)
+    for low, high in pairwise(sorted([-12.0, -1.0, 1.0, 12.0, *kinks])):
+        x = s * np.linspace(low, high, 20_001)
+        # slopes at an end that is a kink, from within
+        inside = np.clip(x, x[0] + 1e-13 * s, x[-1] - 1e-13 * s)
+        (h, _), (_, slope) = activation.with_slope(x), activation.with_slope(inside)
+        integrands = np.stack([h * h, slope * slope, h, x * h * slope, h * h * slope * slope])
+        weight = np.exp(-((x / s) ** 2) / 2) / math.sqrt(2 * math.pi)
+        expected += integrate.simpson(integrands * weight, x=x / s)
+    got = [float(moment[0]) for moment in activation.moments(np.array([q]))]
+    assert got == pytest.approx(expected, rel=1e-9, abs=1e-11)
+
+
+def test_growth_is_the_slope_of_the_length_map(choice):
+    # E x phi phi' = q dV/dq by parts, also for activations with kinks; here as a difference
+    activation, q, step = Activation(choice), 0.8, 1e-4
+    low, high = activation.moments(np.array([q * (1 - step), q * (1 + step)])).second
+    growth = activation.moments(np.array([q])).growth[0]
+    assert growth == pytest.approx((high - low) / (2 * step), rel=1e-6)
+
+
+def test_what_quadrature_cannot_resolve_is_nan():
+    # sin over a normal of std 1e9: hundreds of millions of oscillations
+    assert np.isnan(Activation(choice_of("sin")).moments(np.array([1e18])).second[0])
+
+
+# kernels -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("c", CS)
+def test_the_arc_cosine_kernel(c):
+    # Cho & Saul 2009, degree 1 and its derivative, degree 0; theta = acos c
+    t, q = math.acos(c), 1.7
+    value, slope = (Activation(choice_of("relu")).kernel(q, c, slope=s) for s in (False, True))
+    expected = q * (math.sin(t) + (math.pi - t) * math.cos(t)) / (2 * math.pi)
+    assert value == pytest.approx(expected, abs=1e-13)
+    assert slope == pytest.approx((math.pi - t) / (2 * math.pi), abs=1e-13)
+
+
+@pytest.mark.parametrize("c", CS)
+@pytest.mark.parametrize("q", [0.05, 1.0, 20.0])
+def test_the_erf_kernel(q, c):
+    # Williams 1997: (2/pi) asin(2k / (1 + 2q)); its derivative by k
+    value, slope = (Activation(choice_of("erf")).kernel(q, c, slope=s) for s in (False, True))
+    k = q * c
+    assert value == pytest.approx(2 / math.pi * math.asin(2 * k / (1 + 2 * q)), abs=1e-12)
+    expected = 4 / math.pi / math.sqrt((1 + 2 * q) ** 2 - 4 * k * k)
+    assert slope == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("c", CS)
+def test_the_sine_kernel(c):
+    q = 0.9
+    value, slope = (Activation(choice_of("sin")).kernel(q, c, slope=s) for s in (False, True))
+    assert value == pytest.approx(math.exp(-q) * math.sinh(q * c), abs=1e-13)
+    assert slope == pytest.approx(math.exp(-q) * math.cosh(q * c), rel=1e-12)
+
+
+@pytest.mark.parametrize("c", [-0.5, 0.8])
+def test_every_kernel_by_its_series_and_its_slope_by_differences(choice, c):
+    # Mehler's series is another route to the same number; 512 terms of c^k <= 0.8^k leave 1e-50
+    activation, q, step = Activation(choice), 1.3, 1e-5
+    value = activation.kernel(q, c)
+    size = activation.moments(np.array([q])).second[0]
+    series = activation.series(np.array([q]), 512)[0] @ c ** np.arange(512)
+    assert value == pytest.approx(series, abs=1e-12 * size)
+    low, high = (activation.kernel(q, c + sign * step) for sign in (-1, 1))
+    slope = q * activation.kernel(q, c, slope=True)
+    assert slope == pytest.approx((high - low) / (2 * step), abs=1e-7 * size)
+
+
+@pytest.mark.parametrize("c", [-0.6, 0.9])
+def test_kernels_of_every_activation_by_simulation(plain, c):
+    rng = np.random.default_rng(7)
+    x, other = rng.standard_normal((2, 100_000)) * math.sqrt(1.3)
+    y = c * x + math.sqrt(1 - c * c) * other
+    activation = Activation(plain)
+    for f, slope in ((activation.values, False), (activation.slopes, True)):
+        products = f(x) * f(y)
+        error = products.std() / math.sqrt(len(x))
+        assert abs(activation.kernel(1.3, c, slope=slope) - products.mean()) < 5 * error + 1e-12
