@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab.theory.curves import Curves
+from initlab.theory.curves import LOWEST, Curves
 from initlab.theory.gaussian import Array
 from initlab.theory.meanfield import CRITICAL, depth_scale, fixed_points
 
@@ -52,16 +52,17 @@ def critical_gain(curves: Curves) -> float | None:
 
 
 def _edge(curves: Curves, ln_q: float, sigma_b: float) -> Edge:
-    sigma_w = math.exp(-float(curves.at(np.array(ln_q)).ln_d) / 2)
+    vanishing = ln_q <= SCAN[0]
+    at = curves.at(np.array(LOWEST if vanishing else ln_q))
+    sigma_w = math.exp(-float(at.ln_d) / 2)
     from_1 = fixed_points(curves, np.array([sigma_w]), np.array([sigma_b]))
     reached, chi_1 = float(from_1.q[0]), float(from_1.chi_1[0])
-    q = math.exp(ln_q) if ln_q > SCAN[0] else 0.0
+    q = 0.0 if vanishing else math.exp(ln_q)
     stable = bool(from_1.converged[0] and abs(chi_1 - 1) <= CRITICAL and reached < math.inf)
-    if stable and not q:
+    if stable and vanishing:
         q = reached  # lengths of any size stay (ReLU), or shrink to 0 (tanh)
-    at = curves.at(np.array(ln_q))
     chi_1 = float(sigma_w**2 * np.exp(at.ln_d))
-    chi_q = float(at.growth * sigma_w**2 * np.exp(at.ln_v - ln_q))
+    chi_q = float(at.growth * sigma_w**2 * np.exp(at.ln_v - (LOWEST if vanishing else ln_q)))
     xi_q, xi_c = depth_scale(np.array([chi_q, 1.0])).tolist()
     return Edge(sigma_w, q, chi_1, xi_q, xi_c, stable, int(from_1.iterations[0]))
 

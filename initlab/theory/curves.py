@@ -46,8 +46,9 @@ class Patches:
         self.coefficients: NDArray[np.float64] = np.empty((0, NODES, 0))
 
     def __call__(self, ln_q: Array) -> Array:
-        """Values at ln q, shape (..., columns)."""
-        flat = np.clip(ln_q, LOWEST, HIGHEST).ravel()
+        """Values at ln q, shape (..., columns); nan at nan."""
+        unknown = np.isnan(ln_q)
+        flat = np.clip(np.where(unknown, 0.0, ln_q), LOWEST, HIGHEST).ravel()
         units = np.floor(flat).astype(int)
         present, inverse = np.unique(units, return_inverse=True)
         for unit in present.tolist():
@@ -58,6 +59,7 @@ class Patches:
         basis = np.cos(np.arange(NODES) * np.arccos(t.clip(-1, 1))[:, None])  # T_k(t)
         values = np.einsum("pk,pkc->pc", basis, self.coefficients[rows])
         result: Array = values.reshape(*np.shape(ln_q), -1)
+        result[unknown] = np.nan
         return result
 
     def _add(self, unit: int) -> None:

@@ -184,14 +184,18 @@ def _correlation_fixed_point(
     return c, chi_c, sure, steps
 
 
-def _rise(shares: Array, slope_at_1: Array, share: Array) -> tuple[Array, Array, Array, int]:
+def _rise(
+    shares: Array, slope_at_1: Array, share: Array
+) -> tuple[Array, Array, Array, NDArray[np.int_]]:
     """(c*, chi_c, bound, evaluations) by Newton's method from 0, which does not overshoot."""
-    x, count = np.zeros(len(share)), 0
-    for count in range(1, MOST_STEPS):  # noqa: B007  # returned
+    x, count = np.zeros(len(share)), np.zeros(len(share), dtype=int)
+    for _ in range(MOST_STEPS):
         value, slope, bound = correlation(shares, slope_at_1, x)
         rise = share * value + (1 - share) - x
         following = np.clip(x + rise / np.maximum(1 - share * slope, 1e-12), x, 1)
-        if (following - x < 1e-15).all():
+        moves = following - x >= 1e-15
+        count += moves
+        if not moves.any():
             break
         x = following
     return x, share * slope, bound, count

@@ -40,15 +40,15 @@ class Limits:
     grad_underflow: int | None = None
 
 
-def limits(run: Run, phi: Activation, ln_q: Array, ln_v: Array, ln_grad: Array) -> Limits:
+def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -> Limits:
     """Where a network leaves its dtype.
 
     Args:
         run: the network.
         phi: its activation.
         ln_q: ln of the pre-activations' variance, shape (depth,).
-        ln_v: ln of the activations' second moment, shape (depth,).
-        ln_grad: ln of the gradient's second moment relative to the last layer's, shape (depth,).
+        std: of the activations, shape (depth,).
+        ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
     """
     largest, smallest = RANGE[run.dtype]
     reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
@@ -63,7 +63,7 @@ def limits(run: Run, phi: Activation, ln_q: Array, ln_v: Array, ln_grad: Array) 
     nan_onset, zero_onset = _first(over), _first(zero)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
-    ln_start = _ln_start(run, float(ln_v[-1]))
+    ln_start = _ln_start(run, float(std[-1]))
     if ln_start is None or run.record == "forward":
         return Limits(zero_onset=zero_onset)
     ln_g = ln_grad / 2 + ln_start + reach
@@ -82,16 +82,16 @@ def largest_of(n: Array) -> Array:
     return np.asarray(-ndtri(-np.expm1(-np.log(2) / n)))
 
 
-def _ln_start(run: Run, ln_v: float) -> float | None:
-    """ln of the rms of dL/dh at the last layer, before training; None where it is not known."""
+def _ln_start(run: Run, std: float) -> float | None:
+    """ln of the std of dL/dh at the last layer, before training; None where it is not known."""
     record, outputs = LOSSES[run.loss.name], run.shape[-1]
     if record.start is None:
         return None
     with np.errstate(over="ignore"):
-        rms = float(np.log(record.start(outputs, np.exp(ln_v))))
+        start = float(np.log(record.start(outputs, np.square(std))))
     if run.reduction == "mean":
-        rms -= float(np.log(run.batch * (outputs if record.unit == "value" else 1)))
-    return rms
+        start -= float(np.log(run.batch * (outputs if record.unit == "value" else 1)))
+    return start
 
 
 def _first(where: Array) -> int | None:

@@ -119,7 +119,7 @@ def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Predic
             grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
-        ends = limits(run, curves.activation, ln_q[own], point.ln_v[own], ln_grad[own])
+        ends = limits(run, curves.activation, ln_q[own], point.std[own], ln_grad[own])
         result[run] = Prediction("", layers, ends, fixed.get(at))
     return result
 
@@ -150,7 +150,7 @@ def _lengths(curves: Curves, w2: Array, b2: Array, second: Array) -> Array:
 def _gradients(
     runs: Sequence[Run], laws: Sequence[Sequence[Law]], ln_q: Array, point: Point
 ) -> Array:
-    """ln E (dL/dh)^2 of every layer, relative to the last one's, shape (depth, R).
+    """ln Var dL/dh of every layer, relative to the last one's, shape (depth, R).
 
     Weights backward count as independent of those forward (Schoenholz et al. 2017, sec. 5), so that
     a gradient that knows nothing of h grows by G D(q) a layer, G = fan_out Var W. It does know h
@@ -167,12 +167,12 @@ def _gradients(
     # of y and of t ~ N(0, 1)
     residual = np.where([LOSSES[run.loss.name].residual for run in runs], 0.0, -np.inf)
     ln_k2, ln_r2 = np.zeros((2, len(runs)))
-    ln_g2 = np.empty_like(ln_q)
+    ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(point.std)
     along = 2 * (width + point.ln_v + np.log(point.growth.clip(min=1e-300)) - ln_q)
     across = width + point.ln_v + point.ln_d + np.log(point.overlap.clip(min=1e-300))
     for layer in range(len(ln_q) - 1, -1, -1):
         ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
-        ln_g2[layer] = np.logaddexp(ln_k2 + point.ln_v[layer], ln_r2)
+        ln_g2[layer] = np.logaddexp(ln_k2 + ln_variance[layer], ln_r2)  # centred, as measured
         ln_r2 = np.logaddexp(ln_k2 + across[layer], ln_r2 + width[layer] + point.ln_d[layer])
         ln_k2 = ln_k2 + along[layer]
     relative: Array = ln_g2 - ln_g2[last, np.arange(len(runs))]
