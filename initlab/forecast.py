@@ -48,9 +48,10 @@ class Forecast:
         parts: dict[str, Array] = {
             "predicted_pre_std": known.pre_std[reached],
             "predicted_std": known.std[reached],
-            "predicted_grad_std": known.grad_std[reached],
             "predicted_cosine": known.cosine[reached],
         }
+        if self.prediction.sure_start:
+            parts["predicted_grad_std"] = known.grad_std[reached]
         if self.band is not None:
             parts |= {
                 "predicted_std_p10": self.band.p10[reached],
@@ -86,7 +87,8 @@ class Forecast:
         table = self.layers(ends)
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
-            last["predicted_grad_std"] = float(prediction.layers.grad_std[0])
+            if prediction.sure_start:
+                last["predicted_grad_std"] = float(prediction.layers.grad_std[0])
             cells |= {name: _number(value) for name, value in last.items()}
         return cells
 

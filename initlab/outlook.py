@@ -82,7 +82,8 @@ def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, wo
     chi_1 = float(fixed.chi_1[0]) if fixed is not None else math.nan
     because = "" if math.isnan(chi_1) else f"chi_1 = {chi_1:.3f}, "
     ratio = float(layers.grad_std[0])
-    gradient = f"{because}gradient {times(ratio)} over {run.depth} layers"
+    about = "" if prediction.sure_start else "about "
+    gradient = f"{because}gradient {about}{times(ratio)} over {run.depth} layers"
     if word == "steady":
         return f"gradient steady: {gradient}"
     dies = {

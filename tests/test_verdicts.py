@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from initlab.catalog.columns import columns
 from initlab.errors import InputError
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
 from initlab.spec import Thresholds
@@ -70,6 +71,7 @@ def test_cells_of_a_measured_run():
         "grad_std_last": 2,
         "loss_value": 0.5,
         "seconds": 1.5,
+        **dict.fromkeys(columns("runs", "predicted")),  # nobody made a forecast
     }
 
 

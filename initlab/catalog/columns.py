@@ -173,7 +173,8 @@ COLUMNS = Table(
     _column("both", "predicted", "predicted_grad_std", "ratio",
             "sqrt of the product of fan_out Var W E phi'^2 over the layers above",
             "grad_std / grad_std of the last layer, at infinite width; for mse with what the"
-            f" gradient y - t knows of y; {NO_THEORY}",
+            " gradient y - t knows of y; empty for losses whose first gradient theory does not"
+            f" know (all but mse, cross_entropy, nll); {NO_THEORY}",
             "Schoenholz et al. 2017, eq. 10"),
     _column("both", "predicted", "predicted_cosine", "-1..1",
             "E phi(x1) phi(x2) / E phi(x)^2 at the correlation of layer l, mean over pairs",

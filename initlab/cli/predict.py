@@ -28,7 +28,8 @@ def predict(
 
     A row for every point of the spec; seeds share it. q is the fixed point of the pre-activations'
     variance, chi_1 the growth of the gradient's, xi the layers over which signals reach.
-    predicted_grad_std is the gradient's std at layer 0 relative to the last layer's.
+    predicted_grad_std is the gradient's std at layer 0 relative to the last layer's; empty for
+    losses whose first gradient theory does not know (all but mse, cross_entropy, nll).
 
     Examples:
     initlab predict configs/xavier_tanh.yaml
@@ -75,7 +76,8 @@ def _rows(plan: "Plan") -> list[dict[str, object]]:
         if prediction.layers is not None:
             row["predicted_std_first"] = _known(float(prediction.layers.std[0]))
             row["predicted_std"] = _known(float(prediction.layers.std[-1]))
-            row["predicted_grad_std"] = _known(float(prediction.layers.grad_std[0]))
+            if prediction.sure_start:
+                row["predicted_grad_std"] = _known(float(prediction.layers.grad_std[0]))
         limits = prediction.limits
         row |= {
             "predicted_nan_onset": limits.nan_onset,

@@ -24,17 +24,24 @@ class Law:
     """The law of one layer's weights W (fan_out, fan_in) and biases: both have mean 0.
 
     `weight_variance` is E W^2 of one weight, `bias_variance` E b^2 of one bias; 0 without biases.
+    Weights are independent of each other, or rows or columns of one orthogonal matrix.
     """
 
     fan_in: int
     fan_out: int
     weight_variance: float
     bias_variance: float = 0.0
+    orthogonal: bool = False
 
     @property
     def sigma_w2(self) -> float:
         """sigma_w^2 of mean-field theory: fan_in E W^2."""
         return self.fan_in * self.weight_variance
+
+    @property
+    def backward(self) -> float:
+        """What sigma_w^2 is to a gradient: fan_out E W^2."""
+        return self.fan_out * self.weight_variance
 
 
 def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
@@ -76,7 +83,9 @@ def _laws(
             if moments[0]:
                 return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
             variances.append(moments[1])
-        laws[pair] = Law(*pair, *variances)
+        orthogonal = SCHEMES[init.name].draw(init.parameters)[0] == "orthogonal"
+        weight_variance, bias_variance = variances
+        laws[pair] = Law(*pair, weight_variance, bias_variance, orthogonal)
     return tuple(laws[pair] for pair in pairwise(shape))
 
 

@@ -47,12 +47,15 @@ class Prediction:
     """What theory says of one network; only `reason` where it says nothing.
 
     `fixed` holds its fixed points (arrays of one), where all of its layers have one law.
+    Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
+    growth, which may be off by a factor that the last layers make (2.7 was seen).
     """
 
     reason: str = ""
     layers: Layers | None = None
     limits: Limits = field(default_factory=Limits)
     fixed: FixedPoints | None = None
+    sure_start: bool = True
 
 
 def predict(runs: Sequence[Run], *, cosines: bool = True) -> list[Prediction]:
@@ -73,7 +76,8 @@ def predict(runs: Sequence[Run], *, cosines: bool = True) -> list[Prediction]:
     for activation, group in groups.items():
         curves = curves_of(activation)
         for part in _parts(sorted(group, key=lambda pair: pair[0].depth)):
-            known |= _predict(curves, part, cosines=cosines)
+            with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
+                known |= _predict(curves, part, cosines=cosines)
     return [known[seedless(run)] for run in runs]
 
 
@@ -120,7 +124,8 @@ def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Predic
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
         ends = limits(run, curves.activation, ln_q[own], point.std[own], ln_grad[own])
-        result[run] = Prediction("", layers, ends, fixed.get(at))
+        sure = LOSSES[run.loss.name].start is not None
+        result[run] = Prediction("", layers, ends, fixed.get(at), sure)
     return result
 
 
@@ -131,8 +136,8 @@ def _exp(x: Array) -> Array:
 
 
 def _ln(x: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        result: Array = np.maximum(np.log(x), LEAST_LN)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: Array = np.maximum(np.log(np.maximum(x, 0)), LEAST_LN)
     return result
 
 
@@ -160,9 +165,10 @@ def _gradients(
         k' = k G E[z phi phi'] / q      E r'^2 = G (k^2 E[phi^2 phi'^2] + E r^2 D)
 
     In a deep linear network whose outputs are large, E g^2 after L layers is then L + 1 times what
-    independence would have: the second moment of a product of L Gaussian matrices.
+    independence would have: the second moment of a product of L Gaussian matrices. An orthogonal W
+    keeps lengths, so that what it hands on along h is missing in r'.
     """
-    width = _ln(np.array([[law.fan_out * law.weight_variance for law in own] for own in laws])).T
+    width = _ln(np.array([[law.backward for law in own] for own in laws])).T
     last = np.array([run.depth - 1 for run in runs])
     # of y and of t ~ N(0, 1)
     residual = np.where([LOSSES[run.loss.name].residual for run in runs], 0.0, -np.inf)
@@ -170,6 +176,7 @@ def _gradients(
     ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(point.std)
     along = 2 * (width + point.ln_v + np.log(point.growth.clip(min=1e-300)) - ln_q)
     across = width + point.ln_v + point.ln_d + np.log(point.overlap.clip(min=1e-300))
+    across += _ln(1 - _exp(along - width + ln_q + _ln(_kept(laws, ln_q)) - across))
     for layer in range(len(ln_q) - 1, -1, -1):
         ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
         ln_g2[layer] = np.logaddexp(ln_k2 + ln_variance[layer], ln_r2)  # centred, as measured
@@ -177,6 +184,14 @@ def _gradients(
         ln_k2 = ln_k2 + along[layer]
     relative: Array = ln_g2 - ln_g2[last, np.arange(len(runs))]
     return relative
+
+
+def _kept(laws: Sequence[Sequence[Law]], ln_q: Array) -> Array:
+    """Share of E z^2 that an orthogonal W^T hands on along h, shape (depth, R); 0 of other W."""
+    wide = [[law.orthogonal * min(law.fan_out / law.fan_in, 1) for law in own] for own in laws]
+    biases = _ln(np.array([[law.bias_variance for law in own] for own in laws])).T
+    share: Array = np.array(wide).T * (1 - _exp(biases - ln_q))  # z = W h + b
+    return share
 
 
 def _cosines(

@@ -16,6 +16,12 @@ IDS = "(), (N) or (N, d...)"
 CLASSES = "one class a sample, uniform over the outputs"
 KEPT = "the sum of the weights of the kept targets, not the number of samples"
 
+
+def _start(outputs: int, _: float) -> float:
+    """Of softmax(y) - onehot(t), small y: of C outputs one is near -1, the others near 1/C."""
+    return ((1 - 1 / outputs) / outputs) ** 0.5
+
+
 RECORDS = (
     Loss(
         name="cross_entropy",
@@ -50,8 +56,7 @@ RECORDS = (
         target="classes",
         synthetic=f"the outputs are logits; {CLASSES}",
         least=(1, 2),
-        # softmax(y) - onehot(t): of C outputs one is near -1, the others near 1/C
-        start=lambda outputs, _: ((1 - 1 / outputs) / outputs) ** 0.5,
+        start=_start,
     ),
     Loss(
         name="nll",
@@ -83,6 +88,7 @@ RECORDS = (
         target="classes",
         synthetic=f"log_softmax of the outputs; {CLASSES}",
         least=(1, 2),
+        start=_start,
     ),
     Loss(
         name="linear_cross_entropy",

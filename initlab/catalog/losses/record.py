@@ -83,7 +83,7 @@ class Loss(Record):
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
-    outputs) that allow it. Where theory knows it, `start(outputs, E y^2)` is the rms of dL/dy
+    outputs) that allow it. Where theory knows it, `start(outputs, Var y)` is the std of dL/dy
     before training, reduction sum; `residual` says that dL/dy is y - t up to a factor.
     """
 

@@ -30,7 +30,7 @@ RECORDS = (
         target="normal",
         synthetic=NORMAL,
         # E (2 (y - t))^2 = 4 (E y^2 + 1), t ~ N(0, 1)
-        start=lambda _, square: 2 * (square + 1) ** 0.5,
+        start=lambda _, variance: 2 * (variance + 1) ** 0.5,
         residual=True,
     ),
     Loss(

@@ -1,0 +1,265 @@
+"""What is predicted of every layer, against networks drawn at random."""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab import load_plan
+from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
+from initlab.network.propagate import BACKWARD, FORWARD, measure
+from initlab.plan import Share
+from initlab.theory.meanfield import FixedPoints
+from initlab.theory.prediction import input_moments, predict, seedless
+
+SEEDS, LAYERS = 8, 4
+SCALES = [(0.8, 0.05), (1.2, 0.3), (1.6, 0.05)]
+QUANTITIES = ("pre_std", "std", "grad_std", "cosine")
+
+
+def measured(runs):
+    """What `Layers` predicts, measured: {quantity: shape (runs, depth)}; equal draws are shared."""
+    shares = {}
+    for index, run in enumerate(runs):
+        shares.setdefault(run.draw_key, []).append((index, run))
+    found = {}
+    for share in shares.values():
+        found |= measure(Share(tuple(share)))
+    rows = [found[index] for index in range(len(runs))]
+
+    def column(name):
+        return np.stack([row.forward[:, FORWARD.index(name)] for row in rows])
+
+    grad = np.stack([row.backward[:, BACKWARD.index("grad_std")] for row in rows])
+    return {
+        "pre_std": column("pre_std"),
+        "std": column("std"),
+        "cosine": column("cosine"),
+        "grad_std": grad / grad[:, -1:],
+    }
+
+
+def off(runs):
+    """Per quantity (mean, sd) over seeds of measured / predicted - 1 (cosines: the difference)."""
+    (prediction,) = {seedless(run): predict([run])[0] for run in runs}.values()
+    result = {}
+    for name, values in measured(runs).items():
+        predicted = getattr(prediction.layers, name)
+        parts = values - predicted if name == "cosine" else values / predicted - 1
+        result[name] = parts.mean(0), parts.std(0, ddof=1)
+    return result
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """{(activation, sigma_w): off} of networks of 2000 neurons, all on the same draws."""
+    plan = load_plan(
+        {
+            "shape": [2000] * (LAYERS + 1),
+            "activation": list(ACTIVATIONS),
+            "init": {"scheme": "lecun_normal", "gain": [w for w, _ in SCALES]},
+            "bias": {"std": sorted({b for _, b in SCALES})},
+            "seeds": SEEDS,
+            "batch": 8,
+        }
+    )
+    points = {}
+    for run in plan.runs:
+        scales = run.init.parameters["gain"], run.bias.parameters["std"]
+        if scales in SCALES:
+            points.setdefault((run.activation.name, scales), []).append(run)
+    runs = [run for group in points.values() for run in group]
+    values, predictions = measured(runs), predict(runs)
+    result = {}
+    for at, key in enumerate(points):
+        own = slice(at * SEEDS, (at + 1) * SEEDS)
+        layers = predictions[at * SEEDS].layers
+        parts = {
+            name: values[name][own] - layers.cosine
+            if name == "cosine"
+            else np.log(values[name][own] / getattr(layers, name))
+            for name in QUANTITIES
+        }
+        result[key] = {name: (x.mean(0), x.std(0, ddof=1)) for name, x in parts.items()}
+    return result
+
+
+@pytest.mark.parametrize("scales", SCALES, ids=str)
+def test_networks_of_2000_neurons_agree_within_their_spread(wide, plain, scales):
+    for name, (mean, sd) in wide[plain.name, scales].items():
+        # 3 sd of a network are 8.5 of the mean of 8 (with 7 degrees of freedom, 1 of 16,000)
+        np.testing.assert_array_less(np.abs(mean), 3 * sd + 1e-9, err_msg=name)
+
+
+def test_networks_of_2000_neurons_are_not_off_to_one_side(wide):
+    # t with 7 degrees of freedom has a median |t| of 0.71; what all share makes it vary
+    for name in QUANTITIES:
+        t = [np.abs(m) / (sd / SEEDS**0.5 + 1e-9) for m, sd in (off[name] for off in wide.values())]
+        assert np.median(t) < 1.1, name
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"shape": [300, 900, 200, 500, 100]},
+        {"shape": [300, 900, 200, 500, 100], "init": "xavier_uniform"},
+        {"shape": [300, 900, 200, 500, 100],
+         "init": {"scheme": "kaiming_normal", "mode": "fan_out"}},
+        {"shape": [500] * 5, "bias": {"std": 0.4}, "init": {"scheme": "orthogonal", "gain": 1.2}},
+        {"shape": [500] * 5, "init": "torch_default"},
+        {"shape": [500] * 5, "input": {"name": "uniform", "low": 0.0, "high": 2.0}},
+        {"shape": [500] * 5, "input": {"name": "normal", "mean": 0.5, "std": 1.5}},
+        {"shape": [500] * 5, "input": {"name": "correlated", "correlation": 0.8}},
+        {"shape": [500] * 5, "input": {"name": "correlated", "correlation": -0.5}},
+        {"shape": [500] * 5, "loss": "cross_entropy"},
+        {"shape": [500] * 5, "loss": "nll", "reduction": "sum"},
+        {"shape": [300, 900, 200, 500, 100], "init": "orthogonal"},
+        {"shape": [300, 900, 200, 500, 100], "init": "orthogonal", "activation": "identity"},
+        {"shape": [500] * 5, "activation": "relu", "init": {"scheme": "kaiming_normal"}},
+        {"shape": [500] * 5, "activation": "identity",
+         "init": {"scheme": "lecun_normal", "gain": 3}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_kind_of_network(fields):
+    spec = {"activation": "gelu", "init": {"scheme": "lecun_normal", "gain": 1.3}, **fields}
+    runs = load_plan({**spec, "seeds": 40, "batch": 8}).runs
+    # finite width: a relative bias of order depth / width besides the spread over seeds
+    bias = sum(1 / n for n in runs[0].shape[1:])
+    for name, (mean, sd) in off(runs).items():
+        allowed = 5 * sd / 40**0.5 + (bias if name != "cosine" else 0.005)
+        np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+def test_samples_of_a_file(tmp_path):
+    # two clusters and lengths of one size: cosines of .9 within, 0 between, all followed apart
+    rng = np.random.default_rng(1)
+    centre = rng.standard_normal((2, 1, 400))
+    x = np.concatenate(0.95 * centre + (1 - 0.95**2) ** 0.5 * rng.standard_normal((2, 4, 400)))
+    x *= 20 / np.linalg.norm(x, axis=1, keepdims=True)
+    path = tmp_path / "x.npy"
+    np.save(path, x)
+    spec = {"activation": "tanh", "init": {"scheme": "lecun_normal", "gain": 1.5}, "batch": 8}
+    spec |= {"shape": [400] * 5, "input": {"name": "file", "path": str(path)}}
+    for name, (mean, sd) in off(load_plan({**spec, "seeds": 40}).runs).items():
+        assert (np.abs(mean) < 5 * sd / 40**0.5 + 0.01).all(), name
+
+
+def test_the_gradient_of_a_deep_linear_network_knows_its_output():
+    # E g^2 is that of y - t, and of a product of L matrices: (v + 1) at the last layer and
+    # (L + 1) v + 1, L layers before it (v = Var y = 1), by Wick's theorem
+    (prediction,) = predict(
+        load_plan(
+            {"depth": 11, "width": 400, "activation": "identity", "init": "lecun_normal"}
+        ).runs
+    )
+    back = np.arange(10, -1, -1)
+    np.testing.assert_allclose(prediction.layers.grad_std**2, (back + 2) / 2, rtol=1e-10)
+
+
+def test_the_gradient_of_a_deep_orthogonal_network_keeps_its_length():
+    # an orthogonal matrix is an isometry; independence would have the Gaussian's (L + 2) / 2
+    spec = {"depth": 50, "width": 64, "activation": "identity", "init": "orthogonal"}
+    run = load_plan(spec).runs[0]
+    (prediction,) = predict([run])
+    np.testing.assert_allclose(prediction.layers.grad_std, 1, rtol=1e-12)
+    # what is measured is centred: a mean of 1024 values takes chi^2_1 / 1024 from their square
+    np.testing.assert_allclose(measured([run])["grad_std"], 1, atol=20 / 1024 / 2)
+
+
+def test_a_start_is_sure_where_the_record_has_one(plan_of):
+    sure = {
+        name for name in LOSSES if predict(plan_of(width=32, loss=name, batch=8).runs)[0].sure_start
+    }
+    assert sure == {"mse", "cross_entropy", "nll"}
+    said = COLUMNS["predicted_grad_std"].about
+    assert "(all but mse, cross_entropy, nll)" in said
+
+
+def test_gradients_grow_by_chi_1_where_the_loss_does_not_know_them():
+    spec = {"depth": 30, "width": 100, "activation": "tanh", "loss": "cross_entropy"}
+    (prediction,) = predict(load_plan({**spec, "init": {"scheme": "lecun_normal", "gain": 2}}).runs)
+    chi_1 = float(prediction.fixed.chi_1[0])
+    # from layer to layer, where the length has settled
+    growth = prediction.layers.grad_std[10] / prediction.layers.grad_std[20]
+    assert growth == pytest.approx(chi_1**5, rel=1e-6)
+
+
+def test_only_layers_of_one_law_have_a_fixed_point(plan_of):
+    alike, tapering, wide_input = (
+        predict(plan_of(shape=shape, init="lecun_normal").runs)[0].fixed
+        for shape in ([64] * 4, [64, 32, 32], [128, 64, 64])
+    )
+    assert isinstance(alike, FixedPoints)
+    assert alike.q == pytest.approx([0.0])
+    # lecun: fan_in Var W = 1 in all layers, whatever their widths
+    assert tapering is not None
+    assert wide_input is not None
+    assert predict(plan_of(shape=[128, 64, 64], init="xavier_normal").runs)[0].fixed is None
+
+
+def test_a_batch_of_one_has_no_cosine(plan_of):
+    (prediction,) = predict(plan_of(width=32, batch=1).runs)
+    assert np.isnan(prediction.layers.cosine).all()
+    assert np.isfinite(prediction.layers.std).all()
+
+
+@pytest.mark.parametrize(
+    ("input_", "second", "cosine"),
+    [
+        ({"name": "normal", "std": 2.0}, 4.0, 0.0),
+        ({"name": "normal", "mean": 1.0, "std": 1.0}, 2.0, 0.5),
+        ({"name": "uniform", "low": 0.0, "high": 1.0}, 1 / 3, 0.75),
+    ],
+)
+def test_moments_of_inputs(plan_of, input_, second, cosine):
+    # of features x and y of two samples: E x^2, and E x y / E x^2 = (E x)^2 / E x^2
+    run = plan_of(width=32, input=input_).runs[0]
+    found, ((c, share),) = input_moments(run.input, 8, 32)
+    assert (found, c, share) == pytest.approx((second, cosine, 1.0))
+
+
+def test_runs_are_predicted_together_as_alone():
+    plan = load_plan(
+        {
+            "activation": ["tanh", "relu", "softplus"],
+            "init": {"scheme": "xavier_normal", "gain": [0.7, 1.5]},
+            "depth": [1, 7, 40],
+            "width": [32, 200],
+            "bias": {"std": [0.0, 0.3]},
+        }
+    )
+    for run, prediction in zip(plan.runs, predict(plan.runs), strict=True):
+        (alone,) = predict([run])
+        assert prediction.limits == alone.limits
+        for name in QUANTITIES:
+            ours, own = getattr(prediction.layers, name), getattr(alone.layers, name)
+            assert ours.shape == (run.depth,)
+            np.testing.assert_allclose(ours, own, rtol=1e-12)
+
+
+def test_seeds_share_a_prediction(plan_of):
+    first, second, other = predict(plan_of(width=32, seeds=2).runs + plan_of(width=33).runs)
+    assert first is second
+    assert other is not first
+
+
+def test_without_a_law_there_is_only_a_reason(plan_of):
+    (prediction,) = predict(plan_of(width=32, init={"scheme": "constant", "value": 0.1}).runs)
+    assert prediction.layers is prediction.fixed is None
+    assert "not independent draws" in prediction.reason
+
+
+def test_weights_of_zero(plan_of):
+    (prediction,) = predict(plan_of(width=32, init="zeros").runs)
+    assert prediction.layers.std.tolist() == [0.0] * 3
+    assert prediction.layers.pre_std.tolist() == [0.0] * 3
+    assert prediction.limits.zero_onset == 0
+
+
+def test_what_cannot_be_resolved_is_nan(plan_of):
+    # sin of a normal of std 1e5
+    plan = plan_of(width=32, activation="sin", bias={"std": 1e5})
+    (prediction,) = predict(plan.runs)
+    assert np.isnan(prediction.layers.std).all()
+    assert math.isnan(float(prediction.fixed.q[0]))
