@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError, nearest
 from initlab.fields import Range
-from initlab.losslab.options import parse
+from initlab.losslab.options import parse, split
 from initlab.plan import Choice
 
 MOST_POINTS = 100_000
@@ -20,7 +20,7 @@ def activations(names: Sequence[str], params: Sequence[str]) -> list[Choice]:
         InputError: a parameter that none of them has, or a value out of its range.
     """
     records = [ACTIVATIONS[name] for name in names]
-    given = dict(_pair(text) for text in params)
+    given = split(params, "--param")
     known = {p.name: p for record in records for p in record.parameters}
     values = {}
     for name, text in given.items():
@@ -36,13 +36,6 @@ def activations(names: Sequence[str], params: Sequence[str]) -> list[Choice]:
         own = {p.name: values.get(p.name, p.default) for p in record.parameters}
         choices.append(Choice(record.name, tuple(own.items())))
     return choices
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"--param {text}: needs a value", f"--param {text}=0.2")
-    return name.strip().replace("-", "_"), value.strip()
 
 
 def _unknown(name: str, known: list[str], activations: Sequence[str]) -> str:

@@ -15,8 +15,8 @@ WORDS = {"true": True, "yes": True, "on": True, "1": True}
 WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
 
-def split(pairs: Iterable[str]) -> dict[str, str]:
-    """The values of "margin=0.5" and the like, by name.
+def split(pairs: Iterable[str], option: str = "--option") -> dict[str, str]:
+    """The values of "margin=0.5" and the like, by name; `option` is what took them, for messages.
 
     Raises:
         InputError: no "=", or a name given twice.
@@ -26,9 +26,9 @@ def split(pairs: Iterable[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise InputError(f"--option {pair}: needs a value", f"--option {name}=VALUE")
+            raise InputError(f"{option} {pair}: needs a value", f"{option} {name}=VALUE")
         if name in options:
-            raise InputError(f"--option {name}: given twice, as {options[name]} and {value}")
+            raise InputError(f"{option} {name}: given twice, as {options[name]} and {value}")
         options[name] = value.strip()
     return options
 

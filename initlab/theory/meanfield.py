@@ -172,8 +172,8 @@ def _correlation_fixed_point(
     for series in (curves.series, curves.long_series):
         if len(at):
             shares, slope_at_1 = series(ln_q[at]), curves.slope_at_1(ln_q[at])
-            c[at], chi_c[at], bound, count = _rise(shares, slope_at_1, share[at])
-            steps[at] += count
+            c[at], chi_c[at], bound, counts = _rise(shares, slope_at_1, share[at])
+            steps[at] += counts
             at = at[~(bound < SURE)]
     sure = np.ones(len(ln_q), dtype=bool)
     for i in at:

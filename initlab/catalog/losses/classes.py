@@ -1,5 +1,7 @@
 """Losses over the probabilities of classes."""
 
+import math
+
 from initlab.catalog.losses.record import (
     IGNORE_INDEX,
     SMOOTHING,
@@ -19,7 +21,7 @@ KEPT = "the sum of the weights of the kept targets, not the number of samples"
 
 def _start(outputs: int, _: float) -> float:
     """Of softmax(y) - onehot(t), small y: of C outputs one is near -1, the others near 1/C."""
-    return ((1 - 1 / outputs) / outputs) ** 0.5
+    return math.sqrt((1 - 1 / outputs) / outputs)
 
 
 RECORDS = (
