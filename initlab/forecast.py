@@ -1,6 +1,6 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,9 @@ def simulated(run: Run) -> Simulated | None:
     draw = SCHEMES[run.init.name].draw(run.init.parameters)[0]
     if isinstance(laws, str) or draw not in INDEPENDENT:
         return None
-    return Simulated(run.activation, laws, run.input, run.batch, run.dtype == "float64")
+    # two schemes of one variance come to it by other roundings; they share a band
+    same = tuple(replace(law, weight_variance=float(f"{law.weight_variance:.12g}")) for law in laws)
+    return Simulated(run.activation, same, run.input, run.batch, run.dtype == "float64")
 
 
 @dataclass(frozen=True)

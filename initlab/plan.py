@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from initlab.catalog import SCHEMES
 from initlab.spec import Spec
@@ -18,6 +18,8 @@ ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 KEEP_BYTES = 512 << 20  # draws of one share kept in memory; beyond it they are drawn again
 TOGETHER_BYTES = 256 << 20  # activations of the runs that are computed side by side
 MOST_TOGETHER = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class Plan:
         for group in groups.values():
             fits = max(1, TOGETHER_BYTES // run_bytes(group[0][1]))
             size = min(MOST_TOGETHER, fair, fits)
-            shares += [Share(tuple(part)) for part in _batched(group, size)]
+            shares += [Share(tuple(part)) for part in batched(group, size)]
         return shares
 
 
@@ -192,5 +194,6 @@ def run_bytes(run: Run) -> int:
     return blocks + (kept if run.record == "both" else 0)
 
 
-def _batched(group: Sequence[tuple[int, Run]], size: int) -> Iterator[Sequence[tuple[int, Run]]]:
+def batched(group: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Parts of at most `size`, in order."""
     return (group[start : start + size] for start in range(0, len(group), size))

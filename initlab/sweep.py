@@ -1,5 +1,6 @@
 """Runs a plan: shares on threads, one intra-op thread each, until done or stopped."""
 
+import math
 import os
 import threading
 import time
@@ -11,13 +12,13 @@ from functools import partial
 
 from initlab.errors import InputError, Interrupted
 from initlab.forecast import Forecast, simulated
-from initlab.plan import Plan, Share
+from initlab.plan import Plan, Share, batched
 from initlab.theory.band import Band, Simulated, bands
 from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
-BANDS_AT_ONCE = 2  # points of one task: they share draws, and every job has work
+BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
 
 
 def default_jobs() -> int:
@@ -83,7 +84,7 @@ def run(
 
     tasks = [
         *(partial(measure, share) for share in plan.shares(jobs)),
-        *(partial(simulate, points) for points in simulations(plan)),
+        *(partial(simulate, points) for points in simulations(plan, jobs)),
     ]
     with _one_thread_each(jobs) as pool:
         try:
@@ -100,17 +101,20 @@ def run(
     return _with_forecasts(plan, outcomes, known), stop.is_set()
 
 
-def simulations(plan: Plan) -> list[list[Simulated]]:
-    """The finite-width bands of a plan, each once, in groups that share their draws."""
+def simulations(plan: Plan, jobs: int) -> list[list[Simulated]]:
+    """The finite-width bands of a plan, each once, in groups that share their draws.
+
+    Large groups are cut so that every job has work; that changes no number.
+    """
     if not plan.spec.head.band:
         return []
     groups: dict[object, list[Simulated]] = {}
     for point in dict.fromkeys(s for run in plan.runs if (s := simulated(run)) is not None):
         groups.setdefault(point.draws, []).append(point)
-    starts = (
-        (group, at) for group in groups.values() for at in range(0, len(group), BANDS_AT_ONCE)
-    )
-    return [group[at : at + BANDS_AT_ONCE] for group, at in starts]
+    fair = math.ceil(sum(map(len, groups.values())) / jobs)
+    return [
+        list(part) for group in groups.values() for part in batched(group, min(fair, BANDS_AT_ONCE))
+    ]
 
 
 def _with_forecasts(

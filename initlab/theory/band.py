@@ -139,15 +139,17 @@ class _Signal:
         self._hold(h_RBN)
 
     def _hold(self, h_RBN: "Tensor") -> None:
+        """Keep h, which is overwritten."""
         # squares of float32 overflow from 1.8e19: what is summed lies within -1 and 1
-        scale = h_RBN.abs().amax((1, 2), keepdim=True)
-        self.scale_R11 = scale.where(scale > 0, 1.0)
-        self.unit_RBN = h_RBN / self.scale_R11
+        flat = h_RBN.flatten(1)
+        scale = flat.amax(1).maximum(-flat.amin(1))[:, None, None]  # max |h|, without a copy of h
+        self.scale_R11 = scale.where(scale != 0, 1.0)
+        self.unit_RBN = h_RBN.div_(self.scale_R11)
 
     def through(self, law: Law, normal_RBN: "Tensor", phi: "Callable[[Tensor], Tensor]") -> Array:
         """Pass a layer; the std of its activations, shape (R,)."""
-        factor_RBB = self._factor(law)
-        self._hold(phi(factor_RBB.to(normal_RBN.dtype).bmm(normal_RBN).mul_(self.scale_R11)))
+        factor_RBB = self._factor(law) * self.scale_R11
+        self._hold(phi(factor_RBB.to(normal_RBN.dtype).bmm(normal_RBN)))
         mean = self.unit_RBN.mean((1, 2), keepdim=True)
         count = self.unit_RBN[0].numel()
         norm = (self.unit_RBN - mean).flatten(1).norm(dim=1).double()
