@@ -18,3 +18,13 @@ def csv_line(cells: Sequence[Any]) -> str:
 def json_number(value: Any) -> Any:
     """JSON has no nan and no infinity: they become the words "nan", "inf" and "-inf"."""
     return value if not isinstance(value, float) or math.isfinite(value) else repr(value)
+
+
+def short(number: float, digits: int) -> str:
+    """A number in few characters: 1.39e22, 5.9e-16."""
+    return f"{number:.{digits}g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+
+
+def brief(number: float) -> str:
+    """A number whose size matters, and not its digits: 0.644, 5.6e6."""
+    return short(number, 3 if 1e-3 < abs(number) < 1e3 else 2)

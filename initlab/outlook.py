@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+from initlab.cells import brief
 from initlab.plan import Choice, Run
 from initlab.spec import Thresholds
 from initlab.theory.critical import critical_gain
@@ -48,10 +49,8 @@ def _verdict(path: Array, thresholds: Thresholds) -> str:
 
 
 def times(ratio: float) -> str:
-    """A factor in few characters: x 0.87, x 1.5e4."""
-    if 0.01 <= ratio < 1000:
-        return f"x {ratio:.3g}"
-    return f"x {ratio:.1e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    """A factor: x 0.87, x 1.5e4."""
+    return f"x {brief(ratio)}"
 
 
 def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str:

@@ -111,7 +111,8 @@ def _lines(kind: str, record: Record) -> list[str]:
         allowed = "makes it a warning" if record.allow else "cannot make it a warning"
         lines.append(f"  --allow {record.name.replace('_', '-')} {allowed}")
     if isinstance(record, Column):
-        lines.append(f"  column of {record.where}.csv, in units of {record.unit}")
+        files = "runs.csv and layers.csv" if record.where == "both" else f"{record.where}.csv"
+        lines.append(f"  column of {files}, in units of {record.unit}")
     if record.aliases:
         lines.append(f"  also: {', '.join(record.aliases)}")
     return [*lines, f"  source: {record.source}"]

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.cells import brief, short
 from initlab.report.formats import Summary
+from initlab.report.remarks import remarks
 
 Row = pd.Series
 FIELDS = {
@@ -21,9 +23,6 @@ FIELDS = {
 }
 
 RESULTS = ("std last", "predicted", "forward", "grad ratio", "pred. ratio", "backward")
-MISLEADING = 0.2  # share of infinite width's std by which one may be off and not be remarked upon
-SURPRISING = 4.0  # standard deviations
-MOST_REMARKS = 3
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
 SPARK_WIDTH = 12
@@ -43,13 +42,13 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
     axes = [name for name in fields if runs[name].nunique(dropna=False) > 1]
     labels = _labels(runs, fields, axes)
     stds = {run: part["std"].to_numpy() for run, part in layers.groupby("run")}
-    rows = []
+    points, rows = list(labels.values()), []
     for _, part in runs.groupby(axes, sort=False, dropna=False) if axes else [((), runs)]:
-        point = [label(part.iloc[0]) for label in labels.values()]
+        point = [label(part.iloc[0]) for label in points]
         spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
         rows.append((*point, *_results(part), spark))
     header = (*labels, *RESULTS, "log10 std")
-    caption = "\n".join([_caption(runs), *remarks(runs, axes)])
+    caption = "\n".join([_caption(runs), *remarks(runs, axes, points)])
     return Summary(header, tuple(rows), caption, picture=True)
 
 
@@ -122,37 +121,7 @@ def _predicted(run: Row) -> str:
         return f"nan at {run['predicted_nan_onset']:.0f}"
     band = [run["predicted_std_p10"], run["predicted_std_p90"]]
     middle = _short_or_dash(run["predicted_std"])
-    return middle if pd.isna(band).any() else f"{middle} [{', '.join(_end(x) for x in band)}]"
-
-
-def remarks(runs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
-    """Where finite width misleads, and where it does not explain what was measured."""
-    known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
-    off = (known["std_last"] / known["predicted_std"] - 1).abs()
-    inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
-    surprising = known[known["surprise"].abs() > SURPRISING]
-    misleading = known.assign(off=off)[inside & (off > MISLEADING)].sort_values("off")
-    lines = [
-        f"{_where(run, axes)} lies {run['surprise']:+.1f} standard deviations off the band"
-        f" {_band(run)}: is this the network you meant?"
-        for _, run in surprising.iterrows()
-    ]
-    one_each = misleading.groupby([*axes] or "run", dropna=False, sort=False).tail(1)
-    lines += [
-        f"{_where(run, axes)} is within the band {_band(run)}: finite width, not a wrong init."
-        for _, run in one_each.iterrows()
-    ]
-    more = len(lines) - MOST_REMARKS
-    return lines[:MOST_REMARKS] + ([f"... and {more} more such runs."] if more > 0 else [])
-
-
-def _where(run: Row, axes: Sequence[str]) -> str:
-    point = " ".join([*(f"{_cell(run[axis])}" for axis in axes), f"seed {run['seed']}:"])
-    return f"{point} std {_end(run['std_last'])} at layer {run['depth'] - 1}"
-
-
-def _band(run: Row) -> str:
-    return f"{_end(run['predicted_std_p10'])}-{_end(run['predicted_std_p90'])}"
+    return middle if pd.isna(band).any() else f"{middle} [{', '.join(brief(x) for x in band)}]"
 
 
 def spread(values: pd.Series) -> str:
@@ -164,17 +133,7 @@ def spread(values: pd.Series) -> str:
         return short(numbers[0], 4)
     with np.errstate(all="ignore"):  # between an infinity and a number lies no number
         low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
-    return f"{short(middle, 3)} [{_end(low)}, {_end(high)}]"
-
-
-def _end(number: float) -> str:
-    """An end of a range."""
-    return short(number, 3 if 1e-3 < number < 1e3 else 2)
-
-
-def short(number: float, digits: int) -> str:
-    """A number in few characters: 1.39e22, 5.9e-16."""
-    return f"{number:.{digits}g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return f"{short(middle, 3)} [{brief(low)}, {brief(high)}]"
 
 
 def _verdicts(values: pd.Series, status: pd.Series, onset: pd.Series | None = None) -> str:

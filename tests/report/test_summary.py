@@ -10,12 +10,12 @@ import pytest
 from initlab import rows, sweep
 from initlab.api import read_table
 from initlab.catalog.columns import columns
+from initlab.cells import short
 from initlab.network.propagate import Measurement
 from initlab.report.summary import (
     ASCII_BARS,
     BARS,
     SPARK_WIDTH,
-    short,
     sparkline,
     spread,
     summarise,

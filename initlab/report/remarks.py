@@ -1,0 +1,51 @@
+"""What a reader of a table should be told: where finite width misleads, and where it does not."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from initlab.cells import brief
+
+Row = pd.Series
+
+MISLEADING = 0.2  # share of infinite width's std by which one may be off and not be remarked upon
+SURPRISING = 4.0  # standard deviations
+MOST = 3
+
+
+def remarks(
+    runs: pd.DataFrame, axes: Sequence[str], labels: Sequence[Callable[[Row], str]]
+) -> list[str]:
+    """Runs off their band, then those within it that infinite width would call wrong.
+
+    Args:
+        runs: runs.csv.
+        axes: the fields in which runs differ; of each point one run is remarked upon.
+        labels: what names a run in the table.
+    """
+    known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
+    off = (known["std_last"] / known["predicted_std"] - 1).abs()
+    inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
+    surprising = known[known["surprise"].abs() > SURPRISING]
+    misleading = known.assign(off=off)[inside & (off > MISLEADING)].sort_values("off")
+    one_each = misleading.groupby([*axes] or "run", dropna=False, sort=False).tail(1)
+    lines = [
+        f"{_where(run, labels)} lies {run['surprise']:+.1f} standard deviations off the band"
+        f" {_band(run)}: is this the network you meant?"
+        for _, run in surprising.iterrows()
+    ]
+    lines += [
+        f"{_where(run, labels)} is within the band {_band(run)}: finite width, not a wrong init."
+        for _, run in one_each.iterrows()
+    ]
+    more = len(lines) - MOST
+    return lines[:MOST] + ([f"... and {more} more such runs."] if more > 0 else [])
+
+
+def _where(run: Row, labels: Sequence[Callable[[Row], str]]) -> str:
+    point = " ".join([*(label(run) for label in labels), f"seed {run['seed']}:"])
+    return f"{point} std {brief(run['std_last'])} at layer {run['depth'] - 1}"
+
+
+def _band(run: Row) -> str:
+    return f"{brief(run['predicted_std_p10'])}-{brief(run['predicted_std_p90'])}"
