@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import inspect
 import io
 import os
 import signal
@@ -120,8 +121,14 @@ def build() -> typer.Typer:
     )
     app.callback(epilog=EPILOG)(_root)
     for name, command in COMMANDS:
-        app.command(name)(guarded(command))
+        app.command(name, help=_flowing(command.__doc__ or ""))(guarded(command))
     return app
+
+
+def _flowing(docstring: str) -> str:
+    """Paragraphs in one line each, for help to break where the terminal ends."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(p if ":\n" in p else " ".join(p.split()) for p in paragraphs)
 
 
 class Stdout(io.TextIOWrapper):

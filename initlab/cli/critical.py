@@ -26,8 +26,8 @@ def critical(
     """The sigma_w on the edge of chaos, where chi_1 is 1: gradients neither grow nor shrink.
 
     Weights are N(0, sigma_w^2 / fan_in), biases N(0, sigma_b^2). q is the variance of the
-    pre-activations there. stable says whether signals run into it; where they do not, the point is
-    a textbook's, not an initialisation. Empty cells where there is no such point.
+    pre-activations there. stable says whether signals run into it; where they do not, it serves
+    shallow networks only. Empty cells where there is no such point.
 
     Examples:
     initlab critical tanh
@@ -53,20 +53,21 @@ def critical(
             f"none: no sigma_w gives {choice.name} chi_1 = 1 at a fixed point with sigma_b ="
             f" {std:g}; initlab phase {choice.name} shows the plane"
         )
-    elif not edges[0].stable:
+        return
+    if not edges[0].stable:
         output.words(
-            f"not stable: a signal leaves q = {edges[0].q:.4g}, so this is no initialisation;"
-            f" try another --sigma-b, or initlab recommend --activation {choice.name}"
+            f"not stable: lengths leave q = {edges[0].q:.4g} as networks get deeper, so take this"
+            f" for shallow ones only; initlab recommend --activation {choice.name} finds a point"
+            " that holds"
         )
-    else:
-        output.words(_snippet(edges[0].sigma_w, std))
+    output.words(_snippet(edges[0].sigma_w, std))
 
 
 def _snippet(sigma_w: float, sigma_b: float) -> str:
     """How torch draws these weights and biases."""
-    bias = f"\n  nn.init.normal_(layer.bias, std={sigma_b!r})" if sigma_b else ""
+    bias = f"\n  nn.init.normal_(layer.bias, std={sigma_b:.10g})" if sigma_b else ""
     zero = "" if sigma_b else "\n  nn.init.zeros_(layer.bias)"
     return (
         "in torch, for every nn.Linear:\n"
-        f"  nn.init.normal_(layer.weight, std={sigma_w!r} / layer.in_features**0.5){bias}{zero}"
+        f"  nn.init.normal_(layer.weight, std={sigma_w:.10g} / layer.in_features**0.5){bias}{zero}"
     )
