@@ -92,6 +92,20 @@ def test_stable_means_that_a_signal_gets_there(name, sigma_b, stable):
     assert (edge.xi_q > 0) is stable
 
 
+@pytest.mark.parametrize(
+    ("name", "sigma_b2", "sigma_w2", "q"),
+    [("gelu", 0.17292239, 1.98305826, 3.56), ("silu", 0.55514317, 1.98800468, 14.32017362)],
+)
+def test_where_points_of_the_edge_become_stable(name, sigma_b2, sigma_w2, q):
+    # Roberts, Yaida & Hanin 2021, ch. 5: GELU and SWISH are half-stable at these (C_b, C_W, K)
+    below, above = (edges(name, math.sqrt(sigma_b2 + step))[0] for step in (-1e-5, 1e-5))
+    assert (below.stable, above.stable) == (False, True)
+    for edge in (below, above):
+        assert edge.sigma_w**2 == pytest.approx(sigma_w2, abs=1e-4)
+        assert edge.q == pytest.approx(q, abs=0.01)
+        assert abs(edge.xi_q) > 10_000
+
+
 def test_stable_points_come_first():
     for sigma_b in (0.3, 0.4, 0.45):
         stable = [edge.stable for edge in edges("gelu", sigma_b)]

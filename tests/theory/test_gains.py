@@ -1,14 +1,18 @@
 """Gains: torch's table, and the second-moment gain by quadrature."""
 
 import math
+from itertools import pairwise
 
+import numpy as np
 import pytest
+from scipy import integrate, optimize
 from torch import nn
 
 from initlab.catalog import ACTIVATIONS
 from initlab.catalog.schemes import table_gain
 from initlab.errors import UnknownName
-from initlab.theory.gains import second_moment
+from initlab.theory.gains import four_gains, second_moment
+from initlab.theory.moments import Activation
 
 # torch's own names, where they differ
 TORCH = {"identity": "linear"}
@@ -72,3 +76,56 @@ def test_an_activation_that_is_nearly_always_zero_has_no_gain():
     # hardtanh between 0 and the least number: its square underflows to 0
     with pytest.raises(ValueError, match="no gain makes up for it"):
         second_moment("hardtanh", {"min_val": 0.0, "max_val": 1e-320})
+
+
+# all four, by another route ----------------------------------------------------------------------
+
+
+def mean_of(f, activation, q):
+    """E f(phi(x), phi'(x)), x ~ N(0, q): QUADPACK's adaptive rule between the kinks."""
+    s = math.sqrt(q)
+
+    def integrand(z):
+        h, slope = activation.with_slope(np.array([s * z]))
+        return f(h[0], slope[0]) * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+    ends = sorted({-12.0, 0.0, 12.0, *(k / s for k in activation.kinks if abs(k / s) < 12)})
+    parts = [
+        integrate.quad(integrand, low, high, epsabs=1e-15, epsrel=1e-13, limit=200)[0]
+        for low, high in pairwise(ends)
+    ]
+    return sum(parts)
+
+
+def test_gains_of_moments_by_adaptive_quadrature(choice):
+    activation, gains = Activation(choice), four_gains(choice)
+    second = mean_of(lambda h, _: h * h, activation, 1.0)
+    mean = mean_of(lambda h, _: h, activation, 1.0)
+    assert gains.second_moment == pytest.approx(second**-0.5, rel=1e-9)
+    assert gains.variance == pytest.approx((second - mean * mean) ** -0.5, rel=1e-9)
+
+
+def test_critical_gains_by_adaptive_quadrature(choice):
+    # chi_1 = 1 at q = sigma_w^2 V(q), so V(q) = q D(q): at a root, or at the end where lengths go
+    activation, gain = Activation(choice), four_gains(choice).critical
+
+    def excess(ln_q):
+        v = mean_of(lambda h, _: h * h, activation, math.exp(ln_q))
+        d = mean_of(lambda _, slope: slope * slope, activation, math.exp(ln_q))
+        return 1 - v / (math.exp(ln_q) * d)
+
+    d_0 = mean_of(lambda _, slope: slope * slope, activation, 1e-24)
+    if gain is None:
+        # no root between, and with sigma_w = 1 / phi'(0) a length of 1 leaves 0
+        assert len({excess(ln_q) > 0 for ln_q in np.arange(-4.0, 5.0, 1.5)}) == 1
+        q = 1.0
+        for _ in range(20 if d_0 > 1e-9 else 0):
+            q = mean_of(lambda h, _: h * h, activation, q) / d_0
+        assert q > 3 or d_0 < 1e-9
+        return
+    if gain == pytest.approx(d_0**-0.5, rel=1e-6):
+        assert gain == pytest.approx(d_0**-0.5, rel=1e-9)  # phi'(0), lengths shrink to 0 or stay
+        return
+    root = optimize.brentq(excess, 3, 5, xtol=1e-12)  # sigmoids: q is near 46
+    d = mean_of(lambda _, slope: slope * slope, activation, math.exp(root))
+    assert gain == pytest.approx(d**-0.5, rel=1e-9)

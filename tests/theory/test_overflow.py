@@ -1,0 +1,146 @@
+"""Where networks leave their dtype, against networks that do."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from initlab import load_plan
+from initlab.network.propagate import BACKWARD, FORWARD, measure
+from initlab.theory.overflow import RANGE, largest_of
+from initlab.theory.prediction import predict
+
+DTYPES = ["float32", "float16", "bfloat16"]
+
+
+def runs_of(**fields):
+    return load_plan({"depth": 60, "width": 256, "activation": "identity", **fields}).runs
+
+
+def measured(**fields):
+    """(prediction, measurements) of some seeds of one network."""
+    plan = load_plan({"depth": 60, "width": 256, "activation": "identity", **fields})
+    found = [m for share in plan.shares() for m in measure(share).values()]
+    return predict(plan.runs)[0], found
+
+
+def flushed(decay, weight):
+    """Layers by which bfloat16 may be all zero too soon.
+
+    Processors that multiply bfloat16 themselves take products of weights and activations below the
+    smallest normal number, 2^-126, for zero: the prediction is half the smallest subnormal, 2^-134.
+    """
+    return math.ceil((8 * math.log(2) - math.log(weight)) / decay)
+
+
+def first(rows, name, condition):
+    at = np.flatnonzero(condition(rows[:, FORWARD.index(name)]))
+    return int(at[0]) if len(at) else None
+
+
+@pytest.mark.parametrize("dtype", RANGE)
+def test_ranges_are_those_of_torch(dtype):
+    info = torch.finfo(getattr(torch, dtype))
+    largest, smallest = RANGE[dtype]
+    assert math.exp(largest) == pytest.approx(info.max, rel=1e-12)
+    # below half of the smallest subnormal, x rounds to 0
+    tie = math.exp(smallest) if dtype != "float64" else 0.0
+    for x, zero in ((tie * 0.999, True), (tie * 1.001, False)):
+        assert (torch.tensor(x, dtype=torch.float64).to(getattr(torch, dtype)) == 0) == (
+            zero or dtype == "float64"
+        )
+
+
+@pytest.mark.parametrize("n", [1, 2, 100, 4096, 1e7])
+def test_the_largest_of_n_normal_values(n):
+    # N(t)^n = 1/2 at its median
+    t = float(largest_of(np.array(n)))
+    assert n * stats.norm.logcdf(t) == pytest.approx(-math.log(2), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [64, 256, 1024])
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+def test_the_onset_of_nan(activation, width, dtype):
+    # Var W = 1: the std grows by sqrt(n), or sqrt(n/2) with ReLU, a layer
+    prediction, found = measured(
+        activation=activation, width=width, dtype=dtype, init="normal", record="forward",
+        seeds=3 if width == 1024 else 8,
+    )  # fmt: skip
+    onset = prediction.limits.nan_onset
+    assert onset is not None
+    assert {abs(m.nan_onset - onset) for m in found} <= {0, 1}
+    assert prediction.limits.zero_onset is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["identity", "relu", "tanh", "gelu"])
+def test_the_onset_of_zeros(activation, dtype):
+    # at sigma_w = 0.1 a std falls tenfold a layer and more
+    init = {"scheme": "scaled_normal", "sigma_w": 0.1}
+    prediction, found = measured(activation=activation, dtype=dtype, init=init, seeds=8)
+    onsets = [first(m.forward, "zero_fraction", lambda x: x == 1) for m in found]
+    onset = prediction.limits.zero_onset
+    assert onset is not None
+    # a layer and more for each factor of ten
+    early = flushed(math.log(10), weight=0.1 / 16) if dtype == "bfloat16" else 1
+    assert all(onset - early <= seen <= onset + 1 for seen in onsets)
+    assert prediction.limits.nan_onset is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "reduction", "width", "late"),
+    [
+        ("float16", "mean", 256, 2),
+        ("float16", "sum", 256, 2),
+        ("float32", "mean", 1024, 5),
+        ("bfloat16", "sum", 1024, 5),
+    ],
+)
+def test_gradients_that_overflow(dtype, reduction, width, late):
+    # tanh at sigma_w = 30: steady forward, while the gradient grows fourfold a layer, ln 4 = 1.4.
+    # Its slopes are few and large: v = 3 E phi'^4 / (E phi'^2)^2 = 116. Over 70 layers of n = 1024,
+    # ln g falls short of its mean by 70 v / 4n = 2.0 and varies by the square root of that
+    init = {"scheme": "scaled_normal", "sigma_w": 30.0}
+    fields = {"activation": "tanh", "depth": 100, "loss": "cross_entropy", "reduction": reduction}
+    prediction, found = measured(**fields, width=width, dtype=dtype, init=init, seeds=2)
+    limits = prediction.limits
+    assert limits.nan_onset is limits.zero_onset is limits.grad_underflow is None
+    for m in found:
+        lost = int(np.flatnonzero(~np.isfinite(m.backward[:, BACKWARD.index("grad_std")]))[-1])
+        assert -late <= lost - limits.grad_overflow <= 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_that_underflow(dtype):
+    # sigmoid: the gradient shrinks fourfold a layer and more
+    fields = {"activation": "sigmoid", "depth": 100, "init": "lecun_normal"}
+    prediction, found = measured(**fields, dtype=dtype, seeds=8)
+    limits = prediction.limits
+    assert limits.grad_underflow is not None
+    late = flushed(math.log(4), weight=1 / 16) if dtype == "bfloat16" else 1
+    for m in found:
+        gone = np.flatnonzero(m.backward[:, BACKWARD.index("grad_std")] == 0)[-1]
+        assert -1 <= gone - limits.grad_underflow <= late
+
+
+def test_a_steady_network_stays_within():
+    (run,) = runs_of(activation="relu", init="kaiming_normal", dtype="float16")
+    assert set(vars(predict([run])[0].limits).values()) == {None}
+
+
+def test_gradients_are_not_judged_where_none_are_taken():
+    init = {"scheme": "scaled_normal", "sigma_w": 0.2}
+    forward, both = (
+        predict(runs_of(activation="sigmoid", init=init, record=record))[0].limits
+        for record in ("forward", "both")
+    )
+    assert both.grad_underflow is not None
+    assert forward.grad_underflow is None
+
+
+def test_of_a_loss_whose_start_is_unknown_gradients_have_no_limits():
+    (run,) = runs_of(activation="sigmoid", init="lecun_normal", loss="huber")
+    assert predict([run])[0].limits.grad_underflow is None
