@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from initlab.catalog import LOSSES
 from initlab.outlook import Outlook, outlook
 from initlab.plan import Choice, Run, Share
 from initlab.spec import Thresholds
@@ -13,11 +14,14 @@ from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.gaussian import Array
 from initlab.theory.prediction import Prediction, predict
+from initlab.theory.wander import deciles, least_width, steps
 from initlab.verdicts import Outcome, result_cells
 
 ALONG = np.arange(-8.0, 5.01, 0.25)  # ln q of the points tried on the edge of chaos
 BATCH = 16
 BEST = Thresholds(vanishing=1e-3, exploding=1e3)
+#: its first gradient knows nothing of the activations, so that gradients grow by chi_1 alone
+LOSS = "cross_entropy"
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Candidate:
 
     `loss` is the worst of three: |ln| of the factor by which std changes over the network, of that
     by which the gradient does, and half of -ln(1 - cosine) of samples that started independent. All
-    are 0 for a network that hands on everything.
+    are 0 for a network that hands on everything. `c` is how much gradients stray at finite width.
     """
 
     sigma_w: float
@@ -35,17 +39,37 @@ class Candidate:
     prediction: Prediction
     outlook: Outlook
     loss: float
+    c: float
 
     @property
     def holds(self) -> bool:
-        """Whether signal and gradient arrive, in this dtype."""
+        """Whether signal and gradient arrive, in this dtype and in 90 % of networks this wide."""
         limits = self.prediction.limits
         lost = (limits.zero_onset, limits.grad_overflow, limits.grad_underflow)
         return (
-            self.outlook.forward == self.outlook.backward == "steady"
+            self.steady
             and all(layer is None for layer in lost)
-            and math.isfinite(self.loss)
+            and self.run.shape[0] >= self.least_width
         )
+
+    @property
+    def steady(self) -> bool:
+        """Whether signal and gradient arrive at infinite width."""
+        words = self.outlook.forward, self.outlook.backward
+        return words == ("steady", "steady") and math.isfinite(self.loss)
+
+    @property
+    def gradient(self) -> tuple[float, float, float]:
+        """The 10, 50 and 90 % quantiles of the gradient's std at layer 0, relative to the last."""
+        layers = self.prediction.layers
+        ratio = float(layers.grad_std[0]) if layers is not None else math.nan
+        low, median, high = deciles(self.c, self.run.depth, self.run.shape[0])
+        return ratio * math.exp(low), ratio * math.exp(median), ratio * math.exp(high)
+
+    @property
+    def least_width(self) -> int:
+        """The width from which on 90 % of networks keep a thousandth of the gradient."""
+        return least_width(self.c, self.run.depth, -math.log(BEST.vanishing))
 
 
 def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list[Candidate]:
@@ -53,19 +77,26 @@ def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list
 
     Those without biases come first among equals, as do those that need no large weights.
     """
-    pairs = _on_the_edge(curves_of(activation))
+    curves = curves_of(activation)
+    pairs = _on_the_edge(curves)
     runs = [a_run(activation, w, b, depth=depth, width=width, dtype=dtype) for w, b in pairs]
     found = [
-        judged(w, b, run, prediction)
+        judged(curves, w, b, run, prediction)
         for (w, b), run, prediction in zip(pairs, runs, predict(runs), strict=True)
     ]
     return sorted(found, key=lambda c: (not c.holds, round(c.loss, 1), c.sigma_b))
 
 
-def judged(sigma_w: float, sigma_b: float, run: Run, prediction: Prediction) -> Candidate:
+def judged(
+    curves: Curves, sigma_w: float, sigma_b: float, run: Run, prediction: Prediction
+) -> Candidate:
     """A candidate of a run and what theory says of it."""
+    loss, c = _loss(prediction), math.nan
+    if math.isfinite(loss) and prediction.layers is not None:
+        q = np.square(prediction.layers.pre_std[-1:])
+        c = float(steps(curves.activation, q)[0])
     seen = outlook(run, prediction, BEST)
-    return Candidate(sigma_w, sigma_b, run, prediction, seen, _loss(prediction))
+    return Candidate(sigma_w, sigma_b, run, prediction, seen, loss, c)
 
 
 def _loss(prediction: Prediction) -> float:
@@ -100,7 +131,8 @@ def default(activation: Choice, *, depth: int, width: int, dtype: str) -> Candid
     own = Choice("torch_default")
     run = network(activation, own, own, depth, width, dtype)
     scale = 3**-0.5
-    return judged(scale, scale / math.sqrt(width), run, predict([run])[0])
+    sigma_b = scale / math.sqrt(width)
+    return judged(curves_of(activation), scale, sigma_b, run, predict([run])[0])
 
 
 def measure_once(run: Run) -> tuple[float, float, str, str]:
@@ -133,7 +165,7 @@ def network(
         activation=activation,
         init=init,
         bias=bias,
-        loss=Choice("mse"),
+        loss=Choice(LOSS, tuple(LOSSES[LOSS].defaults.items())),
         reduction="mean",
         batch=BATCH,
         input=Choice("normal", (("mean", 0.0), ("std", 1.0))),

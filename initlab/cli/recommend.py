@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from initlab.cells import brief
 from initlab.cli import output
 from initlab.cli.choose import activations
 from initlab.cli.complete import activation_names
@@ -119,6 +120,15 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
 
+def _width(best: "Candidate") -> str:
+    """What finite width does to the gradient."""
+    low, median, high = map(brief, best.gradient)
+    return (
+        f"at a width of {best.run.shape[0]} the gradient changes about x {median} in the median,"
+        f" x {low} to x {high} in 80 % of networks"
+    )
+
+
 def _lines(best: "Candidate") -> str:
     """What to write into a spec, and into a script."""
     bias = f"\n  bias: {{std: {best.sigma_b:.6g}}}" if best.sigma_b else ""
@@ -128,7 +138,7 @@ def _lines(best: "Candidate") -> str:
         else "nn.init.zeros_(layer.bias)"
     )
     return (
-        f"{best.outlook.why}\n"
+        f"{best.outlook.why}\n{_width(best)}\n"
         f"in a spec:\n  init: {{scheme: {best.run.init.name}, gain: {best.sigma_w:.6g}}}{bias}\n"
         "in torch, for every nn.Linear:\n"
         f"  nn.init.normal_(layer.weight, std={best.sigma_w:.6g} / layer.in_features**0.5)\n"
@@ -141,6 +151,13 @@ def _why_none(found: "list[Candidate]") -> str:
         return (
             "nothing can: at no sigma_w and sigma_b is chi_1 = 1 at a fixed point that signals stay"
             " on, so gradients grow or shrink exponentially with depth; take another activation"
+        )
+    steady = [candidate for candidate in found if candidate.steady]
+    if steady:
+        best = min(steady, key=lambda candidate: candidate.least_width)
+        return (
+            f"nothing can at this width: {_width(best)}, with the best of all scales;"
+            f" {best.run.depth} layers need a width of about {best.least_width}"
         )
     best = found[0]
     return f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.outlook.why}"

@@ -1,0 +1,134 @@
+"""Verdicts before the run, and their reasons."""
+
+import pytest
+
+from initlab import load_plan
+from initlab.network.propagate import measure
+from initlab.outlook import described, outlook, times
+from initlab.plan import Choice
+from initlab.spec import Thresholds
+from initlab.theory.prediction import predict
+from initlab.verdicts import Outcome, result_cells
+
+THRESHOLDS = Thresholds()
+DEEP = {"depth": 100, "width": 256}
+
+
+def seen(**fields):
+    (run,) = load_plan({**DEEP, **fields}).runs
+    return outlook(run, predict([run])[0], THRESHOLDS)
+
+
+def test_tanh_with_its_gain_is_steady_forward_only():
+    # chi_1 = 1.2098 at q* of sigma_w = 5/3, by the tests of fixed points; 1.2098^(99/2) = 1.2e4
+    found = seen(activation="tanh", init={"scheme": "xavier_uniform", "gain": "tanh"})
+    assert (found.forward, found.backward) == ("steady", "exploding")
+    for part in (
+        "signal steady: q* = 1.178, std 0.651",
+        "gradient explodes backwards: chi_1 = 1.210, gradient x 1e4 over 100 layers",
+        "xavier_uniform(gain=tanh) is steady forward only",
+        "critical gain of tanh: 1",
+        "deeper than 6 xi_c = 73 layers: samples lose what they have in common",
+    ):
+        assert part in found.why.split("; ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "forward", "backward", "parts"),
+    [
+        (
+            {"activation": "identity", "init": "normal"},
+            "nan", None, ["overflows float32 at layer 31, std x 16 a layer"],
+        ),
+        (
+            {"activation": "relu", "init": "lecun_normal"},
+            # 2^(-99/2)
+            "vanishing", "vanishing", ["signal vanishes: std x 1.3e-15 over 100 layers"],
+        ),
+        (
+            {"activation": "relu", "init": "kaiming_normal"},
+            "steady", "steady", ["chi_1 = 1.000", "signal steady: q* = 2, std 0.826"],
+        ),
+        (
+            {"activation": "relu", "init": {"scheme": "kaiming_normal"}, "dtype": "float16",
+             "bias": {"std": 0.1}, "loss": "l1"},
+            "steady", "steady", ["gradient about x 1"],
+        ),
+        (
+            {"activation": "sigmoid", "init": "lecun_normal", "dtype": "float16"},
+            "steady", "vanishing", ["all zero in float16 from layer", "samples end up alike"],
+        ),
+        (
+            {"activation": "tanh", "init": {"scheme": "scaled_normal", "sigma_w": 0.3},
+             "dtype": "float16"},
+            "vanishing", "vanishing", ["all zero in float16 from"],
+        ),
+        (
+            {"activation": "tanh", "init": {"scheme": "scaled_normal", "sigma_w": 30.0}},
+            "steady", "nan", ["overflows float32 at layer"],
+        ),
+        (
+            {"activation": "softplus", "init": "lecun_normal"},
+            "steady", "vanishing", ["softplus has no critical gain"],
+        ),
+        (
+            {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.3}},
+            "steady", "vanishing", ["initlab recommend --activation gelu"],
+        ),
+        (
+            {"activation": "tanh", "init": {"scheme": "constant", "value": 0.1}},
+            None, None, ["no prediction: constant weights are not independent draws of mean 0"],
+        ),
+        (
+            {"activation": "sin", "init": "lecun_normal", "bias": {"std": 1e6}},
+            None, None, ["no prediction: sin cannot be resolved there"],
+        ),
+        (
+            {"activation": "tanh", "init": "xavier_normal", "record": "forward"},
+            "steady", None, ["signal steady: std x 0.113 over 100 layers"],
+        ),
+        (
+            {"activation": "tanh", "init": "xavier_normal", "shape": [784, 300, 100, 50, 10],
+             "depth": None, "width": None},
+            "steady", "steady", ["over 4 layers"],
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_said(fields, forward, backward, parts):
+    fields = {name: value for name, value in {**DEEP, **fields}.items() if value is not None}
+    (run,) = load_plan(fields).runs
+    found = outlook(run, predict([run])[0], THRESHOLDS)
+    assert (found.forward, found.backward) == (forward, backward)
+    for part in parts:
+        assert part in found.why
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "sigmoid", "selu", "hardtanh"])
+@pytest.mark.parametrize("gain", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_verdicts_come_true(activation, gain, dtype):
+    spec = {"depth": 60, "width": 256, "activation": activation, "dtype": dtype}
+    (run,) = (plan := load_plan({**spec, "init": {"scheme": "lecun_normal", "gain": gain}})).runs
+    (prediction,) = predict([run])
+    found = outlook(run, prediction, THRESHOLDS)
+    (measurement,) = measure(plan.shares()[0]).values()
+    cells = result_cells(Outcome("ok", measurement), THRESHOLDS)
+    assert found.forward == cells["forward_verdict"]
+    first = prediction.layers.grad_std[0]
+    if found.backward is not None and not 1e-5 < first < 1e-1 and not 1e1 < first < 1e5:
+        assert found.backward == cells["backward_verdict"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.87, "x 0.87"), (1.5e4, "x 1.5e4"), (3e-11, "x 3e-11"), (999.0, "x 999")]
+)
+def test_factors(ratio, text):
+    assert times(ratio) == text
+
+
+def test_a_choice_is_described_with_what_is_not_its_default():
+    assert described(Choice("leaky_relu", (("negative_slope", 0.01),))) == "leaky_relu"
+    assert described(Choice("leaky_relu", (("negative_slope", 0.2),))) == (
+        "leaky_relu(negative_slope=0.2)"
+    )

@@ -1,0 +1,86 @@
+"""Recommended scales: on the edge of chaos, and alive when they are built."""
+
+import math
+
+import pytest
+
+from initlab.catalog import ACTIVATIONS
+from initlab.recommend import BEST, default, measure_once, recommend
+from initlab.theory.moments import Activation, choice_of
+
+SIZE = {"depth": 100, "width": 256, "dtype": "float32"}
+NONE = {"softplus", "logsigmoid", "relu_squared", "tanhshrink"}
+
+
+def best(name, **size):
+    return recommend(choice_of(name), **{**SIZE, **size})[0]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_has_scales_that_hold_or_none(name):
+    found = recommend(choice_of(name), **SIZE)
+    if name in NONE:
+        assert not any(candidate.holds for candidate in found)
+        return
+    first = found[0]
+    assert first.holds
+    assert first.outlook.forward == first.outlook.backward == "steady"
+    # on the edge: chi_1 = sigma_w^2 D(q) = 1 where the lengths of the network end up
+    q = first.prediction.layers.pre_std[-1:] ** 2
+    d = float(Activation(first.run.activation).moments(q).slope[0])
+    assert first.sigma_w**2 * d == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "selu", "sigmoid", "silu", "identity"])
+def test_recommended_networks_are_steady_when_built(name):
+    candidate = best(name)
+    std_last, ratio, forward, backward = measure_once(candidate.run)
+    assert (forward, backward) == ("steady", "steady")
+    assert 0 < std_last < 100
+    low, _, high = candidate.gradient
+    # a network lies within three times the distance of the deciles from the middle
+    middle, reach = math.log(low * high) / 2, math.log(high / low) / 2
+    assert abs(math.log(ratio) - middle) < 3 * reach
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "sigmoid"])
+def test_torch_s_default_is_what_it_improves_on(name):
+    usual = default(choice_of(name), **SIZE)
+    assert usual.outlook.backward == "vanishing"
+    assert usual.run.init.name == "torch_default"
+
+
+def test_well_known_scales():
+    # He et al. 2015; identity keeps everything at 1
+    assert best("relu").sigma_w == pytest.approx(math.sqrt(2))
+    assert best("identity").sigma_w == pytest.approx(1)
+    assert best("relu").sigma_b == best("identity").sigma_b == 0
+    assert best("relu").run.init.name == "lecun_normal"
+
+
+def test_where_the_width_does_not_do():
+    narrow = recommend(choice_of("relu"), depth=1000, width=64, dtype="float32")
+    assert not any(candidate.holds for candidate in narrow)
+    # c = 5: 1000 * 5 / n = x^2, x^2 / 4 + 1.2816 x / 2 = ln 1000
+    x = -1.2816 + math.sqrt(1.2816**2 + 4 * math.log(1000))
+    assert narrow[0].least_width == math.ceil(5000 / x**2)
+    wide = best("relu", depth=1000, width=narrow[0].least_width)
+    assert wide.holds
+
+
+def test_what_is_recommended_fits_the_dtype():
+    for dtype in ("float16", "bfloat16", "float64"):
+        candidate = best("gelu", dtype=dtype)
+        assert candidate.holds
+        assert candidate.run.dtype == dtype
+
+
+@pytest.mark.parametrize("size", [{"depth": 1}, {"depth": 2, "width": 16}])
+def test_shallow_networks(size):
+    candidate = best("tanh", **size)
+    assert candidate.holds
+    assert candidate.run.depth == size["depth"]
+
+
+def test_the_thresholds_are_a_sweep_s():
+    assert (BEST.vanishing, BEST.exploding) == (1e-3, 1e3)
