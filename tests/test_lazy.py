@@ -64,13 +64,28 @@ def test_a_light_command_loads_nothing_heavy(arguments, stdin):
     assert loaded(*arguments, stdin=stdin) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["gain", "tanh", "gelu"], ""),
+        (["critical", "silu", "--sigma-b", "0.6"], ""),
+        (["phase", "relu6", "--sigma-w", "1:2:3", "--sigma-b", "0.1"], ""),
+        (["predict", "-"], SPEC.replace("width: 4", "width: 32")),
+        (["recommend", "--activation", "tanh"], ""),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_theory_needs_numpy_and_scipy_only(arguments, stdin):
+    assert set(loaded(*arguments, stdin=stdin)) <= {"scipy"}
+
+
 def test_completion_loads_nothing_heavy():
     code = f"""
 import sys
 import initlab
 from initlab.cli import complete
 complete.names("x"), complete.kinds("s"), complete.checks("n"), complete.losses("b")
-complete.reductions("m"), complete.rules("t"), complete.tasks("b")
+complete.reductions("m"), complete.rules("t"), complete.tasks("b"), complete.activation_names("g")
 sys.exit([name for name in {HEAVY} if name in sys.modules] != [])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,66 @@
+"""What is said below a table: misleading finite width, and networks that are not as specified."""
+
+import pandas as pd
+import pytest
+
+from initlab.report.remarks import MOST, remarks
+
+LABELS = [lambda run: str(run["activation"])]
+
+
+def runs(*rows):
+    """Runs of (activation, seed, std, predicted, p10, p90, surprise), 100 layers deep."""
+    names = ["activation", "seed", "std_last", "predicted_std"]
+    names += ["predicted_std_p10", "predicted_std_p90", "surprise"]
+    return pd.DataFrame(rows, columns=names).assign(depth=100, run=range(len(rows)))
+
+
+def said(*rows):
+    return remarks(runs(*rows), ["activation"], LABELS)
+
+
+def test_a_run_that_is_low_by_bad_luck():
+    assert said(("relu", 3, 0.44, 0.826, 0.21, 1.25, -0.4)) == [
+        "relu seed 3: std 0.44 at layer 99 is within the band 0.21-1.25: finite width, not a wrong"
+        " init."
+    ]
+
+
+def test_a_run_that_is_not_what_was_specified():
+    assert said(("relu", 0, 1e-7, 0.826, 0.21, 1.25, -22.31)) == [
+        "relu seed 0: std 1e-7 at layer 99 lies -22.3 standard deviations off the band 0.21-1.25:"
+        " is this the network you meant?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("relu", 0, 0.8, 0.826, 0.21, 1.25, 0.1),  # as predicted
+        ("relu", 0, 0.1, 0.826, 0.21, 1.25, -2.0),  # outside, as one in five is
+        ("relu", 0, None, 0.826, 0.21, 1.25, None),  # nan, or not measured
+        ("relu", 0, 0.4, 0.826, None, None, None),  # no band
+    ],
+    ids=str,
+)
+def test_nothing_to_say(row):
+    assert said(row) == []
+
+
+def test_of_a_point_the_seed_that_is_off_most():
+    rows = [("relu", seed, std, 0.8, 0.2, 1.3, 0.0) for seed, std in enumerate((0.5, 1.2, 0.6))]
+    (line,) = said(*rows, ("tanh", 0, 0.65, 0.65, 0.6, 0.7, 0.0))
+    assert line.startswith("relu seed 1: std 1.2 ")
+
+
+def test_surprises_come_first_and_a_few_lines_will_do():
+    rows = [(f"a{i}", 0, 0.5, 0.8, 0.2, 1.3, 0.0) for i in range(4)]
+    lines = said(*rows, ("b", 0, 50.0, 0.8, 0.2, 1.3, 9.0))
+    assert lines[0].startswith("b seed 0: std 50 ")
+    assert len(lines) == MOST + 1
+    assert lines[-1] == "... and 2 more such runs."
+
+
+def test_a_sweep_of_one_run_needs_no_axes():
+    (line,) = remarks(runs(("relu", 1, 0.5, 0.8, 0.2, 1.3, 0.0)), [], [])
+    assert line.startswith("seed 1: std 0.5 ")
