@@ -6,6 +6,9 @@ The public Python API; each name is imported on first use, so that `import initl
     results = initlab.run_plan(plan)
     results.layers.groupby("layer")["std"].median()
 
+    initlab.predict_plan(plan)[["q", "chi_1", "why"]]
+    initlab.gains("gelu").second_moment
+
     initlab.evaluate_loss("bce", {"input": [0.2, 0.8], "target": [0, 1]}).values["mean"]
 """
 
@@ -14,14 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.api import Results as Results
+    from initlab.api import gains as gains
     from initlab.api import layers_of as layers_of
     from initlab.api import load_plan as load_plan
+    from initlab.api import predict_plan as predict_plan
     from initlab.api import read_results as read_results
     from initlab.api import run_plan as run_plan
     from initlab.losslab.evaluate import evaluate_loss as evaluate_loss
 
 __version__ = "0.1.0"
-__all__ = ["Results", "evaluate_loss", "layers_of", "load_plan", "read_results", "run_plan"]
+__all__ = [
+    "Results",
+    "evaluate_loss",
+    "gains",
+    "layers_of",
+    "load_plan",
+    "predict_plan",
+    "read_results",
+    "run_plan",
+]
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,9 @@ from initlab import reader, store, sweep, yamlfile
 from initlab.expand import MAX_RUNS, make
 from initlab.network.weights import layers_of as layers_of
 from initlab.plan import Plan
+from initlab.preview import COLUMNS, preview
+from initlab.theory.gains import Gains, four_gains
+from initlab.theory.moments import choice_of
 
 #: columns in which `nan` is a verdict, or an empty cell a text
 WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
@@ -73,6 +76,21 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
         if interrupted:
             raise KeyboardInterrupt
         return read_results(folder.path)
+
+
+def predict_plan(plan: Plan) -> pd.DataFrame:
+    """What theory says of every point of a plan, as `initlab predict` prints it; none is built."""
+    return pd.DataFrame(preview(plan)).reindex(columns=[*plan.fields, "run", "runs", *COLUMNS])
+
+
+def gains(activation: str, **parameters: float) -> Gains:
+    """The four gains of an activation: table, second_moment, variance and critical; or None each.
+
+    Raises:
+        UnknownName: no such activation.
+        InputError: it has no such parameter.
+    """
+    return four_gains(choice_of(activation, **parameters))
 
 
 def read_results(folder: str | Path) -> Results:

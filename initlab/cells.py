@@ -28,3 +28,8 @@ def short(number: float, digits: int) -> str:
 def brief(number: float) -> str:
     """A number whose size matters, and not its digits: 0.644, 5.6e6."""
     return short(number, 3 if 1e-3 < abs(number) < 1e3 else 2)
+
+
+def known(number: float) -> float | None:
+    """A number, or None for nan, where that stands for one that is not known."""
+    return None if math.isnan(number) else number

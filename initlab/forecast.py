@@ -7,6 +7,7 @@ import numpy as np
 
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
+from initlab.cells import known
 from initlab.plan import Run
 from initlab.theory.band import Band, Simulated
 from initlab.theory.gaussian import Array
@@ -43,17 +44,17 @@ class Forecast:
         Args:
             std: as measured, shape (layers,).
         """
-        known = self.prediction.layers
-        if known is None:
+        layers = self.prediction.layers
+        if layers is None:
             return None
         reached = slice(len(std))
         parts: dict[str, Array] = {
-            "predicted_pre_std": known.pre_std[reached],
-            "predicted_std": known.std[reached],
-            "predicted_cosine": known.cosine[reached],
+            "predicted_pre_std": layers.pre_std[reached],
+            "predicted_std": layers.std[reached],
+            "predicted_cosine": layers.cosine[reached],
         }
         if self.prediction.sure_start:
-            parts["predicted_grad_std"] = known.grad_std[reached]
+            parts["predicted_grad_std"] = layers.grad_std[reached]
         if self.band is not None:
             parts |= {
                 "predicted_std_p10": self.band.p10[reached],
@@ -82,7 +83,7 @@ class Forecast:
                 ("chi_1", fixed.chi_1),
                 ("xi_c", fixed.xi_c),
             ):
-                cells[name] = _number(float(value[0]))
+                cells[name] = known(float(value[0]))
         depth = len(prediction.layers.std)
         ends = np.full(depth, np.nan)
         ends[: 0 if std is None else len(std)] = std
@@ -91,9 +92,5 @@ class Forecast:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
             if prediction.sure_start:
                 last["predicted_grad_std"] = float(prediction.layers.grad_std[0])
-            cells |= {name: _number(value) for name, value in last.items()}
+            cells |= {name: known(value) for name, value in last.items()}
         return cells
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -21,7 +21,7 @@ RANKS = [
     ["forecast"],
     ["verdicts", "sweep", "provenance"],
     ["outlook"],
-    ["recommend"],
+    ["preview", "recommend"],
     ["rows"],
     ["store"],
     ["report"],

@@ -127,6 +127,11 @@ def with_field(name, value):
         ("name", "5", "1:1: name", ["text"]),
         ("about", "[a]", "1:1: about", ["text"]),
         ("thresholds", "3", "1:1: thresholds", ["mapping"]),
+        ("band", "-1", "1:1: band", [">= 0"]),
+        ("band", "3", "1:1: band", ["needs 0, or at least 20 for its quantiles"]),
+        ("band", "100000", "1:1: band", ["<= 10000"]),
+        ("band", "2.5", "1:1: band", ["whole number"]),
+        ("band", "[20, 40]", "1:1: band", ["whole number"]),
         ("thresholds", "{vanishing: 2, exploding: 1}", "1:1: thresholds", ["lie below"]),
         # fields that do not fit each other
         ("input", "{name: correlated}\nbatch: 3", "1:1: input", ["pairs", "3 is odd"]),
@@ -164,7 +169,7 @@ def test_a_missing_parameter_is_named(scheme, parameter):
     assert parameter in problem
 
 
-@pytest.mark.parametrize("field", ["name", "about", "thresholds", "cases"])
+@pytest.mark.parametrize("field", ["name", "about", "thresholds", "band", "cases"])
 def test_a_field_of_the_head_cannot_stand_in_a_case(field):
     (problem,) = problems(TEXT + f"cases: [{{{field}: x}}]\n")
     assert f"cases[0].{field}" in problem

@@ -1,11 +1,11 @@
 """`initlab phase`: fixed points over the plane of weight and bias scales."""
 
 import itertools
-import math
 from typing import Annotated
 
 import typer
 
+from initlab.cells import known
 from initlab.cli import output
 from initlab.cli.choose import MOST_POINTS, activations, points
 from initlab.cli.critical import Name
@@ -62,7 +62,7 @@ def phase(
     at = fixed_points(curves_of(choice), w, b)
     columns = [x.tolist() for x in (at.q, at.chi_1, at.c, at.xi_q, at.xi_c)]
     rows = [
-        (*point, *map(_known, numbers), name or None, bool(converged), int(count))
+        (*point, *map(known, numbers), name or None, bool(converged), int(count))
         for point, numbers, name, converged, count in zip(
             plane, zip(*columns, strict=True), at.phase, at.converged, at.iterations, strict=True
         )
@@ -71,7 +71,3 @@ def phase(
     lost = sum(not row[-2] for row in rows)
     if lost:
         output.words(f"{lost} of {len(rows)} points did not converge; their cells are empty")
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

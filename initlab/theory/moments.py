@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from initlab.catalog import ACTIVATIONS
+from initlab.errors import InputError
 from initlab.plan import Choice
 from initlab.theory import functions
 from initlab.theory.gaussian import Array, expectations, hermite
@@ -45,8 +46,16 @@ def choice_of(name: str, **parameters: float) -> Choice:
 
     Raises:
         UnknownName: no such activation.
+        InputError: it has no such parameter.
     """
     record = ACTIVATIONS[name]
+    for given in parameters:
+        if given not in record.defaults:
+            known = ", ".join(record.defaults) or "none"
+            raise InputError(
+                f"{record.name} has no parameter {given!r}; known: {known}",
+                f"initlab describe {record.name}",
+            )
     return Choice(record.name, tuple({**record.defaults, **parameters}.items()))
 
 

@@ -302,7 +302,10 @@ def test_bad_input_is_named_and_ends_in_2(command, words):
 
 
 def test_a_reader_that_leaves_early_is_no_error():
-    done = process("phase tanh | head -n 1; exit ${PIPESTATUS[0]}", executable="/bin/bash")
+    # 2,200 rows, more than a pipe holds
+    done = process(
+        "phase tanh --sigma-w 0.5:4:200 | head -n 1; exit ${PIPESTATUS[0]}", executable="/bin/bash"
+    )
     assert done.returncode == 141
     assert done.stderr == ""
     assert done.stdout.startswith("sigma_w,sigma_b,")

@@ -1,0 +1,62 @@
+"""A plan before it is run: what theory says of each of its points, as rows."""
+
+from typing import Any
+
+from initlab.cells import known
+from initlab.outlook import outlook
+from initlab.plan import Plan
+from initlab.theory.prediction import Prediction, predict, seedless
+
+#: columns beside a point's fields, in their order
+COLUMNS = (
+    "q", "chi_1", "xi_q", "xi_c", "converged", "predicted_std_first", "predicted_std",
+    "predicted_grad_std", "predicted_nan_onset", "zero_onset", "grad_overflow", "grad_underflow",
+    "forward_verdict", "backward_verdict", "why",
+)  # fmt: skip
+
+
+def preview(plan: Plan) -> list[dict[str, Any]]:
+    """A row for every point of a plan; `runs` says how many seeds share it, `run` names the first.
+
+    Rows have the fields of the spec and COLUMNS; None, or no entry, where theory is silent.
+    """
+    points: dict[object, list[int]] = {}
+    for index, run in enumerate(plan.runs):
+        points.setdefault(seedless(run), []).append(index)
+    predictions = predict([plan.runs[at[0]] for at in points.values()], cosines=False)
+    rows = []
+    for (first, *others), prediction in zip(points.values(), predictions, strict=True):
+        seen = outlook(plan.runs[first], prediction, plan.spec.head.thresholds)
+        rows.append(
+            {
+                "spec": plan.spec.head.name,
+                "run": first,
+                **plan.cells[first],
+                "runs": 1 + len(others),
+                **_numbers(prediction),
+                "forward_verdict": seen.forward,
+                "backward_verdict": seen.backward,
+                "why": seen.why,
+            }
+        )
+    return rows
+
+
+def _numbers(prediction: Prediction) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    if (fixed := prediction.fixed) is not None:
+        for name in ("q", "chi_1", "xi_q", "xi_c"):
+            row[name] = known(float(getattr(fixed, name)[0]))
+        row["converged"] = bool(fixed.converged[0])
+    if (layers := prediction.layers) is not None:
+        row["predicted_std_first"] = known(float(layers.std[0]))
+        row["predicted_std"] = known(float(layers.std[-1]))
+        if prediction.sure_start:
+            row["predicted_grad_std"] = known(float(layers.grad_std[0]))
+    limits = prediction.limits
+    return row | {
+        "predicted_nan_onset": limits.nan_onset,
+        "zero_onset": limits.zero_onset,
+        "grad_overflow": limits.grad_overflow,
+        "grad_underflow": limits.grad_underflow,
+    }
