@@ -19,6 +19,7 @@ from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
 BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
+SIMULATED = 4  # networks simulated in about the time of one that is built
 
 
 def default_jobs() -> int:
@@ -60,13 +61,14 @@ def run(
     Args:
         plan: what to run.
         jobs: shares computed at a time. It changes no number.
-        on_layer: called from any thread as layers are done, with the number of networks advanced.
+        on_layer: called from any thread as layers are done, with the number of networks advanced;
+            `work` is their sum.
 
     Returns:
         An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
     """
     outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
-    known: dict[Simulated, Band] = {}
+    known: dict[Simulated, Band | str] = {}
     stop = threading.Event()
 
     def tick(networks: int) -> None:
@@ -79,8 +81,7 @@ def run(
             outcomes[index] = outcome
 
     def simulate(points: list[Simulated]) -> None:
-        tick(0)
-        known.update(zip(points, bands(points, plan.spec.head.band), strict=True))
+        known.update(_simulate(points, plan.spec.head.band, tick))
 
     tasks = [
         *(partial(measure, share) for share in plan.shares(jobs)),
@@ -117,14 +118,36 @@ def simulations(plan: Plan, jobs: int) -> list[list[Simulated]]:
     ]
 
 
+def work(plan: Plan) -> int:
+    """Layers to be passed, forward and backward; some simulated ones count as one."""
+    measured = sum(run.depth * (2 if run.record == "both" else 1) for run in plan.runs)
+    simulated = [len(point.laws) for points in simulations(plan, 1) for point in points]
+    return measured + sum(simulated) * plan.spec.head.band // SIMULATED
+
+
+def _simulate(
+    points: list[Simulated], networks: int, tick: Callable[[int], None]
+) -> dict[Simulated, Band | str]:
+    """Bands, or why there is none: that must not cost anybody's measurements."""
+    try:
+        found = bands(points, networks, lambda count: tick(count // SIMULATED))
+    except Interrupted:
+        raise
+    except Exception as error:
+        return dict.fromkeys(points, f"no band: {type(error).__name__}: {error}".splitlines()[0])
+    return dict(zip(points, found, strict=True))
+
+
 def _with_forecasts(
-    plan: Plan, outcomes: list[Outcome], known: dict[Simulated, Band]
+    plan: Plan, outcomes: list[Outcome], known: dict[Simulated, Band | str]
 ) -> list[Outcome]:
     """Outcomes with what theory says of each run."""
     found = []
     for run, outcome, prediction in zip(plan.runs, outcomes, predict(plan.runs), strict=True):
         point = simulated(run)
         band = known.get(point) if point is not None else None
+        if isinstance(band, str):
+            outcome, band = replace(outcome, reason=outcome.reason or band), None
         found.append(replace(outcome, forecast=Forecast(prediction, band)))
     return found
 

@@ -63,7 +63,7 @@ def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
         return cells
     first, last = float(m.forward[0, STD]), float(m.forward[-1, STD])
     cells |= {
-        "reason": m.reason,
+        "reason": m.reason or outcome.reason,
         "nan_onset": m.nan_onset,
         "forward_verdict": "nan" if m.nan_onset is not None else verdict(first, last, thresholds),
         "std_first": first,

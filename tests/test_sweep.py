@@ -14,6 +14,8 @@ import torch
 
 from initlab import sweep
 from initlab.errors import InputError
+from initlab.spec import Thresholds
+from initlab.verdicts import result_cells
 
 ACTIVATIONS = ["tanh", "relu", "sigmoid"]
 
@@ -85,6 +87,15 @@ def test_progress_counts_every_layer_of_every_network(plan_of, record, passes):
     assert sum(advanced) == passes * 6 * len(plan.runs)
 
 
+def test_progress_counts_simulated_networks_too(plan_of):
+    plan = plan_of(depth=6, width=32, activation=ACTIVATIONS, seeds=2, band=40)
+    advanced = []
+    sweep.run(plan, jobs=2, on_layer=advanced.append)
+    # 2 passes of 6 layers of every run; 40 simulated networks of every point, four for one
+    points = len(ACTIVATIONS)
+    assert sum(advanced) == sweep.work(plan) == 6 * (2 * 2 * points + points * 40 // 4)
+
+
 def test_torch_s_threads_are_one_inside_and_as_they_were_outside(plan_of):
     before, inside = torch.get_num_threads(), []
     torch.set_num_threads(2)
@@ -123,6 +134,37 @@ def test_ctrl_c_keeps_what_was_finished(plan_of, jobs):
     assert set(statuses) == {"ok", "interrupted"}
     for outcome in outcomes:
         assert (outcome.measurement is not None) == (outcome.status == "ok")
+
+
+def test_ctrl_c_during_a_band_keeps_every_measurement(plan_of):
+    plan, measured = plan_of(depth=6, width=32, band=10_000), 2 * 6
+    layers = []
+
+    def on_layer(networks):
+        layers.append(networks)
+        if len(layers) == measured + 2:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if len(layers) > measured:
+            time.sleep(0.02)
+
+    (outcome,), interrupted = sweep.run(plan, jobs=1, on_layer=on_layer)
+    assert interrupted
+    assert outcome.status == "ok"
+    assert outcome.forecast.band is None
+    assert outcome.forecast.prediction.layers is not None
+
+
+def test_a_band_that_fails_costs_no_measurement(plan_of, monkeypatch):
+    def failing(*_):
+        raise MemoryError("no room\nat all")
+
+    monkeypatch.setattr(sweep, "bands", failing)
+    (outcome,), _ = sweep.run(plan_of(width=32))
+    cells = result_cells(outcome, Thresholds())
+    assert cells["status"] == "ok"
+    assert cells["reason"] == "no band: MemoryError: no room"
+    assert cells["predicted_std"] is not None
+    assert cells["predicted_std_p10"] is None
 
 
 # memory -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from initlab.cli.output import words
 from initlab.plan import Plan
+from initlab.sweep import work
 
 
 @contextmanager
@@ -21,8 +22,7 @@ def progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    layers = sum(run.depth * (2 if run.record == "both" else 1) for run in plan.runs)
     shown = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TimeRemainingColumn())
     with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("layers", total=layers)
+        task = bar.add_task("layers", total=work(plan))
         yield lambda networks: bar.advance(task, networks)

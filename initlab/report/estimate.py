@@ -3,16 +3,19 @@
 from itertools import pairwise
 
 from initlab.plan import Plan
-from initlab.sweep import memory_bytes
+from initlab.sweep import memory_bytes, simulations
 
-HEADER = ("spec", "runs", "shares", "layers", "random_numbers", "gflop", "memory_mib")
+HEADER = (
+    "spec", "runs", "shares", "layers", "random_numbers", "gflop", "memory_mib", "simulated",
+)  # fmt: skip
 
 
-def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int]:
+def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int, int]:
     """Size and cost of a plan: a row of HEADER.
 
     `random_numbers` counts what is drawn, `gflop` the matrix products (a multiply and an add each):
-    2 B I O a layer forward, and as many again backward but for layer 0.
+    2 B I O a layer forward, and as many again backward but for layer 0. `simulated` counts the
+    networks behind the finite-width bands, each of some 2 B (B + 1) O flop a layer.
     """
     shares = plan.shares(jobs)
     drawn, flop = 0, 0
@@ -23,5 +26,14 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    name = plan.spec.head.name
-    return name, len(plan.runs), len(shares), layers, drawn, round(flop / 1e9, 3), memory
+    points = sum(len(group) for group in simulations(plan, jobs))
+    return (
+        plan.spec.head.name,
+        len(plan.runs),
+        len(shares),
+        layers,
+        drawn,
+        round(flop / 1e9, 3),
+        memory,
+        points * plan.spec.head.band,
+    )

@@ -76,12 +76,15 @@ class Band:
         return np.where(np.isfinite(z), z, np.nan)
 
 
-def bands(points: Sequence[Simulated], replicates: int) -> list[Band]:
+def bands(
+    points: Sequence[Simulated], replicates: int, tick: Callable[[int], None] = lambda _: None
+) -> list[Band]:
     """The band of every point; all points must have equal `draws`, which they share.
 
-    A point's band does not depend on the others.
+    A point's band does not depend on the others. `tick` is called for every layer, with the number
+    of networks simulated.
     """
-    return [_band(stds) for stds in simulate(points, replicates)]
+    return [_band(stds) for stds in simulate(points, replicates, tick)]
 
 
 def _band(stds: Array) -> Band:
@@ -94,7 +97,9 @@ def _band(stds: Array) -> Band:
         return Band(p10, p50, p90, logs.mean(0), logs.std(0, ddof=1))
 
 
-def simulate(points: Sequence[Simulated], replicates: int) -> list[Array]:
+def simulate(
+    points: Sequence[Simulated], replicates: int, tick: Callable[[int], None] = lambda _: None
+) -> list[Array]:
     """The std of every layer of random networks, for each point of shape (replicates, depth).
 
     It is the std that is measured: centred, unbiased, over all neurons and samples of a layer. From
@@ -108,11 +113,13 @@ def simulate(points: Sequence[Simulated], replicates: int) -> list[Array]:
     parts = []
     with torch.no_grad():
         for start in range(0, replicates, size):
-            parts.append(_block(points, start, min(size, replicates - start)))
+            parts.append(_block(points, start, min(size, replicates - start), tick))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _block(points: Sequence[Simulated], start: int, replicates: int) -> list[Array]:
+def _block(
+    points: Sequence[Simulated], start: int, replicates: int, tick: Callable[[int], None]
+) -> list[Array]:
     """Some replicates of every point, layer by layer; `start` says which."""
     import torch
 
@@ -129,6 +136,7 @@ def _block(points: Sequence[Simulated], start: int, replicates: int) -> list[Arr
         normal_RBN = torch.empty(*shape, law.fan_out, dtype=dtype).normal_(generator=generator)
         for point, state, phi, std in zip(points, states, activations, stds, strict=True):
             std[:, index] = state.through(point.laws[index], normal_RBN, phi)
+        tick(len(points) * replicates)
     return stds
 
 

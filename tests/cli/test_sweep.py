@@ -186,6 +186,10 @@ def test_a_dry_run_computes_and_leaves_nothing(spec, folder):
     # two seeds draw 3 matrices of 4 x 4; 4 runs of 3 layers
     sizes = [row[name] for name in ("runs", "shares", "layers", "random_numbers")]
     assert sizes == ["4", "2", "12", "96"]
+    assert row["simulated"] == "0"  # four neurons are too few for theory
+    for band, networks in (("400", "800"), ("0", "0")):  # two points
+        wide = initlab(spec, "--dry-run", "--set", "width=16", "--set", f"band={band}")
+        assert rows(wide.stdout)[0]["simulated"] == networks
     assert not (folder / "results").exists()
 
 
