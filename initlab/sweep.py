@@ -87,7 +87,7 @@ def run(
         *(partial(measure, share) for share in plan.shares(jobs)),
         *(partial(simulate, points) for points in simulations(plan, jobs)),
     ]
-    with _one_thread_each(jobs) as pool:
+    with one_thread_each(jobs) as pool:
         try:
             pending: set[Future[None]] = set()
             for task in tasks:
@@ -180,7 +180,7 @@ def _measure(share: Share, tick: Callable[[int], None]) -> dict[int, Outcome]:
 
 
 @contextmanager
-def _one_thread_each(jobs: int) -> Iterator[ThreadPoolExecutor]:
+def one_thread_each(jobs: int) -> Iterator[ThreadPoolExecutor]:
     """A pool whose threads do not use further threads inside torch; torch is left as it was."""
     import torch
 

@@ -1,4 +1,4 @@
-"""How fast are a sweep and the loss lab? Ratios, measured side by side in one run: `make bench`.
+"""How fast are a sweep, its bands, predictions and the loss lab? Ratios, measured side by side in one run: `make bench`.
 
 The reference of a sweep is what one would write by hand: a loop over networks, each an nn.Module
 that is built, initialised and run, with the std of every layer (and of every weight's gradient)
@@ -6,6 +6,7 @@ taken.
 """
 
 import itertools
+import resource
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ import torch
 from torch import nn
 
 import initlab
-from initlab.sweep import default_jobs, run
+from initlab.forecast import simulated
+from initlab.sweep import one_thread_each, default_jobs, run
+from initlab.theory.band import bands
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -28,6 +31,7 @@ ACTIVATIONS = {
 SIGMAS = [0.6 + 0.2 * i for i in range(10)]
 SEEDS = 4
 DEPTH, WIDTH, BATCH = 100, 256, 16
+REPLICATES = 40  # simulated networks of each point
 ROUNDS = 5
 SAMPLE = 20  # networks of the reference loop in each round; it has no cost that more would share
 
@@ -87,11 +91,61 @@ def swept(*, gradients: bool) -> float:
             "init": {"scheme": "scaled_normal", "sigma_w": SIGMAS},
             "record": "both" if gradients else "forward",
             "seeds": SEEDS,
+            "band": 0,  # the loop has none
         }
     )
     start = time.perf_counter()
     run(plan, jobs=default_jobs())
     return len(plan.runs) / (time.perf_counter() - start)
+
+
+def simulation() -> None:
+    """Networks a second behind finite-width bands, against building and measuring them."""
+    spec = {"depth": DEPTH, "width": WIDTH, "activation": list(ACTIVATIONS), "record": "forward"}
+    init = {"scheme": "scaled_normal", "sigma_w": [0.8, 1.0, 1.2, 1.4]}
+    built = initlab.load_plan({**spec, "init": init, "seeds": 4, "band": 0})
+    points = list(dict.fromkeys(p for r in built.runs if (p := simulated(r)) is not None))
+    rounds = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        run(built)  # on one thread
+        middle = time.perf_counter()
+        with one_thread_each(1) as pool:
+            pool.submit(bands, points, REPLICATES).result()
+        end = time.perf_counter()
+        ours = len(points) * REPLICATES / (end - middle)
+        rounds.append((ours, len(built.runs) / (middle - start)))
+    ratios = [ours / theirs for ours, theirs in rounds[1:]]
+    print(
+        f"bands, one thread: {median(r[0] for r in rounds[1:]):.0f} simulated networks a second,"
+        f" {median(r[1] for r in rounds[1:]):.0f} built and measured"
+        f"  x {median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+    )
+
+
+POINTS = """
+depth: 100
+width: 256
+activation: [tanh, relu, gelu, silu, elu]
+init: {scheme: scaled_normal, sigma_w: {from: 0.5, to: 4, steps: 100}}
+bias: {std: {from: 0, to: 0.5, steps: 20}}
+"""
+
+
+def prediction() -> None:
+    """`initlab predict` on 10,000 points: processor seconds, as one core would need."""
+    script, seconds = str(Path(sys.executable).with_name("initlab")), []
+    for _ in range(ROUNDS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [script, "predict", "-"]
+        done = subprocess.run(command, input=POINTS.encode(), capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rows = done.stdout.count(b"\n") - 1
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    print(
+        f"initlab predict, {rows} points: {median(seconds):.1f} s of processor time"
+        f" ({min(seconds):.1f} to {max(seconds):.1f}; wanted under 10)"
+    )
 
 
 def compare(name: str, *, gradients: bool, threads: list[int], wanted: float) -> None:
@@ -156,6 +210,7 @@ def loss_lab() -> None:
 
 def main() -> None:
     """Print every ratio."""
+    prediction()
     loss_lab()
     jobs = default_jobs()
     print(f"{DEPTH} x {WIDTH}, batch {BATCH}, {jobs} processors, torch {torch.__version__}")
@@ -163,6 +218,7 @@ def main() -> None:
     threads = sorted({torch.get_num_threads(), 1}, reverse=True)  # as a script is run, and alone
     compare("forward", gradients=False, threads=threads, wanted=8)
     compare("forward and backward", gradients=True, threads=threads, wanted=4)
+    simulation()
     start = time.perf_counter()
     peak = int(subprocess.run([sys.executable, "-c", DEEP], capture_output=True, check=True).stdout)
     weights = 2000 * 1024 * 1024 * 4 / 2**30

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from initlab.catalog import COLUMNS, LOSSES, RULES, TABLES
+from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build
 from initlab.spec import SpecFile
+from initlab.theory.gains import four_gains
+from initlab.theory.moments import choice_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "results/README.md").read_text()
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "docs/losses.md"]
+DOCUMENTS = [
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "docs/losses.md",
+    "docs/theory.md",
+]  # fmt: skip
 #: command -> the options that it takes, as typer built them
 OPTIONS = {
     name: {option for parameter in command.params for option in parameter.opts}
@@ -66,12 +71,13 @@ def test_every_field_of_a_spec_is_in_the_readme(field):
 
 def documented(file: str) -> list[list[str]]:
     """Cells of the column table under the heading of a file."""
-    section = RESULTS[RESULTS.index(f"## {file}.csv") :].split("\n## ")[0]
+    heading = "## Both files" if file == "both" else f"## {file}.csv"
+    section = RESULTS[RESULTS.index(heading) :].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
 
 
-@pytest.mark.parametrize("file", ["runs", "layers"])
+@pytest.mark.parametrize("file", ["runs", "layers", "both"])
 def test_every_column_is_documented_as_the_catalog_has_it(file):
     wanted = [
         [f"`{c.name}`", c.unit, c.formula.replace("|", "\\|"), c.about]
@@ -110,6 +116,13 @@ def test_every_rule_is_in_use_and_no_other():
     operands = {operand.name for loss in LOSSES.values() for operand in loss.operands}
     names = {name.replace("_", "-") for name in RULES}
     assert used - operands - {"weight", "pos-weight"} == names
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gains_are_documented_as_they_are(activation):
+    gains = four_gains(choice_of(activation))
+    cells = " | ".join("" if gain is None else f"{gain:.6f}" for gain in gains)
+    assert f"| `{activation}` | {cells} |\n" in (ROOT / "docs/theory.md").read_text()
 
 
 def test_the_changelog_counts_the_catalog():

@@ -75,7 +75,7 @@ class Curves:
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
         self._points = Patches(self._point)
-        self._series = Patches(lambda q: activation.series(q, TERMS))
+        self._shares = Patches(lambda q: self._series(q, TERMS))
 
     def at(self, ln_q: Array) -> Point:
         """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
@@ -99,12 +99,16 @@ class Curves:
 
     def series(self, ln_q: Array) -> Array:
         """Shares a_k^2 / V of the correlation map's terms, shape (..., TERMS)."""
-        near = np.clip(ln_q, -SCALE_FREE, SCALE_FREE)
-        return self._series(near).clip(min=0) / np.exp(self.at(near).ln_v)[..., None]
+        return self._shares(np.clip(ln_q, -SCALE_FREE, SCALE_FREE)).clip(min=0)
 
     def long_series(self, ln_q: Array) -> Array:
         """The same to LONG terms, from quadrature at every single q."""
-        return self.activation.series(np.exp(ln_q), LONG) / np.exp(self.at(ln_q).ln_v)[..., None]
+        return self._series(np.exp(ln_q), LONG)
+
+    def _series(self, q: Array, terms: int) -> Array:
+        second = np.maximum(self.activation.moments(q).second, np.finfo(float).tiny)
+        shares: Array = self.activation.series(q, terms) / second[:, None]
+        return shares
 
     def slope_at_1(self, ln_q: Array) -> Array:
         """d (K/V) / dc at c = 1, which is q D(q) / V(q); as far out as the series."""

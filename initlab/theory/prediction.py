@@ -204,13 +204,13 @@ def _cosines(
     for at, (_, classes) in enumerate(inputs):
         c[at, : len(classes)], share[at, : len(classes)] = zip(*classes, strict=True)
     ln_second = _ln(np.array([second for second, _ in inputs]))
-    cosine = np.empty_like(ln_q)
+    cosine, slope_at_1 = np.empty_like(ln_q), curves.slope_at_1(ln_q)
     for layer in range(len(ln_q)):
         # of the variance q, the weights' part and the biases', which all samples share
         weights = _exp(_ln(w2[layer]) + ln_second - ln_q[layer])[:, None]
         c = np.clip(weights * c + _exp(_ln(b2[layer]) - ln_q[layer])[:, None], -1, 1)
         shares = curves.series(ln_q[layer])[:, None, :]
-        c = correlation(shares, curves.slope_at_1(ln_q[layer])[:, None], c).value.clip(-1, 1)
+        c = correlation(shares, slope_at_1[layer][:, None], c).value.clip(-1, 1)
         cosine[layer] = (share * c).sum(-1)
         ln_second = point.ln_v[layer]
     return cosine
