@@ -1,6 +1,7 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from initlab.cells import known
 from initlab.plan import Run
 from initlab.theory.band import Band, Simulated
 from initlab.theory.gaussian import Array
-from initlab.theory.laws import laws_of
+from initlab.theory.laws import Law, laws_of
 from initlab.theory.prediction import Prediction
 
 #: columns of layers.csv, in their order, and those of runs.csv alone
@@ -26,9 +27,13 @@ def simulated(run: Run) -> Simulated | None:
     draw = SCHEMES[run.init.name].draw(run.init.parameters)[0]
     if isinstance(laws, str) or draw not in INDEPENDENT:
         return None
-    # two schemes of one variance come to it by other roundings; they share a band
-    same = tuple(replace(law, weight_variance=float(f"{law.weight_variance:.12g}")) for law in laws)
-    return Simulated(run.activation, same, run.input, run.batch, run.dtype == "float64")
+    return Simulated(run.activation, _rounded(laws), run.input, run.batch, run.dtype == "float64")
+
+
+@cache
+def _rounded(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+    """Two schemes of one variance come to it by other roundings; they are to share a band."""
+    return tuple(replace(law, weight_variance=float(f"{law.weight_variance:.12g}")) for law in laws)
 
 
 @dataclass(frozen=True)

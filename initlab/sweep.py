@@ -14,7 +14,7 @@ from initlab.errors import InputError, Interrupted
 from initlab.forecast import Forecast, simulated
 from initlab.plan import Plan, Share, batched
 from initlab.theory.band import Band, Simulated, bands
-from initlab.theory.prediction import predict
+from initlab.theory.prediction import Prediction, predict
 from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
@@ -68,7 +68,8 @@ def run(
         An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
     """
     outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
-    known: dict[Simulated, Band | str] = {}
+    known: dict[Simulated, Band] = {}
+    lost: list[str] = []  # what theory failed to say; that must not cost anybody's measurements
     stop = threading.Event()
 
     def tick(networks: int) -> None:
@@ -81,13 +82,27 @@ def run(
             outcomes[index] = outcome
 
     def simulate(points: list[Simulated]) -> None:
-        known.update(_simulate(points, plan.spec.head.band, tick))
+        try:
+            found = bands(points, plan.spec.head.band, lambda count: tick(count // SIMULATED))
+            known.update(zip(points, found, strict=True))
+        except Interrupted:
+            raise
+        except Exception as error:
+            lost.append(f"no band: {_in_short(error)}")
+
+    def foresee() -> list[Prediction]:
+        try:
+            return predict(plan.runs)
+        except Exception as error:
+            lost.append(f"no prediction: {_in_short(error)}")
+            return [Prediction(reason=lost[-1])] * len(plan.runs)
 
     tasks = [
         *(partial(measure, share) for share in plan.shares(jobs)),
         *(partial(simulate, points) for points in simulations(plan, jobs)),
     ]
     with one_thread_each(jobs) as pool:
+        predictions = pool.submit(foresee)
         try:
             pending: set[Future[None]] = set()
             for task in tasks:
@@ -99,7 +114,7 @@ def run(
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-    return _with_forecasts(plan, outcomes, known), stop.is_set()
+    return _with_forecasts(plan, outcomes, predictions.result(), known, lost), stop.is_set()
 
 
 def simulations(plan: Plan, jobs: int) -> list[list[Simulated]]:
@@ -125,31 +140,25 @@ def work(plan: Plan) -> int:
     return measured + sum(simulated) * plan.spec.head.band // SIMULATED
 
 
-def _simulate(
-    points: list[Simulated], networks: int, tick: Callable[[int], None]
-) -> dict[Simulated, Band | str]:
-    """Bands, or why there is none: that must not cost anybody's measurements."""
-    try:
-        found = bands(points, networks, lambda count: tick(count // SIMULATED))
-    except Interrupted:
-        raise
-    except Exception as error:
-        return dict.fromkeys(points, f"no band: {type(error).__name__}: {error}".splitlines()[0])
-    return dict(zip(points, found, strict=True))
-
-
 def _with_forecasts(
-    plan: Plan, outcomes: list[Outcome], known: dict[Simulated, Band | str]
+    plan: Plan,
+    outcomes: list[Outcome],
+    predictions: list[Prediction],
+    known: dict[Simulated, Band],
+    lost: list[str],
 ) -> list[Outcome]:
-    """Outcomes with what theory says of each run."""
-    found = []
-    for run, outcome, prediction in zip(plan.runs, outcomes, predict(plan.runs), strict=True):
-        point = simulated(run)
+    """Outcomes with what theory says of each run, or why it does not."""
+    found, why = [], "; ".join(dict.fromkeys(lost))
+    for run, outcome, prediction in zip(plan.runs, outcomes, predictions, strict=True):
+        point = simulated(run) if known else None
         band = known.get(point) if point is not None else None
-        if isinstance(band, str):
-            outcome, band = replace(outcome, reason=outcome.reason or band), None
-        found.append(replace(outcome, forecast=Forecast(prediction, band)))
+        forecast = Forecast(prediction, band)
+        found.append(replace(outcome, reason=outcome.reason or why, forecast=forecast))
     return found
+
+
+def _in_short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _next(pending: "set[Future[None]]") -> "set[Future[None]]":
@@ -173,8 +182,7 @@ def _measure(share: Share, tick: Callable[[int], None]) -> dict[int, Outcome]:
         if len(share.runs) > 1:
             alone = [_measure(Share((pair,)), tick) for pair in share.runs]
             return {index: outcome for part in alone for index, outcome in part.items()}
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        return {share.runs[0][0]: Outcome("failed", reason=reason)}
+        return {share.runs[0][0]: Outcome("failed", reason=_in_short(error))}
     seconds = (time.perf_counter() - start) / len(share.runs)
     return {index: Outcome("ok", m, seconds=seconds) for index, m in measured.items()}
 

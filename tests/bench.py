@@ -1,4 +1,4 @@
-"""How fast are a sweep, its bands, predictions and the loss lab? Ratios, measured side by side in one run: `make bench`.
+"""How fast are sweeps, bands, predictions and the loss lab? Ratios, in one run: `make bench`.
 
 The reference of a sweep is what one would write by hand: a loop over networks, each an nn.Module
 that is built, initialised and run, with the std of every layer (and of every weight's gradient)
@@ -18,7 +18,7 @@ from torch import nn
 
 import initlab
 from initlab.forecast import simulated
-from initlab.sweep import one_thread_each, default_jobs, run
+from initlab.sweep import default_jobs, one_thread_each, run
 from initlab.theory.band import bands
 
 ACTIVATIONS = {

@@ -167,6 +167,17 @@ def test_a_band_that_fails_costs_no_measurement(plan_of, monkeypatch):
     assert cells["predicted_std_p10"] is None
 
 
+def test_a_prediction_that_fails_costs_no_measurement(plan_of, monkeypatch):
+    monkeypatch.setattr(sweep, "predict", lambda _: 1 // 0)
+    first, second = sweep.run(plan_of(width=32, seeds=2))[0]
+    for outcome in (first, second):
+        cells = result_cells(outcome, Thresholds())
+        assert cells["status"] == "ok"
+        assert cells["reason"].startswith("no prediction: ZeroDivisionError: ")
+        assert cells["std_last"] > 0
+        assert cells["predicted_std"] is None
+
+
 # memory -----------------------------------------------------------------------------------------
 
 
