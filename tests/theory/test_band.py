@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.special import polygamma, psi
 
 from initlab import load_plan
+from initlab.catalog import INPUTS
 from initlab.forecast import LAYERS, simulated
 from initlab.network.propagate import FORWARD, measure
 from initlab.sweep import run, simulations
@@ -146,6 +147,13 @@ def test_any_number_of_jobs_simulates_the_same_points():
     assert set(one) == set(two)
     for part in simulations(plan, 2):
         assert len({point.draws for point in part}) == 1
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_every_input_has_a_band(name, unit):
+    batch = 1 if name == "file" else 4
+    (band,) = bands([point_of(input=unit if name == "file" else name, batch=batch)], 20)
+    assert (band.p10 < band.p90).all()
 
 
 def test_what_cannot_be_simulated_as_independent_has_no_band():
