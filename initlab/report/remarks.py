@@ -27,7 +27,8 @@ def remarks(
     off = (known["std_last"] / known["predicted_std"] - 1).abs()
     inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
     surprising = known[known["surprise"].abs() > SURPRISING]
-    misleading = known.assign(off=off)[inside & (off > MISLEADING)].sort_values("off")
+    steady = known["forward_verdict"] == "steady"  # else the init is wrong, though not by chance
+    misleading = known.assign(off=off)[steady & inside & (off > MISLEADING)].sort_values("off")
     one_each = misleading.groupby([*axes] or "run", dropna=False, sort=False).tail(1)
     lines = [
         f"{_where(run, labels)} lies {run['surprise']:+.1f} standard deviations off the band"

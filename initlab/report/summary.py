@@ -96,6 +96,10 @@ def _caption(runs: pd.DataFrame) -> str:
     if runs["nan_onset"].notna().any():
         parts.append("nan at: the first layer with a non-finite activation.")
     parts.append("grad ratio: grad_std at layer 0 / at the last layer. log10 std: layer by layer.")
+    if runs["predicted_std"].notna().any():
+        band = runs["predicted_std_p10"].notna().any()
+        networks = " [80 % of networks this wide]" if band else ""
+        parts.append(f"predicted, pred. ratio: at infinite width{networks}.")
     return " ".join(parts)
 
 

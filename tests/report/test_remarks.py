@@ -9,10 +9,12 @@ LABELS = [lambda run: str(run["activation"])]
 
 
 def runs(*rows):
-    """Runs of (activation, seed, std, predicted, p10, p90, surprise), 100 layers deep."""
+    """Steady runs of (activation, seed, std, predicted, p10, p90, surprise), 100 layers deep."""
     names = ["activation", "seed", "std_last", "predicted_std"]
     names += ["predicted_std_p10", "predicted_std_p90", "surprise"]
-    return pd.DataFrame(rows, columns=names).assign(depth=100, run=range(len(rows)))
+    return pd.DataFrame(rows, columns=names).assign(
+        depth=100, run=range(len(rows)), forward_verdict="steady"
+    )
 
 
 def said(*rows):
@@ -45,6 +47,11 @@ def test_a_run_that_is_not_what_was_specified():
 )
 def test_nothing_to_say(row):
     assert said(row) == []
+
+
+def test_a_network_that_explodes_as_predicted_is_no_bad_luck():
+    exploding = runs(("relu", 4, 5.6e6, 1.12e7, 3e6, 1.7e7, -1.0))
+    assert remarks(exploding.assign(forward_verdict="exploding"), ["activation"], LABELS) == []
 
 
 def test_of_a_point_the_seed_that_is_off_most():

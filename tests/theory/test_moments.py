@@ -5,9 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate
 from scipy.special import ndtr
 
+from initlab.catalog import ACTIVATIONS
 from initlab.theory.moments import Activation, choice_of
 
 QS = np.array([1e-6, 0.01, 0.3, 1.0, 2.7, 50.0, 1e6])
@@ -160,6 +162,25 @@ def test_every_kernel_by_its_series_and_its_slope_by_differences(choice):
     low, high = (activation.kernel(q, c + sign * step) for sign in (-1, 1))
     slope = q * activation.kernel(q, c, slope=True)
     assert slope == pytest.approx((high - low) / (2 * step), abs=1e-7 * size)
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "sin", "gelu", "silu", "softplus", "mish"])
+@pytest.mark.parametrize("c", [-0.4, 0.7])
+def test_slopes_of_kernels_by_autograd(name, c):
+    # d/dc of E phi(x) phi(c x + sqrt(1 - c^2) y) on a Gauss-Hermite grid, by torch; these
+    # activations are smooth enough for 100 nodes at q = 1
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.hermite_e.hermegauss(100))
+    weights = torch.outer(weights, weights) / weights.sum() ** 2
+    x, y = torch.meshgrid(nodes, nodes, indexing="ij")
+    choice = choice_of(name)
+    phi = ACTIVATIONS[name].bind(choice.parameters)
+    correlation = torch.tensor(c, dtype=torch.float64, requires_grad=True)
+    kernel = (weights * phi(x) * phi(correlation * x + (1 - correlation**2).sqrt() * y)).sum()
+    kernel.backward()
+    activation = Activation(choice)
+    assert activation.kernel(1.0, c) == pytest.approx(kernel.item(), rel=1e-8)
+    slope = activation.kernel(1.0, c, slope=True)
+    assert slope == pytest.approx(correlation.grad.item(), rel=1e-7)
 
 
 def test_kernels_of_every_activation_by_simulation(plain):
