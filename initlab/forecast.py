@@ -8,6 +8,7 @@ import numpy as np
 
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
+from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.cells import known
 from initlab.plan import Run
 from initlab.theory.band import Band, Simulated
@@ -18,14 +19,13 @@ from initlab.theory.prediction import Prediction
 #: columns of layers.csv, in their order, and those of runs.csv alone
 LAYERS = columns("layers", "predicted")
 RUNS = [name for name in columns("runs", "predicted") if name not in LAYERS]
-INDEPENDENT = ("normal", "uniform", "truncated")  # draws whose weights the band may simulate
 
 
 def simulated(run: Run) -> Simulated | None:
     """The band that a run is measured against; None where there is none."""
     laws = laws_of(run)
-    draw = SCHEMES[run.init.name].draw(run.init.parameters)[0]
-    if isinstance(laws, str) or draw not in INDEPENDENT:
+    draw = str(SCHEMES[run.init.name].draw(run.init.parameters)[0])
+    if isinstance(laws, str) or THEORY[draw] != INDEPENDENT:
         return None
     return Simulated(run.activation, _rounded(laws), run.input, run.batch, run.dtype == "float64")
 

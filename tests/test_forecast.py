@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from initlab import load_plan, run_plan
+from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
+from initlab.cli.app import build
 from initlab.forecast import LAYERS, RUNS, Forecast, simulated
 from initlab.sweep import run
 from initlab.theory.band import bands
@@ -91,6 +94,21 @@ def test_what_is_empty(fields, empty):
     (outcome,), _ = run(load_plan(spec))
     cells = outcome.forecast.cells(outcome.std)
     assert {name for name, value in cells.items() if value is None} == set(empty)
+
+
+@pytest.mark.parametrize(
+    "scheme", sorted(set(SCHEMES) - {"zeros"})
+)  # whose layers are 0, in theory too
+def test_describe_says_what_theory_does(scheme):
+    required = [p.name for p in SCHEMES[scheme].parameters if p.required]
+    init = {"scheme": scheme, **dict.fromkeys(required, 0.5)}
+    if scheme == "uniform":
+        init |= {"a": -0.1, "b": 0.1}  # by default it has a mean
+    cells = cells_of(init=init)
+    said = CliRunner().invoke(build(), ["describe", scheme]).stdout
+    word = said.split("  theory: ")[1].splitlines()[0]
+    assert word.startswith("none" if cells["predicted_std"] is None else "predictions")
+    assert ("and bands" in word) is (cells["predicted_std_p10"] is not None)
 
 
 def test_a_network_that_overflows():

@@ -24,6 +24,18 @@ from initlab.catalog.table import Parameter, Record, Table
 Parameters = Mapping[str, Any]
 Draw = tuple[str | float, ...]
 
+#: what theory says of weights, by their unit draw
+INDEPENDENT = "predictions and bands, if the mean is 0"
+THEORY = {
+    "normal": INDEPENDENT,
+    "uniform": INDEPENDENT,
+    "truncated": INDEPENDENT,
+    "orthogonal": "predictions, no bands: entries are not independent",
+    "sparse": "predictions, no bands: entries are not independent",
+    "identity": "none: weights are not independent draws of mean 0",
+    "constant": "none, but for zeros: weights are not independent draws of mean 0",
+}
+
 
 @dataclass(frozen=True)
 class Fans:

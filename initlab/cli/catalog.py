@@ -6,6 +6,7 @@ import typer
 
 from initlab.catalog import TABLES, TASKS, Activation, Column, Loss, Record, Rule, Scheme
 from initlab.catalog.losses import MEANING
+from initlab.catalog.schemes import THEORY
 from initlab.catalog.table import Parameter
 from initlab.cli import output
 from initlab.cli.complete import closest, kinds, names, tasks
@@ -103,7 +104,8 @@ def _lines(kind: str, record: Record) -> list[str]:
     if isinstance(record, Loss):
         lines += _loss(record)
     if isinstance(record, Scheme):
-        lines.append(f"  draw: {record.draw(_example(record))[0]}")
+        draw = str(record.draw(_example(record))[0])
+        lines += [f"  draw: {draw}", f"  theory: {THEORY[draw]}"]
     if isinstance(record, Activation) and record.table_gain:
         gain = record.table_gain(record.defaults)
         lines.append(f"  torch's calculate_gain: {gain:.6g}")
