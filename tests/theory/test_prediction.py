@@ -9,8 +9,9 @@ from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.plan import Share
+from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
-from initlab.theory.prediction import input_moments, predict, seedless
+from initlab.theory.prediction import predict, seedless
 
 SEEDS, LAYERS = 8, 4
 SCALES = [(0.8, 0.05), (1.2, 0.3), (1.6, 0.05)]
