@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,16 +12,21 @@ from initlab.plan import Choice, Run, Share
 from initlab.spec import Thresholds
 from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
+from initlab.theory.gains import second_moment
 from initlab.theory.gaussian import Array
 from initlab.theory.prediction import Prediction, predict
-from initlab.theory.wander import deciles, least_width, steps
+from initlab.theory.wander import walks
 from initlab.verdicts import Outcome, result_cells
 
 ALONG = np.arange(-8.0, 5.01, 0.25)  # ln q of the points tried on the edge of chaos
+WALKED = 4  # candidates, the best at infinite width, whose finite width is looked at
+WIDEST = 1 << 16
 BATCH = 16
 BEST = Thresholds(vanishing=1e-3, exploding=1e3)
 #: its first gradient knows nothing of the activations, so that gradients grow by chi_1 alone
 LOSS = "cross_entropy"
+
+Deciles = tuple[float, float, float]  # 10, 50 and 90 % quantiles over networks
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class Candidate:
 
     `loss` is the worst of three: |ln| of the factor by which std changes over the network, of that
     by which the gradient does, and half of -ln(1 - cosine) of samples that started independent. All
-    are 0 for a network that hands on everything. `c` is how much gradients stray at finite width.
+    are 0 for a network that hands on everything. `std` and `gradient` are, at this width, one
+    sample's std at the last layer and its gradient at layer 0 over that at the last; None if not
+    looked at.
     """
 
     sigma_w: float
@@ -39,64 +46,87 @@ class Candidate:
     prediction: Prediction
     outlook: Outlook
     loss: float
-    c: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether signal and gradient arrive, in this dtype and in 90 % of networks this wide."""
-        limits = self.prediction.limits
-        lost = (limits.zero_onset, limits.grad_overflow, limits.grad_underflow)
-        return (
-            self.steady
-            and all(layer is None for layer in lost)
-            and self.run.shape[0] >= self.least_width
-        )
+    critical: bool = True
+    std: Deciles | None = None
+    gradient: Deciles | None = None
 
     @property
     def steady(self) -> bool:
-        """Whether signal and gradient arrive at infinite width."""
+        """Whether signal and gradient arrive at infinite width, in this dtype."""
+        limits = self.prediction.limits
+        lost = (limits.zero_onset, limits.grad_overflow, limits.grad_underflow)
         words = self.outlook.forward, self.outlook.backward
-        return words == ("steady", "steady") and math.isfinite(self.loss)
+        return (
+            words == ("steady", "steady")
+            and all(layer is None for layer in lost)
+            and math.isfinite(self.loss)
+        )
 
     @property
-    def gradient(self) -> tuple[float, float, float]:
-        """The 10, 50 and 90 % quantiles of the gradient's std at layer 0, relative to the last."""
-        layers = self.prediction.layers
-        ratio = float(layers.grad_std[0]) if layers is not None else math.nan
-        low, median, high = deciles(self.c, self.run.depth, self.run.shape[0])
-        return ratio * math.exp(low), ratio * math.exp(median), ratio * math.exp(high)
-
-    @property
-    def least_width(self) -> int:
-        """The width from which on 90 % of networks keep a thousandth of the gradient."""
-        return least_width(self.c, self.run.depth, -math.log(BEST.vanishing))
+    def holds(self) -> bool:
+        """Whether they do in nine networks of ten of this width, too."""
+        if not self.steady or self.std is None or self.gradient is None:
+            return False
+        first = float(self.prediction.layers.std[0]) if self.prediction.layers else math.nan
+        low = min(self.std[0] / first, self.gradient[0])
+        high = max(self.std[2] / first, self.gradient[2])
+        return low >= BEST.vanishing and high <= BEST.exploding
 
 
 def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list[Candidate]:
-    """Pairs of scales on the edge of chaos, the best first; empty where there is no edge.
+    """Pairs of scales, the best first: on the edge of chaos, and one that keeps lengths only.
 
     Those without biases come first among equals, as do those that need no large weights.
     """
     curves = curves_of(activation)
     pairs = _on_the_edge(curves)
+    critical = [True] * len(pairs)
+    try:
+        pairs.append((second_moment(activation.name, activation.parameters), 0.0))
+        critical.append(False)
+    except ValueError:  # it has none
+        pass
     runs = [a_run(activation, w, b, depth=depth, width=width, dtype=dtype) for w, b in pairs]
     found = [
-        judged(curves, w, b, run, prediction)
-        for (w, b), run, prediction in zip(pairs, runs, predict(runs), strict=True)
+        replace(judged(*pair, run, prediction), critical=on_edge)
+        for pair, run, prediction, on_edge in zip(pairs, runs, predict(runs), critical, strict=True)
     ]
-    return sorted(found, key=lambda c: (not c.holds, round(c.loss, 1), c.sigma_b))
+    found.sort(key=lambda c: (not c.steady, not c.critical, round(c.loss, 1), c.sigma_b))
+    best = [candidate for candidate in found[:WALKED] if candidate.steady]
+    found[: len(best)] = walked(curves, best)
+    return sorted(found, key=lambda candidate: not candidate.holds)
 
 
-def judged(
-    curves: Curves, sigma_w: float, sigma_b: float, run: Run, prediction: Prediction
-) -> Candidate:
+def judged(sigma_w: float, sigma_b: float, run: Run, prediction: Prediction) -> Candidate:
     """A candidate of a run and what theory says of it."""
-    loss, c = _loss(prediction), math.nan
-    if math.isfinite(loss) and prediction.layers is not None:
-        q = np.square(prediction.layers.pre_std[-1:])
-        c = float(steps(curves.activation, q)[0])
     seen = outlook(run, prediction, BEST)
-    return Candidate(sigma_w, sigma_b, run, prediction, seen, loss, c)
+    return Candidate(sigma_w, sigma_b, run, prediction, seen, _loss(prediction))
+
+
+def walked(curves: Curves, steady: list[Candidate]) -> list[Candidate]:
+    """Candidates of one depth and width, with what finite width does to them."""
+    if not steady:
+        return []
+    run = steady[0].run
+    w, b = np.array([[c.sigma_w, c.sigma_b] for c in steady]).T
+    ends = walks(curves, w, b, run.depth, run.shape[0])
+    std, gradient = (np.exp(np.quantile(end, [0.1, 0.5, 0.9], axis=0)).T.tolist() for end in ends)
+    return [
+        replace(candidate, std=tuple(s), gradient=tuple(g))
+        for candidate, s, g in zip(steady, std, gradient, strict=True)
+    ]
+
+
+def least_width(candidate: Candidate) -> int | None:
+    """A width, of 2, 4, 8 times its own and so on, at which a steady candidate holds; or None."""
+    run, curves = candidate.run, curves_of(candidate.run.activation)
+    width = 2 * run.shape[0]
+    while width <= WIDEST:
+        wider = replace(candidate, run=replace(run, shape=(width,) * (run.depth + 1)))
+        if walked(curves, [wider])[0].holds:
+            return width
+        width *= 2
+    return None
 
 
 def _loss(prediction: Prediction) -> float:
@@ -131,8 +161,7 @@ def default(activation: Choice, *, depth: int, width: int, dtype: str) -> Candid
     own = Choice("torch_default")
     run = network(activation, own, own, depth, width, dtype)
     scale = 3**-0.5
-    sigma_b = scale / math.sqrt(width)
-    return judged(curves_of(activation), scale, sigma_b, run, predict([run])[0])
+    return judged(scale, scale / math.sqrt(width), run, predict([run])[0])
 
 
 def measure_once(run: Run) -> tuple[float, float, str, str]:

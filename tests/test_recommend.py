@@ -5,7 +5,7 @@ import math
 import pytest
 
 from initlab.catalog import ACTIVATIONS
-from initlab.recommend import BEST, default, measure_once, recommend
+from initlab.recommend import BEST, default, least_width, measure_once, recommend
 from initlab.theory.moments import Activation, choice_of
 
 SIZE = {"depth": 100, "width": 256, "dtype": "float32"}
@@ -61,11 +61,20 @@ def test_well_known_scales():
 def test_where_the_width_does_not_do():
     narrow = recommend(choice_of("relu"), depth=1000, width=64, dtype="float32")
     assert not any(candidate.holds for candidate in narrow)
-    # c = 5: 1000 * 5 / n = x^2, x^2 / 4 + 1.2816 x / 2 = ln 1000
-    x = -1.2816 + math.sqrt(1.2816**2 + 4 * math.log(1000))
-    assert narrow[0].least_width == math.ceil(5000 / x**2)
-    wide = best("relu", depth=1000, width=narrow[0].least_width)
-    assert wide.holds
+    # ln of a ReLU gradient's std sinks by 5/4n a layer and varies by 5/4n: its lower decile is
+    # -x^2/4 - 1.28 x/2 with x^2 = 5000/n, and above ln 1e-3 = -6.9 from n = 293 on
+    wider = least_width(narrow[0])
+    assert wider == 512
+    assert best("relu", depth=1000, width=wider).holds
+    assert not best("relu", depth=1000, width=200).holds
+
+
+def test_shallow_networks_need_no_edge_of_chaos():
+    candidate = best("softplus", depth=3)
+    assert candidate.holds
+    assert not candidate.critical
+    # 1 / sqrt(E softplus(z)^2), which keeps lengths
+    assert candidate.sigma_w == pytest.approx(1.0418668355, rel=1e-9)
 
 
 def test_what_is_recommended_fits_the_dtype():

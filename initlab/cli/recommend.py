@@ -121,11 +121,13 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
 
 
 def _width(best: "Candidate") -> str:
-    """What finite width does to the gradient."""
-    low, median, high = map(brief, best.gradient)
+    """What finite width does to one sample's signal and gradient."""
+    if best.std is None or best.gradient is None:
+        return ""
+    (low, middle, high), (least, median, most) = (map(brief, d) for d in (best.std, best.gradient))
     return (
-        f"at a width of {best.run.shape[0]} the gradient changes about x {median} in the median,"
-        f" x {low} to x {high} in 80 % of networks"
+        f"at a width of {best.run.shape[0]}, in 80 % of networks: a sample's std ends at {low} to"
+        f" {high} (median {middle}), its gradient changes about x {least} to x {most} (x {median})"
     )
 
 
@@ -147,19 +149,18 @@ def _lines(best: "Candidate") -> str:
 
 
 def _why_none(found: "list[Candidate]") -> str:
-    if not found:
+    from initlab.recommend import least_width
+
+    if not any(candidate.critical for candidate in found):
         return (
             "nothing can: at no sigma_w and sigma_b is chi_1 = 1 at a fixed point that signals stay"
             " on, so gradients grow or shrink exponentially with depth; take another activation"
         )
-    steady = [candidate for candidate in found if candidate.steady]
-    if steady:
-        best = min(steady, key=lambda candidate: candidate.least_width)
-        return (
-            f"nothing can at this width: {_width(best)}, with the best of all scales;"
-            f" {best.run.depth} layers need a width of about {best.least_width}"
-        )
     best = found[0]
+    if best.steady:
+        wider = least_width(best)
+        enough = f"a width of {wider} will do" if wider else "no width will do"
+        return f"nothing can at this width: {_width(best)}, with the best of all scales; {enough}"
     return f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.outlook.why}"
 
 

@@ -1,47 +1,74 @@
-"""How far a gradient strays from infinite width, on its way back through layers of n neurons.
+"""How far a sample's signal and gradient stray from infinite width: a random walk over the layers.
 
-From layer to layer ln |dL/dh|^2 changes by ln chi_1 and a random step, mean -c/2n and variance c/n:
+The sums behind the length map and the gradient map are, in a layer of n neurons, sums of n terms:
 
-    c = 3 (E phi'^4 / (E phi'^2)^2 - 1) + 2
+    ln V^ = ln V(q) + e1    sum phi_i^2 has a relative variance of        (E phi^4 / V^2 - 1) / n
+    ln D^ = ln D(q) + e2    sum (phi'_i g_i)^2, beside sum g_i^2, of      3 (E phi'^4 / D^2 - 1) / n
+                            and |W^T u|^2, chi^2_n / n times |u|^2, of    2 / n
+    e1 and e2 covary by     (E phi^2 phi'^2 / (V D) - 1) / n, as one z decides both
 
-The first part comes from sum_i (phi'_i g_i)^2, g normal, beside sum_i g_i^2; the 2 from W^T u, of a
-squared length of chi^2_n / n times u's. It is 2 of a linear network, 5 of ReLU (Hanin & Nica 2019).
-It counts one sample, of a length q that stays: where lengths wander too (GELU), gradients were seen
-to sink up to twice as far.
+e1 and e2 are taken as normal, so that V^ and D^ have these variances and the means V and D. Then
+q' = sigma_w^2 V^ + sigma_b^2, and ln |dL/dh|^2 changes by ln sigma_w^2 D^. Of ReLU both variances
+are 5/n (Hanin & Nica 2019), of a linear network 2/n. Left out: what g knows of the network through
+the loss, and the other samples of a batch, whose average strays less.
 """
 
-import math
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
+from initlab.theory.curves import Curves, Patches
 from initlab.theory.gaussian import Array, expectations
 from initlab.theory.moments import Activation
 
-LEAST_Q = 1e-24  # stands for 0, where phi is linear
-DECILE = 1.2815515655446004  # standard deviations from the median of a normal law
+PATHS = 400
+SEED = 2019
 
 
-def steps(activation: Activation, q: Array) -> Array:
-    """c at every q, shape (Q,)."""
+class Walks(NamedTuple):
+    """Ends of random walks, shape (paths, C)."""
+
+    ln_std: Array  # ln of the std at the last layer
+    ln_grad: Array  # ln of the gradient's std at layer 0 over that at the last
+
+
+def walks(curves: Curves, sigma_w: Array, sigma_b: Array, depth: int, width: int) -> Walks:
+    """Random networks of C pairs of scales, shape (C,), for an input of unit variance."""
+    rng, w2, b2 = np.random.default_rng(SEED), np.square(sigma_w), np.square(sigma_b)
+    ln_q = np.broadcast_to(np.log(w2 + b2), (PATHS, len(w2)))
+    kurtosis, ln_grad = kurtoses(curves.activation), np.zeros((PATHS, len(w2)))
+    with np.errstate(divide="ignore"):
+        ln_w2, ln_b2 = np.log(w2), np.log(b2)
+    for layer in range(depth):
+        point = curves.at(ln_q)
+        signal, slope = np.moveaxis(kurtosis(ln_q), -1, 0)
+        s1, s2 = np.log1p((signal - 1) / width), np.log1p(3 * (slope - 1) / width)
+        s2 = s2 + np.log1p(2 / width)
+        both = np.log1p((point.overlap - 1) / width) / np.sqrt(s1 * s2)
+        x, y = rng.standard_normal((2, *ln_q.shape))
+        y = both * x + np.sqrt((1 - both * both).clip(min=0)) * y
+        if layer:  # the gradient passes every layer but the first
+            ln_grad = ln_grad + ln_w2 + point.ln_d + np.sqrt(s2) * y - s2 / 2
+        if layer < depth - 1:
+            ln_q = np.logaddexp(ln_w2 + point.ln_v + np.sqrt(s1) * x - s1 / 2, ln_b2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Walks(np.log(point.std), ln_grad / 2)
+
+
+@cache
+def kurtoses(activation: Activation) -> Patches:
+    """E phi^4 / (E phi^2)^2 and E phi'^4 / (E phi'^2)^2 over ln q, shape (..., 2)."""
 
     def powers(x: Array) -> Array:
-        square = activation.slopes(x) ** 2
-        return np.stack([square, square * square])
+        value, slope = (f * f for f in activation.with_slope(x))
+        return np.stack([value, value * value, slope, slope * slope])
 
-    sigma = np.sqrt(np.maximum(q, LEAST_Q))
-    second, fourth = expectations(powers, np.zeros_like(sigma), sigma, activation.kinks)
-    c: Array = 3 * (fourth / second**2 - 1) + 2
-    return c
+    def at(q: Array) -> Array:
+        with np.errstate(all="ignore"):
+            v2, v4, d2, d4 = expectations(
+                powers, np.zeros_like(q), np.sqrt(q), activation.kinks, 1e-10
+            )
+            return np.stack([v4 / v2**2, d4 / d2**2], axis=-1)
 
-
-def deciles(c: float, depth: int, width: int) -> tuple[float, float, float]:
-    """The 10, 50 and 90 % quantiles of ln of a gradient's std, relative to infinite width."""
-    median, spread = -depth * c / (4 * width), math.sqrt(depth * c / width) / 2
-    return median - DECILE * spread, median, median + DECILE * spread
-
-
-def least_width(c: float, depth: int, lost: float) -> int:
-    """The width at which the 10 % quantile of ln of the gradient's std is -lost."""
-    # with x^2 = depth c / n: x^2 / 4 + DECILE x / 2 = lost
-    x = -DECILE + math.sqrt(DECILE**2 + 4 * lost)
-    return math.ceil(depth * c / x**2)
+    return Patches(at)

@@ -245,7 +245,7 @@ def test_a_verified_recommendation():
     ("arguments", "words"),
     [
         (["--activation", "softplus"], "at no sigma_w and sigma_b is chi_1 = 1"),
-        (["--activation", "relu", "--depth", "1000", "--width", "64"], "a width of about 294"),
+        (["--activation", "relu", "--depth", "1000", "--width", "64"], "a width of 512 will do"),
         (["--activation", "relu_squared"], "nothing can"),
     ],
 )
