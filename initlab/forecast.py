@@ -11,7 +11,7 @@ from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.cells import known
 from initlab.plan import Run
-from initlab.theory.band import Band, Simulated
+from initlab.theory.band import MOST_SAMPLES, Band, Simulated
 from initlab.theory.gaussian import Array
 from initlab.theory.laws import Law, laws_of
 from initlab.theory.prediction import Prediction
@@ -25,7 +25,7 @@ def simulated(run: Run) -> Simulated | None:
     """The band that a run is measured against; None where there is none."""
     laws = laws_of(run)
     draw = str(SCHEMES[run.init.name].draw(run.init.parameters)[0])
-    if isinstance(laws, str) or THEORY[draw] != INDEPENDENT:
+    if isinstance(laws, str) or THEORY[draw] != INDEPENDENT or run.batch > MOST_SAMPLES:
         return None
     return Simulated(run.activation, _rounded(laws), run.input, run.batch, run.dtype == "float64")
 

@@ -19,7 +19,7 @@ from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
 BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
-SIMULATED = 4  # networks simulated in about the time of one that is built
+SIMULATED = 7  # networks simulated in about the time in which one passes forward
 
 
 def default_jobs() -> int:

@@ -38,7 +38,8 @@ class Activation(Record):
         return partial(load(self.function), **self.fixed, **parameters)
 
 
-ALPHA = Parameter("alpha", "height of the negative plateau", 1.0, above=0)
+LARGE = 1e6  # far beyond it, quadrature and float32 lose all digits
+ALPHA = Parameter("alpha", "height of the negative plateau", 1.0, above=0, maximum=LARGE)
 
 ACTIVATIONS = Table(
     "activation",
@@ -84,7 +85,9 @@ ACTIVATIONS = Table(
         formula="max(0, z) + negative_slope min(0, z)",
         about="a ReLU that leaks on the negative side",
         source="Maas, Hannun & Ng 2013",
-        parameters=(Parameter("negative_slope", "slope for z < 0", 0.01),),
+        parameters=(
+            Parameter("negative_slope", "slope for z < 0", 0.01, minimum=-LARGE, maximum=LARGE),
+        ),
         kinks=_kinks(0.0),
         table_gain=lambda p: math.sqrt(2.0 / (1.0 + p["negative_slope"] ** 2)),
     ),
@@ -160,7 +163,7 @@ ACTIVATIONS = Table(
         formula="ln(1 + e^(beta z)) / beta",
         about="a smooth ReLU that is never zero",
         source="Dugas et al. 2001",
-        parameters=(Parameter("beta", "sharpness", 1.0, above=0),),
+        parameters=(Parameter("beta", "sharpness", 1.0, minimum=1 / LARGE, maximum=LARGE),),
     ),
     Activation(
         name="softsign",

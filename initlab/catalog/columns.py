@@ -46,8 +46,8 @@ NO_THEORY = (
     " identity weights, a width below 16"
 )
 NO_BAND = (
-    "empty where theory is, for orthogonal and sparse weights, whose entries are not independent,"
-    " and with band: 0"
+    "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
+    " independent, for batches above 64, and with band: 0"
 )
 
 # fmt: off

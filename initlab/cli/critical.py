@@ -14,6 +14,8 @@ HEADER = (
     "iterations",
 )  # fmt: skip
 
+SHOWN = ("activation", "sigma_b", "sigma_w", "q", "xi_q", "xi_c", "stable")
+
 Name = Annotated[str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)]
 SigmaB = Annotated[
     str, typer.Option("--sigma-b", metavar="STD", help="Standard deviation of the biases.")
@@ -43,14 +45,13 @@ def critical(
     std = number(sigma_b, "--sigma-b")
     edges = edges_of_chaos(curves_of(choice), std)
     rows: list[tuple[object, ...]] = [
-        (choice.name, std, e.sigma_w, e.q, e.chi_1, e.xi_q, e.xi_c, e.stable, True, e.iterations)
-        for e in edges
+        (choice.name, std, *(getattr(e, name) for name in HEADER[2:])) for e in edges
     ]
     none = (choice.name, std, *[None] * 5, None, False, None)
-    output.records(HEADER, rows or [none], format_)
+    output.records(HEADER, rows or [none], format_, shown=SHOWN)
     if not edges:
         output.words(
-            f"none: no sigma_w gives {choice.name} chi_1 = 1 at a fixed point with sigma_b ="
+            f"none: no sigma_w gives {choice.name} chi_1 = 1 at a finite fixed point with sigma_b ="
             f" {std:g}; initlab phase {choice.name} shows the plane"
         )
         return

@@ -67,7 +67,7 @@ def phase(
             plane, zip(*columns, strict=True), at.phase, at.converged, at.iterations, strict=True
         )
     ]
-    output.records(HEADER, rows, format_)
+    output.records(HEADER, rows, format_, shown=HEADER[:-2])
     lost = sum(not row[-2] for row in rows)
     if lost:
         output.words(f"{lost} of {len(rows)} points did not converge; their cells are empty")

@@ -27,9 +27,9 @@ from initlab.theory.laws import Law
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-MOST_SAMPLES = 64  # of a larger batch the first ones stand for all
+MOST_SAMPLES = 64  # of a larger batch, a network costs less than its Gram matrices
 AT_ONCE = 1 << 18  # activations of a layer in memory: what the processor's cache holds
-JITTER = {False: 1e-6, True: 1e-12}  # of K's diagonal: the rounding of its dtype, by `double`
+JITTER = 1e-12  # of K's diagonal, above the rounding of float64
 SEED = 2019
 
 
@@ -47,12 +47,7 @@ class Simulated:
     def draws(self) -> tuple[Any, ...]:
         """Equal for those that can use the same random numbers."""
         widths = tuple(law.fan_out for law in self.laws)
-        return self.laws[0].fan_in, widths, self.samples, self.double
-
-    @property
-    def samples(self) -> int:
-        """How many samples stand for the batch."""
-        return min(self.batch, MOST_SAMPLES)
+        return self.laws[0].fan_in, widths, self.batch, self.double
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ def simulate(
 
     first = points[0]
     widest = max(law.fan_out for law in first.laws)
-    size = max(1, AT_ONCE // (first.samples * max(widest, first.laws[0].fan_in)))
+    size = max(1, AT_ONCE // (first.batch * max(widest, first.laws[0].fan_in)))
     parts = []
     with torch.no_grad():
         for start in range(0, replicates, size):
@@ -125,7 +120,7 @@ def _block(
 
     first, generator = points[0], _seeded(start, "layers")
     dtype = torch.float64 if first.double else torch.float32
-    shape = (replicates, first.samples)
+    shape = (replicates, first.batch)
     x_RBN = torch.empty(*shape, first.laws[0].fan_in, dtype=dtype)
     states = [
         _Signal(_input(point.input, x_RBN.clone(), _seeded(start, "input"))) for point in points
@@ -169,15 +164,16 @@ class _Signal:
         """L with L L^T = K / scale^2, in float64, shape (R, B, B)."""
         import torch
 
-        unit, scale = self.unit_RBN, self.scale_R11.double()
-        gram = unit.bmm(unit.transpose(1, 2)).double() * law.weight_variance
+        # summed in float32, K would not be positive definite where samples have become alike
+        unit, scale = self.unit_RBN.double(), self.scale_R11.double()
+        gram = unit.bmm(unit.transpose(1, 2)) * law.weight_variance
         gram += law.bias_variance / scale.square()
-        # samples that have become alike make K singular; its rounding is made good on the diagonal
+        # then it is singular; its rounding is made good on the diagonal
         diagonal = gram.diagonal(dim1=1, dim2=2)
-        jitter = JITTER[unit.dtype == torch.float64] * diagonal.mean(1, keepdim=True)
-        diagonal += jitter + torch.finfo(torch.float64).tiny
-        factor: Tensor = torch.linalg.cholesky_ex(gram).L
-        return factor
+        diagonal += JITTER * diagonal.mean(1, keepdim=True) + torch.finfo(torch.float64).tiny
+        factor, failed = torch.linalg.cholesky_ex(gram)
+        unknown: Tensor = factor.masked_fill_(failed[:, None, None] > 0, torch.nan)
+        return unknown
 
 
 def _seeded(start: int, role: str) -> "Generator":

@@ -8,9 +8,11 @@ On the edge 1 = sigma_w^2 D(q) and q = sigma_w^2 V(q) + sigma_b^2, so it is a cu
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from initlab.errors import InputError
 from initlab.theory.curves import LOWEST, Curves
 from initlab.theory.gaussian import Array
 from initlab.theory.meanfield import CRITICAL, depth_scale, fixed_points
@@ -33,6 +35,7 @@ class Edge:
     xi_q: float
     xi_c: float
     stable: bool
+    converged: bool  # of the fixed point, on which `stable` rests
     iterations: int
 
 
@@ -42,7 +45,13 @@ def edges_of_chaos(curves: Curves, sigma_b: float) -> list[Edge]:
     Empty where there is none: with softplus, whatever sigma_w, chi_1 < 1 or lengths grow for ever.
     """
     edges = [_edge(curves, ln_q, sigma_b) for ln_q in _candidates(curves, sigma_b)]
-    return sorted(edges, key=lambda edge: (not edge.stable, edge.sigma_w))
+    edges.sort(key=lambda edge: (not edge.stable, edge.sigma_w))
+    # where the curve is flat, as of ReLU, rounding makes several of one
+    return [e for e, before in zip(edges, [None, *edges], strict=False) if not _equal(e, before)]
+
+
+def _equal(edge: Edge, other: Edge | None) -> bool:
+    return other is not None and abs(edge.sigma_w / other.sigma_w - 1) < 1e-9
 
 
 def critical_gain(curves: Curves) -> float | None:
@@ -64,7 +73,8 @@ def _edge(curves: Curves, ln_q: float, sigma_b: float) -> Edge:
     chi_1 = float(sigma_w**2 * np.exp(at.ln_d))
     chi_q = float(at.growth * sigma_w**2 * np.exp(at.ln_v - (LOWEST if vanishing else ln_q)))
     xi_q, xi_c = depth_scale(np.array([chi_q, 1.0])).tolist()
-    return Edge(sigma_w, q, chi_1, xi_q, xi_c, stable, int(from_1.iterations[0]))
+    found = bool(from_1.converged[0])
+    return Edge(sigma_w, q, chi_1, xi_q, xi_c, stable, found, int(from_1.iterations[0]))
 
 
 def _candidates(curves: Curves, sigma_b: float) -> list[float]:
@@ -77,8 +87,12 @@ def _candidates(curves: Curves, sigma_b: float) -> list[float]:
         return 1 - np.exp(point.ln_v - point.ln_d - ln_q) - sigma_b**2 * np.exp(-ln_q)
 
     values = excess(SCAN)
-    signs = np.sign(np.where(np.abs(values) <= FLAT, 0, values))
-    found = [float(SCAN[0])] if sigma_b == 0 == signs[0] else []
-    for i in np.flatnonzero(signs[:-1] * signs[1:] < 0):
-        found.append(brentq(lambda x: float(excess(np.array(x))), SCAN[i], SCAN[i + 1], xtol=1e-14))
+    if np.isnan(values).all():
+        raise InputError(f"{curves.activation.choice.name} cannot be resolved by quadrature")
+    known = np.flatnonzero(np.abs(values) > FLAT)  # a root may lie on a node: look past it
+    found = [float(SCAN[0])] if sigma_b == 0 and abs(values[0]) <= FLAT else []
+    for low, high in pairwise(known.tolist()):
+        if values[low] * values[high] < 0:
+            between = SCAN[low], SCAN[high]
+            found.append(brentq(lambda x: float(excess(np.array(x))), *between, xtol=1e-14))
     return found

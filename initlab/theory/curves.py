@@ -19,7 +19,7 @@ from initlab.theory.moments import Activation
 NODES = 16  # of a patch; measured against quadrature, the interpolation is good to 1e-11
 TERMS, LONG = 128, 512  # of the series of the correlation map
 LOWEST, HIGHEST = -100.0, 100.0  # of ln q, interpolated; beyond, powers of q
-FLAT, SMALL = 1e-6, -8.0  # Var phi / V and ln q, both below: Var phi = q D(q) (1 + O(q))
+SMALL = -25.0  # ln q below which, where phi(0) is not 0, Var phi = q D(q) to all digits
 SCALE_FREE = 30.0  # |ln q| beyond which shares are a power's, so that q does not matter
 
 _AT = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)  # Chebyshev points of (-1, 1)
@@ -31,7 +31,6 @@ class Point(NamedTuple):
 
     ln_v: Array  # ln E phi^2
     ln_d: Array  # ln E phi'^2
-    mean: Array  # E phi / sqrt(E phi^2)
     growth: Array  # d ln V / d ln q
     overlap: Array  # E phi^2 phi'^2 / (E phi^2 E phi'^2)
     std: Array  # sqrt(V - E^2), centred; the rms is sqrt(V)
@@ -74,27 +73,31 @@ class Curves:
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
+        self._affine = bool(activation.values(np.zeros(1))[0])  # near 0: phi(0) + phi'(0) x
         self._points = Patches(self._point)
         self._shares = Patches(lambda q: self._series(q, TERMS))
 
     def at(self, ln_q: Array) -> Point:
         """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
-        ln_v, ln_d, mean, growth, overlap = np.moveaxis(self._points(ln_q), -1, 0)
+        ln_v, ln_d, ln_variance, growth, overlap = np.moveaxis(self._points(ln_q), -1, 0)
         # so far out every activation is a power of |x|: ln V goes on as a straight line
-        ln_v = ln_v + growth * (ln_q - np.clip(ln_q, LOWEST, HIGHEST))
+        beyond = growth * (ln_q - np.clip(ln_q, LOWEST, HIGHEST))
+        if self._affine:
+            ln_variance = np.where(ln_q < SMALL, ln_q + ln_d, ln_variance)
+            beyond_variance = np.where(ln_q < SMALL, 0.0, beyond)
+        else:
+            beyond_variance = beyond
         with np.errstate(over="ignore", under="ignore"):
-            # of a sigmoid of next to nothing, V - E^2 has no digits left, but phi is linear
-            linear = np.exp(ln_q + ln_d - ln_v)
-            share = (1 - mean * mean).clip(min=0)
-            share = np.where((share < FLAT) & (ln_q < SMALL), linear, share)
-            std = np.exp(ln_v / 2) * np.sqrt(share)
-        return Point(ln_v, ln_d, mean, growth, overlap, std)
+            std = np.exp((ln_variance + beyond_variance) / 2)
+        return Point(ln_v + beyond, ln_d, growth, overlap, std)
 
     def _point(self, q: Array) -> Array:
         m = self.activation.moments(q)
         with np.errstate(divide="ignore", invalid="ignore"):
-            v, d = np.maximum(m.second, np.finfo(float).tiny), np.maximum(m.slope, 1e-300)
-            columns = np.log(v), np.log(d), m.mean / np.sqrt(v), m.growth / v, m.overlap / (v * d)
+            least = np.finfo(float).tiny
+            v, d = np.maximum(m.second, least), np.maximum(m.slope, 1e-300)
+            ln_variance = np.log(np.maximum(m.variance, least))
+            columns = np.log(v), np.log(d), ln_variance, m.growth / v, m.overlap / (v * d)
             return np.stack(columns, axis=-1)
 
     def series(self, ln_q: Array) -> Array:
@@ -102,8 +105,8 @@ class Curves:
         return self._shares(np.clip(ln_q, -SCALE_FREE, SCALE_FREE)).clip(min=0)
 
     def long_series(self, ln_q: Array) -> Array:
-        """The same to LONG terms, from quadrature at every single q."""
-        return self._series(np.exp(ln_q), LONG)
+        """The same to LONG terms, from quadrature at every single q, which others do not change."""
+        return np.concatenate([self._series(q, LONG) for q in np.exp(ln_q)[:, None]])
 
     def _series(self, q: Array, terms: int) -> Array:
         second = np.maximum(self.activation.moments(q).second, np.finfo(float).tiny)

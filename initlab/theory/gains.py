@@ -35,11 +35,11 @@ class Gains(NamedTuple):
 def four_gains(activation: Choice) -> Gains:
     """All four, to be compared."""
     record, parameters = ACTIVATIONS[activation.name], activation.parameters
-    second, mean = _moments(activation)
+    second, variance = _moments(activation)
     return Gains(
         record.table_gain(parameters) if record.table_gain else None,
         _inverse_root(second),
-        _inverse_root(second - mean * mean),
+        _inverse_root(variance),
         critical_gain(curves_of(activation)),
     )
 
@@ -65,9 +65,9 @@ def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) 
 
 @cache
 def _moments(activation: Choice) -> tuple[float, float]:
-    """E phi(z)^2 and E phi(z)."""
+    """E phi(z)^2 and Var phi(z)."""
     at_1 = Activation(activation).moments(np.ones(1))
-    return float(at_1.second[0]), float(at_1.mean[0])
+    return float(at_1.second[0]), float(at_1.variance[0])
 
 
 def _inverse_root(moment: float) -> float | None:

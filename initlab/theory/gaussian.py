@@ -34,7 +34,7 @@ def expectations(
     sigma: Array,
     kinks: Sequence[float] = (),
     tolerance: float = TOLERANCE,
-    floor: float = UNDERFLOW,
+    floor: float | Array = UNDERFLOW,
 ) -> Array:
     """E f(x), x ~ N(mean, sigma^2), for Q normal variables and K functions at once.
 
@@ -49,7 +49,7 @@ def expectations(
         sigma: shape (Q,), positive.
         kinks: points x where f or a low derivative jumps.
         tolerance: of a panel's error, relative to the integral of |f|; above f's own rounding.
-        floor: errors below it do not count either.
+        floor: errors below it do not count either; a number, or of shape (K, Q).
 
     Returns:
         Shape (K, Q); nan where the panels did not suffice.

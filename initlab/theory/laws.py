@@ -62,8 +62,6 @@ def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
 
 def laws_of(run: Run) -> tuple[Law, ...] | str:
     """The law of every layer, or why theory does not hold for this network."""
-    if min(run.shape[:-1]) < LEAST_WIDTH:
-        return f"a layer of {min(run.shape[:-1])} neurons; theory needs at least {LEAST_WIDTH}"
     return _laws(run.shape, run.activation, run.init, run.bias)
 
 
@@ -83,9 +81,11 @@ def _laws(
             if moments[0]:
                 return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
             variances.append(moments[1])
-        orthogonal = SCHEMES[init.name].draw(init.parameters)[0] == "orthogonal"
-        weight_variance, bias_variance = variances
-        laws[pair] = Law(*pair, weight_variance, bias_variance, orthogonal)
+        draw, (weight_variance, bias_variance) = SCHEMES[init.name].draw(init.parameters), variances
+        inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
+        if inputs < LEAST_WIDTH:
+            return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
+        laws[pair] = Law(*pair, weight_variance, bias_variance, draw[0] == "orthogonal")
     return tuple(laws[pair] for pair in pairwise(shape))
 
 
@@ -98,11 +98,11 @@ def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
     unit = UNIT.get(str(draw[0]))
     if unit is None:
         return None
-    mean, variance = unit(draw, fans)
-    shifted = mean * scale + shift
-    # a mean that only rounding has left is none
-    negligible = abs(shifted) <= 1e-12 * (abs(shift) + scale)
-    return 0.0 if negligible else shifted, scale * scale * variance
+    mean, unit_variance = unit(draw, fans)
+    shifted, variance = mean * scale + shift, scale * scale * unit_variance
+    # it adds (sum of h)^2 mean^2 to sum of h^2 times the variance
+    negligible = fans.fan_in * shifted * shifted <= 1e-10 * variance
+    return 0.0 if negligible else shifted, variance
 
 
 def _truncated(draw: Draw, _: Fans) -> tuple[float, float]:

@@ -197,7 +197,7 @@ def _rise(
         count += moves
         if not moves.any():
             break
-        x = following
+        x = np.where(moves, following, x)  # a point that has arrived does not wait for others
     return x, share * slope, bound, count
 
 

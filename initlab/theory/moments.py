@@ -18,7 +18,7 @@ from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError
 from initlab.plan import Choice
 from initlab.theory import functions
-from initlab.theory.gaussian import Array, expectations, hermite
+from initlab.theory.gaussian import UNDERFLOW, Array, expectations, hermite
 
 WithSlope = Callable[[Array], tuple[Array, Array]]
 
@@ -31,6 +31,7 @@ class Moments(NamedTuple):
     second: Array  # V
     slope: Array  # D
     mean: Array  # E
+    variance: Array  # V - E^2, where that would cancel, too
     growth: Array
     overlap: Array  # E phi^2 phi'^2
 
@@ -85,15 +86,23 @@ class Activation:
 
     def moments(self, q: Array) -> Moments:
         """Moments at every q > 0, shape (Q,); nan where quadrature cannot resolve phi."""
+        origin = self.values(np.zeros(1))[0]
 
         def integrands(x: Array) -> Array:
             value, slope = self.with_slope(x)
-            both = value * slope
-            return np.stack([value * value, slope * slope, value, x * both, both * both])
+            off, both = value - origin, value * slope
+            return np.stack([value * value, slope * slope, off, off * off, x * both, both * both])
 
         sigma = np.sqrt(q)
+        # what rounding of phi leaves of off and its square, which quadrature must not pursue
+        rounding = 8 * np.finfo(float).eps * abs(origin) * np.stack([np.ones_like(sigma), sigma])
+        floor = np.full((6, len(q)), UNDERFLOW)
+        floor[2:4] = np.maximum(rounding, UNDERFLOW)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return Moments(*expectations(integrands, np.zeros_like(sigma), sigma, self.kinks))
+            second, slope, off, square, *others = expectations(
+                integrands, np.zeros_like(sigma), sigma, self.kinks, floor=floor
+            )
+            return Moments(second, slope, origin + off, square - off * off, *others)
 
     def kernel(self, q: float, c: float, *, slope: bool = False) -> float:
         """K(q, c), or with `slope` the same of phi': dK/d(qc) = E phi'(x1) phi'(x2).
@@ -140,8 +149,9 @@ class Activation:
 
     def series(self, q: Array, n: int) -> Array:
         """Shares a_k^2 of V(q), k < n, with K(q, c) = sum a_k^2 c^k (Mehler 1866). Shape (Q, n)."""
-        coefficients = hermite(self.values, np.sqrt(q), self.kinks, n)
-        return coefficients * coefficients
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            coefficients = hermite(self.values, np.sqrt(q), self.kinks, n)
+            return coefficients * coefficients
 
 
 def _quiet(phi: Callable[[Array], Array]) -> Callable[[Array], Array]:

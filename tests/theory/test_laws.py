@@ -80,8 +80,9 @@ def test_biases(bias, variance):
         ("normal", {}, {"bias": {"mean": 1.0, "std": 0.1}}, "biases of mean 1"),
         ("normal", {}, {"bias": {"scheme": "constant", "value": 0.1}}, "constant biases are not"),
         ("trunc_normal", {"std": 1.0, "a": 0.5, "b": 1.0}, {}, "weights of mean 0.7"),
-        ("normal", {}, {"shape": [300, 15, 300]}, "a layer of 15 neurons"),
-        ("normal", {}, {"shape": [15, 300, 300]}, "a layer of 15 neurons"),
+        ("normal", {}, {"shape": [300, 15, 300]}, "neurons of 15 inputs"),
+        ("normal", {}, {"shape": [15, 300, 300]}, "neurons of 15 inputs"),
+        ("sparse", {"sparsity": 0.98}, {}, "neurons of 6 inputs"),  # of 300
     ],
 )
 def test_why_theory_does_not_hold(scheme, parameters, fields, reason):

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from scipy import integrate
 from scipy.special import ndtr
 
 from initlab.catalog import ACTIVATIONS
+from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
 
 QS = np.array([1e-6, 0.01, 0.3, 1.0, 2.7, 50.0, 1e6])
@@ -103,8 +105,32 @@ def test_every_moment_by_simpson_s_rule(choice, q):
         integrands = np.stack([h * h, slope * slope, h, x * h * slope, h * h * slope * slope])
         weight = np.exp(-((x / s) ** 2) / 2) / math.sqrt(2 * math.pi)
         expected += integrate.simpson(integrands * weight, x=x / s)
-    got = [float(moment[0]) for moment in activation.moments(np.array([q]))]
+    second, slope, mean, variance, *others = activation.moments(np.array([q]))
+    got = [float(moment[0]) for moment in (second, slope, mean, *others)]
     assert got == pytest.approx(expected, rel=1e-9, abs=1e-11)
+    assert float(variance[0]) == pytest.approx(expected[0] - expected[2] ** 2, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "exact"),
+    [
+        ("sigmoid", {}, lambda x: 1 / (1 + mpmath.exp(-x))),
+        ("softplus", {}, lambda x: mpmath.log(1 + mpmath.exp(x))),
+        ("softplus", {"beta": 1e-4}, lambda x: mpmath.log(1 + mpmath.exp(x / 10_000)) * 10_000),
+    ],
+)
+@pytest.mark.parametrize("ln_q", [-30.0, -24.9, -13.35, -7.8, 1.45])
+def test_variances_of_what_is_nearly_constant(name, parameters, exact, ln_q):
+    # by mpmath at 40 digits: V - E^2 has few left in float64
+    with mpmath.workdps(40):
+        s = mpmath.exp(mpmath.mpf(ln_q) / 2)
+        first, second = (
+            mpmath.quad(lambda z, p=p: exact(s * z) ** p * mpmath.npdf(z), [-12, -3, 0, 3, 12])
+            for p in (1, 2)
+        )
+        expected = float(mpmath.sqrt(second - first**2))
+    std = curves_of(choice_of(name, **parameters)).at(np.array(ln_q)).std
+    assert float(std) == pytest.approx(expected, rel=1e-8)
 
 
 def test_growth_is_the_slope_of_the_length_map(choice):

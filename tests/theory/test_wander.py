@@ -1,6 +1,5 @@
 """How far signals and gradients stray at finite width, against published constants and networks."""
 
-
 import numpy as np
 import pytest
 from scipy import stats
