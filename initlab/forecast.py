@@ -58,7 +58,7 @@ class Forecast:
             "predicted_std": layers.std[reached],
             "predicted_cosine": layers.cosine[reached],
         }
-        if self.prediction.sure_start:
+        if self.prediction.gradient_known:
             parts["predicted_grad_std"] = layers.grad_std[reached]
         if self.band is not None:
             parts |= {
@@ -95,7 +95,7 @@ class Forecast:
         table = self.layers(ends)
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
-            if prediction.sure_start:
+            if prediction.gradient_known:
                 last["predicted_grad_std"] = float(prediction.layers.grad_std[0])
             cells |= {name: known(value) for name, value in last.items()}
         return cells

@@ -45,7 +45,13 @@ def outlook(run: Run, prediction: Prediction, thresholds: Thresholds) -> Outlook
 
 
 def _verdict(path: Array, thresholds: Thresholds) -> str:
-    return verdict(float(path[0]), float(path[-1]), thresholds)
+    start, end = float(path[0]), float(path[-1])
+    # beyond float64 is far beyond any threshold
+    return "exploding" if math.isinf(end) and start < end else verdict(start, end, thresholds)
+
+
+def _layers(depth: int) -> str:
+    return f"{depth} layer{'s' if depth > 1 else ''}"
 
 
 def times(ratio: float) -> str:
@@ -56,33 +62,35 @@ def times(ratio: float) -> str:
 def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str:
     first, last = float(layers.std[0]), float(layers.std[-1])
     limits, fixed = prediction.limits, prediction.fixed
+    if not first:
+        return "no signal: all zero from layer 0 on"
     if word == "nan":
         at = limits.nan_onset or 0
-        rate = float(layers.std[at] / first) ** (1 / at) if at and first else math.nan
+        rate = float(layers.std[at] / first) ** (1 / at) if at else math.nan
         grows = f", std {times(rate)} a layer" if math.isfinite(rate) else ""
         return f"overflows {run.dtype} at layer {limits.nan_onset}{grows}"
-    ratio = last / first if first else math.nan
+    ratio = last / first
     dies = (
         ""
         if limits.zero_onset is None
-        else f", all zero in {run.dtype} from {limits.zero_onset} on"
+        else f", all zero in {run.dtype} from layer {limits.zero_onset} on"
     )
     if word != "steady":
         way = "explodes" if word == "exploding" else "vanishes"
-        return f"signal {way}: std {times(ratio)} over {run.depth} layers{dies}"
+        return f"signal {way}: std {times(ratio)} over {_layers(run.depth)}{dies}"
     q = float(fixed.q[0]) if fixed is not None else math.nan
     if 0 < q < math.inf:
         return f"signal steady: q* = {q:.4g}, std {last:.3g}{dies}"
-    return f"signal steady: std {times(ratio)} over {run.depth} layers{dies}"
+    return f"signal steady: std {times(ratio)} over {_layers(run.depth)}{dies}"
 
 
 def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, word: str) -> str:
     limits, fixed = prediction.limits, prediction.fixed
     chi_1 = float(fixed.chi_1[0]) if fixed is not None else math.nan
-    because = "" if math.isnan(chi_1) else f"chi_1 = {chi_1:.3f}, "
+    because = "" if math.isnan(chi_1) else f"chi_1 = {_number(chi_1)}, "
     ratio = float(layers.grad_std[0])
     about = "" if prediction.sure_start else "about "
-    gradient = f"{because}gradient {about}{times(ratio)} over {run.depth} layers"
+    gradient = f"{because}gradient {about}{times(ratio)} over {_layers(run.depth)}"
     if word == "steady":
         return f"gradient steady: {gradient}"
     dies = {
@@ -99,7 +107,7 @@ def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, wo
 def _instead(run: Run) -> str:
     """Where the edge of chaos is."""
     if run.bias is not None:
-        return f"; initlab recommend --activation {run.activation.name} has other scales"
+        return f"; for other scales: initlab recommend --activation {run.activation.name}"
     gain = _critical(run.activation)
     name = described(run.activation)
     return f"; critical gain of {name}: {gain:.4g}" if gain else f"; {name} has no critical gain"
@@ -117,7 +125,15 @@ def _reach(run: Run, prediction: Prediction) -> str:
     if not 0 < DEEP * xi_c < run.depth:
         return ""
     fate = "samples end up alike" if c > 1 - 1e-9 else "samples lose what they have in common"
-    return f"deeper than {DEEP} xi_c = {DEEP * xi_c:.0f} layers: {fate}"
+    return f"deeper than {DEEP} xi_c = {_whole(DEEP * xi_c)} layers: {fate}"
+
+
+def _number(chi: float) -> str:
+    return f"{chi:.3f}" if 1e-3 <= chi < 1e3 else brief(chi)
+
+
+def _whole(layers: float) -> str:
+    return f"{layers:.0f}" if layers >= 10 else f"{layers:.2g}"
 
 
 def described(choice: Choice) -> str:

@@ -51,7 +51,7 @@ def _numbers(prediction: Prediction) -> dict[str, Any]:
     if (layers := prediction.layers) is not None:
         row["predicted_std_first"] = known(float(layers.std[0]))
         row["predicted_std"] = known(float(layers.std[-1]))
-        if prediction.sure_start:
+        if prediction.gradient_known:
             row["predicted_grad_std"] = known(float(layers.grad_std[0]))
     limits = prediction.limits
     return row | {

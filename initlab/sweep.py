@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from initlab.catalog.columns import columns
 from initlab.errors import InputError, Interrupted
 from initlab.forecast import Forecast, simulated
 from initlab.plan import Plan, Share, batched
 from initlab.theory.band import Band, Simulated, bands
-from initlab.theory.prediction import Prediction, predict
+from initlab.theory.prediction import AT_ONCE, Prediction, predict
 from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
+PREDICTED_BYTES = 1024  # a layer, while its prediction is made
+COLUMNS = len(columns("layers", "forward", "backward")) + 4  # numbers kept of a layer
 BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
 SIMULATED = 7  # networks simulated in about the time in which one passes forward
 
@@ -30,8 +33,9 @@ def default_jobs() -> int:
 def memory_bytes(plan: Plan, jobs: int) -> int:
     """An estimate of the most memory a sweep uses: its largest shares at once, and its results."""
     shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
-    rows = sum(run.depth for run in plan.runs) * 14 * 8
-    return LIBRARIES_BYTES + sum(shares[:jobs]) + rows
+    layers = sum(run.depth for run in plan.runs)
+    predicting = min(layers, AT_ONCE) * PREDICTED_BYTES
+    return LIBRARIES_BYTES + sum(shares[:jobs]) + predicting + layers * COLUMNS * 8
 
 
 def check_memory(plan: Plan, jobs: int) -> None:
@@ -68,6 +72,7 @@ def run(
         An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
     """
     outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
+    predictions = [Prediction()] * len(plan.runs)
     known: dict[Simulated, Band] = {}
     lost: list[str] = []  # what theory failed to say; that must not cost anybody's measurements
     stop = threading.Event()
@@ -90,19 +95,20 @@ def run(
         except Exception as error:
             lost.append(f"no band: {_in_short(error)}")
 
-    def foresee() -> list[Prediction]:
+    def foresee() -> None:
         try:
-            return predict(plan.runs)
+            predictions[:] = predict(plan.runs, tick=lambda: tick(0))
+        except Interrupted:
+            raise
         except Exception as error:
             lost.append(f"no prediction: {_in_short(error)}")
-            return [Prediction(reason=lost[-1])] * len(plan.runs)
 
-    tasks = [
+    tasks: list[Callable[[], None]] = [
         *(partial(measure, share) for share in plan.shares(jobs)),
+        foresee,
         *(partial(simulate, points) for points in simulations(plan, jobs)),
     ]
     with one_thread_each(jobs) as pool:
-        predictions = pool.submit(foresee)
         try:
             pending: set[Future[None]] = set()
             for task in tasks:
@@ -114,7 +120,7 @@ def run(
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-    return _with_forecasts(plan, outcomes, predictions.result(), known, lost), stop.is_set()
+    return _with_forecasts(plan, outcomes, predictions, known, lost), stop.is_set()
 
 
 def simulations(plan: Plan, jobs: int) -> list[list[Simulated]]:

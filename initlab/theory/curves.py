@@ -6,7 +6,8 @@ interpolated by a Chebyshev polynomial, made when it is first asked for.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ class Patches:
 
     def __init__(self, of: Callable[[Array], Array]) -> None:
         self.of = of  # q (Q,) -> (Q, columns)
+        self.lock = Lock()
         self.rows: dict[int, int] = {}
         self.coefficients: NDArray[np.float64] = np.empty((0, NODES, 0))
 
@@ -63,9 +65,10 @@ class Patches:
 
     def _add(self, unit: int) -> None:
         patch = _FIT @ self.of(np.exp(unit + (_AT + 1) / 2))
-        self.rows[unit] = len(self.rows)
-        kept = self.coefficients.reshape(-1, *patch.shape)
-        self.coefficients = np.concatenate([kept, patch[None]])
+        with self.lock:
+            kept = self.coefficients.reshape(-1, *patch.shape)
+            self.coefficients = np.concatenate([kept, patch[None]])
+            self.rows[unit] = len(kept)  # last: another thread may be reading
 
 
 class Curves:
@@ -80,8 +83,12 @@ class Curves:
     def at(self, ln_q: Array) -> Point:
         """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
         ln_v, ln_d, ln_variance, growth, overlap = np.moveaxis(self._points(ln_q), -1, 0)
-        # so far out every activation is a power of |x|: ln V goes on as a straight line
-        beyond = growth * (ln_q - np.clip(ln_q, LOWEST, HIGHEST))
+        # so far out every activation is a power of |x|: logarithms go on as straight lines
+        outside = ln_q - np.clip(ln_q, LOWEST, HIGHEST)
+        beyond = growth * outside
+        if outside.any():
+            low, high = self._powers
+            ln_d = ln_d + np.where(outside < 0, low, high) * outside
         if self._affine:
             ln_variance = np.where(ln_q < SMALL, ln_q + ln_d, ln_variance)
             beyond_variance = np.where(ln_q < SMALL, 0.0, beyond)
@@ -90,6 +97,13 @@ class Curves:
         with np.errstate(over="ignore", under="ignore"):
             std = np.exp((ln_variance + beyond_variance) / 2)
         return Point(ln_v + beyond, ln_d, growth, overlap, std)
+
+    @cached_property
+    def _powers(self) -> tuple[float, float]:
+        """d ln D / d ln q at both ends."""
+        ends = np.array([LOWEST, LOWEST + 1, HIGHEST - 1, HIGHEST])
+        low, low_1, high_1, high = self._points(ends)[:, 1].tolist()
+        return round(low_1 - low, 6), round(high - high_1, 6)  # what interpolation leaves is 0
 
     def _point(self, q: Array) -> Array:
         m = self.activation.moments(q)
@@ -133,7 +147,8 @@ def correlation(shares: Array, slope_at_1: Array, c: Array) -> Correlation:
     """The correlation map sum_k s_k c^k, from the shares s_k of its first terms.
 
     What these miss of the map and of its slope at c = 1, where both are known, stands for c > 0 as
-    one more term, of a degree that makes up for both.
+    one more term, of a degree that makes up for both: the mean degree of what is missing. That is a
+    lower bound, as c^k is convex in k; the terms' number as degree gives an upper one.
     """
     k = np.arange(shares.shape[-1])
     missing = (1 - shares.sum(-1)).clip(min=0)
@@ -144,7 +159,8 @@ def correlation(shares: Array, slope_at_1: Array, c: Array) -> Correlation:
     size = c.clip(min=0)
     value = (shares * powers).sum(-1) + missing * size**degree
     slope = (shares * k * lower).sum(-1) + missing * degree * size ** (degree - 1)
-    return Correlation(value, slope, missing * np.abs(c) ** len(k))
+    least = np.where(c > 0, size**degree, 0.0)
+    return Correlation(value, slope, missing * (np.abs(c) ** len(k) - least))
 
 
 @cache

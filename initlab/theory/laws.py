@@ -78,6 +78,8 @@ def _laws(
         for what, choice, moments in (("weights", init, weights), ("biases", bias, biases)):
             if moments is None:
                 return f"{choice and choice.name} {what} are not independent draws of mean 0"
+            if not math.isfinite(moments[1]):
+                return f"{what} whose variance is beyond float64"
             if moments[0]:
                 return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
             variances.append(moments[1])

@@ -9,6 +9,7 @@
 activation at once; q* is the fixed point that an input of unit variance runs into.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,8 +89,13 @@ def length_map(curves: Curves, ln_q: Array, sigma_w2: Array, sigma_b2: Array) ->
         return np.where(sigma_b2 > 0, np.logaddexp(fed_back, np.log(sigma_b2)), fed_back)
 
 
-def fixed_points(curves: Curves, sigma_w: Array, sigma_b: Array) -> FixedPoints:
-    """Fixed points for every (sigma_w, sigma_b), shape (P,); sigma_w > 0, sigma_b >= 0."""
+def fixed_points(
+    curves: Curves, sigma_w: Array, sigma_b: Array, tick: Callable[[], None] = lambda: None
+) -> FixedPoints:
+    """Fixed points for every (sigma_w, sigma_b), shape (P,); sigma_w > 0, sigma_b >= 0.
+
+    `tick` is called from time to time, and may raise.
+    """
     w2, b2 = np.square(sigma_w), np.square(sigma_b)
     ln_q, found, steps = _length_fixed_point(curves, w2, b2)
     point = curves.at(ln_q)
@@ -100,9 +106,9 @@ def fixed_points(curves: Curves, sigma_w: Array, sigma_b: Array) -> FixedPoints:
     settles = np.isfinite(chi_1) & (ln_q < FARTHEST)
     c, chi_c = np.full_like(chi_1, np.nan), np.full_like(chi_1, np.nan)
     c[settles], chi_c[settles], sure, more = _correlation_fixed_point(
-        curves, ln_q[settles], share[settles], chi_1[settles]
+        curves, ln_q[settles], share[settles], chi_1[settles], tick
     )
-    found &= np.isfinite(chi_1)
+    found &= ~np.isnan(chi_1)
     found[settles] &= sure
     steps[settles] += more
     gone = np.where(ln_q < 0, 0.0, np.inf)
@@ -157,7 +163,7 @@ def _length_fixed_point(
 
 
 def _correlation_fixed_point(
-    curves: Curves, ln_q: Array, share: Array, chi_1: Array
+    curves: Curves, ln_q: Array, share: Array, chi_1: Array, tick: Callable[[], None]
 ) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.int_]]:
     """(c*, chi_c, sure, evaluations) of the correlation map c' = share K(q*, c) / V + 1 - share.
 
@@ -177,6 +183,7 @@ def _correlation_fixed_point(
             at = at[~(bound < SURE)]
     sure = np.ones(len(ln_q), dtype=bool)
     for i in at:
+        tick()
         place = float(ln_q[i]), float(share[i])
         c[i], chi_c[i], count = _by_quadrature(curves, *place, float(c[i]))
         steps[i] += count

@@ -50,6 +50,8 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
         std: of the activations, shape (depth,).
         ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
     """
+    if np.isnan(ln_q).any():  # the activation cannot be resolved there
+        return Limits()
     largest, smallest = RANGE[run.dtype]
     reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
     ln_x = ln_q / 2 + reach
@@ -63,14 +65,18 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
     nan_onset, zero_onset = _first(over), _first(zero)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
-    ln_start = _ln_start(run, float(std[-1]))
-    if ln_start is None or run.record == "forward":
+    if run.record == "forward":
         return Limits(zero_onset=zero_onset)
+    # at z = 0 torch takes the slope from below; where that is 0, nothing gets past a layer of zeros
+    stops = zero_onset is not None and run.depth > 1 and not phi.slopes(np.array([-1e-300]))[0]
+    ln_start = _ln_start(run, float(std[-1]))
+    if ln_start is None:
+        return Limits(zero_onset=zero_onset, grad_underflow=run.depth - 2 if stops else None)
     ln_g = ln_grad / 2 + ln_start + reach
     return Limits(
         zero_onset=zero_onset,
-        grad_overflow=_last(ln_g > largest),
-        grad_underflow=_last(ln_g < smallest),
+        grad_overflow=None if stops else _last(ln_g > largest),
+        grad_underflow=run.depth - 2 if stops else _last(ln_g < smallest),
     )
 
 

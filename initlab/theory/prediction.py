@@ -1,6 +1,6 @@
 """What theory says of every layer of a network before it is built; many networks at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from initlab.theory.laws import Law, laws_of
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 
-AT_ONCE = 2_000_000  # layers of all networks that are computed together
+AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
+LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
 
 
 class Layers(NamedTuple):
@@ -43,13 +44,21 @@ class Prediction:
     fixed: FixedPoints | None = None
     sure_start: bool = True
 
+    @property
+    def gradient_known(self) -> bool:
+        """Whether `grad_std` is a prediction: there is a gradient, and its start is known."""
+        return self.sure_start and self.limits.nan_onset is None
 
-def predict(runs: Sequence[Run], *, cosines: bool = True) -> list[Prediction]:
+
+def predict(
+    runs: Sequence[Run], *, cosines: bool = True, tick: Callable[[], None] = lambda: None
+) -> list[Prediction]:
     """A prediction for every run; runs that differ in their seeds only share one.
 
     Args:
         runs: of any shapes and activations.
         cosines: also follow the correlation of samples, the costlier part.
+        tick: called from time to time; it may raise.
     """
     known: dict[Run, Prediction] = {}
     groups: dict[Choice, list[tuple[Run, tuple[Law, ...]]]] = {}
@@ -63,7 +72,7 @@ def predict(runs: Sequence[Run], *, cosines: bool = True) -> list[Prediction]:
         curves = curves_of(activation)
         for part in _parts(sorted(group, key=lambda pair: pair[0].depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
-                known |= _predict(curves, part, cosines=cosines)
+                known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[seedless(run)] for run in runs]
 
 
@@ -76,21 +85,27 @@ Group = list[tuple[Run, tuple[Law, ...]]]
 
 
 def _parts(group: Group) -> Iterator[Group]:
-    """Networks of similar depth, few enough for memory."""
-    start = 0
-    while start < len(group):
-        size = max(1, AT_ONCE // len(group[min(start + AT_ONCE // 100, len(group) - 1)][1]))
-        yield group[start : start + size]
-        start += size
+    """Networks of similar depth, few enough for memory; `group` is sorted by depth."""
+    part: Group = []
+    for run, laws in group:
+        # the deepest, which comes last, sets the size of all
+        if part and (len(part) == NETWORKS or (len(part) + 1) * run.depth > AT_ONCE):
+            yield part
+            part = []
+        part.append((run, laws))
+    if part:
+        yield part
 
 
-def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Prediction]:
+def _predict(
+    curves: Curves, group: Group, *, cosines: bool, tick: Callable[[], None]
+) -> dict[Run, Prediction]:
     """Predictions for networks of one activation, side by side: arrays of shape (depth, R)."""
     depth = max(run.depth for run, _ in group)
     padded = [laws + (laws[-1],) * (depth - len(laws)) for _, laws in group]
     w2 = np.array([[law.sigma_w2 for law in laws] for laws in padded]).T
     b2 = np.array([[law.bias_variance for law in laws] for laws in padded]).T
-    inputs = [input_moments(run.input, run.batch, run.shape[0]) for run, _ in group]
+    inputs = [input_moments(run.input, run.batch, pairs=cosines) for run, _ in group]
     second = np.array([moments[0] for moments in inputs])
     ln_q = recursions.lengths(curves, w2, b2, second)
     point = curves.at(ln_q)
@@ -98,11 +113,11 @@ def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Predic
     if cosines:
         cosine = recursions.cosines(curves, ln_q, point, w2, b2, inputs)
     ln_grad = recursions.gradients([run for run, _ in group], padded, ln_q, point)
-    fixed = _fixed(curves, w2, b2)
+    fixed = _fixed(curves, w2, b2, tick)
     pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
     result = {}
     for at, (run, _) in enumerate(group):
-        own = slice(run.depth), at
+        own, last = (slice(run.depth), at), (run.depth - 1, at)
         layers = Layers(
             pre_std=pre_std[own],
             std=point.std[own],
@@ -110,12 +125,20 @@ def _predict(curves: Curves, group: Group, *, cosines: bool) -> dict[Run, Predic
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
         ends = limits(run, curves.activation, ln_q[own], point.std[own], ln_grad[own])
-        sure = LOSSES[run.loss.name].start is not None
+        sure = _sure(run, float(point.ln_v[last]))
         result[run] = Prediction("", layers, ends, fixed.get(at), sure)
     return result
 
 
-def _fixed(curves: Curves, w2: Array, b2: Array) -> dict[int, FixedPoints]:
+def _sure(run: Run, ln_v: float) -> bool:
+    """Whether dL/dy is known: y - t is, and softmax(y) - t while y is small, of an rms of 1."""
+    record = LOSSES[run.loss.name]
+    return record.start is not None and (record.residual or ln_v <= LARGE)
+
+
+def _fixed(
+    curves: Curves, w2: Array, b2: Array, tick: Callable[[], None]
+) -> dict[int, FixedPoints]:
     """Fixed points of the networks whose layers all have one sigma_w > 0 and one sigma_b."""
     alike = (np.ptp(w2, axis=0) <= 1e-12 * w2[0]) & (np.ptp(b2, axis=0) <= 1e-12 * b2[0])
     where = np.flatnonzero(alike & (w2[0] > 0))
@@ -124,5 +147,6 @@ def _fixed(curves: Curves, w2: Array, b2: Array) -> dict[int, FixedPoints]:
     variances, index = np.unique(
         np.stack([w2[0, where], b2[0, where]]), axis=1, return_inverse=True
     )
-    every = fixed_points(curves, *np.sqrt(variances))
+    sigma_w, sigma_b = np.sqrt(variances)
+    every = fixed_points(curves, sigma_w, sigma_b, tick)
     return {at: every.one(i) for at, i in zip(where.tolist(), index.ravel().tolist(), strict=True)}

@@ -26,6 +26,7 @@ from initlab.theory.inputs import Moments
 from initlab.theory.laws import Law
 
 LEAST_LN = -1e4  # ln of what is 0
+SURE = 0.01  # of a cosine
 
 
 def exp(x: Array) -> Array:
@@ -97,10 +98,13 @@ def _kept(laws: Sequence[Sequence[Law]], ln_q: Array) -> Array:
 def cosines(
     curves: Curves, ln_q: Array, point: Point, w2: Array, b2: Array, inputs: Sequence["Moments"]
 ) -> Array:
-    """Mean cosine of h between different samples, shape (depth, R)."""
+    """Mean cosine of h between different samples, shape (depth, R); nan where it may be off.
+
+    Steep activations at large q need more terms than there are, where samples are almost alike.
+    """
     most = max(len(classes) for _, classes in inputs)
     c = np.zeros((len(inputs), most))
-    share = np.zeros_like(c)
+    share, error = np.zeros_like(c), np.zeros_like(c)
     for at, (_, classes) in enumerate(inputs):
         c[at, : len(classes)], share[at, : len(classes)] = zip(*classes, strict=True)
     ln_second = _ln(np.array([second for second, _ in inputs]))
@@ -110,7 +114,9 @@ def cosines(
         weights = exp(_ln(w2[layer]) + ln_second - ln_q[layer])[:, None]
         c = np.clip(weights * c + exp(_ln(b2[layer]) - ln_q[layer])[:, None], -1, 1)
         shares = curves.series(ln_q[layer])[:, None, :]
-        c = correlation(shares, slope_at_1[layer][:, None], c).value.clip(-1, 1)
-        cosine[layer] = (share * c).sum(-1)
+        mapped = correlation(shares, slope_at_1[layer][:, None], c)
+        error = np.minimum(np.abs(mapped.slope) * weights * error + mapped.bound, 2)
+        c = mapped.value.clip(-1, 1)
+        cosine[layer] = np.where((share * error).sum(-1) <= SURE, (share * c).sum(-1), np.nan)
         ln_second = point.ln_v[layer]
     return cosine

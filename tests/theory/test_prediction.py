@@ -216,7 +216,7 @@ def test_a_batch_of_one_has_no_cosine(plan_of):
 def test_moments_of_inputs(plan_of, input_, second, cosine):
     # of features x and y of two samples: E x^2, and E x y / E x^2 = (E x)^2 / E x^2
     run = plan_of(width=32, input=input_).runs[0]
-    found, ((c, share),) = input_moments(run.input, 8, 32)
+    found, ((c, share),) = input_moments(run.input, 8)
     assert (found, c, share) == pytest.approx((second, cosine, 1.0))
 
 
