@@ -30,14 +30,15 @@ bench: $(DEV)  ## speed, as ratios measured side by side in one run
 clean:  ## remove the environment and caches, keep results
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# (editable_mode=compat: else a folder named initlab hides the package from whoever stands beside it)
 $(RUN): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e .
 	touch $@
 
 $(DEV): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
 
 .PHONY: help run test lint format bench clean

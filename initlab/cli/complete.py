@@ -56,4 +56,4 @@ def activation_names(incomplete: str) -> list[tuple[str, str]]:
 def closest(name: str) -> list[str]:
     """Names of any table near a mistyped one."""
     known = [n for t in TABLES.values() for r in t.values() for n in (r.name, *r.aliases)]
-    return nearest(name, known)
+    return nearest(name, list(dict.fromkeys(known)))

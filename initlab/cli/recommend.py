@@ -25,14 +25,14 @@ SHOWN = (
     "forward_verdict", "backward_verdict",
 )  # fmt: skip
 MEASURED = ("measured_std_last", "measured_grad_ratio", "measured_forward", "measured_backward")
-MOST = 100_000  # layers, and neurons of one
+DEEPEST, WIDEST = 10_000, 1_000_000
 
 Activation = Annotated[
     str,
     typer.Option(help="An activation: gelu.", autocompletion=activation_names, show_default=False),
 ]
-Depth = Annotated[int, typer.Option(min=1, max=MOST, help="Layers.")]
-Width = Annotated[int, typer.Option(min=1, max=MOST, help="Neurons of every layer.")]
+Depth = Annotated[int, typer.Option(min=1, max=DEEPEST, help="Layers.")]
+Width = Annotated[int, typer.Option(min=1, max=WIDEST, help="Neurons of every layer.")]
 Dtype = Annotated[
     Literal["float64", "float32", "bfloat16", "float16"], typer.Option(help="Of the network.")
 ]

@@ -8,8 +8,8 @@ from initlab.cells import brief
 
 Row = pd.Series
 
-MISLEADING = 0.2  # share of infinite width's std by which one may be off and not be remarked upon
-SURPRISING = 4.0  # standard deviations
+MISLEADING = 0.3  # share of infinite width's std by which one may be off and not be remarked upon
+SURPRISING = 5.0  # standard deviations; the law of ln std is not quite normal
 MOST = 3
 
 
@@ -29,7 +29,9 @@ def remarks(
     surprising = known[known["surprise"].abs() > SURPRISING]
     steady = known["forward_verdict"] == "steady"  # else the init is wrong, though not by chance
     misleading = known.assign(off=off)[steady & inside & (off > MISLEADING)].sort_values("off")
-    one_each = misleading.groupby([*axes] or "run", dropna=False, sort=False).tail(1)
+    one_each = misleading.tail(1)
+    if axes:
+        one_each = misleading.groupby([*axes], dropna=False, sort=False).tail(1)
     lines = [
         f"{_where(run, labels)} lies {run['surprise']:+.1f} standard deviations off the band"
         f" {_band(run)}: is this the network you meant?"

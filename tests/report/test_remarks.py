@@ -68,6 +68,7 @@ def test_surprises_come_first_and_a_few_lines_will_do():
     assert lines[-1] == "... and 2 more such runs."
 
 
-def test_a_sweep_of_one_run_needs_no_axes():
-    (line,) = remarks(runs(("relu", 1, 0.5, 0.8, 0.2, 1.3, 0.0)), [], [])
-    assert line.startswith("seed 1: std 0.5 ")
+def test_of_a_sweep_without_axes_one_seed_will_do():
+    rows = [("relu", seed, std, 0.8, 0.2, 1.3, 0.0) for seed, std in enumerate((0.5, 0.3, 0.52))]
+    (line,) = remarks(runs(*rows), [], [])
+    assert line.startswith("seed 1: std 0.3 ")
