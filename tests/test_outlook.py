@@ -84,6 +84,18 @@ def test_tanh_with_its_gain_is_steady_forward_only():
             None, None, ["no prediction: sin cannot be resolved there"],
         ),
         (
+            {"activation": "tanh", "init": "zeros"},
+            "vanishing", "vanishing", ["no signal: all zero from layer 0 on"],
+        ),
+        (
+            {"activation": "tanh", "init": "lecun_normal", "bias": {"std": 1e300}},
+            None, None, ["no prediction: biases whose variance is beyond float64"],
+        ),
+        (
+            {"activation": "softplus", "init": "lecun_normal", "depth": 1},
+            "steady", "steady", ["gradient x 1 over 1 layer"],
+        ),
+        (
             {"activation": "tanh", "init": "xavier_normal", "record": "forward"},
             "steady", None, ["signal steady: std x 0.113 over 100 layers"],
         ),

@@ -79,6 +79,13 @@ def test_a_relu_network_of_one_sample(unit):
         {"activation": "elu", "input": {"name": "uniform", "low": 0.0, "high": 1.0}, "batch": 3},
         {"activation": "tanh", "shape": [64, 16, 48, 16, 32], "init": "xavier_normal"},
         {"activation": "sigmoid", "dtype": "float64", "batch": 1},
+        {"activation": "sigmoid", "batch": 64},  # nearly alike: Gram matrices next to rank one
+        {
+            "activation": "softplus",
+            "batch": 64,
+            "input": {"name": "normal", "mean": 3.0, "std": 0.001},
+        },
+        {"activation": "identity", "shape": [16] * 21, "batch": 64},  # more samples than neurons
     ],
     ids=str,
 )
@@ -154,6 +161,11 @@ def test_every_input_has_a_band(name, unit):
     batch = 1 if name == "file" else 4
     (band,) = bands([point_of(input=unit if name == "file" else name, batch=batch)], 20)
     assert (band.p10 < band.p90).all()
+
+
+@pytest.mark.parametrize("batch", [64, 65])
+def test_larger_batches_have_no_band(batch):
+    assert (point_of(batch=batch) is None) is (batch > 64)
 
 
 def test_what_cannot_be_simulated_as_independent_has_no_band():

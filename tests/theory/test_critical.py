@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from initlab.errors import InputError
 from initlab.theory.critical import critical_gain, edges_of_chaos
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
@@ -74,6 +75,22 @@ def test_every_edge_is_a_critical_fixed_point(plain, sigma_b):
         if edge.q:
             assert edge.sigma_w**2 * m.second[0] + sigma_b**2 == pytest.approx(q, rel=1e-9)
         assert edge.xi_c == math.inf
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "erf"])
+@pytest.mark.parametrize("ln_q", [-1.0, 0.0, 0.5, 2.0])
+def test_an_edge_where_the_curve_is_sampled(name, ln_q):
+    # sigma_b^2 = q - V / D, exactly at a node of the scan
+    m, q = Activation(choice_of(name)).moments(np.exp([ln_q])), math.exp(ln_q)
+    sigma_b2 = q - float(m.second[0] / m.slope[0])
+    if sigma_b2 > 0:
+        found = [edge.q for edge in edges(name, math.sqrt(sigma_b2))]
+        assert any(edge_q == pytest.approx(q, rel=1e-6) for edge_q in found)
+
+
+def test_what_quadrature_cannot_resolve_is_not_called_without_an_edge():
+    with pytest.raises(InputError, match="cannot be resolved"):
+        edges("leaky_relu", 0.0, negative_slope=1e200)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,24 @@ def test_gradients_that_underflow(dtype):
         assert -1 <= gone - limits.grad_underflow <= late
 
 
+def test_nothing_gets_past_a_layer_of_zeros():
+    # relu'(0) = 0: below the last layer there is no gradient, however large it was predicted
+    init = {"scheme": "scaled_normal", "sigma_w": 0.2}
+    prediction, found = measured(activation="relu", dtype="float16", init=init, seeds=2)
+    assert prediction.limits.zero_onset is not None
+    assert prediction.limits.grad_underflow == 58
+    for m in found:
+        assert (m.backward[:59, BACKWARD.index("grad_std")] == 0).all()
+        assert m.backward[59, BACKWARD.index("grad_std")] > 0
+
+
+def test_what_cannot_be_resolved_has_no_limits():
+    # sin never overflows; that of pre-activations of std 1e6 is beyond quadrature
+    init = {"scheme": "scaled_normal", "sigma_w": 1e6}
+    (run,) = runs_of(activation="sin", init=init)
+    assert set(vars(predict([run])[0].limits).values()) == {None}
+
+
 def test_a_steady_network_stays_within():
     (run,) = runs_of(activation="relu", init="kaiming_normal", dtype="float16")
     assert set(vars(predict([run])[0].limits).values()) == {None}

@@ -11,6 +11,7 @@ from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.plan import Share
 from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
+from initlab.theory.moments import Activation
 from initlab.theory.prediction import predict, seedless
 
 SEEDS, LAYERS = 8, 4
@@ -256,6 +257,37 @@ def test_weights_of_zero(plan_of):
     assert prediction.layers.std.tolist() == [0.0] * 3
     assert prediction.layers.pre_std.tolist() == [0.0] * 3
     assert prediction.limits.zero_onset == 0
+
+
+@pytest.mark.parametrize("c", [-1.0, 0.99, 0.9999])
+@pytest.mark.parametrize("gain", [2.0, 5.0, 10.0, 30.0, 100.0])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "hardtanh"])
+def test_cosines_are_right_or_not_there(plan_of, activation, gain, c):
+    # a pair of one correlation through one steep layer, against the exact kernel
+    fields = {"activation": activation, "init": {"scheme": "lecun_normal", "gain": gain}}
+    plan = plan_of(
+        shape=[32, 32], batch=2, input={"name": "correlated", "correlation": c}, **fields
+    )
+    (prediction,) = predict(plan.runs)
+    phi, q = Activation(plan.runs[0].activation), gain**2
+    exact = phi.kernel(q, c) / float(phi.moments(np.array([q])).second[0])
+    (cosine,) = prediction.layers.cosine.tolist()
+    assert math.isnan(cosine) or abs(cosine - exact) < 0.01
+    assert not math.isnan(cosine) or gain >= 10
+
+
+def test_gradients_are_left_out_where_the_loss_knows_the_output(plan_of):
+    known = {
+        loss: [
+            predict(plan_of(width=32, activation="identity", init=init, loss=loss).runs)[
+                0
+            ].sure_start
+            for init in ("lecun_normal", {"scheme": "lecun_normal", "gain": 3.0})
+        ]
+        for loss in ("mse", "cross_entropy", "l1")
+    }
+    # outputs of an rms of 1 and of 27
+    assert known == {"mse": [True, True], "cross_entropy": [True, False], "l1": [False, False]}
 
 
 def test_what_cannot_be_resolved_is_nan(plan_of):
