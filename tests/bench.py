@@ -169,7 +169,7 @@ DEEP = """
 import initlab, resource
 from initlab.sweep import run
 plan = initlab.load_plan({'depth': 2000, 'width': 1024, 'activation': 'tanh',
-    'init': {'scheme': 'scaled_normal', 'sigma_w': 1.0}})
+    'init': {'scheme': 'scaled_normal', 'sigma_w': 1.0}, 'band': 0})
 outcome = run(plan)[0][0]
 assert outcome.status == 'ok' and len(outcome.measurement.backward) == 2000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

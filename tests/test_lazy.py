@@ -6,6 +6,7 @@ import sys
 import pytest
 
 HEAVY = ["torch", "pandas", "altair", "scipy"]
+HEAVIER_THAN_HELP = [*HEAVY, "numpy", "pydantic", "yaml"]
 RUN = """
 import sys
 from initlab.cli.app import main
@@ -18,9 +19,9 @@ finally:
 SPEC = "depth: 3\nwidth: 4\nactivation: tanh\ninit: kaiming_normal\n"
 
 
-def loaded(*arguments, stdin=""):
+def loaded(*arguments, stdin="", heavy=HEAVY):
     """The heavy modules that a command has loaded when it ends."""
-    command = [sys.executable, "-c", RUN.format(heavy=HEAVY), *arguments]
+    command = [sys.executable, "-c", RUN.format(heavy=heavy), *arguments]
     done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=60, check=False
     )
@@ -62,6 +63,11 @@ def loaded(*arguments, stdin=""):
 )
 def test_a_light_command_loads_nothing_heavy(arguments, stdin):
     assert loaded(*arguments, stdin=stdin) == []
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_is_there_at_once(argument):
+    assert loaded(argument, heavy=HEAVIER_THAN_HELP) == []
 
 
 @pytest.mark.parametrize(

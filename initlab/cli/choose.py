@@ -1,24 +1,28 @@
 """Activations and ranges of numbers, as the theory commands take them from the shell."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError, nearest
-from initlab.fields import Range
-from initlab.losslab.options import parse, split
-from initlab.plan import Choice
+
+if TYPE_CHECKING:
+    from initlab.plan import Choice
 
 SMALLEST, LARGEST = 1e-6, 1e6  # of a sigma
 MOST_POINTS = 20_000  # kinked activations take up to 20 ms each in the chaotic phase
 
 
-def activations(names: Sequence[str], params: Sequence[str]) -> list[Choice]:
+def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
     """Activations by name; each `--param name=value` goes to all of them that have it.
 
     Raises:
         UnknownName: no such activation.
         InputError: a parameter that none of them has, or a value out of its range.
     """
+    from initlab.losslab.options import parse, split
+    from initlab.plan import Choice
+
     records = [ACTIVATIONS[name] for name in names]
     given = split(params, "--param")
     known = {p.name: p for record in records for p in record.parameters}
@@ -84,6 +88,8 @@ def points(text: str, option: str, *, above: float | None = None) -> list[float]
             f"{option} {parts[1]}:{parts[0]}:{parts[2]}" if start > stop else f"{option} {start:g}"
         )
         raise InputError(f"{option} {text}: {start:g} is not below {stop:g}", fix)
+    from initlab.fields import Range
+
     span = Range.model_validate({"from": start, "to": stop, "steps": steps})
     return [float(value) for value in span.values(whole=False)]
 
