@@ -119,6 +119,7 @@ def run(
                 pending = _next(pending)
         except KeyboardInterrupt:
             stop.set()
+            lost.append("stopped by Ctrl-C before its prediction or band was made")
             pool.shutdown(wait=True, cancel_futures=True)
     return _with_forecasts(plan, outcomes, predictions, known, lost), stop.is_set()
 

@@ -151,6 +151,7 @@ def test_ctrl_c_during_a_band_keeps_every_measurement(plan_of):
     assert interrupted
     assert outcome.status == "ok"
     assert outcome.forecast.band is None
+    assert outcome.reason == "stopped by Ctrl-C before its prediction or band was made"
     assert outcome.forecast.prediction.layers is not None
 
 
