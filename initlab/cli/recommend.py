@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 HEADER = (
     "choice", "activation", "depth", "width", "dtype", "scheme", "gain", "bias_std", "q", "chi_1",
-    "std_first", "std_last", "grad_ratio", "cosine_last", "forward_verdict", "backward_verdict",
-    "why",
+    "std_first", "std_last", "grad_ratio", "cosine_last", "std_p10", "std_p90", "grad_ratio_p10",
+    "grad_ratio_p90", "forward_verdict", "backward_verdict", "why",
 )  # fmt: skip
 SHOWN = (
     "choice", "scheme", "gain", "bias_std", "std_first", "std_last", "grad_ratio", "cosine_last",
@@ -54,7 +54,8 @@ def recommend(
 
     Of all points on the edge, the one whose signal, gradient and difference between samples change
     least over the network, by theory; beside it what torch's default does. Where nothing helps, it
-    says why. grad_ratio is the gradient's std at layer 0 relative to the last.
+    says why. grad_ratio is the gradient's std at layer 0 relative to the last; p10 and p90 are, of
+    one sample, between which values 80 % of networks of this width lie.
 
     Examples:
     initlab recommend --activation gelu --depth 100 --width 256
@@ -77,7 +78,8 @@ def recommend(
     usual = _row("torch default", default(choice, depth=depth, width=width, dtype=dtype))
     if best is None:
         none = dict(zip(HEADER, ("none", choice.name, depth, width, dtype), strict=False))
-        rows, words = [{**none, "why": _why_none(found)}, usual], _why_none(found)
+        words = _why_none(found)
+        rows = [{**none, "why": words}, usual]
     else:
         rows, words = [_row("recommended", best), usual], _lines(best)
     measured = _measured(best) if verify and best is not None else {}
@@ -117,6 +119,9 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
             "grad_ratio": float(layers.grad_std[0]),
             "cosine_last": float(layers.cosine[-1]),
         }
+    if c.std is not None and c.gradient is not None:
+        row |= {"std_p10": c.std[0], "std_p90": c.std[2]}
+        row |= {"grad_ratio_p10": c.gradient[0], "grad_ratio_p90": c.gradient[2]}
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
 

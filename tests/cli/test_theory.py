@@ -218,6 +218,9 @@ def test_a_recommendation_and_what_torch_does():
     assert (first["choice"], usual["choice"]) == ("recommended", "torch default")
     assert float(first["gain"]) == pytest.approx(2**0.5)
     assert (first["scheme"], float(first["bias_std"])) == ("lecun_normal", 0)
+    assert float(first["std_p10"]) < float(first["std_last"]) < float(first["std_p90"])
+    assert float(first["grad_ratio_p10"]) < float(first["grad_ratio"]) < 2
+    assert usual["std_p10"] == ""
     assert usual["backward_verdict"] == "vanishing"
     assert "init: {scheme: lecun_normal, gain: 1.41421}" in done.stderr
 
