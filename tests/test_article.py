@@ -96,6 +96,7 @@ def measured(name):
             "draws": "script",
             "seeds": [1],
             "record": "forward",
+            "band": 0,
         }
     )
     ((outcome,), _) = sweep.run(plan)
@@ -184,6 +185,7 @@ def test_the_nan_onset_hardly_depends_on_the_seed():
             "seeds": 20,
             "activation": ["identity", "relu"],
             "record": "forward",
+            "band": 0,
         }
     )
     outcomes, _ = sweep.run(plan, jobs=2)

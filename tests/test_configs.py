@@ -41,7 +41,7 @@ def test_a_config_is_valid_and_says_what_it_claims(path):
 def test_the_claim_of_an_article_config_comes_true(name):
     from initlab.verdicts import result_cells
 
-    plan = initlab.load_plan(ROOT / f"configs/article/{name}.yaml")
+    plan = initlab.load_plan(ROOT / f"configs/article/{name}.yaml", ["band=0"])
     outcomes, _ = run(plan)
     cells = result_cells(outcomes[0], plan.spec.head.thresholds)
     onset, last, forward, backward = CLAIMS[name]

@@ -222,7 +222,8 @@ def peak_bytes():
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-plan = load_plan({"depth": 300, "width": 1024, "activation": "tanh", "init": "xavier_normal"})
+plan = load_plan({"depth": 300, "width": 1024, "activation": "tanh", "init": "xavier_normal",
+                  "band": 20})
 ((outcome,), _) = sweep.run(plan)
 assert outcome.measurement.backward.shape[0] == 300, outcome
 print(peak_bytes(), sweep.memory_bytes(plan, 1))

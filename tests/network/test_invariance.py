@@ -21,7 +21,7 @@ SIZES = [(w, b) for w in (1, 2, 3, 37, 255) for b in (1, 2, 5) if w * b > 1]  # 
 
 def grid(width: int, batch: int, dtype: str, **fields) -> Plan:
     """Runs that share their draws, runs that burst on the way, and runs with draws of their own."""
-    shared = {"depth": 4, "width": width, "batch": batch, "dtype": dtype}
+    shared = {"depth": 4, "width": width, "batch": batch, "dtype": dtype, "band": 0}
     burst = {"scheme": "normal", "std": [0.3, BURSTS[dtype]]}
     return load_plan(
         {
@@ -78,6 +78,7 @@ def mixed() -> tuple[Plan, dict[Run, Measurement]]:
         {
             "shape": [[5, 37, 3, 6], [37, 37, 37, 37]],
             "batch": 3,
+            "band": 0,
             "seeds": 2,
             "activation": ["tanh", "relu", "softplus"],
             "cases": [
