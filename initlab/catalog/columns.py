@@ -43,7 +43,7 @@ _TORCH_STD = "torch.std: centred, unbiased (n - 1), over batch and neurons"
 #: what a prediction needs; `describe` says it of every predicted column
 NO_THEORY = (
     "empty where theory does not hold: weights or biases of a mean that is not 0, constant or"
-    " identity weights, a width below 16"
+    " identity weights, neurons of fewer than 16 inputs"
 )
 NO_BAND = (
     "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
@@ -174,11 +174,13 @@ COLUMNS = Table(
             "sqrt of the product of fan_out Var W E phi'^2 over the layers above",
             "grad_std / grad_std of the last layer, at infinite width; for mse with what the"
             " gradient y - t knows of y; empty for losses whose first gradient theory does not"
-            f" know (all but mse, cross_entropy, nll); {NO_THEORY}",
+            " know (all but mse, cross_entropy, nll; of the latter two also for outputs of an rms"
+            f" above 1), where the signal overflows, and {NO_THEORY}",
             "Schoenholz et al. 2017, eq. 10"),
     _column("both", "predicted", "predicted_cosine", "-1..1",
             "E phi(x1) phi(x2) / E phi(x)^2 at the correlation of layer l, mean over pairs",
-            f"cosine at infinite width; empty of one sample; {NO_THEORY}",
+            "cosine at infinite width; empty of one sample, where it may be off by more than 0.01,"
+            f" and {NO_THEORY}",
             "Poole et al. 2016, eq. 5"),
     _column("both", "predicted", "predicted_std_p10", "1",
             "10 % quantile of the std of simulated layers of this width",
@@ -191,7 +193,7 @@ COLUMNS = Table(
             f"upper end of the band of 80 % of networks; {NO_BAND}"),
     _column("both", "predicted", "surprise", "standard deviations",
             "(ln std - mean of ln std) / std of ln std, over the simulated layers",
-            f"beyond 4 or so this network is not what was specified; {NO_BAND}"),
+            f"beyond 5 or so this network is not what was specified; {NO_BAND}"),
 )
 # fmt: on
 

@@ -54,13 +54,13 @@ def _unknown(name: str, known: list[str], activations: Sequence[str]) -> str:
     return f"--param {name}: no parameter of {', '.join(activations)}; {instead}"
 
 
-def points(text: str, option: str, *, above: float | None = None) -> list[float]:
+def points(text: str, option: str, *, zero: bool = True) -> list[float]:
     """The numbers of "0.5:4:36" (from, to and how many, ends included), or of a single one.
 
     Args:
         text: as typed.
         option: its name, for messages.
-        above: an exclusive lower bound; 0 is allowed without one, and nothing below it.
+        zero: whether 0 will do.
 
     Raises:
         InputError: anything else, or a range the wrong way round.
@@ -69,7 +69,7 @@ def points(text: str, option: str, *, above: float | None = None) -> list[float]
     example = f"{option} 0.5:4:36, or a single number"
     if len(parts) not in (1, 3):
         raise InputError(f"{option} {text}: needs FROM:TO:HOW_MANY", example)
-    start, *ends = (number(part, option, above=above, example=example) for part in parts[:2])
+    start, *ends = (number(part, option, zero=zero, example=example) for part in parts[:2])
     if not ends:
         return [start]
     (stop,) = ends
@@ -94,8 +94,8 @@ def points(text: str, option: str, *, above: float | None = None) -> list[float]
     return [float(value) for value in span.values(whole=False)]
 
 
-def number(text: str, option: str, *, above: float | None = None, example: str = "") -> float:
-    """A number from SMALLEST to LARGEST, or 0 if `above` allows it.
+def number(text: str, option: str, *, zero: bool = True, example: str = "") -> float:
+    """A number from SMALLEST to LARGEST, or 0 if `zero` allows it.
 
     Raises:
         InputError: it is none.
@@ -105,8 +105,7 @@ def number(text: str, option: str, *, above: float | None = None, example: str =
         value = float(text)
     except ValueError:
         raise InputError(f"{option}: needs a number, got {text!r}", fix) from None
-    if not (SMALLEST <= value <= LARGEST or (above is None and value == 0)):
-        zero = "" if above is not None else "0, or "
-        bounds = f"{zero}a number from {SMALLEST:g} to {LARGEST:g}"
+    if not (SMALLEST <= value <= LARGEST or (zero and value == 0)):
+        bounds = f"{'0, or ' if zero else ''}a number from {SMALLEST:g} to {LARGEST:g}"
         raise InputError(f"{option}: needs {bounds}, got {text}", fix)
     return value

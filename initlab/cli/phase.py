@@ -51,7 +51,7 @@ def phase(
     from initlab.theory.meanfield import fixed_points
 
     (choice,) = activations([activation], param or ())
-    across, up = points(sigma_w, "--sigma-w", above=0), points(sigma_b, "--sigma-b")
+    across, up = points(sigma_w, "--sigma-w", zero=False), points(sigma_b, "--sigma-b")
     if len(across) * len(up) > MOST_POINTS:
         raise InputError(
             f"{len(across):,} x {len(up):,} points; {MOST_POINTS:,} are the most",

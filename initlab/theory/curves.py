@@ -89,13 +89,10 @@ class Curves:
         if outside.any():
             low, high = self._powers
             ln_d = ln_d + np.where(outside < 0, low, high) * outside
-        if self._affine:
-            ln_variance = np.where(ln_q < SMALL, ln_q + ln_d, ln_variance)
-            beyond_variance = np.where(ln_q < SMALL, 0.0, beyond)
-        else:
-            beyond_variance = beyond
+        linear = self._affine & (ln_q < SMALL)
+        ln_variance = np.where(linear, ln_q + ln_d, ln_variance + beyond)
         with np.errstate(over="ignore", under="ignore"):
-            std = np.exp((ln_variance + beyond_variance) / 2)
+            std = np.exp(ln_variance / 2)
         return Point(ln_v + beyond, ln_d, growth, overlap, std)
 
     @cached_property

@@ -175,7 +175,7 @@ def test_a_start_is_sure_where_the_record_has_one(plan_of):
     }
     assert sure == {"mse", "cross_entropy", "nll"}
     said = COLUMNS["predicted_grad_std"].about
-    assert "(all but mse, cross_entropy, nll)" in said
+    assert "(all but mse, cross_entropy, nll;" in said
 
 
 def test_gradients_grow_by_chi_1_where_the_loss_does_not_know_them():

@@ -29,7 +29,7 @@ RECORDS = (
         aliases=("mse_loss", "mseloss", "l2"),
         target="normal",
         synthetic=NORMAL,
-        # E (2 (y - t))^2 = 4 (E y^2 + 1), t ~ N(0, 1)
+        # Var 2 (y - t) = 4 (Var y + 1), t ~ N(0, 1)
         start=lambda _, variance: 2 * (variance + 1) ** 0.5,
         residual=True,
     ),
