@@ -22,8 +22,8 @@ def predict(
 
     A row for every point of the spec; seeds share it. q is the fixed point of the pre-activations'
     variance, chi_1 the growth of the gradient's, xi the layers over which signals reach.
-    predicted_grad_std is the gradient's std at layer 0 relative to the last layer's; see
-    initlab describe predicted_grad_std for where it is empty.
+    predicted_grad_std is the gradient's std at layer 0 relative to the last layer's, empty where
+    theory does not know how it starts; `describe predicted_grad_std` says when.
 
     Examples:
     initlab predict configs/xavier_tanh.yaml
