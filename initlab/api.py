@@ -1,20 +1,23 @@
 """The Python API: what the command line does, returning pandas tables."""
 
-import io
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from initlab import reader, store, sweep, yamlfile
+from initlab import reader, sweep, yamlfile
+from initlab.conduct import conduct
+from initlab.engines.threads import Threads
 from initlab.expand import MAX_RUNS, make
 from initlab.network.weights import layers_of as layers_of
 from initlab.plan import Plan
 from initlab.preview import COLUMNS, preview
+from initlab.stopping import listening
+from initlab.store.folder import open_folder, prepare
 from initlab.theory.gains import Gains, four_gains
 from initlab.theory.moments import choice_of
 
@@ -58,24 +61,28 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
     Args:
         plan: from `load_plan`.
         jobs: shares computed at a time; it changes no number.
-        out: also save the results in a folder of the spec's name in here.
+        out: keep the results in a folder of the spec's name in here; a journal in it makes that
+            the same call continues an earlier one, and reuses equal runs.
 
     Raises:
         InputError: more memory is needed than there is, or `out` cannot be used.
         KeyboardInterrupt: on Ctrl-C; with `out`, what was finished is saved.
     """
     sweep.check_memory(plan, jobs)
-    with tempfile.TemporaryDirectory() as temporary:
-        started = datetime.now(UTC)
-        folder = store.prepare(Path(out or temporary), plan)
-        try:
-            outcomes, interrupted = sweep.run(plan, jobs=jobs)
-            folder.publish(plan, outcomes, started)
-        finally:
-            folder.release()
-        if interrupted:
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        folder = prepare(Path(out or temporary), plan.head.name)
+        stack.callback(folder.close)
+        with listening() as stop:
+            conduct(plan, folder, lambda: _threads(jobs, stack), stop)
+        if stop.signal:
             raise KeyboardInterrupt
         return read_results(folder.path)
+
+
+def _threads(jobs: int, stack: ExitStack) -> Threads:
+    engine = Threads(jobs)
+    stack.callback(engine.close)
+    return engine
 
 
 def predict_plan(plan: Plan) -> pd.DataFrame:
@@ -99,14 +106,15 @@ def read_results(folder: str | Path) -> Results:
     Raises:
         FolderError: the folder holds no results.
     """
-    opened = store.open_folder(Path(folder))
-    return Results(*(read_table(path.read_text()) for path in (opened.runs_csv, opened.layers_csv)))
+    opened = open_folder(Path(folder))
+    return Results(read_table(opened.runs_csv), read_table(opened.layers_csv))
 
 
-def read_table(text: str) -> pd.DataFrame:
-    """CSV as initlab writes it; in columns of words `nan` and empty cells are text."""
-    header = text[: text.find("\n")].split(",")
+def read_table(file: Path, only: list[str] | None = None) -> pd.DataFrame:
+    """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text."""
+    with file.open(encoding="utf-8") as opened:
+        header = opened.readline().rstrip("\n").split(",")
     missing = {name: [] if name in WORDS else ["", "nan"] for name in header}
     return pd.read_csv(
-        io.StringIO(text), keep_default_na=False, na_values=missing, low_memory=False
+        file, usecols=only, keep_default_na=False, na_values=missing, low_memory=False
     )

@@ -8,8 +8,9 @@
     |   `-- FolderError         2   a results folder that cannot be read, written or replaced
     |       `-- FolderInUse     4   another sweep is writing there
     |-- ChecksFailed            1   finished, but runs, --fail-on checks or lines of a stream failed
+    |-- WorkersLost             1   a cluster has gone before the sweep was done; it is kept so far
     |-- DiskError              74   the disk refused a write
-    `-- Interrupted           130   Ctrl-C; what was done is kept
+    `-- Interrupted      130, 143   Ctrl-C, or SIGTERM; what was done is kept
 
 A file that the system refuses (OSError) ends a command with 2, a stdout that cannot be written with
 74 or, if the pipe closed, 141. Any other exception is a bug in initlab (3). `cli/app.py` is the one
@@ -135,6 +136,12 @@ class ChecksFailed(InitlabError):
     exit_code = 1
 
 
+class WorkersLost(InitlabError):
+    """The scheduler or all workers of a cluster have gone. What was done is kept."""
+
+    exit_code = 1
+
+
 class DiskError(InitlabError):
     """The disk refused a write: full, read-only or broken."""
 
@@ -142,9 +149,19 @@ class DiskError(InitlabError):
 
 
 class Interrupted(InitlabError):
-    """Ctrl-C. What was finished before it is kept."""
+    """Ctrl-C or SIGTERM. What was finished before it is kept."""
 
     exit_code = 130
+
+    def __init__(self, message: str, fix: str | None = None, *, exit_code: int = 130) -> None:
+        super().__init__(message, fix)
+        self.exit_code = exit_code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where nothing is to be finished."""
+
+    exit_code = 143
 
 
 def nearest(name: str, known: Iterable[str], most: int = 2) -> list[str]:

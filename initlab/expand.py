@@ -39,7 +39,7 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         raise SpecError(problems)
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
-    return Plan(spec, tuple(runs), product)
+    return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name)
 
 
 def _product(counted: Sequence[dict[str, int]], total: int) -> str:

@@ -1,6 +1,6 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,10 @@ from initlab.theory.prediction import Prediction
 #: columns of layers.csv, in their order, and those of runs.csv alone
 LAYERS = columns("layers", "predicted")
 RUNS = [name for name in columns("runs", "predicted") if name not in LAYERS]
+#: those that theory knows without a simulation
+PREDICTED = ("predicted_pre_std", "predicted_std", "predicted_grad_std", "predicted_cosine")
+#: columns of a band
+SIMULATED = ("p10", "p50", "p90", "mean_log", "sd_log")
 
 
 def simulated(run: Run) -> Simulated | None:
@@ -37,10 +41,47 @@ def _rounded(laws: tuple[Law, ...]) -> tuple[Law, ...]:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """A prediction, and a band where one was simulated."""
+class Expected:
+    """A prediction as numbers, all that is kept of it.
 
-    prediction: Prediction
+    `run` holds those of the whole network, columns RUNS; `layers` has shape (depth, PREDICTED), nan
+    where theory is silent, or is None where it does not hold at all.
+    """
+
+    run: dict[str, float | int | None] = field(default_factory=lambda: dict.fromkeys(RUNS))
+    layers: Array | None = None
+
+
+def expected(prediction: Prediction) -> Expected:
+    """What is kept of a prediction."""
+    if prediction.layers is None:
+        return Expected()
+    numbers: dict[str, float | int | None] = dict.fromkeys(RUNS)
+    numbers["predicted_nan_onset"] = prediction.limits.nan_onset
+    if (fixed := prediction.fixed) is not None:
+        for name, value in (
+            ("predicted_q", fixed.q),
+            ("chi_1", fixed.chi_1),
+            ("xi_c", fixed.xi_c),
+        ):
+            numbers[name] = known(float(value[0]))
+    layers = prediction.layers
+    unknown = np.full(len(layers.std), np.nan)
+    gradient = layers.grad_std if prediction.gradient_known else unknown
+    columns_ = {
+        "predicted_pre_std": layers.pre_std,
+        "predicted_std": layers.std,
+        "predicted_grad_std": gradient,
+        "predicted_cosine": layers.cosine,
+    }
+    return Expected(numbers, np.stack([columns_[name] for name in PREDICTED], axis=1))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is expected of a run, and a band where one was simulated."""
+
+    expected: Expected
     band: Band | None = None
 
     def layers(self, std: Array) -> Array | None:
@@ -49,17 +90,10 @@ class Forecast:
         Args:
             std: as measured, shape (layers,).
         """
-        layers = self.prediction.layers
-        if layers is None:
+        if self.expected.layers is None:
             return None
         reached = slice(len(std))
-        parts: dict[str, Array] = {
-            "predicted_pre_std": layers.pre_std[reached],
-            "predicted_std": layers.std[reached],
-            "predicted_cosine": layers.cosine[reached],
-        }
-        if self.prediction.gradient_known:
-            parts["predicted_grad_std"] = layers.grad_std[reached]
+        parts = dict(zip(PREDICTED, self.expected.layers[reached].T, strict=True))
         if self.band is not None:
             parts |= {
                 "predicted_std_p10": self.band.p10[reached],
@@ -76,26 +110,15 @@ class Forecast:
         Args:
             std: as measured, shape (layers,); None of a run that was not.
         """
-        prediction = self.prediction
-        cells: dict[str, Any] = dict.fromkeys([*RUNS, *LAYERS])
-        if prediction.layers is None:
+        cells: dict[str, Any] = dict.fromkeys([*RUNS, *LAYERS]) | self.expected.run
+        layers = self.expected.layers
+        if layers is None:
             return cells
-        cells["predicted_nan_onset"] = prediction.limits.nan_onset
-        if prediction.fixed is not None:
-            fixed = prediction.fixed
-            for name, value in (
-                ("predicted_q", fixed.q),
-                ("chi_1", fixed.chi_1),
-                ("xi_c", fixed.xi_c),
-            ):
-                cells[name] = known(float(value[0]))
-        depth = len(prediction.layers.std)
-        ends = np.full(depth, np.nan)
+        ends = np.full(len(layers), np.nan)
         ends[: 0 if std is None else len(std)] = std
         table = self.layers(ends)
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
-            if prediction.gradient_known:
-                last["predicted_grad_std"] = float(prediction.layers.grad_std[0])
+            last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
             cells |= {name: known(value) for name, value in last.items()}
         return cells

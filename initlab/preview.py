@@ -26,10 +26,10 @@ def preview(plan: Plan) -> list[dict[str, Any]]:
     predictions = predict([plan.runs[at[0]] for at in points.values()], cosines=False)
     rows = []
     for (first, *others), prediction in zip(points.values(), predictions, strict=True):
-        seen = outlook(plan.runs[first], prediction, plan.spec.head.thresholds)
+        seen = outlook(plan.runs[first], prediction, plan.head.thresholds)
         rows.append(
             {
-                "spec": plan.spec.head.name,
+                "spec": plan.head.name,
                 "run": first,
                 **plan.cells[first],
                 "runs": 1 + len(others),

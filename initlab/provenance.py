@@ -3,38 +3,66 @@
 import hashlib
 import os
 import platform
+import socket
 import subprocess
 import sys
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import initlab
-from initlab.plan import Plan
+from initlab.plan import Run
+
+#: what a run's bits may depend on beside its description
+DECISIVE = ("initlab", "torch", "numpy", "system", "processor", "instructions")
 
 
-def provenance(plan: Plan, started: datetime) -> dict[str, Any]:
-    """What provenance.json holds."""
+@cache
+def environment() -> dict[str, Any]:
+    """Versions and machine of this process."""
     import numpy
     import torch
 
     return {
+        "initlab": initlab.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "host": socket.gethostname(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In words, what of two environments may change a run's bits: "torch 2.13.0, now 2.14.1"."""
+    return [
+        f"{name} was {then.get(name)}, is {now.get(name)}"
+        for name in DECISIVE
+        if then.get(name) != now.get(name)
+    ]
+
+
+def origin() -> dict[str, Any]:
+    """Who runs a sweep, and from which source."""
+    return {
         "command": sys.argv,
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "initlab": initlab.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-        },
-        "machine": {
-            "system": platform.platform(),
-            "processor": torch.backends.cpu.get_cpu_capability(),
-            "cores": os.cpu_count(),
-        },
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
         "git": _git(),
-        "inputs": input_hashes(plan),
     }
 
 
@@ -50,7 +78,7 @@ def _git() -> dict[str, Any] | None:
     return {"revision": revision.strip(), "dirty": bool(status.strip())}
 
 
-def input_hashes(plan: Plan) -> dict[str, str]:
-    """SHA-256 of every file that the plan's networks are fed."""
-    paths = {run.input.parameters["path"] for run in plan.runs if run.input.name == "file"}
+def contents(runs: Iterable[Run]) -> dict[str, str]:
+    """SHA-256 of every file that networks are fed, by its path."""
+    paths = {run.input.parameters["path"] for run in runs if run.input.name == "file"}
     return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sorted(paths)}

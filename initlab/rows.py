@@ -1,48 +1,58 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
 from initlab.plan import Plan
 from initlab.verdicts import STD, Outcome, result_cells
 
-
-def run_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """runs.csv, line by line: a row for every run, failed ones too."""
-    results = columns("runs", "result", "predicted")
-    yield csv_line(["run", *plan.fields, "seed", *results])
-    for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
-        cells = result_cells(outcome, plan.spec.head.thresholds)
-        yield csv_line(
-            [index, *plan.cells[index].values(), run.seed, *(cells[name] for name in results)]
-        )
+RUNS, LAYERS = "runs.csv", "layers.csv"
+RESULTS = columns("runs", "result", "predicted")
+KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
+BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
+UNMEASURED, UNKNOWN = "," * (len(BACKWARD) - 1), "," * (len(PREDICTED) - 1)
 
 
-def layer_lines(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """layers.csv, line by line: a row for every layer that was reached."""
-    forward, backward = columns("layers", "forward"), columns("layers", "backward")
-    key, predicted = columns("layers", "key"), columns("layers", "predicted")
-    yield csv_line(["run", "seed", *plan.axes, *key, *forward, *backward, *predicted])
-    unmeasured, unknown = "," * (len(backward) - 1), "," * (len(predicted) - 1)
-    for index, (run, outcome) in enumerate(zip(plan.runs, outcomes, strict=True)):
-        m = outcome.measurement
-        if m is None:
-            continue
-        prefix = csv_line([index, run.seed, *(plan.cells[index][axis] for axis in plan.axes)])[:-1]
-        gradients = [unmeasured] * len(m.forward)
-        if m.backward is not None:
-            gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
-        expected = [unknown] * len(m.forward)
-        if outcome.forecast is not None:
-            table = outcome.forecast.layers(m.forward[:, STD])
-            expected = expected if table is None else [_expected(row) for row in table.tolist()]
-        for layer, (row, *others) in enumerate(
-            zip(m.forward.tolist(), gradients, expected, strict=True)
-        ):
-            fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
-            yield f"{prefix},{layer},{fans},{_numbers(row)},{','.join(others)}\n"
+def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
+    """Both files from their headers on, as (file, some whole lines of it); one run at a time.
+
+    runs.csv has a line for every run, failed ones too; layers.csv one for every layer reached.
+    """
+    yield RUNS, csv_line(["run", *plan.fields, "seed", *RESULTS])
+    yield LAYERS, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
+    for index, outcome in enumerate(outcomes):
+        yield RUNS, _run_line(plan, index, outcome)
+        yield LAYERS, "".join(_layer_lines(plan, index, outcome))
+
+
+def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
+    fields, seed = plan.cells[index].values(), plan.runs[index].seed
+    results = result_cells(outcome, plan.head.thresholds)
+    cells = [plan.numbers[index], *fields, seed, *(results[name] for name in RESULTS)]
+    return csv_line(cells)
+
+
+def _layer_lines(plan: Plan, index: int, outcome: Outcome) -> Iterator[str]:
+    m, run = outcome.measurement, plan.runs[index]
+    if m is None:
+        return
+    axes: list[Any] = [plan.cells[index][axis] for axis in plan.axes]
+    prefix = csv_line([plan.numbers[index], run.seed, *axes])[:-1]
+    gradients = [UNMEASURED] * len(m.forward)
+    if m.backward is not None:
+        gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
+    expected = [UNKNOWN] * len(m.forward)
+    if outcome.forecast is not None:
+        table = outcome.forecast.layers(m.forward[:, STD])
+        expected = expected if table is None else [_expected(row) for row in table.tolist()]
+    for layer, (row, *others) in enumerate(
+        zip(m.forward.tolist(), gradients, expected, strict=True)
+    ):
+        fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
+        yield f"{prefix},{layer},{fans},{_numbers(row)},{','.join(others)}\n"
 
 
 def _expected(row: Sequence[float]) -> str:

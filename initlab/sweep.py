@@ -1,28 +1,37 @@
-"""Runs a plan: shares on threads, one intra-op thread each, until done or stopped."""
+"""Runs a plan: hands tasks to an engine and what came of them to a ledger."""
 
-import math
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass
+from typing import Protocol
 
 from initlab.catalog.columns import columns
-from initlab.errors import InputError, Interrupted
-from initlab.forecast import Forecast, simulated
-from initlab.plan import Plan, Share, batched
-from initlab.theory.band import Band, Simulated, bands
-from initlab.theory.prediction import AT_ONCE, Prediction, predict
+from initlab.engines.engine import Engine
+from initlab.errors import InputError, Interrupted, WorkersLost
+from initlab.plan import Plan
+from initlab.stopping import Stop
+from initlab.tasks import Done, Measure, Missing, Task, Tick, everything, tasks_of
+from initlab.theory.prediction import AT_ONCE
 from initlab.verdicts import Outcome
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
 PREDICTED_BYTES = 1024  # a layer, while its prediction is made
 COLUMNS = len(columns("layers", "forward", "backward")) + 4  # numbers kept of a layer
-BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
-SIMULATED = 7  # networks simulated in about the time in which one passes forward
+AHEAD = 2  # tasks in flight for each that is being done: few, so that a stop is heard at once
+BEAT = 0.1  # seconds between two looks at whether to stop
+ATTEMPTS = 3  # workers that a task may kill
+
+
+class Ledger(Protocol):
+    """Where results go. What was committed is safe."""
+
+    def missing(self) -> Missing:
+        """What is still to be done."""
+
+    def commit(self, done: Sequence[Done]) -> None:
+        """Keep what came of some tasks, all of it or nothing."""
 
 
 def default_jobs() -> int:
@@ -31,11 +40,10 @@ def default_jobs() -> int:
 
 
 def memory_bytes(plan: Plan, jobs: int) -> int:
-    """An estimate of the most memory a sweep uses: its largest shares at once, and its results."""
+    """An estimate of the most memory a sweep uses: its largest shares, at once and as results."""
     shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
-    layers = sum(run.depth for run in plan.runs)
-    predicting = min(layers, AT_ONCE) * PREDICTED_BYTES
-    return LIBRARIES_BYTES + sum(shares[:jobs]) + predicting + layers * COLUMNS * 8
+    layers = min(sum(run.depth for run in plan.runs), AT_ONCE)
+    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + COLUMNS * 8)
 
 
 def check_memory(plan: Plan, jobs: int) -> None:
@@ -51,160 +59,135 @@ def check_memory(plan: Plan, jobs: int) -> None:
         smaller = "a smaller width, depth or batch, or record: forward"
         fix = "--jobs 1" if jobs > 1 and memory_bytes(plan, 1) <= available else smaller
         raise InputError(
-            f"{plan.spec.head.name}: needs about {needed / 2**30:.1f} GiB of memory with"
+            f"{plan.head.name}: needs about {needed / 2**30:.1f} GiB of memory with"
             f" --jobs {jobs}, {available / 2**30:.1f} GiB are free",
             fix,
         )
 
 
+def work(plan: Plan, missing: Missing | None = None) -> int:
+    """Layers to be passed, forward and backward; some simulated ones count as one."""
+    return sum(task.work for task in tasks_of(plan, missing or everything(plan), 1))
+
+
 def run(
-    plan: Plan, *, jobs: int = 1, on_layer: Callable[[int], None] = lambda _: None
-) -> tuple[list[Outcome], bool]:
-    """Build and measure every network of a plan, and forecast what it should be.
+    plan: Plan,
+    ledger: Ledger,
+    engine: Engine,
+    stop: Stop,
+    *,
+    max_failures: int | None = None,
+    on_layer: Tick = lambda _: None,
+    on_failure: Callable[[int, Outcome], None] = lambda _, __: None,
+) -> None:
+    """Do what a ledger misses of a plan: measure every network, forecast what it should be.
 
     Args:
         plan: what to run.
-        jobs: shares computed at a time. It changes no number.
+        ledger: is given the results as they come.
+        engine: does the tasks.
+        stop: ends the sweep early when it is asked to. What is under way has its grace.
+        max_failures: stop after so many failed runs.
         on_layer: called from any thread as layers are done, with the number of networks advanced;
             `work` is their sum.
+        on_failure: called with the index of a run that failed, and its outcome.
 
-    Returns:
-        An outcome for every run, in the plan's order, and whether Ctrl-C cut the sweep short.
+    Raises:
+        WorkersLost: the engine's workers have gone; what was committed stays.
     """
-    outcomes = [Outcome("interrupted", reason="stopped by Ctrl-C")] * len(plan.runs)
-    predictions = [Prediction()] * len(plan.runs)
-    known: dict[Simulated, Band] = {}
-    lost: list[str] = []  # what theory failed to say; that must not cost anybody's measurements
-    stop = threading.Event()
 
     def tick(networks: int) -> None:
-        if stop.is_set():
-            raise Interrupted("stopped by Ctrl-C")
+        stop.check()
         on_layer(networks)
 
-    def measure(share: Share) -> None:
-        for index, outcome in _measure(share, tick).items():
-            outcomes[index] = outcome
-
-    def simulate(points: list[Simulated]) -> None:
-        try:
-            found = bands(points, plan.spec.head.band, lambda count: tick(count // SIMULATED))
-            known.update(zip(points, found, strict=True))
-        except Interrupted:
-            raise
-        except Exception as error:
-            lost.append(f"no band: {_in_short(error)}")
-
-    def foresee() -> None:
-        try:
-            predictions[:] = predict(plan.runs, tick=lambda: tick(0))
-        except Interrupted:
-            raise
-        except Exception as error:
-            lost.append(f"no prediction: {_in_short(error)}")
-
-    tasks: list[Callable[[], None]] = [
-        *(partial(measure, share) for share in plan.shares(jobs)),
-        foresee,
-        *(partial(simulate, points) for points in simulations(plan, jobs)),
-    ]
-    with one_thread_each(jobs) as pool:
-        try:
-            pending: set[Future[None]] = set()
-            for task in tasks:
-                pending.add(pool.submit(task))
-                if len(pending) >= 2 * jobs:  # few enough that Ctrl-C is heard at once
-                    pending = _next(pending)
-            while pending:
-                pending = _next(pending)
-        except KeyboardInterrupt:
-            stop.set()
-            lost.append("stopped by Ctrl-C before its prediction or band was made")
-            pool.shutdown(wait=True, cancel_futures=True)
-    return _with_forecasts(plan, outcomes, predictions, known, lost), stop.is_set()
-
-
-def simulations(plan: Plan, jobs: int) -> list[list[Simulated]]:
-    """The finite-width bands of a plan, each once, in groups that share their draws.
-
-    Large groups are cut so that every job has work; that changes no number.
-    """
-    if not plan.spec.head.band:
-        return []
-    groups: dict[object, list[Simulated]] = {}
-    for point in dict.fromkeys(s for run in plan.runs if (s := simulated(run)) is not None):
-        groups.setdefault(point.draws, []).append(point)
-    fair = math.ceil(sum(map(len, groups.values())) / jobs)
-    return [
-        list(part) for group in groups.values() for part in batched(group, min(fair, BANDS_AT_ONCE))
-    ]
-
-
-def work(plan: Plan) -> int:
-    """Layers to be passed, forward and backward; some simulated ones count as one."""
-    measured = sum(run.depth * (2 if run.record == "both" else 1) for run in plan.runs)
-    simulated = [len(point.laws) for points in simulations(plan, 1) for point in points]
-    return measured + sum(simulated) * plan.spec.head.band // SIMULATED
-
-
-def _with_forecasts(
-    plan: Plan,
-    outcomes: list[Outcome],
-    predictions: list[Prediction],
-    known: dict[Simulated, Band],
-    lost: list[str],
-) -> list[Outcome]:
-    """Outcomes with what theory says of each run, or why it does not."""
-    found, why = [], "; ".join(dict.fromkeys(lost))
-    for run, outcome, prediction in zip(plan.runs, outcomes, predictions, strict=True):
-        point = simulated(run) if known else None
-        band = known.get(point) if point is not None else None
-        forecast = Forecast(prediction, band)
-        found.append(replace(outcome, reason=outcome.reason or why, forecast=forecast))
-    return found
-
-
-def _in_short(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _next(pending: "set[Future[None]]") -> "set[Future[None]]":
-    """Wait for a task to finish; those still pending."""
-    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-    for future in done:
-        future.result()
-    return pending
-
-
-def _measure(share: Share, tick: Callable[[int], None]) -> dict[int, Outcome]:
-    """Outcomes of one share. An exception fails the run it belongs to, and no other."""
-    from initlab.network.propagate import measure
-
-    start = time.perf_counter()
+    flight = _Flight(engine, tick, tasks_of(plan, ledger.missing(), engine.jobs))
+    failed = 0
     try:
-        measured = measure(share, tick)
-    except Interrupted:
+        while flight.fill(more=not stop.asked) and not stop.overdue:
+            done = flight.landed()
+            ledger.commit(done)
+            for index, outcome in (pair for d in done for pair in sorted(d.outcomes.items())):
+                if outcome.status == "failed":
+                    failed += 1
+                    on_failure(index, outcome)
+            if max_failures is not None and failed >= max_failures:
+                stop.ask(f"stopped after {failed} failed run{'s' * (failed > 1)}")
+    except BaseException:
+        stop.abandon()  # nobody will take what is under way
         raise
-    except Exception as error:  # whatever torch raises belongs to these networks, not to the sweep
-        if len(share.runs) > 1:
-            alone = [_measure(Share((pair,)), tick) for pair in share.runs]
-            return {index: outcome for part in alone for index, outcome in part.items()}
-        return {share.runs[0][0]: Outcome("failed", reason=_in_short(error))}
-    seconds = (time.perf_counter() - start) / len(share.runs)
-    return {index: Outcome("ok", m, seconds=seconds) for index, m in measured.items()}
 
 
-@contextmanager
-def one_thread_each(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads do not use further threads inside torch; torch is left as it was."""
-    import torch
+@dataclass(eq=False)
+class _Errand:
+    """A task on its way: how many workers died of it, and whether it went alone."""
 
-    # glibc gives freed blocks back to the system until it has seen one this large freed; without it
-    # every layer would fault its memory in anew (measured: 1.3 times the time of a forward sweep)
-    torch.empty(31 << 20, dtype=torch.uint8)
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(jobs, "share", torch.set_num_threads, (1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+    task: Task
+    deaths: int = 0
+    alone: bool = False
+
+
+class _Flight:
+    """Tasks in flight, a few for each job, and those that wait.
+
+    When a worker dies, everything that it held is suspect. Suspects go last and one at a time, and
+    a share that is guilty network by network, so that no other run is failed.
+    """
+
+    def __init__(self, engine: Engine, tick: Tick, tasks: Sequence[Task]) -> None:
+        self.engine = engine
+        self.tick = tick
+        self.queue = deque(map(_Errand, tasks))
+        self.suspects: deque[_Errand] = deque()
+        self.pending: dict[Future[Done], _Errand] = {}
+
+    def fill(self, *, more: bool) -> bool:
+        """Start what may be started, or take back what was not yet; whether anything is pending."""
+        if not more:
+            recalled = [future for future in self.pending if self.engine.recall(future)]
+            for future in recalled:
+                del self.pending[future]
+            return bool(self.pending)
+        while self.queue and len(self.pending) < AHEAD * max(1, self.engine.jobs):
+            self._send(self.queue.popleft())
+        if self.suspects and not self.pending:
+            suspect = self.suspects.popleft()
+            suspect.alone = True
+            self._send(suspect)
+        return bool(self.pending)
+
+    def _send(self, errand: _Errand) -> None:
+        self.pending[self.engine.submit(errand.task, self.tick)] = errand
+
+    def landed(self) -> list[Done]:
+        """What is done by now; waits a moment if nothing is."""
+        futures, _ = wait(self.pending, BEAT, FIRST_COMPLETED)
+        found = [self._result(future, self.pending.pop(future)) for future in futures]
+        return [done for done in found if done is not None]
+
+    def _result(self, future: Future[Done], errand: _Errand) -> Done | None:
+        try:
+            return future.result()
+        except Interrupted:
+            return None
+        except CancelledError:
+            raise WorkersLost("the scheduler has gone") from None
+        except Exception as error:
+            deaths = self.engine.deaths(error)
+            if not deaths:
+                raise
+            return self._died(errand, deaths)
+
+    def _died(self, errand: _Errand, deaths: int) -> Done | None:
+        errand.deaths += deaths
+        parts = errand.task.alone()
+        if errand.alone and len(parts) > 1:
+            self.suspects += [_Errand(task, errand.deaths) for task in parts]
+            return None
+        if not errand.alone or errand.deaths < ATTEMPTS:
+            self.suspects.append(errand)
+            return None
+        reason = f"its worker died, {errand.deaths} times"
+        if isinstance(errand.task, Measure):
+            ((index, _),) = errand.task.share.runs
+            return Done(errand.task, outcomes={index: Outcome("failed", reason=reason)})
+        return Done(errand.task, problem=f"no prediction or band: {reason}")

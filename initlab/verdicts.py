@@ -13,7 +13,7 @@ from initlab.spec import Thresholds
 
 if TYPE_CHECKING:
     from initlab.forecast import Forecast
-    from initlab.network.propagate import Measurement
+    from initlab.network.measurement import Measurement
 
 STD = columns("layers", "forward").index("std")
 GRAD_STD = columns("layers", "backward").index("grad_std")

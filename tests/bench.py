@@ -14,12 +14,14 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from helpers import in_memory
 from torch import nn
 
 import initlab
+from initlab.engines.threads import Threads
 from initlab.forecast import simulated
-from initlab.sweep import default_jobs, one_thread_each, run
-from initlab.theory.band import bands
+from initlab.sweep import default_jobs
+from initlab.tasks import Simulate
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -95,7 +97,7 @@ def swept(*, gradients: bool) -> float:
         }
     )
     start = time.perf_counter()
-    run(plan, jobs=default_jobs())
+    in_memory(plan, jobs=default_jobs())
     return len(plan.runs) / (time.perf_counter() - start)
 
 
@@ -108,10 +110,9 @@ def simulation() -> None:
     rounds = []
     for _ in range(ROUNDS + 1):
         start = time.perf_counter()
-        run(built)  # on one thread
+        in_memory(built)  # on one thread
         middle = time.perf_counter()
-        with one_thread_each(1) as pool:
-            pool.submit(bands, points, REPLICATES).result()
+        Threads(1).submit(Simulate(tuple(points), REPLICATES), lambda _: None).result()
         end = time.perf_counter()
         ours = len(points) * REPLICATES / (end - middle)
         rounds.append((ours, len(built.runs) / (middle - start)))
@@ -166,11 +167,12 @@ def compare(name: str, *, gradients: bool, threads: list[int], wanted: float) ->
 
 
 DEEP = """
-import initlab, resource
-from initlab.sweep import run
+import initlab, resource, sys
+sys.path.insert(0, sys.argv[1])
+from helpers import in_memory
 plan = initlab.load_plan({'depth': 2000, 'width': 1024, 'activation': 'tanh',
     'init': {'scheme': 'scaled_normal', 'sigma_w': 1.0}, 'band': 0})
-outcome = run(plan)[0][0]
+outcome = in_memory(plan)[0][0]
 assert outcome.status == 'ok' and len(outcome.measurement.backward) == 2000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -220,7 +222,13 @@ def main() -> None:
     compare("forward and backward", gradients=True, threads=threads, wanted=4)
     simulation()
     start = time.perf_counter()
-    peak = int(subprocess.run([sys.executable, "-c", DEEP], capture_output=True, check=True).stdout)
+    peak = int(
+        subprocess.run(
+            [sys.executable, "-c", DEEP, str(Path(__file__).parent)],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
     weights = 2000 * 1024 * 1024 * 4 / 2**30
     print(
         f"2000 x 1024 with gradients: {weights:.1f} GiB of weights, peak memory"

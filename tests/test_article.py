@@ -9,9 +9,10 @@ from functools import lru_cache, partial
 import numpy as np
 import pytest
 import torch
+from helpers import in_memory
 from torch import nn
 
-from initlab import load_plan, sweep
+from initlab import load_plan
 from initlab.network.propagate import FORWARD
 
 DEPTH, WIDTH, BATCH = 100, 256, 16
@@ -99,7 +100,7 @@ def measured(name):
             "band": 0,
         }
     )
-    ((outcome,), _) = sweep.run(plan)
+    ((outcome,), _) = in_memory(plan)
     return outcome.measurement
 
 
@@ -188,7 +189,7 @@ def test_the_nan_onset_hardly_depends_on_the_seed():
             "band": 0,
         }
     )
-    outcomes, _ = sweep.run(plan, jobs=2)
+    outcomes, _ = in_memory(plan, jobs=2)
     onsets = {"identity": set(), "relu": set()}
     for run, outcome in zip(plan.runs, outcomes, strict=True):
         onsets[run.activation.name].add(outcome.measurement.nan_onset)

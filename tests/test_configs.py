@@ -4,9 +4,9 @@ import math
 from pathlib import Path
 
 import pytest
+from helpers import in_memory
 
 import initlab
-from initlab.sweep import run
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -33,8 +33,8 @@ def test_a_config_is_valid_and_says_what_it_claims(path):
     plan = initlab.load_plan(path)
     assert plan.runs
     assert path.read_text().startswith("# ")
-    assert plan.spec.head.about
-    assert plan.spec.head.name == path.stem
+    assert plan.head.about
+    assert plan.head.name == path.stem
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -42,8 +42,8 @@ def test_the_claim_of_an_article_config_comes_true(name):
     from initlab.verdicts import result_cells
 
     plan = initlab.load_plan(ROOT / f"configs/article/{name}.yaml", ["band=0"])
-    outcomes, _ = run(plan)
-    cells = result_cells(outcomes[0], plan.spec.head.thresholds)
+    outcomes, _ = in_memory(plan)
+    cells = result_cells(outcomes[0], plan.head.thresholds)
     onset, last, forward, backward = CLAIMS[name]
     assert cells["nan_onset"] == onset
     assert cells["forward_verdict"] == forward

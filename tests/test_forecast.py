@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from helpers import in_memory
 from typer.testing import CliRunner
 
 from initlab import load_plan, run_plan
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.cli.app import build
-from initlab.forecast import LAYERS, RUNS, Forecast, simulated
-from initlab.sweep import run
+from initlab.forecast import LAYERS, RUNS, Forecast, expected, simulated
 from initlab.theory.band import bands
 from initlab.theory.prediction import predict
 
@@ -20,7 +20,7 @@ BAND = ["predicted_std_p10", "predicted_std_p50", "predicted_std_p90", "surprise
 
 
 def outcome_of(**fields):
-    (outcome,), _ = run(load_plan({**SPEC, **fields}))
+    (outcome,), _ = in_memory(load_plan({**SPEC, **fields}))
     return outcome
 
 
@@ -37,7 +37,7 @@ def test_names_are_the_catalog_s():
 
 def test_layers_hold_the_prediction_and_the_band():
     plan = load_plan(SPEC)
-    (outcome,), _ = run(plan)
+    (outcome,), _ = in_memory(plan)
     table = outcome.forecast.layers(outcome.std)
     (prediction,), (band,) = predict(plan.runs), bands([simulated(plan.runs[0])], 20)
     expected = {
@@ -91,7 +91,7 @@ def test_what_is_empty(fields, empty):
     spec = {**SPEC, **fields}
     if "shape" in fields:
         del spec["depth"], spec["width"]
-    (outcome,), _ = run(load_plan(spec))
+    (outcome,), _ = in_memory(load_plan(spec))
     cells = outcome.forecast.cells(outcome.std)
     assert {name for name, value in cells.items() if value is None} == set(empty)
 
@@ -122,7 +122,7 @@ def test_a_network_that_overflows():
 
 def test_a_run_that_was_not_measured_has_a_forecast_without_a_surprise():
     plan = load_plan(SPEC)
-    forecast = Forecast(predict(plan.runs)[0], bands([simulated(plan.runs[0])], 20)[0])
+    forecast = Forecast(expected(predict(plan.runs)[0]), bands([simulated(plan.runs[0])], 20)[0])
     cells = forecast.cells(None)
     assert {name for name, value in cells.items() if value is None} == {
         "surprise",
@@ -136,14 +136,14 @@ def test_a_network_that_is_not_the_one_specified_is_a_surprise():
     (band,) = bands([simulated(load_plan(asked).runs[0])], 100)
     built = {**asked, "init": {"scheme": "lecun_normal", "gain": 2.0}, "band": 0}
     for spec, low, high in ((asked, 0, 4), (built, 10, 1000)):
-        (outcome,), _ = run(load_plan(spec))
+        (outcome,), _ = in_memory(load_plan(spec))
         assert low <= abs(band.surprise(outcome.std)[-1]) <= high
 
 
 def test_files_hold_what_the_forecast_does(tmp_path):
     plan = load_plan({**SPEC, "activation": ["tanh", "relu"], "seeds": 2, "name": "f"})
     results = run_plan(plan, jobs=2, out=tmp_path)
-    outcomes, _ = run(plan)
+    outcomes, _ = in_memory(plan)
     for index, outcome in enumerate(outcomes):
         rows = results.layers[results.layers["run"] == index]
         table = outcome.forecast.layers(outcome.std)

@@ -10,10 +10,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from initlab import expand, reader, store, yamlfile
+from initlab import expand, reader, yamlfile
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.errors import InputError, SpecError
 from initlab.spec import SpecFile
+from initlab.store.publish import spec_text
 
 BASE = {"depth": 3, "width": 4, "activation": "tanh", "init": "kaiming_normal"}
 TEXT = "depth: 3\nwidth: 4\nactivation: tanh\ninit: kaiming_normal\n"
@@ -279,13 +280,13 @@ def test_every_activation_is_valid_by_name(name):
 
 
 def test_the_name_is_the_file_s_by_default():
-    assert plan(TEXT).spec.head.name == "s"
-    assert plan(TEXT + "name: mine\n").spec.head.name == "mine"
+    assert plan(TEXT).head.name == "s"
+    assert plan(TEXT + "name: mine\n").head.name == "mine"
 
 
 @pytest.mark.parametrize("name", ["x", "a.b-c_1", "1a", "X" * 100, "'5'", "_x"])
 def test_a_name_is_any_plain_word(name):
-    assert plan(TEXT + f"name: {name}\n").spec.head.name == name.strip("'")
+    assert plan(TEXT + f"name: {name}\n").head.name == name.strip("'")
 
 
 def test_a_file_of_samples_is_found_from_the_spec_s_folder(tmp_path):
@@ -523,15 +524,15 @@ ROUND_TRIPS = [
 @pytest.mark.parametrize("text", ROUND_TRIPS)
 def test_a_resolved_spec_gives_the_same_runs(text):
     first = plan(text)
-    written = yaml.safe_dump(first.spec.resolved(), sort_keys=False, allow_unicode=True)
+    written = yaml.safe_dump(first.data, sort_keys=False, allow_unicode=True)
     again = plan(written)
     assert again.runs == first.runs
-    assert again.spec.head == first.spec.head
-    assert again.spec.resolved() == first.spec.resolved()
+    assert again.head == first.head
+    assert again.data == first.data
 
 
 def test_a_resolved_spec_says_everything():
-    resolved = plan(TEXT).spec.resolved()
+    resolved = plan(TEXT).data
     assert set(resolved) == set(SpecFile.model_fields) - {"shape", "bias", "cases"}
     assert resolved["init"] == {
         "scheme": "kaiming_normal",
@@ -632,7 +633,7 @@ def test_a_name_that_looks_like_something_else_survives_being_saved(name):
     spec = reader.validate(
         yamlfile.parse((TEXT + f'name: "{name}"\n').encode(), "s"), fallback="x", folder=Path()
     )
-    text = store.spec_text(expand.make(spec))
+    text = spec_text(expand.make(spec))
     again = reader.validate(yamlfile.parse(text.encode(), "s"), fallback="x", folder=Path())
     assert again.head.name == name
 
@@ -646,5 +647,5 @@ def test_a_saved_spec_finds_its_input_file_from_anywhere(tmp_path):
     plan = expand.make(reader.read(str(path)))
     saved = tmp_path / "results/s/spec.yaml"
     saved.parent.mkdir(parents=True)
-    saved.write_text(store.spec_text(plan))
+    saved.write_text(spec_text(plan))
     assert expand.make(reader.read(str(saved))).runs == plan.runs

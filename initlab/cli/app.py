@@ -20,22 +20,32 @@ from initlab.cli import (
     catalog,
     critical,
     entropy,
+    export,
     gain,
     loss,
+    merge,
     new,
     phase,
     predict,
     recommend,
+    rerun,
     schema,
     show,
+    status,
     sweep,
+    verify,
 )
-from initlab.errors import InitlabError
+from initlab.errors import InitlabError, Interrupted, Terminated
 
 #: (name, function), in the order in which `--help` lists them
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
+    ("status", status.status),
+    ("verify", verify.verify),
+    ("rerun", rerun.rerun),
+    ("export", export.export),
+    ("merge", merge.merge),
     ("predict", predict.predict),
     ("recommend", recommend.recommend),
     ("gain", gain.gain),
@@ -54,7 +64,7 @@ Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
 
 Exit codes: 0 done; 1 finished, but runs failed, a --fail-on check did or a line of --jsonl \
 could not be computed; 2 the input is wrong; 3 a bug in initlab; 4 the results folder is in use; \
-74 the disk said no; 130 interrupted; 141 the pipe closed.
+74 the disk said no; 130 interrupted; 141 the pipe closed; 143 terminated.
 """
 
 
@@ -87,8 +97,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except InitlabError as error:
             raise typer.Exit(_complain(str(error), error.exit_code, error.prefix)) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(_complain("interrupted", 130)) from None
+        except KeyboardInterrupt as interrupt:
+            code = getattr(interrupt, "exit_code", Interrupted.exit_code)
+            raise typer.Exit(_complain("interrupted", code)) from None
         except OSError as error:
             raise typer.Exit(_complain(f"{error.filename}: {error.strerror}", 2)) from None
         except Exception as error:
@@ -170,8 +181,12 @@ def main() -> None:
     binary = sys.stdout.detach()  # type: ignore[union-attr]  # a real stream outside of tests
     sys.stdout = Stdout(binary, encoding, errors="backslashreplace", line_buffering=lines)
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us loses nothing
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         build()()
     finally:
         sys.stdout.flush()
+
+
+def _terminated(*_: object) -> None:
+    raise Terminated

@@ -8,8 +8,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from initlab.errors import InputError
+
 if TYPE_CHECKING:
     from initlab.report.formats import Summary
+
+
+MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
 
 
 class Format(StrEnum):
@@ -75,14 +80,22 @@ def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> 
 
 
 def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
-    from initlab.api import read_results
+    from initlab.api import read_table
     from initlab.report.summary import layer_table, summarise
 
-    results = read_results(path)
+    file = path / "layers.csv"
     if layers:
-        summary = layer_table(results.layers)
+        with file.open("rb") as opened:
+            rows = sum(1 for _ in opened) - 1
+        if rows > MOST_ROWS:
+            raise InputError(
+                f"{file}: {rows:,} rows are too many for a table ({MOST_ROWS:,} at most)",
+                "--format csv, json or jsonl",
+            )
+        summary = layer_table(read_table(file))
     else:
-        summary = summarise(results.runs, results.layers, unicode=unicode_stdout())
+        stds = read_table(file, ["run", "std"])
+        summary = summarise(read_table(path / "runs.csv"), stds, unicode=unicode_stdout())
     _print(summary, title, format_)
 
 

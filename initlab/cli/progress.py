@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from initlab.cli.output import words
 from initlab.plan import Plan
 from initlab.sweep import work
+from initlab.tasks import Missing
 
 
 @contextmanager
-def progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def progress(plan: Plan, missing: Missing, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Announce a plan, and hand out what is to be called with every layer's number of networks."""
     if quiet:
         yield lambda _: None
         return
-    words(f"{plan.spec.head.name}: {plan.product}")
-    if not sys.stderr.isatty():
+    known = len(plan.runs) - len(missing.runs)
+    reused = f", {known:,} of them known already" if known else ""
+    words(f"{plan.head.name}: {plan.product}{reused}")
+    if not missing or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console
@@ -24,5 +27,5 @@ def progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[int], None]]:
 
     shown = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TimeRemainingColumn())
     with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("layers", total=work(plan))
+        task = bar.add_task("layers", total=work(plan, missing))
         yield lambda networks: bar.advance(task, networks)

@@ -27,7 +27,7 @@ def show(folders: Folders, format_: FormatOption = None, layers: Layers = False)
 
     initlab show results/*/ --format md >> notes.md
     """
-    from initlab.store import open_folder
+    from initlab.store.folder import open_folder
 
     opened = [open_folder(folder) for folder in folders]
     named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]

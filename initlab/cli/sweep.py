@@ -1,8 +1,11 @@
 """`initlab sweep`: specs in, measured networks out."""
 
+import shlex
 import tempfile
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +16,49 @@ from initlab.cli.complete import checks
 from initlab.errors import ChecksFailed, InputError, Interrupted
 
 if TYPE_CHECKING:
+    from initlab.engines.engine import Engine
     from initlab.plan import Plan
-    from initlab.store import Folder
+    from initlab.stopping import Stop
+    from initlab.store.folder import OpenFolder
     from initlab.verdicts import Outcome
 
 MOST_COMPLAINTS = 10
+
+
+class Where(StrEnum):
+    """What `--engine` takes."""
+
+    threads = "threads"
+    dask = "dask"
+
+
+@dataclass
+class Options:
+    """How a sweep is to be run."""
+
+    jobs: int
+    where: Where
+    scheduler: str
+    max_failures: int | None
+    retry_failed: bool
+    quiet: bool
+    saved: bool
+    _engine: "Engine | None" = field(default=None, init=False)
+
+    def engine_on(self, stack: ExitStack) -> "Engine":
+        """The engine, made when it is needed first; the stack closes it."""
+        if self._engine is None:
+            if self.where is Where.dask:
+                from initlab.engines.cluster import Cluster
+
+                self._engine = Cluster(self.scheduler, self.jobs, output.words)
+            else:
+                from initlab.engines.threads import Threads
+
+                self._engine = Threads(self.jobs)
+            stack.callback(self._engine.close)
+        return self._engine
+
 
 Specs = Annotated[
     list[str], typer.Argument(help="YAML specs; - reads standard input.", show_default=False)
@@ -30,8 +71,29 @@ Out = Annotated[Path, typer.Option(help="Folder of all results; each spec gets o
 NoSave = Annotated[bool, typer.Option("--no-save", help="Print only, leave no files.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Move earlier results of this name aside.")]
 Jobs = Annotated[
-    int | None, typer.Option(min=1, help="Shares at a time; all processors by default.")
+    int | None,
+    typer.Option(min=1, help="Shares at a time; all processors by default. Changes no number."),
 ]
+EngineOption = Annotated[
+    Where,
+    typer.Option("--engine", help="threads of this process, or workers of a Dask cluster."),
+]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Of a Dask cluster: tcp://host:port, a scheduler file, or local: --jobs processes.",
+    ),
+]
+PartOption = Annotated[
+    str,
+    typer.Option("--part", metavar="K/N", help="Only this part, as for one job of an array of N."),
+]
+MaxFailures = Annotated[
+    int | None, typer.Option(min=1, help="Stop after so many failed runs; what is done is kept.")
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
 FormatOption = Annotated[
     output.Format | None,
     typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
@@ -58,6 +120,12 @@ def sweep(
     no_save: NoSave = False,
     fresh: Fresh = False,
     jobs: Jobs = None,
+    engine: EngineOption = Where.threads,
+    scheduler: Scheduler = "local",
+    part: PartOption = "",
+    max_failures: MaxFailures = None,
+    fail_fast: FailFast = False,
+    retry_failed: RetryFailed = False,
     format_: FormatOption = None,
     layers: Layers = False,
     dry_run: DryRun = False,
@@ -68,7 +136,7 @@ def sweep(
     """Build the networks of one or more specs and measure every layer.
 
     Results go to results/NAME/ (runs.csv, layers.csv); a table goes to the terminal, or CSV into a
-    pipe.
+    pipe. What is computed is safe at once: after Ctrl-C or a crash, the same command continues.
 
     Examples:
     initlab sweep configs/xavier_tanh.yaml
@@ -78,44 +146,67 @@ def sweep(
     cat spec.yaml | initlab sweep - --no-save --layers --format jsonl
 
     initlab sweep spec.yaml --fail-on nan,exploding && ./train.sh
+
+    initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
-    from initlab import store
     from initlab.expand import make
     from initlab.reader import read
     from initlab.sweep import check_memory, default_jobs
     from initlab.verdicts import parse_checks
 
     jobs = jobs or default_jobs()
-    wanted = parse_checks(fail_on)
+    wanted, cut = parse_checks(fail_on), _part(part)
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
     _distinct(plans)
+    if cut is not None:
+        plans = [plan.cut(*cut) for plan in plans]
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
     for plan in plans:
-        check_memory(plan, jobs)
+        if engine is Where.threads or scheduler == "local":
+            check_memory(plan, jobs)
+    options = Options(
+        jobs, engine, scheduler, 1 if fail_fast else max_failures, retry_failed, quiet, not no_save
+    )
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
-        folders = []
-        for plan in plans:
-            folders.append(store.prepare(root, plan, fresh=fresh))
-            stack.callback(folders[-1].release)
-        outcomes = []
-        for plan, folder in zip(plans, folders, strict=True):
-            outcomes.append(_run(plan, folder, jobs, quiet=quiet, saved=not no_save))
-        named = [
-            (p.spec.head.name, p.spec.head.about, f.path)
-            for p, f in zip(plans, folders, strict=True)
-        ]
+        folders = _folders(plans, root, stack, fresh=fresh)
+        complaints = _sweep(plans, folders, options, wanted)
+        named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
         output.results(named, format_, layers=layers)
-    _judge(plans, outcomes, wanted)
+    if complaints:
+        raise ChecksFailed("\n".join(complaints))
+
+
+def _folders(
+    plans: "list[Plan]", root: Path, stack: ExitStack, *, fresh: bool
+) -> "list[OpenFolder]":
+    """Folders open for writing, all before anything is computed."""
+    from initlab.store.folder import prepare
+
+    folders = []
+    for plan in plans:
+        folders.append(prepare(root, plan.head.name, fresh=fresh))
+        stack.callback(folders[-1].close)
+    return folders
+
+
+def _part(text: str) -> tuple[int, int] | None:
+    """(3, 10) of "3/10"."""
+    if not text:
+        return None
+    number, _, parts = text.partition("/")
+    if number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts):
+        return int(number), int(parts)
+    raise InputError(f"--part {text}: needs K/N with K from 1 to N", "--part 1/10")
 
 
 def _distinct(plans: "list[Plan]") -> None:
     """Refuse two specs that would write one folder."""
     files: dict[str, str] = {}
     for plan in plans:
-        name, file = plan.spec.head.name, plan.spec.document.name
+        name, file = plan.head.name, plan.source
         if name in files:
             raise InputError(
                 f"{files[name]} and {file} are both named {name!r}",
@@ -129,47 +220,89 @@ def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> No
 
     rows = [estimate(plan, jobs) for plan in plans]
     for plan in plans:
-        output.words(f"{plan.spec.head.name}: {plan.product}")
+        output.words(f"{plan.head.name}: {plan.product}")
     output.records(HEADER, rows, wanted)
 
 
-def _run(plan: "Plan", folder: "Folder", jobs: int, *, quiet: bool, saved: bool) -> "list[Outcome]":
-    """Run one plan and publish it; after Ctrl-C too, with what was finished."""
+def _sweep(
+    plans: "list[Plan]", folders: "list[OpenFolder]", options: Options, wanted: list[str]
+) -> list[str]:
+    """Run every plan, and publish it; after Ctrl-C too, with what was finished.
+
+    Returns:
+        What is to be complained about at the end.
+    """
+    from initlab.stopping import listening
+
+    complaints: list[str] = []
+    with listening() as stop, ExitStack() as engines:
+        for plan, folder in zip(plans, folders, strict=True):
+            shown = _run(plan, folder, options, stop, engines)
+            counts = folder.writer.counts()
+            if stop.signal:
+                kept = f"kept in {folder.path}" if options.saved else "not saved"
+                raise Interrupted(
+                    f"{stop.reason}: {counts['ok']} of {len(plan.runs)} runs were finished, {kept}",
+                    "the same command continues" if options.saved else None,
+                    exit_code=128 + stop.signal,
+                )
+            if options.saved and not options.quiet:
+                runs = "1 run" if counts["ok"] == 1 else f"{counts['ok']} runs"
+                output.words(f"{plan.head.name}: {runs} in {folder.path}/")
+            complaints += _complaints(plan, folder, wanted, shown)
+            if stop.asked:
+                complaints.append(f"{stop.reason}; {counts['todo']} runs are to do")
+                break
+    return complaints
+
+
+def _run(
+    plan: "Plan", folder: "OpenFolder", options: Options, stop: "Stop", engines: ExitStack
+) -> set[int]:
+    """Continue one plan; the numbers of those failed runs that were complained about."""
     from initlab.cli.progress import progress
-    from initlab.sweep import run
+    from initlab.conduct import Manner, conduct
 
-    started = datetime.now(UTC)
-    with progress(plan, quiet=quiet) as on_layer:
-        outcomes, interrupted = run(plan, jobs=jobs, on_layer=on_layer)
-    done = sum(outcome.status == "ok" for outcome in outcomes)
-    written = folder.publish(plan, outcomes, started)
-    if interrupted:
-        kept = "not saved"
-        if saved:
-            kept = f"kept in {folder.path}" if written else f"{folder.path} is left as it was"
-        raise Interrupted(f"interrupted: {done} of {len(outcomes)} runs were finished, {kept}")
-    if saved and not quiet:
-        runs = "1 run" if done == 1 else f"{done} runs"
-        output.words(f"{plan.spec.head.name}: {runs} in {folder.path}/")
-    return outcomes
+    shown: set[int] = set()
+
+    def failed(index: int, outcome: "Outcome") -> None:
+        if len(shown) >= MOST_COMPLAINTS:
+            return
+        number = plan.numbers[index]
+        shown.add(number)
+        again = f"\n  again: initlab rerun {shlex.quote(str(folder.path))} {number}"
+        again = again if options.saved else ""
+        output.words(f"{plan.where(index)} failed: {outcome.reason}{again}")
+
+    manner = Manner(
+        retry_failed=options.retry_failed,
+        max_failures=options.max_failures,
+        watch=partial(progress, plan, quiet=options.quiet),
+        say=output.words,
+        on_failure=failed,
+    )
+    conduct(plan, folder, lambda: options.engine_on(engines), stop, manner)
+    return shown
 
 
-def _judge(plans: "list[Plan]", outcomes: "list[list[Outcome]]", wanted: list[str]) -> None:
-    """Raise ChecksFailed if runs failed or a --fail-on check is met, saying which."""
+def _complaints(
+    plan: "Plan", folder: "OpenFolder", wanted: list[str], shown: set[int]
+) -> list[str]:
+    """Runs that failed, those that are `shown` already counted only, and --fail-on checks met."""
     from initlab.verdicts import failing, result_cells
 
-    complaints = []
-    for plan, results in zip(plans, outcomes, strict=True):
-        for index, outcome in enumerate(results):
-            point = [f"{axis}={plan.cells[index][axis]}" for axis in plan.axes]
-            point.append(f"seed={plan.runs[index].seed}")
-            where = f"{plan.spec.head.name} run {index} ({', '.join(point)})"
-            if outcome.status == "failed":
-                complaints.append(f"{where} failed: {outcome.reason}")
-            met = failing(result_cells(outcome, plan.spec.head.thresholds), wanted)
-            if met:
-                complaints.append(f"{where} is {', '.join(met)}")
-    if complaints:
-        shown = complaints[:MOST_COMPLAINTS]
-        more = len(complaints) - len(shown)
-        raise ChecksFailed("\n".join(shown + ([f"... and {more} more"] if more else [])))
+    failures = folder.writer.failures()
+    found = [
+        f"{plan.where(plan.numbers.index(number))} failed: {reason}"
+        for number, reason in failures.items()
+        if number not in shown
+    ]
+    if wanted:
+        for index, outcome in enumerate(folder.writer.outcomes()):
+            if met := failing(result_cells(outcome, plan.head.thresholds), wanted):
+                found.append(f"{plan.where(index)} is {', '.join(met)}")
+    more = len(found) - MOST_COMPLAINTS
+    complaints = found[:MOST_COMPLAINTS] + ([f"... and {more} more"] if more > 0 else [])
+    if failures:
+        complaints.append(f"{plan.head.name}: {len(failures)} of {len(plan.runs)} runs failed")
+    return complaints

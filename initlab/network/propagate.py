@@ -12,13 +12,13 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab.catalog import ACTIVATIONS, Fans
 from initlab.catalog.columns import columns
 from initlab.network import heads, statistics
 from initlab.network.draws import draws_of
+from initlab.network.measurement import Measurement
 from initlab.network.scratch import Block, Scratch
 from initlab.network.weights import scaled
 from initlab.plan import Run, Share
@@ -28,21 +28,6 @@ FORWARD = columns("layers", "forward")
 BACKWARD = columns("layers", "backward")
 
 _Groups = dict[tuple[float, float], list[int]]
-
-
-@dataclass
-class Measurement:
-    """What was measured of one run.
-
-    `forward` has a row for every layer reached, columns FORWARD; `backward` one for every layer,
-    columns BACKWARD, or is None when there was no backward pass.
-    """
-
-    forward: NDArray[np.float64]
-    backward: NDArray[np.float64] | None = None
-    nan_onset: int | None = None
-    loss_value: float | None = None
-    reason: str = ""
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 from initlab.plan import Plan
-from initlab.sweep import memory_bytes, simulations
+from initlab.sweep import memory_bytes
+from initlab.tasks import everything
 
 HEADER = (
     "spec", "runs", "shares", "layers", "random_numbers", "gflop", "memory_mib", "simulated",
@@ -26,14 +27,14 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    points = sum(len(group) for group in simulations(plan, jobs))
+    points = len(everything(plan).bands)
     return (
-        plan.spec.head.name,
+        plan.head.name,
         len(plan.runs),
         len(shares),
         layers,
         drawn,
         round(flop / 1e9, 3),
         memory,
-        points * plan.spec.head.band,
+        points * plan.head.band,
     )

@@ -34,7 +34,7 @@ def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True)
 
     Args:
         runs: runs.csv.
-        layers: layers.csv.
+        layers: layers.csv; `run` and `std` will do.
         unicode: draw sparklines with block characters, else with ASCII.
     """
     names = list(runs.columns)

@@ -22,7 +22,7 @@ def test_the_new_spec_is_valid_and_named_after_its_file(tmp_path):
     assert done.stdout == ""
     assert f"initlab sweep {path}" in done.stderr
     plan = load_plan(path)
-    assert plan.spec.head.name == "deep_tanh"
+    assert plan.head.name == "deep_tanh"
     assert len(plan.runs) == 2 * 2 * 3
 
 
@@ -31,7 +31,7 @@ def test_without_a_file_it_goes_to_standard_output(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text(done.stdout)
     assert done.stderr == ""
-    assert load_plan(path).spec.head.name == "my_sweep"
+    assert load_plan(path).head.name == "my_sweep"
 
 
 def test_its_comments_say_the_defaults(tmp_path):
@@ -43,7 +43,7 @@ def test_its_comments_say_the_defaults(tmp_path):
     path.write_text(re.sub(r"^# (?=[a-z]+: )", "", text, flags=re.MULTILINE))
     after = load_plan(path)
     assert after.runs == before.runs
-    assert after.spec.head == before.spec.head
+    assert after.head == before.head
 
 
 @pytest.mark.parametrize("field", sorted(set(SpecFile.model_fields) - {"about", "cases"}))

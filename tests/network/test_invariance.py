@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from helpers import in_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import initlab.plan
-from initlab import load_plan, sweep
+from initlab import load_plan
 from initlab.network.propagate import Measurement, measure
 from initlab.plan import Plan, Run, Share
 
@@ -37,7 +38,7 @@ def grid(width: int, batch: int, dtype: str, **fields) -> Plan:
 
 
 def run_all(plan: Plan, jobs: int = 1) -> dict[Run, Measurement]:
-    outcomes, _ = sweep.run(plan, jobs=jobs)
+    outcomes, _ = in_memory(plan, jobs=jobs)
     assert {outcome.status for outcome in outcomes} == {"ok"}
     return {run: o.measurement for run, o in zip(plan.runs, outcomes, strict=True)}
 

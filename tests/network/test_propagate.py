@@ -9,9 +9,10 @@ from functools import lru_cache, partial
 import numpy as np
 import pytest
 import torch
+from helpers import in_memory
 from torch import Tensor, nn
 
-from initlab import load_plan, sweep
+from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.network.draws import draws_of
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
@@ -219,7 +220,7 @@ class Reference:
 
 
 def measured(plan: Plan) -> list[Measurement]:
-    outcomes, _ = sweep.run(plan)
+    outcomes, _ = in_memory(plan)
     assert {(outcome.status, outcome.reason) for outcome in outcomes} == {("ok", "")}
     return [outcome.measurement for outcome in outcomes]
 
@@ -272,7 +273,7 @@ def side_by_side(scheme: str) -> dict[str, tuple[Run, Outcome]]:
     """Every activation with one scheme, measured in one sweep."""
     fields = {"depth": DEPTH, "width": WIDTH, "batch": BATCH, "dtype": "float64"}
     plan = load_plan({**fields, "activation": list(ACTIVATIONS), "init": parameters(scheme)})
-    outcomes, _ = sweep.run(plan)
+    outcomes, _ = in_memory(plan)
     pairs = zip(plan.runs, outcomes, strict=True)
     return {run.activation.name: (run, outcome) for run, outcome in pairs}
 

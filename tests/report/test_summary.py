@@ -2,12 +2,14 @@
 
 import io
 import math
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import csv_texts, in_memory
 
-from initlab import rows, sweep
 from initlab.api import read_table
 from initlab.catalog.columns import columns
 from initlab.cells import short
@@ -25,8 +27,13 @@ from initlab.verdicts import Outcome
 
 def summary(plan, outcomes, **options):
     """Through CSV and back, as sweep and show read it."""
-    texts = ["".join(lines(plan, outcomes)) for lines in (rows.run_lines, rows.layer_lines)]
-    return summarise(*map(read_table, texts), **options)
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        for text in csv_texts(plan, outcomes):
+            file = Path(folder) / "table.csv"
+            file.write_text(text)
+            tables.append(read_table(file))
+    return summarise(*tables, **options)
 
 
 def outcome(stds, grads=None, onset=None):
@@ -187,14 +194,14 @@ def test_a_sweep_without_any_measurement_has_a_summary(plan_of, status):
 
 def test_forward_only_shows_no_gradient(plan_of):
     plan = plan_of(record="forward")
-    table = summary(plan, sweep.run(plan)[0])
+    table = summary(plan, in_memory(plan)[0])
     assert column(table, "grad ratio") == ["-"]
     assert column(table, "backward") == ["-"]
 
 
 def test_a_sweep_of_one_run_has_one_row_without_axes(plan_of):
     plan = plan_of()
-    table = summary(plan, sweep.run(plan)[0])
+    table = summary(plan, in_memory(plan)[0])
     assert table.header[0] == "std last"
     assert len(table.rows) == 1
     assert "seeds" not in table.caption
@@ -217,20 +224,20 @@ def test_a_sweep_of_one_run_has_one_row_without_axes(plan_of):
 )
 def test_points_are_named_by_what_sets_them_apart(plan_of, fields, header, labels):
     plan = plan_of(**fields)
-    table = summary(plan, sweep.run(plan)[0])
+    table = summary(plan, in_memory(plan)[0])
     assert column(table, header) == labels
 
 
 def test_two_parameters_of_one_name_are_told_apart(plan_of):
     plan = plan_of(init={"scheme": "normal", "std": [1, 2]}, bias={"std": [3, 4]})
-    table = summary(plan, sweep.run(plan)[0])
+    table = summary(plan, in_memory(plan)[0])
     assert len(set(table.header)) == len(table.header)
     assert len({row[:2] for row in table.rows}) == 4
 
 
 def test_an_ascii_summary_is_ascii(plan_of):
     plan = plan_of(activation=["tanh", "relu"], seeds=2)
-    table = summary(plan, sweep.run(plan)[0], unicode=False)
+    table = summary(plan, in_memory(plan)[0], unicode=False)
     written = io.StringIO()
     print(table, file=written)
     assert written.getvalue().isascii()

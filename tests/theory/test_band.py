@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import in_memory
 from scipy import stats
 from scipy.special import polygamma, psi
 
@@ -12,7 +13,7 @@ from initlab import load_plan
 from initlab.catalog import INPUTS
 from initlab.forecast import LAYERS, simulated
 from initlab.network.propagate import FORWARD, measure
-from initlab.sweep import run, simulations
+from initlab.tasks import Simulate, everything, tasks_of
 from initlab.theory.band import Band, bands, simulate
 
 DEPTH, WIDTH = 20, 32
@@ -116,7 +117,7 @@ def test_80_per_cent_of_networks_lie_within_the_band():
             ],
         }
     )
-    outcomes, _ = run(plan, jobs=1)
+    outcomes, _ = in_memory(plan, jobs=1)
     low, high = (LAYERS.index(f"predicted_std_{end}") for end in ("p10", "p90"))
     inside = []
     for outcome in outcomes:
@@ -149,11 +150,16 @@ def test_any_number_of_jobs_simulates_the_same_points():
         width=[16, 32],
         seeds=3,
     )
-    one, two = ([p for part in simulations(plan, jobs) for p in part] for jobs in (1, 2))
+
+    def simulations(jobs):
+        found = tasks_of(plan, everything(plan), jobs)
+        return [task.points for task in found if isinstance(task, Simulate)]
+
+    one, two = ([p for points in simulations(jobs) for p in points] for jobs in (1, 2))
     assert len(one) == len(set(one)) == 8
     assert set(one) == set(two)
-    for part in simulations(plan, 2):
-        assert len({point.draws for point in part}) == 1
+    for points in simulations(2):
+        assert len({point.draws for point in points}) == 1
 
 
 @pytest.mark.parametrize("name", INPUTS)

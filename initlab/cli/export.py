@@ -1,0 +1,54 @@
+"""`initlab export`: files published from the journal."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from initlab.cli import output
+
+Folders = Annotated[
+    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+]
+
+
+class Kind(StrEnum):
+    """What `--format` takes."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
+FormatOption = Annotated[
+    Kind,
+    typer.Option("--format", help="parquet needs pyarrow (initlab\\[parquet])."),
+]
+
+
+def export(folders: Folders, format_: FormatOption = Kind.csv) -> None:
+    """Publish runs.csv and layers.csv from the journal, as a sweep does when it ends.
+
+    For a sweep that was killed, or files that were changed. With --format parquet, runs.parquet and
+    layers.parquet are written beside them.
+
+    Examples:
+    initlab export results/xavier_tanh
+
+    initlab export results/xavier_tanh --format parquet
+    """
+    from initlab.store.folder import Folder
+    from initlab.store.publish import publish
+
+    for path in folders:
+        folder = Folder(path).open()
+        try:
+            publish(path, folder.writer)
+            names = ["runs.csv", "layers.csv"]
+            if format_ is Kind.parquet:
+                from initlab.store.parquet import to_parquet
+
+                names = to_parquet(path, folder.writer.plan())
+        finally:
+            folder.close()
+        output.words(f"wrote {', '.join(str(path / name) for name in names)}")

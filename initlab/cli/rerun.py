@@ -1,0 +1,61 @@
+"""`initlab rerun`: one run again, to be compared or to see it fail."""
+
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from initlab.cli import output
+from initlab.errors import ChecksFailed
+
+HEADER = (
+    "spec", "run", "was", "now", "numbers", "differing", "largest_relative_difference", "first",
+    "changed",
+)  # fmt: skip
+
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="A results folder.", show_default=False)
+]
+Number = Annotated[
+    int, typer.Argument(metavar="RUN", min=0, help="The run's number, as in runs.csv.")
+]
+FormatOption = Annotated[
+    output.Format | None,
+    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
+]
+
+
+def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> None:
+    """Measure one run of a sweep again, and compare every number with the journal, bit for bit.
+
+    Where a bit differs, it says which version or what of the machine is not as it was. A run that
+    failed fails again before your eyes, with its traceback. Nothing is written.
+
+    Examples:
+    initlab rerun results/xavier_tanh 7
+    """
+    from initlab.rerun import rerun as measured_again
+    from initlab.store.folder import Folder
+    from initlab.tasks import in_short
+
+    name = folder.resolve().name
+    journal = Folder(folder).journal()
+    try:
+        c = measured_again(journal, run)
+    except (ArithmeticError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        traceback.print_exc()
+        raise ChecksFailed(f"{name} run {run} fails: {in_short(error)}") from None
+    now = "ok"
+    row = [name, run, c.was, now, c.compared, c.differing, c.largest, c.first, "; ".join(c.changed)]
+    output.records(HEADER, [row], format_)
+    if c.was == "failed":
+        output.words(f"{name} run {run} failed before, and does not now: --retry-failed keeps it")
+    if c.differing:
+        why = "; ".join(c.changed) or (
+            "versions and machine are those recorded; is the machine sound?"
+        )
+        raise ChecksFailed(
+            f"{name} run {run}: {c.differing} of {c.compared} numbers differ, by up to"
+            f" {c.largest:.1e} of their size, first {c.first}: {why}"
+        )

@@ -1,0 +1,50 @@
+"""`initlab status`: how far a sweep is."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from initlab.cli import output
+
+HEADER = ("spec", "runs", "ok", "failed", "todo", "bands_todo", "last_ended", "writer")
+
+Folders = Annotated[
+    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+]
+FormatOption = Annotated[
+    output.Format | None,
+    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
+]
+
+
+def status(folders: Folders, format_: FormatOption = None) -> None:
+    """Say how far a sweep is: runs done, failed and to do, and whether somebody writes there now.
+
+    It may be asked while the sweep runs.
+
+    Examples:
+    initlab status results/xavier_tanh
+
+    watch initlab status results/*/ --format table
+
+    initlab status results/xavier_tanh --format json | jq '.[0].todo'
+    """
+    output.records(HEADER, [_row(folder) for folder in folders], format_)
+
+
+def _row(path: Path) -> list[Any]:
+    from initlab.store.folder import Folder
+
+    folder = Folder(path)
+    journal = folder.journal()
+    counts, sessions = journal.counts(), journal.sessions()
+    writer = folder.written_by()
+    ended = None
+    if sessions and not writer:
+        ended = sessions[-1]["ended"] or "killed"
+    name = path.resolve().name
+    runs, todo = sum(counts.values()), counts["todo"]
+    bands = journal.bands_todo()
+    journal.close()
+    return [name, runs, counts["ok"], counts["failed"], todo, bands, ended, writer or None]

@@ -1,0 +1,106 @@
+"""One sitting of a sweep: what is known is reused, the rest computed, kept and published."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from initlab import sweep
+from initlab.engines.engine import Engine
+from initlab.errors import WorkersLost
+from initlab.plan import Plan
+from initlab.provenance import differences, environment
+from initlab.stopping import Stop
+from initlab.store.folder import OpenFolder
+from initlab.store.journal import DamagedJournal
+from initlab.store.publish import publish
+from initlab.tasks import Missing, Tick
+from initlab.verdicts import Outcome
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to conduct a sweep.
+
+    Args:
+        retry_failed: run again what failed before.
+        max_failures: stop after so many failed runs.
+        watch: given what is missing, a context that hands out what to call with each layer.
+        say: told what the user should know.
+        on_failure: called with the index of a run that failed, and its outcome.
+    """
+
+    retry_failed: bool = False
+    max_failures: int | None = None
+    watch: Callable[[Missing], AbstractContextManager[Tick]] = lambda _: nullcontext(lambda _: None)
+    say: Callable[[str], None] = lambda _: None
+    on_failure: Callable[[int, Outcome], None] = lambda _, __: None
+
+
+def conduct(
+    plan: Plan,
+    folder: OpenFolder,
+    engine: Callable[[], Engine],
+    stop: Stop,
+    manner: Manner = Manner(),
+) -> None:
+    """Continue a plan where its folder's journal has it, and publish what there is at the end.
+
+    Args:
+        plan: what to run.
+        folder: open for writing.
+        engine: makes or finds the engine, if there is anything to be done.
+        stop: ends the sitting early when it is asked to.
+        manner: how.
+
+    Raises:
+        DiskError: the disk refused; what was committed is safe.
+        WorkersLost: a cluster has gone; what was committed is published.
+    """
+    try:
+        _sit(plan, folder, engine, stop, manner)
+    except DamagedJournal as error:  # sound to SQLite, but its numbers are not those written
+        manner.say(error.message)
+        folder.set_journal_aside()
+        _sit(plan, folder, engine, stop, manner)
+
+
+def _sit(
+    plan: Plan, folder: OpenFolder, engine: Callable[[], Engine], stop: Stop, manner: Manner
+) -> None:
+    for text in folder.begin(plan, retry_failed=manner.retry_failed):
+        manner.say(text)
+    missing = folder.writer.missing()
+    try:
+        with manner.watch(missing) as on_layer:
+            if missing:
+                running = engine()
+                _compare(folder, manner.say)
+                sweep.run(
+                    plan,
+                    folder.writer,
+                    running,
+                    stop,
+                    max_failures=manner.max_failures,
+                    on_layer=on_layer,
+                    on_failure=manner.on_failure,
+                )
+    except WorkersLost as error:
+        _end(folder, error.message)
+        raise
+    _end(folder, stop.reason or "done")
+
+
+def _end(folder: OpenFolder, how: str) -> None:
+    folder.writer.finish(how)
+    publish(folder.path, folder.writer)
+
+
+def _compare(folder: OpenFolder, say: Callable[[str], None]) -> None:
+    """Say so where runs that are reused were measured with other versions or on other machines."""
+    for then, runs in folder.writer.environments():
+        changed = differences(then, environment())
+        if changed:
+            say(
+                f"{folder.path}: {runs} runs that are reused may differ in their last digits from"
+                f" what this machine would measure: {'; '.join(changed)} (--fresh runs all again)"
+            )

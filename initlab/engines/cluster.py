@@ -1,0 +1,141 @@
+"""Workers of a Dask cluster, on this machine or any others. Only this module knows Dask."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from initlab.errors import InputError, Interrupted
+from initlab.provenance import environment
+from initlab.tasks import Done, Task, Tick, perform
+
+PATIENCE = 10.0  # seconds for a scheduler to answer
+INSTALL = "pip install 'initlab[dask]'"
+
+
+class Cluster:
+    """Tasks on the workers of a Dask scheduler. They return rows; nobody but us writes any.
+
+    Args:
+        scheduler: `tcp://host:port`, a scheduler file (`*.json`), or `local` for `jobs` worker
+            processes on this machine.
+        jobs: how many local ones.
+        say: told what is waited for.
+
+    Raises:
+        InputError: Dask is not installed, nobody answers, or workers have other versions.
+    """
+
+    def __init__(self, scheduler: str, jobs: int, say: Callable[[str], None]) -> None:
+        try:
+            import distributed
+        except ImportError:
+            raise InputError("--engine dask needs the package distributed", INSTALL) from None
+        self._killed = distributed.KilledWorker
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say
+        self._stack = ExitStack()
+        try:
+            self._client = self._stack.enter_context(self._connected(scheduler, jobs))
+            self._wait_for_a_worker(scheduler, say)
+            self._check_workers()
+        except BaseException:
+            self._stack.close()
+            raise
+        self._executor = self._client.get_executor(pure=False)
+
+    def _connected(self, scheduler: str, jobs: int) -> Any:
+        from distributed import Client
+
+        if scheduler == "local":
+            return Client(self._stack.enter_context(self._local(jobs)))
+        is_file = "://" not in scheduler
+        if is_file and not Path(scheduler).is_file():
+            raise InputError(
+                f"--scheduler {scheduler}: no such file; needs tcp://host:port, a scheduler file or"
+                " local",
+                "dask scheduler --scheduler-file scheduler.json",
+            )
+        try:
+            where = {"scheduler_file": scheduler} if is_file else {"address": scheduler}
+            return Client(**where, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"--scheduler {scheduler}: nobody answers: {error}", "dask scheduler"
+            ) from None
+
+    def _local(self, jobs: int) -> Any:
+        """Worker processes on this machine, restarted when they die."""
+        import dask
+        from distributed import LocalCluster
+
+        self._stack.enter_context(
+            dask.config.set(
+                {
+                    "distributed.scheduler.allowed-failures": 0,  # who is guilty, we find out
+                    "distributed.worker.preload": ["initlab.engines.shield"],
+                    "distributed.worker.memory.terminate": False,  # check_memory has looked
+                    "distributed.worker.memory.pause": False,
+                }
+            )
+        )
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="initlab-"))
+        return LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=folder,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        )
+
+    def _wait_for_a_worker(self, scheduler: str, say: Callable[[str], None]) -> None:
+        said = False
+        while not self._client.nthreads():
+            if not said:
+                say(f"waiting for a worker at {scheduler}")
+                said = True
+            time.sleep(0.2)
+
+    def _check_workers(self) -> None:
+        """All workers must compute with what this process would compute with."""
+        ours = environment()
+        for address, theirs in self._client.run(environment).items():
+            for name in ("initlab", "torch", "numpy"):
+                if theirs[name] != ours[name]:
+                    raise InputError(
+                        f"the worker {address} has {name} {theirs[name]}, this process"
+                        f" {ours[name]}: their numbers would differ",
+                        f"pip install {name}=={ours[name].partition('+')[0]}",
+                    )
+
+    @property
+    def jobs(self) -> int:
+        """Threads of all workers, now."""
+        return sum(self._client.nthreads().values())
+
+    def submit(self, task: Task, tick: Tick) -> Future[Done]:
+        """Hand in a task."""
+
+        def done(_: Future[Done]) -> None:
+            with suppress(Interrupted):
+                tick(task.work)
+
+        future: Future[Done] = self._executor.submit(perform, task)
+        future.add_done_callback(done)
+        return future
+
+    def recall(self, future: Future[Done]) -> bool:
+        """Always False: whether a worker has started cannot be known in time."""
+        return False
+
+    def deaths(self, error: BaseException) -> int:
+        """How many workers died of a task."""
+        return 1 + error.allowed_failures if isinstance(error, self._killed) else 0
+
+    def close(self) -> None:
+        """Leave the cluster; a local one ends."""
+        self._stack.close()

@@ -1,0 +1,35 @@
+"""Threads of this process: torch releases the interpreter's lock, and they start at once."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from initlab.tasks import Done, Task, Tick, perform
+
+
+class Threads:
+    """Tasks on so many threads. What is under way ends when its `tick` raises."""
+
+    def __init__(self, jobs: int) -> None:
+        import torch
+
+        self.jobs = jobs
+        self._torch_threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(jobs, "share")
+
+    def submit(self, task: Task, tick: Tick) -> Future[Done]:
+        """Hand in a task."""
+        return self._pool.submit(perform, task, tick)
+
+    def recall(self, future: Future[Done]) -> bool:
+        """Take back a task that was not started yet."""
+        return future.cancel()
+
+    def deaths(self, error: BaseException) -> int:
+        """Always 0: a thread does not die alone."""
+        return 0
+
+    def close(self) -> None:
+        """Leave torch as it was."""
+        import torch
+
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        torch.set_num_threads(self._torch_threads)

@@ -1,0 +1,79 @@
+"""What a run is, as plain data, and the name that follows from it: equal runs have equal names.
+
+A journal keeps runs under these names, so that a sweep finds again what was computed already.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import astuple
+from itertools import groupby
+from typing import Any
+
+from initlab.plan import Choice, Run
+from initlab.theory.band import Simulated
+from initlab.theory.prediction import seedless
+
+#: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
+#: meaning of a column change: journals of another version are not continued.
+VERSION = 1
+
+CHOICES = ("activation", "init", "bias", "loss", "input")
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """A run as JSON can have it, every default filled in; `rebuilt` turns it back."""
+    described = {name: getattr(run, name) for name in Run.__dataclass_fields__}
+    for field in CHOICES:
+        choice = described[field]
+        described[field] = choice and [choice.name, choice.parameters]
+    return described
+
+
+def rebuilt(description: Mapping[str, Any]) -> Run:
+    """The run that was described."""
+    fields = {name: _frozen(value) for name, value in description.items() if name not in CHOICES}
+    for field in CHOICES:
+        choice = description[field]
+        fields[field] = choice and Choice(
+            choice[0], tuple((name, _frozen(value)) for name, value in choice[1].items())
+        )
+    return Run(**fields)
+
+
+def _frozen(value: Any) -> Any:
+    """JSON has lists only; what a run holds are tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def name_of(run: Run, contents: Mapping[str, str]) -> str:
+    """A hash of the run's description and the journal's version.
+
+    Args:
+        run: what is to be named.
+        contents: a hash of every input file by its path; where a file lies does not matter.
+    """
+    described = describe(run)
+    if run.input.name == "file":
+        described["input"] = ["file", contents[run.input.parameters["path"]]]
+    return _hash(described)
+
+
+def point_name(run: Run, contents: Mapping[str, str]) -> str:
+    """The same for runs that differ in their seeds only, and so share a prediction."""
+    return name_of(seedless(run), contents)
+
+
+def band_name(point: Simulated, networks: int, contents: Mapping[str, str]) -> str:
+    """The same for a finite-width band, simulated with so many networks."""
+    input_: Any = [point.input.name, point.input.parameters]
+    if point.input.name == "file":
+        input_ = ["file", contents[point.input.parameters["path"]]]
+    activation = [point.activation.name, point.activation.parameters]
+    laws = [[len(list(alike)), *astuple(law)] for law, alike in groupby(point.laws)]
+    return _hash([activation, laws, input_, point.batch, point.double, networks])
+
+
+def _hash(description: Any) -> str:
+    text = json.dumps([VERSION, description], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

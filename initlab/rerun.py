@@ -1,0 +1,92 @@
+"""One run again, from what its journal says of it, compared bit for bit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.catalog.columns import columns
+from initlab.errors import InputError
+from initlab.network.measurement import Measurement
+from initlab.plan import Run, Share
+from initlab.provenance import differences, environment
+from initlab.store.journal import Journal
+from initlab.theory.gaussian import Array
+
+FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run measured again beside what was kept of it.
+
+    So many numbers were compared, and so many differ in any bit, by up to `largest` of their size;
+    `first` says where. `changed` says which versions or what of the machine is another now.
+    """
+
+    was: str
+    compared: int
+    differing: int
+    largest: float
+    first: str
+    changed: tuple[str, ...]
+
+
+def rerun(journal: Journal, number: int) -> Comparison:
+    """Measure a run again, and compare every number.
+
+    Raises:
+        InputError: there is no such run.
+        Exception: whatever it failed with, if it fails.
+    """
+    import torch
+
+    from initlab.network.propagate import measure
+
+    plan = journal.plan()
+    if number not in plan.numbers:
+        raise InputError(
+            f"{journal.path}: has no run {number}, only {plan.numbers[0]} to {plan.numbers[-1]}"
+        )
+    run = plan.runs[plan.numbers.index(number)]
+    (kept,) = journal.outcomes(number)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        (again,) = measure(Share(((0, run),))).values()
+    finally:
+        torch.set_num_threads(threads)
+    then = journal.environment_of(number)
+    changed = tuple(differences(then, environment())) if then else ()
+    if kept.measurement is None:
+        return Comparison(kept.status, 0, 0, 0.0, "", changed)
+    return _compared(run, kept.measurement, again, changed)
+
+
+def _compared(
+    run: Run, kept: Measurement, again: Measurement, changed: tuple[str, ...]
+) -> Comparison:
+    parts: list[tuple[list[str], Array | None, Array | None]] = [
+        (FORWARD, kept.forward, again.forward)
+    ]
+    if kept.backward is not None or again.backward is not None:
+        names = BACKWARD if run.bias is not None else BACKWARD[:-1]
+        parts.append((names, kept.backward, again.backward))
+    compared, differing, largest, first = 0, 0, 0.0, ""
+    for names, old, new in parts:
+        a, b = (np.empty((0, 0)) if x is None else x[:, : len(names)] for x in (old, new))
+        if a.shape != b.shape:
+            return Comparison("ok", compared, max(a.size, b.size), np.inf, "layers", changed)
+        same = (a == b) & (np.signbit(a) == np.signbit(b)) | (np.isnan(a) & np.isnan(b))
+        compared += a.size
+        if not same.all():
+            layer, column = np.argwhere(~same)[0]
+            first = first or f"{names[column]} of layer {layer}"
+            differing += int((~same).sum())
+            with np.errstate(all="ignore"):
+                relative = np.abs(a - b)[~same] / np.abs(a)[~same]
+            largest = max(largest, float(np.nanmax(np.where(np.isnan(relative), np.inf, relative))))
+    loss = (kept.loss_value, again.loss_value)
+    compared += 1
+    if repr(loss[0]) != repr(loss[1]):
+        differing, first, largest = differing + 1, first or "loss_value", max(largest, np.inf)
+    return Comparison("ok", compared, differing, largest, first, changed)

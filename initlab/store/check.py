@@ -1,0 +1,82 @@
+"""Is a results folder sound? The journal, every number in it, and the files published from it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from initlab.rows import LAYERS, RUNS, lines
+from initlab.store import tables
+from initlab.store.journal import Journal
+from initlab.store.publish import SPEC, spec_text
+from initlab.store.tables import BANDS, POINTS
+
+
+def problems(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
+    """What is wrong with a folder, as (file, what), the gravest first; nothing if all is well."""
+    sound = True
+    for problem in _broken(journal):
+        sound = False
+        yield problem
+    if sound:  # else there is nothing to compare them with
+        yield from _files(path, journal)
+
+
+def _broken(journal: Journal) -> Iterator[tuple[str, str]]:
+    """The database by itself, and its numbers against the hashes with which they were written."""
+    name = Path(journal.path).name
+    for (found,) in journal.rows("PRAGMA integrity_check(10)"):
+        if found != "ok":
+            yield name, found
+    for table, _, parent, _ in journal.rows("PRAGMA foreign_key_check"):
+        yield name, f"a row of {table} belongs to no row of {parent}"
+    for id_, number, status, onset, loss, digest in journal.rows(
+        "SELECT id, number, status, nan_onset, loss_value, digest FROM runs WHERE status = 'ok'"
+    ):
+        rows = tables.restored(journal.layers("layers", "run", id_))
+        if tables.digest((status, onset, loss), rows) != digest:
+            which = f"run {number}" if number is not None else "a run of an earlier spec"
+            yield name, f"the numbers of {which} are not those that were written"
+    for kind in (POINTS, BANDS):
+        for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
+            rows = tables.restored(journal.layers(kind.layers, kind.key, id_))
+            if tables.digest(numbers, rows) != digest:
+                yield name, f"the numbers of {kind.table} {named} are not those that were written"
+
+
+def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
+    """The published files against what would be published now."""
+    plan = journal.plan()
+    with ExitStack() as stack:
+        files, line = {}, {RUNS: 1, LAYERS: 1}
+        for name in line:
+            try:
+                file = (path / name).open(encoding="utf-8", errors="replace", newline="")
+                files[name] = stack.enter_context(file)
+            except OSError as error:
+                yield name, str(error.strerror)
+        for name, text in lines(plan, journal.outcomes()):
+            if name in files:
+                found = files[name].read(len(text))
+                if found != text:
+                    yield (
+                        name,
+                        f"line {line[name] + _same_lines(found, text)}: not as in the journal",
+                    )
+                    del files[name]
+                line[name] += text.count("\n")
+        for name, file in files.items():
+            if file.read(1):
+                yield name, f"line {line[name]}: what follows is not in the journal"
+    try:
+        saved = (path / SPEC).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        yield SPEC, str(error.strerror)
+    else:
+        if saved != spec_text(plan):
+            yield SPEC, "not as in the journal"
+
+
+def _same_lines(found: str, wanted: str) -> int:
+    """How many whole lines two texts have in common at their start."""
+    pairs = zip(found.splitlines(), wanted.splitlines(), strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), found.count("\n"))

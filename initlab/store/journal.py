@@ -1,0 +1,256 @@
+"""The journal read: what a sweep has computed so far. Anyone may read while one process writes."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from initlab.errors import DiskError, FolderError
+from initlab.forecast import RUNS, Expected, Forecast
+from initlab.identity import VERSION, rebuilt
+from initlab.network.measurement import Measurement
+from initlab.plan import Plan
+from initlab.spec import Head
+from initlab.store import tables
+from initlab.store.tables import BANDS, FORWARD, POINTS
+from initlab.theory.band import Band
+from initlab.theory.gaussian import Array
+from initlab.verdicts import Outcome
+
+NOT_REACHED = "not reached yet; the same command continues"
+NOT_FORECAST = "no prediction or band yet; the same command continues"
+ELSEWHERE = "its band is made in another part; initlab merge joins them"
+DISK_SAID_NO = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+
+
+class DamagedJournal(FolderError):
+    """A journal that SQLite cannot read, or whose numbers are not those that were written."""
+
+
+@contextmanager
+def told(path: Path | str) -> Iterator[None]:
+    """Turn what SQLite raises into our own errors.
+
+    Raises:
+        DiskError: the disk is full, broken or read-only.
+        DamagedJournal: the file is no database, or a broken one.
+        FolderError: it cannot be opened.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in DISK_SAID_NO:
+            message = f"{path}: cannot be written: {error}; what was finished before is kept"
+            raise DiskError(message, "make room, then the same command again") from None
+        raise FolderError(f"{path}: cannot be used: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise DamagedJournal(f"{path}: is damaged: {error}", "--fresh, to move it aside") from None
+
+
+class Journal:
+    """One journal, read. `path` is its file.
+
+    Raises:
+        DamagedJournal: it is no journal, or a broken one.
+        FolderError: it is of another version, or cannot be opened.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        with told(path):
+            self._db = self._connect()
+            self._check_version()
+            self._ready()
+
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"{Path(self.path).absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+
+    def _ready(self) -> None:
+        """What is to be done once it is known to be ours."""
+
+    def _check_version(self) -> None:
+        ((ours,), (version,)) = (
+            self._db.execute(f"PRAGMA {name}").fetchone()
+            for name in ("application_id", "user_version")
+        )
+        if ours != tables.APPLICATION:
+            raise FolderError(
+                f"{self.path}: is no journal of initlab; nothing was changed",
+                "--out another_folder",
+            )
+        if version != VERSION:
+            raise FolderError(
+                f"{self.path}: is of journal version {version}, this initlab has version {VERSION};"
+                " nothing was changed",
+                "--fresh to move it aside, --out another_folder, or the initlab that wrote it",
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with told(self.path):
+            return self._db.execute(statement, values).fetchall()
+
+    def layers(self, table: str, key: str, id_: int) -> list[tuple[Any, ...]]:
+        """The numbers of all layers of something, as they are stored."""
+        found = self.rows(f"SELECT * FROM {table} WHERE {key} = ? ORDER BY layer", id_)
+        return [row[2:] for row in found]
+
+    # what is swept -------------------------------------------------------------------------
+
+    def about(self, key: str) -> Any:
+        """An entry of the table `sweep`: head, spec, product or part; None where there is none."""
+        found = self.rows("SELECT value FROM sweep WHERE key = ?", key)
+        return json.loads(found[0][0]) if found else None
+
+    def plan(self) -> Plan:
+        """The plan that was swept last, as far as it is kept: all of it but what parts it had."""
+        found = self.rows(
+            "SELECT number, description FROM runs WHERE number IS NOT NULL ORDER BY number"
+        )
+        return Plan(
+            Head(**self.about("head")),
+            tuple(rebuilt(json.loads(description)) for _, description in found),
+            self.about("product"),
+            self.about("spec"),
+            str(self.path),
+            tuple(number for number, _ in found),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many of the sweep's runs are todo, ok and failed."""
+        counted = dict(
+            self.rows("SELECT status, count(*) FROM runs WHERE number >= 0 GROUP BY status")
+        )
+        return {status: counted.get(status, 0) for status in ("todo", "ok", "failed")}
+
+    def bands_todo(self) -> int:
+        """How many finite-width bands are not simulated yet."""
+        found = self.rows(
+            "SELECT count(DISTINCT band) FROM runs WHERE number IS NOT NULL"
+            " AND band NOT IN (SELECT name FROM bands)"
+        )
+        return int(found[0][0])
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Every process that wrote here, in order."""
+        found = self.rows("SELECT origin, started, finished, ended FROM sessions ORDER BY id")
+        return [
+            {**json.loads(origin), "started": started, "finished": finished, "ended": ended}
+            for origin, started, finished, ended in found
+        ]
+
+    def environments(self) -> list[tuple[dict[str, Any], int]]:
+        """Versions and machines with which runs of the sweep were measured, and how many."""
+        found = self.rows(
+            "SELECT environments.description, count(*) FROM runs"
+            " JOIN environments ON environments.id = environment"
+            " WHERE number IS NOT NULL GROUP BY environments.id"
+        )
+        return [(json.loads(description), runs) for description, runs in found]
+
+    def failures(self) -> dict[int, str]:
+        """Why runs failed, by their numbers."""
+        return dict(
+            self.rows(
+                "SELECT number, reason FROM runs"
+                " WHERE number IS NOT NULL AND status = 'failed' ORDER BY number"
+            )
+        )
+
+    def environment_of(self, number: int) -> dict[str, Any] | None:
+        """Versions and machine that a run was measured with; None if it was not."""
+        found = self.rows(
+            "SELECT environments.description FROM runs"
+            " JOIN environments ON environments.id = environment WHERE number = ?",
+            number,
+        )
+        return json.loads(found[0][0]) if found else None
+
+    # what came out -------------------------------------------------------------------------
+
+    def outcomes(self, number: int | None = None) -> Iterator[Outcome]:
+        """What became of every run, in the spec's order, or of one; a few are in memory at a time.
+
+        Raises:
+            DamagedJournal: numbers are not those that were written.
+        """
+        which = "number IS NOT NULL" if number is None else f"number = {int(number)}"
+        runs = self.rows(
+            "SELECT id, number, point, band, status, reason, seconds, nan_onset, loss_value, digest"
+            f" FROM runs WHERE {which} ORDER BY number"
+        )
+        forecast_of = lru_cache(64)(partial(self.forecast, part=bool(self.about("part"))))
+        for id_, number_, point, band, status, reason, seconds, onset, loss, digest in runs:
+            forecast, why = forecast_of(point, band)
+            if status == "todo":
+                yield Outcome("interrupted", reason=NOT_REACHED, forecast=forecast)
+            elif status == "failed":
+                yield Outcome("failed", reason=reason, seconds=seconds, forecast=forecast)
+            else:
+                measured = self._measured(id_, number_, onset, loss, digest)
+                measured.reason = reason
+                yield Outcome("ok", measured, why, seconds, forecast)
+
+    def _measured(
+        self, id_: int, number: int, onset: int | None, loss: Any, digest: str
+    ) -> Measurement:
+        found = self.layers("layers", "run", id_)
+        rows = self._sound(f"run {number}", ("ok", onset, loss), found, digest)
+        forward, backward = np.split(rows, [len(FORWARD)], axis=1)
+        gradients = found[0][len(FORWARD)] is not None
+        loss_value = None if loss is None else float(loss)
+        return Measurement(forward, backward if gradients else None, onset, loss_value)
+
+    def _sound(
+        self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
+    ) -> Array:
+        rows = tables.restored(found)
+        if tables.digest(numbers, rows) != digest:
+            raise DamagedJournal(
+                f"{self.path}: the numbers of {what} are not those that were written",
+                "the same sweep command again, which reuses what is sound",
+            )
+        return rows
+
+    def forecast(self, point: str, band: str | None, *, part: bool = False) -> tuple[Forecast, str]:
+        """What is expected of a run of this point and band, and why that is not all."""
+        expected, problem = self._expected(point)
+        if expected is None:
+            return Forecast(Expected()), NOT_FORECAST
+        if band is None:
+            return Forecast(expected), problem
+        simulated, no_band = self._band(band)
+        if no_band is None:
+            return Forecast(expected), problem or (ELSEWHERE if part else NOT_FORECAST)
+        return Forecast(expected, simulated), problem or no_band
+
+    def _expected(self, point: str) -> tuple[Expected | None, str]:
+        """What theory says of a point, and what kept it from that; None if it was not asked."""
+        found = self.rows("SELECT * FROM points WHERE name = ?", point)
+        if not found:
+            return None, ""
+        ((id_, _, *numbers, problem, digest),) = found
+        rows = self._sound(f"point {point}", numbers, self.layers(*POINTS[1:], id_), digest)
+        run = dict(zip(RUNS, numbers, strict=True))
+        return Expected(run, rows if len(rows) else None), problem
+
+    def _band(self, name: str) -> tuple[Band | None, str | None]:
+        """A finite-width band, and what kept it from being simulated; None if nobody tried to."""
+        found = self.rows("SELECT id, problem, digest FROM bands WHERE name = ?", name)
+        if not found:
+            return None, None
+        ((id_, problem, digest),) = found
+        rows = self._sound(f"band {name}", (), self.layers(*BANDS[1:], id_), digest)
+        return (Band(*rows.T) if len(rows) else None), problem

@@ -1,0 +1,69 @@
+"""Parts of a sweep, each swept into a folder of its own, joined into one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from initlab.errors import InputError
+from initlab.store.folder import Folder, OpenFolder, prepare
+from initlab.store.journal import Journal
+from initlab.store.publish import publish
+
+
+def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
+    """Join parts of one sweep in a folder of the sweep's name, and publish it.
+
+    Args:
+        parts: folders made by `--part 1/N` to `--part N/N`; all of them.
+        root: the folder of all results. What is there of this sweep is continued.
+
+    Returns:
+        The folder, open; runs that a part has not finished are to do there.
+
+    Raises:
+        InputError: a folder is no part, parts are of different sweeps, or some are not given.
+    """
+    journals = [Folder(path).journal() for path in parts]
+    name = _one_sweep(parts, journals)
+    rows = sorted(
+        row
+        for journal in journals
+        for row in journal.rows(
+            "SELECT number, name, description, point, band FROM runs WHERE number IS NOT NULL"
+        )
+    )
+    about = {key: journals[0].about(key) for key in ("spec", "product", "runs")}
+    about |= {"head": journals[0].about("head") | {"name": name}, "part": None}
+    about["inputs"] = {k: v for journal in journals for k, v in journal.about("inputs").items()}
+    folder = prepare(root, name)
+    folder.writer.register(rows, about)
+    for journal in journals:
+        folder.writer.adopt(journal)
+        journal.close()
+    publish(folder.path, folder.writer)
+    return folder
+
+
+def _one_sweep(parts: Sequence[Path], journals: Sequence[Journal]) -> str:
+    """The name of the sweep that all parts are of."""
+    found: dict[int, Path] = {}
+    for path, journal in zip(parts, journals, strict=True):
+        part = journal.about("part")
+        if part is None:
+            raise InputError(f"{path}: is no part of a sweep", "initlab sweep SPEC --part 1/10")
+        number, of, name = part
+        if [of, name, journal.about("spec")] != [
+            *journals[0].about("part")[1:],
+            journals[0].about("spec"),
+        ]:
+            raise InputError(f"{path}: is of another sweep, or cut otherwise, than {parts[0]}")
+        if number in found:
+            raise InputError(f"{path}: is the same part as {found[number]}")
+        found[number] = path
+    lacking = [n for n in range(1, of + 1) if n not in found]
+    if lacking:
+        raise InputError(
+            f"{name}: lacks {'parts' if len(lacking) > 1 else 'part'}"
+            f" {', '.join(map(str, lacking))} of {of}",
+            f"initlab sweep SPEC --part {lacking[0]}/{of}",
+        )
+    return str(name)

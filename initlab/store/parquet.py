@@ -1,0 +1,71 @@
+"""runs.csv and layers.csv as Parquet: typed, and with nan and "not measured" told apart."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from initlab.catalog.columns import COLUMNS
+from initlab.errors import DiskError, InputError
+from initlab.plan import Plan
+
+WHOLE = ("index", "layer index", "integer", "neurons")  # units that count
+WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
+BLOCK = 8 << 20  # bytes of CSV in memory
+
+
+def to_parquet(path: Path, plan: Plan) -> list[str]:
+    """Convert the published CSV files of a folder; the names of the files written.
+
+    Raises:
+        InputError: pyarrow is not installed.
+        DiskError: the disk is full or broken.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import csv, parquet
+    except ImportError:
+        raise InputError(
+            "--format parquet needs the package pyarrow", "pip install 'initlab[parquet]'"
+        ) from None
+    types = {name: getattr(pa, kind)() for name, kind in _types(plan).items()}
+    names = []
+    for name in ("runs", "layers"):
+        temporary, final = path / f".{name}.parquet.tmp", path / f"{name}.parquet"
+        reader = csv.open_csv(
+            path / f"{name}.csv",
+            read_options=csv.ReadOptions(block_size=BLOCK),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(column_types=types, null_values=[""]),
+        )
+        try:
+            with parquet.ParquetWriter(temporary, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(final)
+        except OSError as error:
+            raise DiskError(f"{final}: cannot be written: {error}", "make room") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        names.append(final.name)
+    return names
+
+
+def _types(plan: Plan) -> Mapping[str, str]:
+    """The type of every column of both files."""
+    types = {
+        c.name: "string" if c.name in WORDS else "int64" if c.unit in WHOLE else "float64"
+        for c in COLUMNS.values()
+    }
+    for name in plan.fields:
+        kinds = {type(row[name]) for row in plan.cells if row[name] is not None}
+        types[name] = _type(kinds)
+    return types
+
+
+def _type(kinds: set[Any]) -> str:
+    if kinds and kinds <= {int}:
+        return "int64"
+    return "float64" if kinds and kinds <= {int, float} else "string"

@@ -1,0 +1,101 @@
+"""Files for people and other programs, published from the journal: each replaced by one rename."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+import yaml
+
+from initlab.errors import DiskError
+from initlab.plan import Plan
+from initlab.rows import LAYERS, RUNS, lines
+from initlab.store.journal import Journal
+from initlab.yamlfile import resolve
+
+SPEC, PROVENANCE = "spec.yaml", "provenance.json"
+
+
+def publish(path: Path, journal: Journal) -> None:
+    """Write spec.yaml, provenance.json, layers.csv and runs.csv; one run is in memory at a time.
+
+    Raises:
+        DiskError: the disk is full or broken; files already there stay as they were.
+        DamagedJournal: numbers in it are not those that were written.
+    """
+    plan = journal.plan()
+    with replacing(path, RUNS, LAYERS, PROVENANCE, SPEC) as files:
+        for name, text in lines(plan, journal.outcomes()):
+            files[name].write(text)
+        files[SPEC].write(spec_text(plan))
+        json.dump(provenance(journal), files[PROVENANCE], indent=2)
+        files[PROVENANCE].write("\n")
+
+
+def provenance(journal: Journal) -> dict[str, object]:
+    """What provenance.json holds: the last session, and those before it."""
+    *earlier, last = journal.sessions() or [{}]
+    environments = [{**found, "runs": runs} for found, runs in journal.environments()]
+    inputs = journal.about("inputs")
+    return {**last, "environments": environments, "inputs": inputs, "earlier": earlier}
+
+
+@contextmanager
+def replacing(folder: Path, *names: str) -> Iterator[Mapping[str, TextIO]]:
+    """Files to write; when the block ends well all are on the disk, and take their places.
+
+    Raises:
+        DiskError: the disk refused; what was there before is there still.
+    """
+    temporary = {name: folder / f".{name}.tmp" for name in names}
+    try:
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+                for name, path in temporary.items()
+            }
+            yield files
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
+        for name, path in temporary.items():
+            path.replace(folder / name)
+        _sync(folder)
+    except OSError as error:
+        raise DiskError(
+            f"{error.filename or folder}: cannot be written: {error.strerror}; the journal has"
+            " everything",
+            "make room, then the same command again",
+        ) from None
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make renames last; not every file system can say so of a folder."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def spec_text(plan: Plan) -> str:
+    """The spec with every default filled in, as YAML that `initlab sweep` reads."""
+    return yaml.dump(plan.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what our own reader would not read as the same text, such as 1e5."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if resolve(text) == text else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

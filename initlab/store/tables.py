@@ -1,0 +1,166 @@
+"""The journal's tables, and values as they stand in them.
+
+SQLite has no nan: it is stored as the text 'nan', and NULL is what was not measured. Columns of
+numbers have no declared type, as a REAL column would turn -0.0 into 0.0.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initlab.catalog.columns import columns
+from initlab.forecast import PREDICTED, RUNS, SIMULATED
+from initlab.network.measurement import Measurement
+
+APPLICATION = 0x494E4C42  # "INLB": tells our journals from other databases
+FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
+AT_ONCE = 1000  # rows of one statement, which may have 32,766 values
+
+SCHEMA = f"""
+CREATE TABLE sweep (             -- what is swept: name, head, spec, product, parts
+    key TEXT PRIMARY KEY,
+    value TEXT
+);
+CREATE TABLE environments (      -- versions and machine, as JSON
+    id INTEGER PRIMARY KEY,
+    description TEXT UNIQUE
+);
+CREATE TABLE sessions (          -- every process that wrote here
+    id INTEGER PRIMARY KEY,
+    origin TEXT,                 -- command, host, pid, revision, as JSON
+    started TEXT,
+    finished TEXT,
+    ended TEXT                   -- done, or why not; NULL: still running, or killed
+);
+CREATE TABLE runs (              -- one network and one seed
+    id INTEGER PRIMARY KEY,
+    name TEXT UNIQUE,            -- hash of the description and this schema's version
+    number INTEGER UNIQUE,       -- its place in the spec; NULL: of an earlier spec
+    description TEXT,            -- everything that determines its numbers, as JSON
+    point TEXT,                  -- names what is expected of it
+    band TEXT,                   -- names its finite-width band, if there is one
+    status TEXT NOT NULL DEFAULT 'todo',   -- todo, ok or failed
+    reason TEXT,
+    seconds,
+    nan_onset INTEGER,
+    loss_value,
+    digest TEXT,                 -- hash of its numbers, to tell a damaged journal
+    environment INTEGER REFERENCES environments
+);
+CREATE TABLE layers (
+    run INTEGER REFERENCES runs,
+    layer INTEGER,
+    {", ".join([*FORWARD, *BACKWARD])},
+    PRIMARY KEY (run, layer)
+) WITHOUT ROWID;
+CREATE TABLE points (            -- what theory expects of runs that differ in their seeds only
+    id INTEGER PRIMARY KEY,
+    name TEXT UNIQUE,
+    {", ".join(RUNS)},
+    problem TEXT,                -- why nothing is known
+    digest TEXT
+);
+CREATE TABLE predictions (
+    point INTEGER REFERENCES points,
+    layer INTEGER,
+    {", ".join(PREDICTED)},
+    PRIMARY KEY (point, layer)
+) WITHOUT ROWID;
+CREATE TABLE bands (             -- the law of the std among networks of this width
+    id INTEGER PRIMARY KEY,
+    name TEXT UNIQUE,
+    problem TEXT,
+    digest TEXT
+);
+CREATE TABLE band_layers (
+    band INTEGER REFERENCES bands,
+    layer INTEGER,
+    {", ".join(SIMULATED)},
+    PRIMARY KEY (band, layer)
+) WITHOUT ROWID;
+CREATE TABLE attempts (          -- every time that a run was tried
+    run INTEGER REFERENCES runs,
+    session INTEGER REFERENCES sessions,
+    status TEXT,
+    reason TEXT,
+    environment INTEGER REFERENCES environments
+);
+CREATE INDEX attempts_of_a_run ON attempts (run);
+"""
+
+
+class Kind(NamedTuple):
+    """What is kept under a name, with a row for every layer."""
+
+    table: str
+    layers: str
+    key: str
+
+
+POINTS = Kind("points", "predictions", "point")
+BANDS = Kind("bands", "band_layers", "band")
+
+
+def stored(rows: NDArray[np.float64]) -> list[list[Any]]:
+    """Numbers as the journal has them: nan is a word."""
+    numbers: list[list[Any]] = rows.tolist()
+    if np.isnan(rows).any():
+        return [["nan" if math.isnan(x) else x for x in row] for row in numbers]
+    return numbers
+
+
+def known(rows: NDArray[np.float64]) -> list[list[Any]]:
+    """Numbers where nan stands for one that is not known: NULL."""
+    return [[None if math.isnan(x) else x for x in row] for row in rows.tolist()]
+
+
+def restored(rows: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
+    """The numbers that were stored, a row a layer; nan for 'nan' and for NULL."""
+    if not rows:
+        return np.empty((0, 0))
+    return np.array(rows, dtype=np.float64)  # None and 'nan' both are nan to numpy
+
+
+def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
+    """A hash of numbers of a run, and of those of its layers."""
+    one_nan = np.where(np.isnan(rows), np.nan, rows)  # of the many bit patterns
+    hashed = hashlib.sha256(repr(tuple(numbers)).encode())
+    hashed.update(np.ascontiguousarray(one_nan, dtype="<f8").tobytes())
+    return hashed.hexdigest()[:32]
+
+
+def layers_of(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
+    """A run's rows of the table `layers`, and as numbers what is read back from them."""
+    unmeasured = np.full((len(m.forward), len(BACKWARD)), np.nan)
+    matrix = np.hstack([m.forward, unmeasured if m.backward is None else m.backward])
+    rows = stored(m.forward)
+    if m.backward is None:
+        return [[*row, *[None] * len(BACKWARD)] for row in rows], matrix
+    gradients = stored(m.backward)
+    if not biased:
+        gradients = [[*row[:-1], None] for row in gradients]
+    return [[*row, *more] for row, more in zip(rows, gradients, strict=True)], matrix
+
+
+def statements(
+    table: str, key: int, rows: Sequence[Sequence[Any]]
+) -> Iterator[tuple[str, list[Any]]]:
+    """Statements that insert rows of layers 0, 1, 2, ... of what has this key, many at once."""
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        values: list[Any] = []
+        for layer, row in enumerate(part, start):
+            values.append(key)
+            values.append(layer)
+            values += row
+        yield insert(table, len(values) // len(part), len(part)), values
+
+
+def insert(table: str, width: int, rows: int = 1) -> str:
+    """A statement that inserts so many rows of so many values."""
+    row = f"({','.join('?' * width)})"
+    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"

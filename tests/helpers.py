@@ -1,0 +1,86 @@
+"""Shared by several tests and by the benchmark."""
+
+import csv
+from collections import defaultdict
+from dataclasses import replace
+
+from initlab import rows
+from initlab.conduct import Manner, conduct
+from initlab.engines.threads import Threads
+from initlab.forecast import Expected, Forecast, simulated
+from initlab.stopping import Stop, listening
+from initlab.store.folder import prepare
+from initlab.sweep import run as run_sweep
+from initlab.tasks import Measure, Predict, everything
+from initlab.theory.prediction import seedless
+from initlab.verdicts import Outcome
+
+
+class Kept:
+    """A ledger in memory, without any file."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.measured = {}
+        self.expected = {}
+        self.bands = {}
+        self.problems = []
+
+    def missing(self):
+        return everything(self.plan)
+
+    def commit(self, done):
+        for part in done:
+            if part.problem:
+                self.problems.append(part.problem)
+            elif isinstance(part.task, Measure):
+                self.measured |= part.outcomes
+            elif isinstance(part.task, Predict):
+                self.expected |= zip(part.task.points, part.expected, strict=True)
+            else:
+                self.bands |= zip(part.task.points, part.bands, strict=True)
+
+    def outcomes(self):
+        for index, run in enumerate(self.plan.runs):
+            outcome = self.measured.get(index, Outcome("interrupted"))
+            expected = self.expected.get(seedless(run), Expected())
+            band = self.bands.get(simulated(run)) if self.plan.head.band else None
+            reason = outcome.reason or "; ".join(self.problems)
+            yield replace(outcome, reason=reason, forecast=Forecast(expected, band))
+
+
+def in_memory(plan, *, jobs=1, on_layer=lambda _: None):
+    """Outcomes of a plan, in order, and whether the sweep was stopped; nothing is saved."""
+    kept, engine = Kept(plan), Threads(jobs)
+    try:
+        with listening() as stop:
+            run_sweep(plan, kept, engine, stop, on_layer=on_layer)
+    finally:
+        engine.close()
+    return list(kept.outcomes()), stop.asked
+
+
+def swept(plan, root, *, jobs=1, fresh=False, **options):
+    """The results folder of a plan that was swept in this process."""
+    folder = prepare(root, plan.head.name, fresh=fresh)
+    try:
+        stop = options.pop("stop", Stop())
+        conduct(plan, folder, lambda: Threads(jobs), stop, Manner(**options))
+    finally:
+        folder.close()
+    return folder.path
+
+
+def timeless(path):
+    """A results folder's tables without the wall times, the one column that may differ."""
+    with (path / "runs.csv").open(newline="") as file:
+        runs = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    return runs, (path / "layers.csv").read_bytes()
+
+
+def csv_texts(plan, outcomes):
+    """(runs.csv, layers.csv) of these outcomes, as texts."""
+    texts = defaultdict(str)
+    for name, text in rows.lines(plan, outcomes):
+        texts[name] += text
+    return texts[rows.RUNS], texts[rows.LAYERS]

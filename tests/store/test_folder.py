@@ -1,0 +1,270 @@
+"""Results folders: made, locked, moved aside; nothing of others touched."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from helpers import swept, timeless
+
+from initlab.errors import FolderError, FolderInUse
+from initlab.store.check import problems
+from initlab.store.folder import Folder, open_folder, prepare
+from initlab.store.journal import DamagedJournal
+
+FILES = {"runs.csv", "layers.csv", "spec.yaml", "provenance.json", "journal.sqlite"}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@contextmanager
+def opened(root, name="spec", **options):
+    folder = prepare(root, name, **options)
+    try:
+        yield folder
+    finally:
+        folder.close()
+
+
+def test_a_folder_is_made_with_all_above_it(tmp_path):
+    with opened(tmp_path / "a/b", "c") as folder:
+        assert folder.path == tmp_path / "a/b/c"
+    assert {path.name for path in folder.path.iterdir()} == {"journal.sqlite"}
+
+
+def test_a_sweep_leaves_five_files(plan_of, tmp_path):
+    assert set(contents(swept(plan_of(), tmp_path))) == FILES
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "runs.csv.bak", "sub", "journal.sqlite.bak"])
+def test_foreign_files_are_kept(plan_of, tmp_path, name):
+    path = swept(plan_of(), tmp_path)
+    (path / name).write_text("mine")
+    before = contents(path)
+    for fresh in (False, True):
+        with pytest.raises(FolderError, match=f"'{name}', which initlab did not write"):
+            prepare(tmp_path, "spec", fresh=fresh)
+    assert contents(path) == before
+
+
+def test_results_without_a_journal_are_kept(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path)
+    (path / "journal.sqlite").unlink()
+    before = contents(path)
+    with pytest.raises(FolderError, match="results without a journal") as error:
+        prepare(tmp_path, "spec")
+    assert "--fresh" in error.value.fix
+    assert contents(path) == before
+
+
+def test_a_database_of_something_else_is_kept(tmp_path):
+    (tmp_path / "spec").mkdir()
+    file = tmp_path / "spec/journal.sqlite"
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE mine (x)")
+    db.close()
+    before = file.read_bytes()
+    with pytest.raises(FolderError, match=r"journal\.sqlite: is no journal of initlab"):
+        prepare(tmp_path, "spec")
+    assert file.read_bytes() == before
+
+
+def test_a_journal_of_another_version_is_kept(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path)
+    db = sqlite3.connect(path / "journal.sqlite")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = contents(path)
+    with pytest.raises(FolderError, match="is of journal version 99, this initlab has") as error:
+        prepare(tmp_path, "spec")
+    assert "--fresh to move it aside" in error.value.fix
+    assert contents(path) == before
+    with pytest.raises(FolderError, match="version 99"):
+        Folder(path).journal()
+    swept(plan_of(), tmp_path, fresh=True)
+    assert contents(tmp_path / "spec.old-1") == before
+
+
+def test_hidden_files_do_not_matter_and_half_published_ones_are_removed(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path)
+    (path / ".DS_Store").write_text("")
+    (path / ".runs.csv.tmp").write_text("run,de")
+    swept(plan_of(), tmp_path)
+    assert set(contents(path)) == {*FILES, ".DS_Store"}
+
+
+def test_fresh_moves_everything_aside(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path)
+    before = contents(path)
+    for number in (1, 2):
+        with opened(tmp_path, fresh=True):
+            pass
+        assert contents(tmp_path / "spec.old-1") == before
+        assert (tmp_path / f"spec.old-{number}").exists()
+
+
+def test_fresh_has_nothing_to_move_at_first(tmp_path):
+    with opened(tmp_path, fresh=True):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"spec", ".spec.lock"}
+
+
+# who may write ----------------------------------------------------------------------------------
+
+
+def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
+    with opened(tmp_path) as folder:
+        folder.begin(plan_of())
+        with pytest.raises(FolderInUse, match=f"by process {os.getpid()} on .* since 20") as caught:
+            prepare(tmp_path, "spec")
+        assert caught.value.exit_code == 4
+        assert Folder(folder.path).written_by().startswith(f"process {os.getpid()} on ")
+    assert Folder(folder.path).written_by() == ""
+    with opened(tmp_path):
+        pass
+
+
+def test_a_holder_that_has_not_said_who_it_is_holds_all_the_same(tmp_path):
+    with FileLock(tmp_path / ".spec.lock"), pytest.raises(FolderInUse, match="another process"):
+        prepare(tmp_path, "spec")
+
+
+def test_a_dead_holder_s_lock_does_not_block(tmp_path):
+    code = (
+        "import os, sys, pathlib; from initlab.store.folder import prepare;"
+        "prepare(pathlib.Path(sys.argv[1]), 'spec'); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    assert Folder(tmp_path / "spec").written_by() == ""
+    with opened(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("root", ["file", "file/below", "dangling", "/proc/none", "/dev/full"])
+def test_a_folder_that_cannot_be_is_refused(tmp_path, root):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere/at/all")
+    with pytest.raises(FolderError, match="cannot be written") as error:
+        prepare(tmp_path / root, "spec")
+    assert "--no-save" in error.value.fix
+
+
+def test_a_file_in_the_folder_s_place_is_kept(tmp_path):
+    (tmp_path / "spec").write_text("mine")
+    with pytest.raises(FolderError):
+        prepare(tmp_path, "spec")
+    assert (tmp_path / "spec").read_text() == "mine"
+
+
+def test_a_refused_folder_is_not_left_locked(tmp_path):
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec/mine").write_text("")
+    for _ in range(2):
+        with pytest.raises(FolderError, match="'mine'"):
+            prepare(tmp_path, "spec")
+
+
+# opening ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_without_results_is_refused(plan_of, tmp_path):
+    with pytest.raises(FolderError, match="no such folder"):
+        open_folder(tmp_path / "none")
+    with pytest.raises(FolderError, match=r"holds no runs\.csv"):
+        open_folder(tmp_path)
+    for missing in ("no such folder", r"holds no journal\.sqlite"):
+        with pytest.raises(FolderError, match=missing):
+            Folder(tmp_path / "none" if "such" in missing else tmp_path).journal()
+    path = swept(plan_of(), tmp_path)
+    (path / "layers.csv").unlink()
+    with pytest.raises(FolderError, match="not published yet") as error:
+        open_folder(path)
+    assert error.value.fix == f"initlab export {path}"
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b"about: [", b"\xff", b"name: x"])
+def test_a_folder_without_a_readable_spec_is_about_nothing(plan_of, tmp_path, text):
+    path = swept(plan_of(about="something"), tmp_path)
+    assert open_folder(path).about() == "something"
+    (path / "spec.yaml").write_bytes(text)
+    assert open_folder(path).about() == ""
+
+
+# damage -----------------------------------------------------------------------------------------
+
+DAMAGE = {
+    "zeroed": lambda data: bytes(len(data)),
+    "header": lambda data: b"not a database!" + data[15:],
+    "cut": lambda data: data[: len(data) // 2],
+    "a page": lambda data: data[:8192] + os.urandom(4096) + data[12288:],
+    "pages": lambda data: data[:4096] + b"\xff" * (len(data) - 4096),
+}
+
+
+@pytest.mark.parametrize("what", ["layers", "predictions", "band_layers"])
+def test_any_number_that_was_changed_is_noticed(plan_of, tmp_path, what):
+    path = swept(plan_of(width=20, band=20), tmp_path)
+    with sqlite3.connect(path / "journal.sqlite") as db:
+        column = [row[1] for row in db.execute(f"PRAGMA table_info({what})")][-1]
+        db.execute(f"UPDATE {what} SET {column} = 3.25 WHERE layer = 1")  # noqa: S608
+    db.close()
+    journal = Folder(path).journal()
+    with pytest.raises(DamagedJournal, match="are not those that were written"):
+        list(journal.outcomes())
+    journal.close()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_is_set_aside_and_what_is_sound_in_it_reused(plan_of, tmp_path, damage):
+    plan = plan_of(depth=30, seeds=12, init=["he", "xavier_normal"])
+    path = swept(plan, tmp_path)
+    before = timeless(path)
+    file = path / "journal.sqlite"
+    data = DAMAGE[damage](file.read_bytes())
+    file.write_bytes(data)
+    said = []
+    swept(plan, tmp_path, say=said.append)
+    assert timeless(path) == before
+    kept = (path / "journal.damaged-1.sqlite").read_bytes()
+    assert kept[100:] == data[100:]  # without SQLite's header, which says how it was opened
+    assert "was damaged and is kept as journal.damaged-1.sqlite" in said[0]
+    said.clear()
+    swept(plan, tmp_path, say=said.append)
+    assert said == []
+
+
+def test_a_number_that_was_changed_is_found_and_run_again(plan_of, tmp_path):
+    plan = plan_of(depth=3, width=20, seeds=3)
+    path = swept(plan, tmp_path)
+    before = timeless(path)
+    with sqlite3.connect(path / "journal.sqlite") as db:
+        db.execute("UPDATE layers SET std = std * 1.0000001 WHERE run = 2 AND layer = 1")
+        db.execute("UPDATE predictions SET predicted_std = 1 WHERE layer = 1")
+    db.close()
+    journal = Folder(path).journal()
+    one, two, *_ = (problem for _, problem in problems(path, journal))
+    journal.close()
+    assert one == "the numbers of run 1 are not those that were written"
+    assert two.startswith("the numbers of points ")
+    said = []
+    swept(plan, tmp_path, say=said.append)
+    assert timeless(path) == before
+    assert "2 of its runs are sound and reused" in said[-1]
+
+
+def test_input_data_that_has_changed_is_run_again(plan_of, tmp_path):
+    file = tmp_path / "x.npy"
+    fields = {"input": {"name": "file", "path": str(file)}}
+    tables = []
+    for scale in (1.0, 2.0, 1.0):
+        np.save(file, scale * np.random.default_rng(0).normal(size=(16, 4)))
+        tables.append(timeless(swept(plan_of(**fields), tmp_path))[1])
+    assert tables[0] != tables[1]
+    assert tables[0] == tables[2]
