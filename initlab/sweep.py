@@ -106,12 +106,14 @@ def run(
         while flight.fill(more=not stop.asked) and not stop.overdue:
             done = flight.landed()
             ledger.commit(done)
+            if flight.broken is not None:
+                raise flight.broken
             for index, outcome in (pair for d in done for pair in sorted(d.outcomes.items())):
                 if outcome.status == "failed":
                     failed += 1
                     on_failure(index, outcome)
             if max_failures is not None and failed >= max_failures:
-                stop.ask(f"stopped after {failed} failed run{'s' * (failed > 1)}")
+                stop.ask(f"stopped after {max_failures} failed run{'s' * (max_failures > 1)}")
     except BaseException:
         stop.abandon()  # nobody will take what is under way
         raise
@@ -139,6 +141,7 @@ class _Flight:
         self.queue = deque(map(_Errand, tasks))
         self.suspects: deque[_Errand] = deque()
         self.pending: dict[Future[Done], _Errand] = {}
+        self.broken: Exception | None = None  # to be raised once what has landed is safe
 
     def fill(self, *, more: bool) -> bool:
         """Start what may be started, or take back what was not yet; whether anything is pending."""
@@ -170,12 +173,13 @@ class _Flight:
         except Interrupted:
             return None
         except CancelledError:
-            raise WorkersLost("the scheduler has gone") from None
+            self.broken = WorkersLost("the scheduler of the workers has gone")
         except Exception as error:
             deaths = self.engine.deaths(error)
-            if not deaths:
-                raise
-            return self._died(errand, deaths)
+            if deaths:
+                return self._died(errand, deaths)
+            self.broken = error
+        return None
 
     def _died(self, errand: _Errand, deaths: int) -> Done | None:
         errand.deaths += deaths

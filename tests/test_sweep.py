@@ -5,16 +5,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 import torch
+from helpers import Kept, in_memory
 
-from initlab import sweep
-from initlab.errors import InputError
+from initlab import sweep, tasks
+from initlab.engines.threads import Threads
+from initlab.errors import DiskError, InputError, WorkersLost
 from initlab.spec import Thresholds
+from initlab.stopping import Stop
+from initlab.tasks import Measure, Simulate
 from initlab.verdicts import result_cells
 
 ACTIVATIONS = ["tanh", "relu", "sigmoid"]
@@ -33,9 +40,9 @@ def broken(message):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_exception_fails_its_own_run_and_no_other(plan_of, monkeypatch, jobs):
     plan = plan_of(activation=ACTIVATIONS, seeds=2)
-    healthy, _ = sweep.run(plan)
+    healthy, _ = in_memory(plan)
     monkeypatch.setattr(torch, "tanh", broken("no tanh today\nwith a second line"))
-    outcomes, interrupted = sweep.run(plan, jobs=jobs)
+    outcomes, interrupted = in_memory(plan, jobs=jobs)
     assert not interrupted
     assert len(plan.shares()) < len(plan.runs)  # the failing runs had others beside them
     for run, before, after in zip(plan.runs, healthy, outcomes, strict=True):
@@ -52,12 +59,12 @@ def test_an_exception_fails_its_own_run_and_no_other(plan_of, monkeypatch, jobs)
 
 def test_every_run_may_fail(plan_of, monkeypatch):
     monkeypatch.setattr(torch, "tanh", broken("always"))
-    outcomes, _ = sweep.run(plan_of(seeds=3, init=["normal", "xavier_normal"]))
+    outcomes, _ = in_memory(plan_of(seeds=3, init=["normal", "xavier_normal"]))
     assert [outcome.status for outcome in outcomes] == ["failed"] * 6
 
 
 def test_a_network_that_turns_nan_has_not_failed(plan_of):
-    ((outcome,), _) = sweep.run(
+    ((outcome,), _) = in_memory(
         plan_of(activation="relu_squared", init="normal", depth=9, width=30)
     )
     # 30 inputs of variance 1 grow as x -> x^2 sqrt(30 3/2): beyond 3e38 within 9 layers
@@ -73,7 +80,7 @@ def test_a_network_that_turns_nan_has_not_failed(plan_of):
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_outcomes_come_in_the_order_of_the_plan(plan_of, jobs):
     plan = plan_of(depth=[1, 4, 2, 7, 3], seeds=2)
-    outcomes, interrupted = sweep.run(plan, jobs=jobs)
+    outcomes, interrupted = in_memory(plan, jobs=jobs)
     assert not interrupted
     assert [len(o.measurement.forward) for o in outcomes] == [run.depth for run in plan.runs]
     assert all(outcome.seconds > 0 for outcome in outcomes)
@@ -83,14 +90,14 @@ def test_outcomes_come_in_the_order_of_the_plan(plan_of, jobs):
 def test_progress_counts_every_layer_of_every_network(plan_of, record, passes):
     plan = plan_of(depth=6, activation=ACTIVATIONS, seeds=2, record=record)
     advanced = []
-    sweep.run(plan, jobs=2, on_layer=advanced.append)
+    in_memory(plan, jobs=2, on_layer=advanced.append)
     assert sum(advanced) == passes * 6 * len(plan.runs)
 
 
 def test_progress_counts_simulated_networks_too(plan_of):
     plan = plan_of(depth=6, width=32, activation=ACTIVATIONS, seeds=2, band=42)
     advanced = []
-    sweep.run(plan, jobs=2, on_layer=advanced.append)
+    in_memory(plan, jobs=2, on_layer=advanced.append)
     # 2 passes of 6 layers of every run; 42 simulated networks of every point, seven for one
     points = len(ACTIVATIONS)
     assert sum(advanced) == sweep.work(plan) == 6 * (2 * 2 * points + points * 42 // 7)
@@ -100,7 +107,7 @@ def test_torch_s_threads_are_one_inside_and_as_they_were_outside(plan_of):
     before, inside = torch.get_num_threads(), []
     torch.set_num_threads(2)
     try:
-        sweep.run(plan_of(), on_layer=lambda _: inside.append(torch.get_num_threads()))
+        in_memory(plan_of(), on_layer=lambda _: inside.append(torch.get_num_threads()))
         assert set(inside) == {1}
         assert torch.get_num_threads() == 2
     finally:
@@ -128,7 +135,7 @@ def test_ctrl_c_keeps_what_was_finished(plan_of, jobs):
         if len(layers) >= 100:
             time.sleep(0.02)  # until the main thread has seen it
 
-    outcomes, interrupted = sweep.run(plan, jobs=jobs, on_layer=on_layer)
+    outcomes, interrupted = in_memory(plan, jobs=jobs, on_layer=on_layer)
     assert interrupted
     statuses = [outcome.status for outcome in outcomes]
     assert set(statuses) == {"ok", "interrupted"}
@@ -147,20 +154,19 @@ def test_ctrl_c_during_a_band_keeps_every_measurement(plan_of):
         if len(layers) > measured:
             time.sleep(0.02)
 
-    (outcome,), interrupted = sweep.run(plan, jobs=1, on_layer=on_layer)
+    (outcome,), interrupted = in_memory(plan, jobs=1, on_layer=on_layer)
     assert interrupted
     assert outcome.status == "ok"
     assert outcome.forecast.band is None
-    assert outcome.reason == "stopped by Ctrl-C before its prediction or band was made"
-    assert outcome.forecast.prediction.layers is not None
+    assert outcome.forecast.expected.layers is not None
 
 
 def test_a_band_that_fails_costs_no_measurement(plan_of, monkeypatch):
     def failing(*_):
         raise MemoryError("no room\nat all")
 
-    monkeypatch.setattr(sweep, "bands", failing)
-    (outcome,), _ = sweep.run(plan_of(width=32))
+    monkeypatch.setattr(tasks, "bands", failing)
+    (outcome,), _ = in_memory(plan_of(width=32))
     cells = result_cells(outcome, Thresholds())
     assert cells["status"] == "ok"
     assert cells["reason"] == "no band: MemoryError: no room"
@@ -169,14 +175,159 @@ def test_a_band_that_fails_costs_no_measurement(plan_of, monkeypatch):
 
 
 def test_a_prediction_that_fails_costs_no_measurement(plan_of, monkeypatch):
-    monkeypatch.setattr(sweep, "predict", lambda _, **__: 1 // 0)
-    first, second = sweep.run(plan_of(width=32, seeds=2))[0]
+    monkeypatch.setattr(tasks, "predict", lambda _, **__: 1 // 0)
+    first, second = in_memory(plan_of(width=32, seeds=2))[0]
     for outcome in (first, second):
         cells = result_cells(outcome, Thresholds())
         assert cells["status"] == "ok"
         assert cells["reason"].startswith("no prediction: ZeroDivisionError: ")
         assert cells["std_last"] > 0
         assert cells["predicted_std"] is None
+
+
+# engines whose workers die ----------------------------------------------------------------------
+
+
+class Mortal:
+    """Threads whose worker dies, like a process would, under the tasks that `deadly` names.
+
+    What is queued behind a deadly task dies with it, as it does on a worker.
+    """
+
+    class Died(Exception):
+        pass
+
+    def __init__(self, deadly, deaths=1):
+        self.jobs = 1
+        self.deadly = deadly
+        self.deaths_each = deaths
+        self.pool = ThreadPoolExecutor(1)
+        self.tried = []
+        self.queued = deque()
+
+    def submit(self, task, tick):
+        future = Future()
+        self.queued.append((future, task))
+        self.pool.submit(self._work)
+        return future
+
+    def _work(self):
+        if not self.queued:  # what was to be done died with another task
+            return
+        future, task = self.queued.popleft()
+        if not self.deadly(task):
+            future.set_result(tasks.perform(task))
+            return
+        self.tried.append(task)
+        future.set_exception(self.Died())
+        while self.queued:
+            self.queued.popleft()[0].set_exception(self.Died())
+
+    def recall(self, future):
+        return False
+
+    def deaths(self, error):
+        return self.deaths_each if isinstance(error, self.Died) else 0
+
+
+def on_mortal(plan, deadly, **options):
+    kept, engine = Kept(plan), Mortal(deadly, **options)
+    sweep.run(plan, kept, engine, Stop())
+    return list(kept.outcomes()), engine
+
+
+def holds(seed):
+    """Whether a task is to measure networks of a seed."""
+    return lambda task: (
+        isinstance(task, Measure) and any(r.seed == seed for _, r in task.share.runs)
+    )
+
+
+def test_a_run_that_kills_its_worker_fails_after_three_and_the_rest_finish(plan_of):
+    plan = plan_of(seeds=6, activation=["tanh", "relu"], width=20, band=20)
+    outcomes, engine = on_mortal(
+        plan, lambda t: holds(2)(t) and any(r.activation.name == "relu" for _, r in t.share.runs)
+    )
+    alone, _ = in_memory(plan)
+    for run, outcome, healthy in zip(plan.runs, outcomes, alone, strict=True):
+        if run.seed == 2 and run.activation.name == "relu":
+            assert (outcome.status, outcome.reason) == ("failed", "its worker died, 3 times")
+        else:  # of the share that killed, too
+            assert outcome.status == "ok"
+            np.testing.assert_array_equal(outcome.measurement.forward, healthy.measurement.forward)
+    assert [len(task.share.runs) for task in engine.tried] == [2, 2, 1]
+
+
+def test_several_killers_take_nobody_with_them(plan_of):
+    plan = plan_of(seeds=9, width=20, band=20)
+    outcomes, engine = on_mortal(plan, lambda t: holds(1)(t) or holds(4)(t) or holds(8)(t))
+    failed = [run.seed for run, o in zip(plan.runs, outcomes, strict=True) if o.status == "failed"]
+    assert failed == [1, 4, 8]
+    assert len(engine.tried) == 3 * 3
+
+
+def test_a_scheduler_that_retries_by_itself_counts(plan_of):
+    outcomes, engine = on_mortal(plan_of(seeds=4), holds(2), deaths=4)
+    assert [o.status for o in outcomes] == ["ok", "ok", "failed", "ok"]
+    assert outcomes[2].reason == "its worker died, 8 times"
+    assert len(engine.tried) == 2
+
+
+def test_theory_that_kills_its_worker_costs_no_measurement(plan_of):
+    plan = plan_of(width=20, band=20, seeds=2)
+    outcomes, _ = on_mortal(plan, lambda task: isinstance(task, Simulate))
+    assert [o.status for o in outcomes] == ["ok", "ok"]
+    assert outcomes[0].reason == "no prediction or band: its worker died, 3 times"
+    assert outcomes[0].forecast.expected.layers is not None
+
+
+def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of):
+    class Gone(Mortal):
+        def _work(self):
+            if len(self.tried) < 2:
+                self.tried.append(self.queued[0])
+                super()._work()
+            else:
+                future, _ = self.queued.popleft()
+                future.cancel()
+                future.set_running_or_notify_cancel()
+
+    plan = plan_of(seeds=6)
+    kept, engine = Kept(plan), Gone(lambda _: False)
+    with pytest.raises(WorkersLost):
+        sweep.run(plan, kept, engine, Stop())
+    assert [o.status for o in kept.outcomes()].count("ok") == 2
+
+
+# failures that stop a sweep ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_sweep_stops_after_so_many_failures(plan_of, monkeypatch, most):
+    monkeypatch.setattr(torch, "tanh", broken("never"))
+    plan, seen = plan_of(seeds=50, width=20), []
+    kept, engine, stop = Kept(plan), Threads(1), Stop()
+    sweep.run(
+        plan, kept, engine, stop, max_failures=most, on_failure=lambda i, o: seen.append((i, o))
+    )
+    engine.close()
+    failed = [o for o in kept.outcomes() if o.status == "failed"]
+    assert most <= len(failed) == len(seen) < 10  # those under way are finished
+    assert stop.reason.startswith(f"stopped after {most} failed run")
+    assert [i for i, _ in seen] == sorted(i for i, _ in seen)
+
+
+def test_an_error_of_the_ledger_ends_the_work(plan_of):
+    class Full(Kept):
+        def commit(self, done):
+            if done:
+                raise DiskError("full")
+
+    plan, stop, engine = plan_of(seeds=50), Stop(), Threads(2)
+    with pytest.raises(DiskError):
+        sweep.run(plan, Full(plan), engine, stop)
+    engine.close()
+    assert stop.overdue  # which ends what is under way before its next layer
 
 
 # memory -----------------------------------------------------------------------------------------
@@ -213,6 +364,8 @@ def test_the_estimate_grows_with_what_costs_memory(plan_of):
 
 DEEP = """
 import pathlib, re, resource, sys
+sys.path.insert(0, sys.argv[1])
+from helpers import in_memory
 from initlab import load_plan, sweep
 
 def peak_bytes():
@@ -224,7 +377,7 @@ def peak_bytes():
 
 plan = load_plan({"depth": 300, "width": 1024, "activation": "tanh", "init": "xavier_normal",
                   "band": 20})
-((outcome,), _) = sweep.run(plan)
+((outcome,), _) = in_memory(plan)
 assert outcome.measurement.backward.shape[0] == 300, outcome
 print(peak_bytes(), sweep.memory_bytes(plan, 1))
 """
@@ -234,7 +387,11 @@ print(peak_bytes(), sweep.memory_bytes(plan, 1))
 def test_memory_does_not_grow_with_depth_times_width_squared():
     # the weights of 300 layers of 1024 x 1024 float32 take 1.2 GB; they are drawn twice instead
     done = subprocess.run(
-        [sys.executable, "-c", DEEP], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", DEEP, str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     )
     peak, estimate = map(int, done.stdout.split())
     assert peak < 2**30
@@ -248,11 +405,11 @@ def test_ctrl_c_while_shares_are_handed_out_is_heard_at_once(plan_of, monkeypatc
     def measured(share, tick):
         calls.append(share)
         if len(calls) == 3:
-            signal.raise_signal(signal.SIGINT)  # to the main thread, which is still submitting
+            signal.raise_signal(signal.SIGINT)
         return {}
 
-    monkeypatch.setattr("initlab.sweep._measure", measured)
-    outcomes, interrupted = sweep.run(plan, jobs=1)
+    monkeypatch.setattr("initlab.tasks._measured", measured)
+    outcomes, interrupted = in_memory(plan, jobs=1)
     assert interrupted
     assert len(calls) < 20
     assert {outcome.status for outcome in outcomes} == {"interrupted"}

@@ -1,6 +1,7 @@
 """Workers of a Dask cluster, on this machine or any others. Only this module knows Dask."""
 
 import logging
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from initlab.errors import InputError, Interrupted
+from initlab.errors import InputError, Interrupted, WorkersLost
 from initlab.provenance import environment
 from initlab.tasks import Done, Task, Tick, perform
 
+FRESH = 1.0  # seconds for which the number of workers is believed
 PATIENCE = 10.0  # seconds for a scheduler to answer
 INSTALL = "pip install 'initlab[dask]'"
 
@@ -36,11 +38,13 @@ class Cluster:
         except ImportError:
             raise InputError("--engine dask needs the package distributed", INSTALL) from None
         self._killed = distributed.KilledWorker
+        self._scheduler, self._say = scheduler, say
+        self._jobs, self._asked = 0, -math.inf
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say
         self._stack = ExitStack()
         try:
             self._client = self._stack.enter_context(self._connected(scheduler, jobs))
-            self._wait_for_a_worker(scheduler, say)
+            self._wait_for_a_worker()
             self._check_workers()
         except BaseException:
             self._stack.close()
@@ -76,7 +80,7 @@ class Cluster:
             dask.config.set(
                 {
                     "distributed.scheduler.allowed-failures": 0,  # who is guilty, we find out
-                    "distributed.worker.preload": ["initlab.engines.shield"],
+                    "distributed.worker.preload": ["initlab.engines.worker"],
                     "distributed.worker.memory.terminate": False,  # check_memory has looked
                     "distributed.worker.memory.pause": False,
                 }
@@ -86,18 +90,16 @@ class Cluster:
         return LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             local_directory=folder,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         )
 
-    def _wait_for_a_worker(self, scheduler: str, say: Callable[[str], None]) -> None:
-        said = False
+    def _wait_for_a_worker(self) -> None:
+        if not self._client.nthreads():
+            self._say(f"waiting for a worker at {self._scheduler}")
         while not self._client.nthreads():
-            if not said:
-                say(f"waiting for a worker at {scheduler}")
-                said = True
             time.sleep(0.2)
 
     def _check_workers(self) -> None:
@@ -114,8 +116,21 @@ class Cluster:
 
     @property
     def jobs(self) -> int:
-        """Threads of all workers, now."""
-        return sum(self._client.nthreads().values())
+        """Threads of all workers, as of a second ago.
+
+        Raises:
+            WorkersLost: the scheduler does not answer any more.
+        """
+        if time.monotonic() > self._asked + FRESH:
+            try:
+                self._jobs = sum(self._client.nthreads().values())
+            except (OSError, RuntimeError) as error:
+                raise WorkersLost(f"the scheduler {self._scheduler} has gone: {error}") from None
+            self._asked = time.monotonic()
+            if not self._jobs:
+                self._say(f"no worker is left at {self._scheduler}; waiting for one")
+                self._asked += PATIENCE
+        return self._jobs
 
     def submit(self, task: Task, tick: Tick) -> Future[Done]:
         """Hand in a task."""

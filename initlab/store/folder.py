@@ -23,6 +23,10 @@ OURS = re.compile(
     r"(runs|layers)\.(csv|parquet)|spec\.yaml|provenance\.json"
     r"|journal(\.damaged-\d+)?\.sqlite(-wal|-shm|-journal)?"
 )
+EARLIER = (
+    "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
+    " the journal"
+)
 WAIT = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
@@ -104,9 +108,11 @@ class OpenFolder(Folder):
 
     def begin(self, plan: Plan, *, retry_failed: bool = False) -> list[str]:
         """Say what is to be swept; what the user should know of the journal, in words."""
+        before = self.writer.numbered()
         self.writer.begin(plan, origin(), retry_failed=retry_failed)
+        dropped = len(before - self.writer.numbered())
         if self.damaged is None:
-            return []
+            return [f"{self.path}: {dropped} {EARLIER}"] if dropped else []
         reused = 0
         with suppress(FolderError):
             old = Journal(self.damaged)

@@ -80,6 +80,8 @@ class Journal:
             self._db.execute(f"PRAGMA {name}").fetchone()
             for name in ("application_id", "user_version")
         )
+        if not ours and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise FolderError(f"{self.path}: is empty: nothing was finished yet")
         if ours != tables.APPLICATION:
             raise FolderError(
                 f"{self.path}: is no journal of initlab; nothing was changed",
@@ -127,6 +129,10 @@ class Journal:
             str(self.path),
             tuple(number for number, _ in found),
         )
+
+    def numbered(self) -> set[str]:
+        """Names of the runs that are swept."""
+        return {name for (name,) in self.rows("SELECT name FROM runs WHERE number IS NOT NULL")}
 
     def counts(self) -> dict[str, int]:
         """How many of the sweep's runs are todo, ok and failed."""

@@ -38,6 +38,7 @@ def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
     folder.writer.register(rows, about)
     for journal in journals:
         folder.writer.adopt(journal)
+        folder.writer.adopt_sessions(journal)
         journal.close()
     publish(folder.path, folder.writer)
     return folder

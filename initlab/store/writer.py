@@ -251,6 +251,14 @@ class Writer(Journal):
 
     # what another journal has ----------------------------------------------------------------
 
+    def adopt_sessions(self, other: Journal) -> None:
+        """Also name the processes that wrote another journal."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO sessions (origin, started, finished, ended) VALUES (?, ?, ?, ?)",
+                other.rows("SELECT origin, started, finished, ended FROM sessions ORDER BY id"),
+            )
+
     def adopt(self, other: Journal) -> int:
         """Take over what is missing here and is sound in another journal; how many runs."""
         runs = [
