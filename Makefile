@@ -27,6 +27,9 @@ format: $(DEV)  ## rewrite the code in the project's style
 bench: $(DEV)  ## speed, as ratios measured side by side in one run
 	$(BIN)/python tests/bench.py
 
+torture: $(DEV)  ## 200 kills of a sweep and a million rows: some half an hour
+	INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability -m slow
+
 clean:  ## remove the environment and caches, keep results
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -41,4 +44,4 @@ $(DEV): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
 
-.PHONY: help run test lint format bench clean
+.PHONY: help run test lint format bench torture clean

@@ -21,6 +21,7 @@ from initlab.store.folder import open_folder, prepare
 from initlab.theory.gains import Gains, four_gains
 from initlab.theory.moments import choice_of
 
+ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
 #: columns in which `nan` is a verdict, or an empty cell a text
 WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 
@@ -115,6 +116,9 @@ def read_table(file: Path, only: list[str] | None = None) -> pd.DataFrame:
     with file.open(encoding="utf-8") as opened:
         header = opened.readline().rstrip("\n").split(",")
     missing = {name: [] if name in WORDS else ["", "nan"] for name in header}
-    return pd.read_csv(
-        file, usecols=only, keep_default_na=False, na_values=missing, low_memory=False
-    )
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": missing}
+    if only is None:
+        table: pd.DataFrame = pd.read_csv(file, **options, low_memory=False)
+        return table
+    with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
+        return pd.concat(list(parts), ignore_index=True)

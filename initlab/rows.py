@@ -6,7 +6,9 @@ from typing import Any
 
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
+from initlab.forecast import Forecast
 from initlab.plan import Plan
+from initlab.theory.gaussian import Array
 from initlab.verdicts import STD, Outcome, result_cells
 
 RUNS, LAYERS = "runs.csv", "layers.csv"
@@ -23,9 +25,31 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
     """
     yield RUNS, csv_line(["run", *plan.fields, "seed", *RESULTS])
     yield LAYERS, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
+    expected = _Expected()
     for index, outcome in enumerate(outcomes):
         yield RUNS, _run_line(plan, index, outcome)
-        yield LAYERS, "".join(_layer_lines(plan, index, outcome))
+        yield LAYERS, "".join(_layer_lines(plan, index, outcome, expected))
+
+
+class _Expected:
+    """What is expected of layers, as text. Runs that differ in their seeds share all but surprise,
+    and follow each other.
+    """
+
+    def __init__(self) -> None:
+        self.forecast: Forecast | None = None
+        self.shared: list[str] = []
+
+    def texts(self, outcome: Outcome, std: Array) -> Iterable[str]:
+        """The predicted columns of every layer that was reached."""
+        table = None if outcome.forecast is None else outcome.forecast.layers(std)
+        if table is None:
+            return [UNKNOWN] * len(std)
+        if outcome.forecast is not self.forecast or len(self.shared) < len(std):
+            self.forecast = outcome.forecast
+            self.shared = [_known(row) for row in table[:, :-1].tolist()]
+        surprises = table[:, -1].tolist()
+        return (f"{text},{_known([s])}" for text, s in zip(self.shared, surprises, strict=False))
 
 
 def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
@@ -35,7 +59,7 @@ def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
     return csv_line(cells)
 
 
-def _layer_lines(plan: Plan, index: int, outcome: Outcome) -> Iterator[str]:
+def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _Expected) -> Iterator[str]:
     m, run = outcome.measurement, plan.runs[index]
     if m is None:
         return
@@ -44,18 +68,13 @@ def _layer_lines(plan: Plan, index: int, outcome: Outcome) -> Iterator[str]:
     gradients = [UNMEASURED] * len(m.forward)
     if m.backward is not None:
         gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
-    expected = [UNKNOWN] * len(m.forward)
-    if outcome.forecast is not None:
-        table = outcome.forecast.layers(m.forward[:, STD])
-        expected = expected if table is None else [_expected(row) for row in table.tolist()]
-    for layer, (row, *others) in enumerate(
-        zip(m.forward.tolist(), gradients, expected, strict=True)
-    ):
+    texts = expected.texts(outcome, m.forward[:, STD])
+    for layer, (row, *others) in enumerate(zip(m.forward.tolist(), gradients, texts, strict=True)):
         fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
         yield f"{prefix},{layer},{fans},{_numbers(row)},{','.join(others)}\n"
 
 
-def _expected(row: Sequence[float]) -> str:
+def _known(row: Sequence[float]) -> str:
     # nan says that there is no prediction; none of ours is one
     return ",".join("" if math.isnan(number) else repr(number) for number in row)
 

@@ -9,17 +9,26 @@ import itertools
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
+from unittest import mock
 
 import torch
 from helpers import in_memory
+from helpers import swept as saved
 from torch import nn
 
 import initlab
+from initlab import conduct
+from initlab.engines.cluster import Cluster
 from initlab.engines.threads import Threads
 from initlab.forecast import simulated
+from initlab.stopping import Stop
+from initlab.store.folder import prepare
+from initlab.store.writer import Writer
 from initlab.sweep import default_jobs
 from initlab.tasks import Simulate
 
@@ -35,6 +44,8 @@ SEEDS = 4
 DEPTH, WIDTH, BATCH = 100, 256, 16
 REPLICATES = 40  # simulated networks of each point
 ROUNDS = 5
+SHARES = 2000
+WRITING = ("begin", "missing", "commit", "finish", "close")
 SAMPLE = 20  # networks of the reference loop in each round; it has no cost that more would share
 
 
@@ -166,6 +177,88 @@ def compare(name: str, *, gradients: bool, threads: list[int], wanted: float) ->
         )
 
 
+class Stopwatch:
+    """Seconds spent in some functions, in the thread that calls them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def time(self, owner: Any, name: str) -> None:
+        """Measure a function from now on."""
+        function = getattr(owner, name)
+
+        def timed(*args: Any, **options: Any) -> Any:
+            start = time.thread_time()
+            try:
+                return function(*args, **options)
+            finally:
+                self.seconds += time.thread_time() - start
+
+        setattr(owner, name, timed)
+
+
+def bookkeeping(band: int, rounds: int) -> None:
+    """A sweep of 400 networks with journal and CSV, against one that keeps results in memory."""
+    plan = initlab.load_plan(
+        {
+            "name": "kept",
+            "depth": DEPTH,
+            "width": WIDTH,
+            "activation": list(ACTIVATIONS),
+            "init": {"scheme": "scaled_normal", "sigma_w": SIGMAS},
+            "seeds": 2 * SEEDS,
+            "band": band,
+        }
+    )
+    jobs, walls, journal, files = default_jobs(), [], [], []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        in_memory(plan, jobs=jobs)
+        middle = time.perf_counter()
+        writing, publishing = Stopwatch(), Stopwatch()
+        with (
+            tempfile.TemporaryDirectory() as root,
+            mock.patch.multiple(Writer, **{name: getattr(Writer, name) for name in WRITING}),
+            mock.patch.object(conduct, "publish", conduct.publish),
+        ):
+            for name in WRITING:
+                writing.time(Writer, name)
+            publishing.time(conduct, "publish")
+            begin = time.perf_counter()
+            saved(plan, Path(root), jobs=jobs)
+            end = time.perf_counter()
+        walls.append((end - begin) / (middle - start))
+        # while the main thread writes, jobs - 1 others compute
+        journal.append(writing.seconds / jobs / (end - begin))
+        files.append(publishing.seconds / (end - begin))
+    print(
+        f"bookkeeping of {len(plan.runs)} runs, band {band}: journal {median(journal[1:]):.1%},"
+        f" CSV {median(files[1:]):.1%} of the sweep (wanted 3 % in all);"
+        f" x {median(walls[1:]):.2f} of one in memory"
+        f" ({min(walls[1:]):.2f} to {max(walls[1:]):.2f})"
+    )
+
+
+def shares_a_second() -> None:
+    """How many trivial shares one driver hands out: what limits a cluster."""
+    spec = {"name": "trivial", "depth": 1, "width": 2, "activation": "tanh", "init": "normal"}
+    plan = initlab.load_plan({**spec, "band": 0, "record": "forward", "seeds": SHARES})
+    for name, engine in (
+        ("1 thread", Threads(1)),
+        ("2 Dask workers on this machine", Cluster("local", 2, print)),
+    ):
+        with tempfile.TemporaryDirectory() as root:
+            folder = prepare(Path(root), "trivial")
+            start = time.perf_counter()
+            conduct.conduct(plan, folder, lambda engine=engine: engine, Stop())
+            seconds = time.perf_counter() - start
+            folder.close()
+        engine.close()
+        print(
+            f"one driver, {name}: {SHARES / seconds:.0f} trivial shares a second, journal and CSV"
+        )
+
+
 DEEP = """
 import initlab, resource, sys
 sys.path.insert(0, sys.argv[1])
@@ -221,6 +314,9 @@ def main() -> None:
     compare("forward", gradients=False, threads=threads, wanted=8)
     compare("forward and backward", gradients=True, threads=threads, wanted=4)
     simulation()
+    bookkeeping(band=0, rounds=ROUNDS)
+    bookkeeping(band=400, rounds=2)
+    shares_a_second()
     start = time.perf_counter()
     peak = int(
         subprocess.run(

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "results/README.md").read_text()
 DOCUMENTS = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "docs/losses.md",
-    "docs/theory.md",
+    "docs/theory.md", "docs/scaling.md",
 ]  # fmt: skip
 #: command -> the options that it takes, as typer built them
 OPTIONS = {

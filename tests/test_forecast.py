@@ -32,6 +32,7 @@ def cells_of(**fields):
 def test_names_are_the_catalog_s():
     assert {*LAYERS, *RUNS} == set(columns("runs", "predicted"))
     assert set(LAYERS) == set(columns("layers", "predicted"))
+    assert LAYERS[-1] == "surprise"  # the one that seeds do not share
     assert set(RUNS) == {"predicted_q", "chi_1", "xi_c", "predicted_nan_onset"}
 
 
