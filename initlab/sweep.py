@@ -173,7 +173,9 @@ class _Flight:
         except Interrupted:
             return None
         except CancelledError:
-            self.broken = WorkersLost("the scheduler of the workers has gone")
+            self.broken = WorkersLost(
+                "the scheduler of the workers has gone", "the same command continues, with another"
+            )
         except Exception as error:
             deaths = self.engine.deaths(error)
             if deaths:

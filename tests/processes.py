@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -25,13 +26,15 @@ class Command:
         stdout: a file, for what may not be written.
         most_bytes: RLIMIT_FSIZE.
         user: whose rights it has, for a folder that it may not write to.
+        measured: say at the end how much memory it had, on stderr.
     """
 
-    def __init__(self, *arguments, cwd, stdout=None, most_bytes=None, user=None):
+    def __init__(self, *arguments, cwd, stdout=None, most_bytes=None, user=None, measured=False):
         self.out, self.err = Path(cwd) / f"{id(self)}.out", Path(cwd) / f"{id(self)}.err"
         streams = (str(stdout or self.out), str(self.err))
         self.process = CONTEXT.Process(
-            target=_main, args=([*map(str, arguments)], str(cwd), streams, most_bytes, user)
+            target=_main,
+            args=([*map(str, arguments)], str(cwd), streams, most_bytes, user, measured),
         )
         self.process.start()
 
@@ -64,7 +67,7 @@ class Command:
         return False
 
 
-def _main(arguments, cwd, streams, most_bytes, user):
+def _main(arguments, cwd, streams, most_bytes, user, measured):
     os.setsid()
     os.chdir(cwd)
     for descriptor, name in enumerate(streams, 1):
@@ -88,6 +91,9 @@ def _main(arguments, cwd, streams, most_bytes, user):
     try:
         main()
     except SystemExit as end:
+        if measured:
+            peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+            sys.stderr.write(f"VmHWM: {peak}\n")
         sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
     os._exit(0)

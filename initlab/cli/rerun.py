@@ -40,21 +40,28 @@ def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> 
     from initlab.tasks import in_short
 
     name = folder.resolve().name
-    journal = Folder(folder).journal()
     try:
-        c = measured_again(journal, run)
+        with Folder(folder).journal() as journal:
+            c = measured_again(journal, run)
     except (ArithmeticError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         traceback.print_exc()
         raise ChecksFailed(f"{name} run {run} fails: {in_short(error)}") from None
-    now = "ok"
-    row = [name, run, c.was, now, c.compared, c.differing, c.largest, c.first, "; ".join(c.changed)]
+    row = [
+        name,
+        run,
+        c.was,
+        "ok",
+        c.compared,
+        c.differing,
+        c.largest,
+        c.first,
+        "; ".join(c.changed),
+    ]
     output.records(HEADER, [row], format_)
     if c.was == "failed":
         output.words(f"{name} run {run} failed before, and does not now: --retry-failed keeps it")
     if c.differing:
-        why = "; ".join(c.changed) or (
-            "versions and machine are those recorded; is the machine sound?"
-        )
+        why = changed or ("versions and machine are those recorded; is the machine sound?")
         raise ChecksFailed(
             f"{name} run {run}: {c.differing} of {c.compared} numbers differ, by up to"
             f" {c.largest:.1e} of their size, first {c.first}: {why}"

@@ -37,14 +37,19 @@ def _row(path: Path) -> list[Any]:
     from initlab.store.folder import Folder
 
     folder = Folder(path)
-    journal = folder.journal()
-    counts, sessions = journal.counts(), journal.sessions()
-    writer = folder.written_by()
+    with folder.journal() as journal:
+        counts, sessions = journal.counts(), journal.sessions()
+        bands = None if journal.about("part") else journal.bands_todo()
+        writer = folder.written_by()
     ended = None
     if sessions and not writer:
         ended = sessions[-1]["ended"] or "killed"
-    name = path.resolve().name
-    runs, todo = sum(counts.values()), counts["todo"]
-    bands = journal.bands_todo()
-    journal.close()
-    return [name, runs, counts["ok"], counts["failed"], todo, bands, ended, writer or None]
+    name, runs = path.resolve().name, sum(counts.values())
+    return [
+        name,
+        runs,
+        *(counts[s] for s in ("ok", "failed", "todo")),
+        bands,
+        ended,
+        writer or None,
+    ]

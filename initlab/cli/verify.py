@@ -1,13 +1,17 @@
 """`initlab verify`: are the results in a folder what was computed?"""
 
+import shlex
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from initlab.cli import output
 from initlab.errors import ChecksFailed, FolderInUse
+
+if TYPE_CHECKING:
+    from initlab.store.journal import Journal
 
 HEADER = ("spec", "file", "problem")
 MOST = 100  # problems shown of one folder
@@ -33,31 +37,44 @@ def verify(folders: Folders, format_: FormatOption = None) -> None:
 
     initlab verify results/*/ && tar czf results.tar.gz results
     """
-    import shlex
-
-    from initlab.store.check import problems
     from initlab.store.folder import Folder
 
     rows, fixes = [], []
     for path in folders:
         folder = Folder(path)
-        journal = folder.journal()
-        if writer := folder.written_by():
-            raise FolderInUse(f"{path}: is being written by {writer}", "initlab verify, after it")
-        name = path.resolve().name
-        found = [(name, *problem) for problem in islice(problems(path, journal), MOST)]
-        rows += found
-        if found:
-            damaged = any(file.startswith("journal") for _, file, _ in found)
-            again = f"initlab sweep {shlex.quote(str(path / 'spec.yaml'))} --fresh"
-            fixes.append(again if damaged else f"initlab export {shlex.quote(str(path))}")
-        else:
-            counts = journal.counts()
-            output.words(
-                f"{name}: sound; {counts['ok']} runs ok, {counts['failed']} failed,"
-                f" {counts['todo']} to do"
-            )
-        journal.close()
+        with folder.journal() as journal:
+            if writer := folder.written_by():
+                raise FolderInUse(f"{path}: is being written by {writer}", "wait for it")
+            found = _problems(path, journal)
+            rows += found
+            if found:
+                fixes.append(_fix(path, journal, found))
     if rows:
         output.records(HEADER, rows, format_)
-        raise ChecksFailed(f"{len(rows)} problems", "; ".join(fixes))
+        many = f"{len(rows)} problem{'s' * (len(rows) > 1)}"
+        raise ChecksFailed(many, "; ".join(fixes))
+
+
+def _problems(path: Path, journal: "Journal") -> list[tuple[str, str, str]]:
+    """A row for every problem of a folder; says so where there is none."""
+    from initlab.store.check import problems
+
+    name = path.resolve().name
+    found = [(name, *problem) for problem in islice(problems(path, journal), MOST)]
+    if not found:
+        counts = journal.counts()
+        output.words(
+            f"{name}: sound; {counts['ok']} runs ok, {counts['failed']} failed,"
+            f" {counts['todo']} to do"
+        )
+    return found
+
+
+def _fix(path: Path, journal: "Journal", found: list[tuple[str, str, str]]) -> str:
+    """The command that mends a folder."""
+    if not any(file.startswith("journal") for _, file, _ in found):
+        return f"initlab export {shlex.quote(str(path))}"
+    command = ["initlab", "sweep", str(path / "spec.yaml"), "--out", str(path.parent)]
+    if part := journal.about("part"):
+        command += ["--part", f"{part[0]}/{part[1]}"]
+    return shlex.join(command)

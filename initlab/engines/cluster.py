@@ -12,7 +12,7 @@ from typing import Any
 
 from initlab.errors import InputError, Interrupted, WorkersLost
 from initlab.provenance import environment
-from initlab.tasks import Done, Task, Tick, perform
+from initlab.tasks import Done, Task, Tick, in_short, perform
 
 FRESH = 1.0  # seconds for which the number of workers is believed
 PATIENCE = 10.0  # seconds for a scheduler to answer
@@ -105,7 +105,14 @@ class Cluster:
     def _check_workers(self) -> None:
         """All workers must compute with what this process would compute with."""
         ours = environment()
-        for address, theirs in self._client.run(environment).items():
+        try:
+            found = self._client.run(environment)
+        except Exception as error:  # whatever a worker without initlab raises
+            raise InputError(
+                f"a worker of {self._scheduler} cannot run initlab: {in_short(error)}",
+                f"{INSTALL} on every machine",
+            ) from None
+        for address, theirs in found.items():
             for name in ("initlab", "torch", "numpy"):
                 if theirs[name] != ours[name]:
                     raise InputError(
@@ -125,7 +132,10 @@ class Cluster:
             try:
                 self._jobs = sum(self._client.nthreads().values())
             except (OSError, RuntimeError) as error:
-                raise WorkersLost(f"the scheduler {self._scheduler} has gone: {error}") from None
+                raise WorkersLost(
+                    f"the scheduler {self._scheduler} has gone: {error}",
+                    "the same command continues, with a scheduler",
+                ) from None
             self._asked = time.monotonic()
             if not self._jobs:
                 self._say(f"no worker is left at {self._scheduler}; waiting for one")

@@ -1,6 +1,7 @@
 """Results folders: found, made, locked and moved aside, before anything is computed."""
 
 import csv
+import errno
 import re
 import shlex
 from contextlib import suppress
@@ -12,7 +13,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from initlab.catalog.columns import columns
-from initlab.errors import DiskError, FolderError, FolderInUse
+from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
 from initlab.plan import Plan
 from initlab.provenance import origin
 from initlab.store.journal import DamagedJournal, Journal
@@ -27,6 +28,7 @@ EARLIER = (
     "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
     " the journal"
 )
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 WAIT = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
@@ -49,7 +51,7 @@ class Folder:
     @property
     def lock_file(self) -> Path:
         """Locked by whoever writes here. It lies outside, as the folder may be moved aside."""
-        real = self.path.absolute()
+        real = self.path.resolve()
         return real.with_name(f".{real.name}.lock")
 
     def about(self) -> str:
@@ -91,8 +93,9 @@ class Folder:
         Raises:
             FolderError: it cannot be; FolderInUse: somebody else writes there.
         """
-        self.journal().close()
-        return prepare(self.path.parent, self.path.name)
+        self.journal().close()  # there is one
+        real = self.path.resolve()
+        return prepare(real.parent, real.name)
 
 
 @dataclass
@@ -114,10 +117,8 @@ class OpenFolder(Folder):
         if self.damaged is None:
             return [f"{self.path}: {dropped} {EARLIER}"] if dropped else []
         reused = 0
-        with suppress(FolderError):
-            old = Journal(self.damaged)
+        with suppress(FolderError), Journal(self.damaged) as old:
             reused = self.writer.adopt(old)
-            old.close()
         return [
             f"{self.path / JOURNAL} was damaged and is kept as {self.damaged.name};"
             f" {reused} of its runs are sound and reused, the others are run again"
@@ -180,7 +181,10 @@ def prepare(root: Path, name: str, *, fresh: bool = False) -> OpenFolder:
         raise
 
 
-def _unwritable(error: OSError, path: Path) -> FolderError:
+def _unwritable(error: OSError, path: Path) -> InitlabError:
+    if error.errno in FULL:
+        message = f"{error.filename or path}: cannot be written: {error.strerror}"
+        return DiskError(message, "make room, then the same command again")
     return FolderError(
         f"{error.filename or path}: cannot be written: {error.strerror}",
         "--out /tmp/results, or --no-save",
@@ -220,7 +224,8 @@ def _set_aside(file: Path) -> Path:
 def _last_writer(path: Path) -> str:
     """Whose session in a journal has not ended: "process 4711 on ada since 12:00 (initlab ...)"."""
     try:
-        last = Folder(path).journal().sessions()[-1]
+        with Folder(path).journal() as journal:
+            last = journal.sessions()[-1]
     except (FolderError, DiskError, IndexError, KeyError, ValueError):
         return "another process"
     since = datetime.fromisoformat(last["started"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,6 +1,7 @@
 """Parts of a sweep, each swept into a folder of its own, joined into one."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from initlab.errors import InputError
@@ -22,7 +23,12 @@ def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
     Raises:
         InputError: a folder is no part, parts are of different sweeps, or some are not given.
     """
-    journals = [Folder(path).journal() for path in parts]
+    with ExitStack() as stack:
+        journals = [stack.enter_context(Folder(path).journal()) for path in parts]
+        return _merged(parts, journals, root)
+
+
+def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> OpenFolder:
     name = _one_sweep(parts, journals)
     rows = sorted(
         row
@@ -39,7 +45,6 @@ def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
     for journal in journals:
         folder.writer.adopt(journal)
         folder.writer.adopt_sessions(journal)
-        journal.close()
     publish(folder.path, folder.writer)
     return folder
 

@@ -31,6 +31,9 @@ seeds: 4
 band: 20
 """
 RUNS = 48
+LONG = (
+    SPEC.replace("kept", "long").replace("seeds: 4", "seeds: 40").replace("depth: 3", "depth: 30")
+)
 
 
 def initlab(*arguments):
@@ -83,7 +86,7 @@ def test_status_of_a_sweep_that_is_done(kept):
 
 def test_status_while_somebody_writes_and_after_that_was_killed(root):
     spec = root / "long.yaml"
-    spec.write_text(SPEC.replace("kept", "long").replace("seeds: 4", "seeds: 40"))
+    spec.write_text(LONG.replace("depth: 30", "depth: 300"))
     command = Command("sweep", spec, "--jobs", 2, cwd=root)
     path = root / "results/long"
     assert command.until(lambda: ok_of(path) > 5)
@@ -473,10 +476,6 @@ def test_a_part_that_cannot_be_is_refused(root, part):
 
 
 # signals ----------------------------------------------------------------------------------------
-
-LONG = (
-    SPEC.replace("kept", "long").replace("seeds: 4", "seeds: 40").replace("depth: 3", "depth: 30")
-)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
