@@ -46,17 +46,8 @@ def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> 
     except (ArithmeticError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         traceback.print_exc()
         raise ChecksFailed(f"{name} run {run} fails: {in_short(error)}") from None
-    row = [
-        name,
-        run,
-        c.was,
-        "ok",
-        c.compared,
-        c.differing,
-        c.largest,
-        c.first,
-        "; ".join(c.changed),
-    ]
+    changed = "; ".join(c.changed)
+    row = [name, run, c.was, "ok", c.compared, c.differing, c.largest, c.first, changed]
     output.records(HEADER, [row], format_)
     if c.was == "failed":
         output.words(f"{name} run {run} failed before, and does not now: --retry-failed keeps it")
