@@ -40,7 +40,9 @@ class Cluster:
         self._killed = distributed.KilledWorker
         self._scheduler, self._say = scheduler, say
         self._jobs, self._asked = 0, -math.inf
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say
+        for name in logging.root.manager.loggerDict:
+            if name.startswith("distributed"):  # what matters of it, we say
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         self._stack = ExitStack()
         try:
             self._client = self._stack.enter_context(self._connected(scheduler, jobs))
