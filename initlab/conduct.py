@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from initlab import sweep
 from initlab.engines.engine import Engine
-from initlab.errors import WorkersLost
+from initlab.errors import DiskError, InitlabError
 from initlab.plan import Plan
 from initlab.provenance import differences, environment
 from initlab.stopping import Stop
-from initlab.store.folder import OpenFolder
+from initlab.store.folder import WritableFolder
 from initlab.store.journal import DamagedJournal
 from initlab.store.publish import publish
 from initlab.tasks import Missing, Tick
@@ -38,7 +38,7 @@ class Manner:
 
 def conduct(
     plan: Plan,
-    folder: OpenFolder,
+    folder: WritableFolder,
     engine: Callable[[], Engine],
     stop: Stop,
     manner: Manner = Manner(),
@@ -56,16 +56,17 @@ def conduct(
         DiskError: the disk refused; what was committed is safe.
         WorkersLost: a cluster has gone; what was committed is published.
     """
+    _compute(plan, folder, engine, stop, manner)
     try:
-        _sit(plan, folder, engine, stop, manner)
+        publish(folder.path, folder.writer)
     except DamagedJournal as error:  # sound to SQLite, but its numbers are not those written
-        manner.say(error.message)
-        folder.set_journal_aside()
-        _sit(plan, folder, engine, stop, manner)
+        manner.say(f"{error.message}; {folder.set_journal_aside()}")
+        _compute(plan, folder, engine, stop, manner)
+        publish(folder.path, folder.writer)
 
 
-def _sit(
-    plan: Plan, folder: OpenFolder, engine: Callable[[], Engine], stop: Stop, manner: Manner
+def _compute(
+    plan: Plan, folder: WritableFolder, engine: Callable[[], Engine], stop: Stop, manner: Manner
 ) -> None:
     for text in folder.begin(plan, retry_failed=manner.retry_failed):
         manner.say(text)
@@ -84,18 +85,16 @@ def _sit(
                     on_layer=on_layer,
                     on_failure=manner.on_failure,
                 )
-    except WorkersLost as error:
-        _end(folder, error.message)
+    except DiskError:
         raise
-    _end(folder, stop.reason or "done")
+    except InitlabError as error:
+        folder.writer.finish(error.message)
+        publish(folder.path, folder.writer)
+        raise
+    folder.writer.finish(stop.reason or "done")
 
 
-def _end(folder: OpenFolder, how: str) -> None:
-    folder.writer.finish(how)
-    publish(folder.path, folder.writer)
-
-
-def _compare(folder: OpenFolder, say: Callable[[str], None]) -> None:
+def _compare(folder: WritableFolder, say: Callable[[str], None]) -> None:
     """Say so where runs that are reused were measured with other versions or on other machines."""
     for then, runs in folder.writer.environments():
         changed = differences(then, environment())

@@ -51,11 +51,12 @@ def name_of(run: Run, contents: Mapping[str, str]) -> str:
 
     Args:
         run: what is to be named.
-        contents: a hash of every input file by its path; where a file lies does not matter.
+        contents: a hash of every input file by its path. Its path counts, too: two files that hold
+            the same are two runs of a spec.
     """
     described = describe(run)
     if run.input.name == "file":
-        described["input"] = ["file", contents[run.input.parameters["path"]]]
+        described["contents"] = contents[run.input.parameters["path"]]
     return _hash(described)
 
 

@@ -215,8 +215,9 @@ class Plan:
         shares = self.shares(parts)
         if parts > len(shares):
             raise InputError(
-                f"--part {number}/{parts}: {self.head.name} can be cut into {len(shares)} parts",
-                f"--part {min(number, len(shares))}/{len(shares)}",
+                f"--part {number}/{parts}: {self.head.name} has {len(shares)} shares, and so can be"
+                f" cut into {len(shares)} parts at most",
+                f"--part K/{len(shares)} in every job of the array",
             )
         indices = sorted(i for share in shares[number - 1 :: parts] for i, _ in share.runs)
         name = f"{self.head.name}.part-{number}-of-{parts}"

@@ -56,14 +56,14 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
+def process() -> dict[str, Any]:
+    """Who this is."""
+    return {"command": sys.argv, "host": socket.gethostname(), "pid": os.getpid()}
+
+
 def origin() -> dict[str, Any]:
     """Who runs a sweep, and from which source."""
-    return {
-        "command": sys.argv,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "git": _git(),
-    }
+    return {**process(), "git": _git()}
 
 
 def _git() -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from initlab.catalog.columns import columns
 from initlab.errors import InputError
 from initlab.network.measurement import Measurement
 from initlab.plan import Run, Share
-from initlab.provenance import differences, environment
+from initlab.provenance import contents, differences, environment
 from initlab.store.journal import Journal
 from initlab.theory.gaussian import Array
 
@@ -31,12 +31,16 @@ class Comparison:
     changed: tuple[str, ...]
 
 
+class RunFails(Exception):
+    """The run fails again; the cause says how."""
+
+
 def rerun(journal: Journal, number: int) -> Comparison:
     """Measure a run again, and compare every number.
 
     Raises:
-        InputError: there is no such run.
-        Exception: whatever it failed with, if it fails.
+        InputError: there is no such run, or its input file is another now.
+        RunFails: whatever it failed with is the cause.
     """
     import torch
 
@@ -49,10 +53,15 @@ def rerun(journal: Journal, number: int) -> Comparison:
         )
     run = plan.runs[plan.numbers.index(number)]
     (kept,) = journal.outcomes(number)
+    for path, hashed in contents([run]).items():
+        if journal.about("inputs").get(path) != hashed:
+            raise InputError(f"{path}: has changed since run {number} was measured")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         (again,) = measure(Share(((0, run),))).values()
+    except Exception as error:  # whatever torch raises
+        raise RunFails from error
     finally:
         torch.set_num_threads(threads)
     then = journal.environment_of(number)

@@ -11,6 +11,7 @@ from types import FrameType
 
 from initlab.errors import Interrupted, Terminated
 
+WORKER = "initlab-share"  # what threads that compute are called
 GRACE = 2.0  # seconds for what is under way
 
 

@@ -67,7 +67,8 @@ def check_memory(plan: Plan, jobs: int) -> None:
 
 def work(plan: Plan, missing: Missing | None = None) -> int:
     """Layers to be passed, forward and backward; some simulated ones count as one."""
-    return sum(task.work for task in tasks_of(plan, missing or everything(plan), 1))
+    missing = everything(plan) if missing is None else missing
+    return sum(task.work for task in tasks_of(plan, missing, 1))
 
 
 def run(
@@ -155,6 +156,7 @@ class _Flight:
         if self.suspects and not self.pending:
             suspect = self.suspects.popleft()
             suspect.alone = True
+            self.engine.warm_up()
             self._send(suspect)
         return bool(self.pending)
 
@@ -196,4 +198,4 @@ class _Flight:
         if isinstance(errand.task, Measure):
             ((index, _),) = errand.task.share.runs
             return Done(errand.task, outcomes={index: Outcome("failed", reason=reason)})
-        return Done(errand.task, problem=f"no prediction or band: {reason}")
+        return Done(errand.task, found=(f"no prediction or band: {reason}",))

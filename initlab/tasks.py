@@ -75,16 +75,14 @@ Task = Measure | Predict | Simulate
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task: an outcome for every run's index, or a result for every point.
+    """What came of a task: an outcome for every run's index, or what was found for every point.
 
-    `problem` says why there is none. Theory that fails costs nobody a measurement.
+    Where a point has a text, it says why nothing was found. That costs nobody a measurement.
     """
 
     task: Task
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    expected: tuple[Expected, ...] = ()
-    bands: tuple[Band, ...] = ()
-    problem: str = ""
+    found: "tuple[Expected | Band | str, ...]" = ()
     environment: dict[str, Any] = field(default_factory=dict)
 
 
@@ -149,17 +147,22 @@ def perform(task: Task, tick: Tick = lambda _: None) -> Done:
     _keep_freed_memory()
     if isinstance(task, Measure):
         return Done(task, outcomes=_measured(task.share, tick), environment=environment())
+    return Done(task, found=tuple(_found(task, tick)))
+
+
+def _found(task: Predict | Simulate, tick: Tick) -> Sequence[Expected | Band | str]:
+    """What theory says of each point. An exception is about its own point, and no other."""
     try:
         if isinstance(task, Predict):
-            found = predict(task.points, tick=lambda: tick(0))
-            return Done(task, expected=tuple(map(expected, found)))
-        simulations = bands(task.points, task.networks, lambda count: tick(count // SIMULATED))
-        return Done(task, bands=tuple(simulations))
+            return [expected(p) for p in predict(task.points, tick=lambda: tick(0))]
+        return bands(task.points, task.networks, lambda count: tick(count // SIMULATED))
     except Interrupted:
         raise
     except Exception as error:
+        if len(task.points) > 1:
+            return [found for alone in task.alone() for found in _found(alone, tick)]
         what = "prediction" if isinstance(task, Predict) else "band"
-        return Done(task, problem=f"no {what}: {in_short(error)}")
+        return [f"no {what}: {in_short(error)}"]
 
 
 def _measured(share: Share, tick: Tick) -> dict[int, Outcome]:

@@ -245,7 +245,7 @@ def shares_a_second() -> None:
     plan = initlab.load_plan({**spec, "band": 0, "record": "forward", "seeds": SHARES})
     for name, engine in (
         ("1 thread", Threads(1)),
-        ("2 Dask workers on this machine", Cluster("local", 2, print)),
+        ("2 Dask workers on this machine", Cluster("local", 2, print, Stop())),
     ):
         with tempfile.TemporaryDirectory() as root:
             folder = prepare(Path(root), "trivial")

@@ -31,14 +31,13 @@ class Kept:
 
     def commit(self, done):
         for part in done:
-            if part.problem:
-                self.problems.append(part.problem)
-            elif isinstance(part.task, Measure):
+            if isinstance(part.task, Measure):
                 self.measured |= part.outcomes
-            elif isinstance(part.task, Predict):
-                self.expected |= zip(part.task.points, part.expected, strict=True)
-            else:
-                self.bands |= zip(part.task.points, part.bands, strict=True)
+                continue
+            found = dict(zip(part.task.points, part.found, strict=True))
+            self.problems += [text for text in found.values() if isinstance(text, str)]
+            known = {point: f for point, f in found.items() if not isinstance(f, str)}
+            (self.expected if isinstance(part.task, Predict) else self.bands).update(known)
 
     def outcomes(self):
         for index, run in enumerate(self.plan.runs):

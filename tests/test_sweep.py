@@ -223,6 +223,9 @@ class Mortal:
         while self.queued:
             self.queued.popleft()[0].set_exception(self.Died())
 
+    def warm_up(self):
+        pass
+
     def recall(self, future):
         return False
 
@@ -328,6 +331,28 @@ def test_an_error_of_the_ledger_ends_the_work(plan_of):
         sweep.run(plan, Full(plan), engine, stop)
     engine.close()
     assert stop.overdue  # which ends what is under way before its next layer
+
+
+@pytest.mark.parametrize("what", ["predict", "bands"])
+def test_theory_that_fails_at_one_point_is_silent_there_only(plan_of, monkeypatch, what):
+    plan = plan_of(width=20, band=20, activation=["tanh", "relu", "selu"])
+    healthy = [o.forecast for o in in_memory(plan)[0]]
+    theory = getattr(tasks, what)
+
+    def fails(points, *more, **options):
+        if any(point.activation.name == "relu" for point in points):
+            raise ZeroDivisionError("relu")
+        return theory(points, *more, **options)
+
+    monkeypatch.setattr(tasks, what, fails)
+    found = [o.forecast for o in in_memory(plan)[0]]
+    for index, name in enumerate(("tanh", "relu", "selu")):
+        for part in ("expected", "band"):
+            before, now = getattr(healthy[index], part), getattr(found[index], part)
+            if name == "relu" and part == {"predict": "expected", "bands": "band"}[what]:
+                assert repr(now) != repr(before)
+            else:
+                assert repr(now) == repr(before)
 
 
 # memory -----------------------------------------------------------------------------------------

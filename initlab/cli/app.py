@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ from initlab.cli import (
     verify,
 )
 from initlab.errors import InitlabError, Interrupted, Terminated
+from initlab.stopping import WORKER
 
 #: (name, function), in the order in which `--help` lists them
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
@@ -62,9 +64,10 @@ COMMANDS: list[tuple[str, Callable[..., None]]] = [
 EPILOG = """\
 Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
 
-Exit codes: 0 done; 1 finished, but runs failed, a --fail-on check did or a line of --jsonl \
-could not be computed; 2 the input is wrong; 3 a bug in initlab; 4 the results folder is in use; \
-74 the disk said no; 130 interrupted; 141 the pipe closed; 143 terminated.
+Exit codes: 0 done; 1 finished, but runs failed, a --fail-on check or verify did, workers were \
+lost or a line of --jsonl could not be computed; 2 the input is wrong; 3 a bug in initlab; \
+4 the results folder is in use; 74 the disk said no; 130 interrupted; 141 the pipe closed; \
+143 terminated.
 """
 
 
@@ -101,7 +104,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             code = getattr(interrupt, "exit_code", Interrupted.exit_code)
             raise typer.Exit(_complain("interrupted", code)) from None
         except OSError as error:
-            raise typer.Exit(_complain(f"{error.filename}: {error.strerror}", 2)) from None
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise typer.Exit(_complain(what, 2)) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
                 raise
@@ -184,6 +188,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         build()()
+    except SystemExit as end:
+        sys.stdout.flush()
+        if any(thread.name.startswith(WORKER) for thread in threading.enumerate()):
+            # they are in the middle of a layer that nobody waits for any more
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
     finally:
         sys.stdout.flush()
 

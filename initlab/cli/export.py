@@ -29,8 +29,9 @@ FormatOption = Annotated[
 def export(folders: Folders, format_: FormatOption = Kind.csv) -> None:
     """Publish runs.csv and layers.csv from the journal, as a sweep does when it ends.
 
-    For a sweep that was killed, or files that were changed. With --format parquet, runs.parquet and
-    layers.parquet are written beside them.
+    For a sweep that was killed, or files that were changed; spec.yaml and provenance.json, too.
+    With --format parquet, runs.parquet and layers.parquet are written beside them; a later sweep
+    that publishes anew removes those.
 
     Examples:
     initlab export results/xavier_tanh

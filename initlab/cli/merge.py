@@ -1,5 +1,6 @@
 """`initlab merge`: the parts of a sweep as one."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,10 @@ def merge(parts: Parts, out: Out = Path("results")) -> None:
     """
     from initlab.store.merge import merge as joined
 
-    folder = joined(parts, out)
+    kept = [part for part in parts if not re.search(r"\.old-\d+/?$", str(part))]
+    if len(kept) < len(parts):
+        output.words(f"{len(parts) - len(kept)} folders that --fresh moved aside are left out")
+    folder = joined(kept or parts, out)
     counts = folder.writer.counts()
     folder.close()
     todo = f", {counts['todo']} to do" if counts["todo"] else ""

@@ -35,6 +35,7 @@ def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> 
     Examples:
     initlab rerun results/xavier_tanh 7
     """
+    from initlab.rerun import RunFails
     from initlab.rerun import rerun as measured_again
     from initlab.store.folder import Folder
     from initlab.tasks import in_short
@@ -43,14 +44,20 @@ def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> 
     try:
         with Folder(folder).journal() as journal:
             c = measured_again(journal, run)
-    except (ArithmeticError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        traceback.print_exc()
-        raise ChecksFailed(f"{name} run {run} fails: {in_short(error)}") from None
+    except RunFails as failure:
+        cause = failure.__cause__ or failure
+        traceback.print_exception(cause)
+        raise ChecksFailed(f"{name} run {run} fails: {in_short(cause)}") from None
     changed = "; ".join(c.changed)
     row = [name, run, c.was, "ok", c.compared, c.differing, c.largest, c.first, changed]
     output.records(HEADER, [row], format_)
     if c.was == "failed":
-        output.words(f"{name} run {run} failed before, and does not now: --retry-failed keeps it")
+        output.words(
+            f"{name} run {run} failed before, and does not now:"
+            " the sweep with --retry-failed takes it over"
+        )
+    if c.was == "interrupted":
+        output.words(f"{name} run {run} was not done before: there is nothing to compare")
     if c.differing:
         why = changed or ("versions and machine are those recorded; is the machine sound?")
         raise ChecksFailed(

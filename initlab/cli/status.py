@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from initlab.cli import output
+from initlab.errors import FolderError
 
 HEADER = ("spec", "runs", "ok", "failed", "todo", "bands_todo", "last_ended", "writer")
 
@@ -30,7 +31,16 @@ def status(folders: Folders, format_: FormatOption = None) -> None:
 
     initlab status results/xavier_tanh --format json | jq '.[0].todo'
     """
-    output.records(HEADER, [_row(folder) for folder in folders], format_)
+    rows, wrong = [], []
+    for folder in folders:
+        try:
+            rows.append(_row(folder))
+        except FolderError as error:
+            wrong.append(error)
+    if rows:
+        output.records(HEADER, rows, format_)
+    if wrong:
+        raise FolderError("\n".join(error.message for error in wrong), wrong[0].fix)
 
 
 def _row(path: Path) -> list[Any]:
@@ -43,7 +53,7 @@ def _row(path: Path) -> list[Any]:
         writer = folder.written_by()
     ended = None
     if sessions and not writer:
-        ended = sessions[-1]["ended"] or "killed"
+        ended = sessions[-1]["ended"] or "broke off"
     name, runs = path.resolve().name, sum(counts.values())
     return [
         name,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from initlab.engines.engine import Engine
     from initlab.plan import Plan
     from initlab.stopping import Stop
-    from initlab.store.folder import OpenFolder
+    from initlab.store.folder import WritableFolder
     from initlab.verdicts import Outcome
 
 MOST_COMPLAINTS = 10
@@ -37,21 +37,20 @@ class Options:
     """How a sweep is to be run."""
 
     jobs: int
-    where: Where
-    scheduler: str
+    scheduler: str | None
     max_failures: int | None
     retry_failed: bool
     quiet: bool
     saved: bool
     _engine: "Engine | None" = field(default=None, init=False)
 
-    def engine_on(self, stack: ExitStack) -> "Engine":
+    def engine_on(self, stack: ExitStack, stop: "Stop") -> "Engine":
         """The engine, made when it is needed first; the stack closes it."""
         if self._engine is None:
-            if self.where is Where.dask:
+            if self.scheduler is not None:
                 from initlab.engines.cluster import Cluster
 
-                self._engine = Cluster(self.scheduler, self.jobs, output.words)
+                self._engine = Cluster(self.scheduler, self.jobs, output.words, stop)
             else:
                 from initlab.engines.threads import Threads
 
@@ -75,11 +74,11 @@ Jobs = Annotated[
     typer.Option(min=1, help="Shares at a time; all processors by default. Changes no number."),
 ]
 EngineOption = Annotated[
-    Where,
+    Where | None,
     typer.Option("--engine", help="threads of this process, or workers of a Dask cluster."),
 ]
 Scheduler = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="ADDRESS",
         help="Of a Dask cluster: tcp://host:port, a scheduler file, or local: --jobs processes.",
@@ -90,9 +89,9 @@ PartOption = Annotated[
     typer.Option("--part", metavar="K/N", help="Only this part, as for one job of an array of N."),
 ]
 MaxFailures = Annotated[
-    int | None, typer.Option(min=1, help="Stop after so many failed runs; what is done is kept.")
+    int | None, typer.Option(min=1, help="Start nothing more after so many failed runs.")
 ]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed run.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="The same as --max-failures 1.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
 FormatOption = Annotated[
     output.Format | None,
@@ -120,8 +119,8 @@ def sweep(
     no_save: NoSave = False,
     fresh: Fresh = False,
     jobs: Jobs = None,
-    engine: EngineOption = Where.threads,
-    scheduler: Scheduler = "local",
+    engine: EngineOption = None,
+    scheduler: Scheduler = None,
     part: PartOption = "",
     max_failures: MaxFailures = None,
     fail_fast: FailFast = False,
@@ -164,10 +163,13 @@ def sweep(
         _dry_run(plans, jobs, format_)
         return
     for plan in plans:
-        if engine is Where.threads or scheduler == "local":
+        if scheduler in (None, "local"):
             check_memory(plan, jobs)
+    if engine is Where.threads and scheduler:
+        raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
+    where = "local" if engine is Where.dask else None
     options = Options(
-        jobs, engine, scheduler, 1 if fail_fast else max_failures, retry_failed, quiet, not no_save
+        jobs, scheduler or where, 1 if fail_fast else max_failures, retry_failed, quiet, not no_save
     )
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
@@ -181,7 +183,7 @@ def sweep(
 
 def _folders(
     plans: "list[Plan]", root: Path, stack: ExitStack, *, fresh: bool
-) -> "list[OpenFolder]":
+) -> "list[WritableFolder]":
     """Folders open for writing, all before anything is computed."""
     from initlab.store.folder import prepare
 
@@ -225,7 +227,7 @@ def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> No
 
 
 def _sweep(
-    plans: "list[Plan]", folders: "list[OpenFolder]", options: Options, wanted: list[str]
+    plans: "list[Plan]", folders: "list[WritableFolder]", options: Options, wanted: list[str]
 ) -> list[str]:
     """Run every plan, and publish it; after Ctrl-C too, with what was finished.
 
@@ -237,7 +239,14 @@ def _sweep(
     complaints: list[str] = []
     with listening() as stop, ExitStack() as engines:
         for plan, folder in zip(plans, folders, strict=True):
-            shown = _run(plan, folder, options, stop, engines)
+            try:
+                shown = _run(plan, folder, options, stop, engines)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    "ended at once: what was finished is in the journal, and no file was published",
+                    "the same command continues" if options.saved else None,
+                    exit_code=128 + stop.signal,
+                ) from None
             counts = folder.writer.counts()
             if stop.signal:
                 kept = f"kept in {folder.path}" if options.saved else "not saved"
@@ -251,13 +260,14 @@ def _sweep(
                 output.words(f"{plan.head.name}: {runs} in {folder.path}/")
             complaints += _complaints(plan, folder, wanted, shown)
             if stop.asked:
-                complaints.append(f"{stop.reason}; {counts['todo']} runs are to do")
+                todo = f"; {counts['todo']} runs are to do, the same command continues"
+                complaints.append(f"{stop.reason}{todo if counts['todo'] else ''}")
                 break
     return complaints
 
 
 def _run(
-    plan: "Plan", folder: "OpenFolder", options: Options, stop: "Stop", engines: ExitStack
+    plan: "Plan", folder: "WritableFolder", options: Options, stop: "Stop", engines: ExitStack
 ) -> set[int]:
     """Continue one plan; the numbers of those failed runs that were complained about."""
     from initlab.cli.progress import progress
@@ -281,12 +291,12 @@ def _run(
         say=output.words,
         on_failure=failed,
     )
-    conduct(plan, folder, lambda: options.engine_on(engines), stop, manner)
+    conduct(plan, folder, lambda: options.engine_on(engines, stop), stop, manner)
     return shown
 
 
 def _complaints(
-    plan: "Plan", folder: "OpenFolder", wanted: list[str], shown: set[int]
+    plan: "Plan", folder: "WritableFolder", wanted: list[str], shown: set[int]
 ) -> list[str]:
     """Runs that failed, those that are `shown` already counted only, and --fail-on checks met."""
     from initlab.verdicts import failing, result_cells
@@ -304,5 +314,8 @@ def _complaints(
     more = len(found) - MOST_COMPLAINTS
     complaints = found[:MOST_COMPLAINTS] + ([f"... and {more} more"] if more > 0 else [])
     if failures:
-        complaints.append(f"{plan.head.name}: {len(failures)} of {len(plan.runs)} runs failed")
+        complaints.append(
+            f"{plan.head.name}: {len(failures)} of {len(plan.runs)} runs failed;"
+            " --retry-failed runs them again"
+        )
     return complaints

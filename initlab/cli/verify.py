@@ -44,13 +44,16 @@ def verify(folders: Folders, format_: FormatOption = None) -> None:
         folder = Folder(path)
         with folder.journal() as journal:
             if writer := folder.written_by():
-                raise FolderInUse(f"{path}: is being written by {writer}", "wait for it")
+                raise FolderInUse(
+                    f"{path}: is being written by {writer}", "wait for it, or ask initlab status"
+                )
             found = _problems(path, journal)
             rows += found
             if found:
                 fixes.append(_fix(path, journal, found))
-    if rows:
+    if rows or format_ is not None:
         output.records(HEADER, rows, format_)
+    if rows:
         many = f"{len(rows)} problem{'s' * (len(rows) > 1)}"
         raise ChecksFailed(many, "; ".join(fixes))
 

@@ -1,17 +1,21 @@
 """Workers of a Dask cluster, on this machine or any others. Only this module knows Dask."""
 
+import json
 import logging
 import math
+import os
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from initlab.errors import InputError, Interrupted, WorkersLost
 from initlab.provenance import environment
+from initlab.stopping import Stop
 from initlab.tasks import Done, Task, Tick, in_short, perform
 
 FRESH = 1.0  # seconds for which the number of workers is believed
@@ -27,18 +31,20 @@ class Cluster:
             processes on this machine.
         jobs: how many local ones.
         say: told what is waited for.
+        stop: ends the waiting.
 
     Raises:
         InputError: Dask is not installed, nobody answers, or workers have other versions.
+        Interrupted: on Ctrl-C, before there was a worker.
     """
 
-    def __init__(self, scheduler: str, jobs: int, say: Callable[[str], None]) -> None:
+    def __init__(self, scheduler: str, jobs: int, say: Callable[[str], None], stop: Stop) -> None:
         try:
             import distributed
         except ImportError:
             raise InputError("--engine dask needs the package distributed", INSTALL) from None
         self._killed = distributed.KilledWorker
-        self._scheduler, self._say = scheduler, say
+        self._scheduler, self._say, self._stop = scheduler, say, stop
         self._jobs, self._asked = 0, -math.inf
         for name in logging.root.manager.loggerDict:
             if name.startswith("distributed"):  # what matters of it, we say
@@ -57,20 +63,16 @@ class Cluster:
         from distributed import Client
 
         if scheduler == "local":
-            return Client(self._stack.enter_context(self._local(jobs)))
-        is_file = "://" not in scheduler
-        if is_file and not Path(scheduler).is_file():
-            raise InputError(
-                f"--scheduler {scheduler}: no such file; needs tcp://host:port, a scheduler file or"
-                " local",
-                "dask scheduler --scheduler-file scheduler.json",
-            )
+            with _deaf():
+                cluster = self._stack.enter_context(self._local(jobs))
+                self._stack.callback(_kill, cluster)
+                return Client(cluster, set_as_default=False)
+        address = scheduler if "://" in scheduler else _address_in(scheduler)
         try:
-            where = {"scheduler_file": scheduler} if is_file else {"address": scheduler}
-            return Client(**where, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            return Client(address, timeout=PATIENCE, set_as_default=False)
+        except Exception as error:  # of many kinds, for addresses of many kinds
             raise InputError(
-                f"--scheduler {scheduler}: nobody answers: {error}", "dask scheduler"
+                f"--scheduler {scheduler}: nobody answers: {in_short(error)}", "dask scheduler"
             ) from None
 
     def _local(self, jobs: int) -> Any:
@@ -102,6 +104,8 @@ class Cluster:
         if not self._client.nthreads():
             self._say(f"waiting for a worker at {self._scheduler}")
         while not self._client.nthreads():
+            if self._stop.asked:
+                raise Interrupted(self._stop.reason, exit_code=128 + self._stop.signal)
             time.sleep(0.2)
 
     def _check_workers(self) -> None:
@@ -155,6 +159,11 @@ class Cluster:
         future.add_done_callback(done)
         return future
 
+    def warm_up(self) -> None:
+        """Have all workers import what they need; it takes a new one longer than many a share."""
+        with suppress(OSError, RuntimeError):  # who dies meanwhile is not missed
+            self._client.run(_import_all, on_error="ignore")
+
     def recall(self, future: Future[Done]) -> bool:
         """Always False: whether a worker has started cannot be known in time."""
         return False
@@ -166,3 +175,39 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
         self._stack.close()
+
+
+def _import_all() -> None:
+    import initlab.engines.worker  # noqa: F401
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Keep Ctrl-C, which a terminal sends to all of us, from processes that are started here.
+
+    They, and those that replace them, inherit that SIGINT is blocked. We hear it at the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _kill(cluster: Any) -> None:
+    """End workers at once, in the middle of a layer if need be."""
+    for worker in cluster.workers.values():
+        with suppress(OSError, TypeError, AttributeError):
+            os.kill(worker.pid, signal.SIGKILL)
+
+
+def _address_in(file: str) -> str:
+    """The address that a scheduler wrote into its file."""
+    try:
+        return str(json.loads(Path(file).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"--scheduler {file}: needs tcp://host:port, local, or the file of a scheduler:"
+            f" {in_short(error)}",
+            "dask scheduler --scheduler-file scheduler.json",
+        ) from None

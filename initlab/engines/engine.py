@@ -20,6 +20,9 @@ class Engine(Protocol):
         with all that the task passed.
         """
 
+    def warm_up(self) -> None:
+        """Have those who work import what they need, so that a death is a task's own."""
+
     def recall(self, future: Future[Done]) -> bool:
         """Take back a task that was not started yet; whether that could be done."""
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from initlab.stopping import WORKER
 from initlab.tasks import Done, Task, Tick, perform
 
 
@@ -13,11 +14,14 @@ class Threads:
 
         self.jobs = jobs
         self._torch_threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(jobs, "share")
+        self._pool = ThreadPoolExecutor(jobs, WORKER)
 
     def submit(self, task: Task, tick: Tick) -> Future[Done]:
         """Hand in a task."""
         return self._pool.submit(perform, task, tick)
+
+    def warm_up(self) -> None:
+        """Nothing: this process has done so."""
 
     def recall(self, future: Future[Done]) -> bool:
         """Take back a task that was not started yet."""

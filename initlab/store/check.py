@@ -6,7 +6,7 @@ from pathlib import Path
 
 from initlab.rows import LAYERS, RUNS, lines
 from initlab.store import tables
-from initlab.store.journal import Journal
+from initlab.store.journal import DamagedJournal, Journal
 from initlab.store.publish import SPEC, spec_text
 from initlab.store.tables import BANDS, POINTS
 
@@ -14,14 +14,17 @@ from initlab.store.tables import BANDS, POINTS
 def problems(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
     """What is wrong with a folder, as (file, what), the gravest first; nothing if all is well."""
     sound = True
-    for problem in _broken(journal):
-        sound = False
-        yield problem
-    if sound:  # else there is nothing to compare them with
-        yield from _files(path, journal)
+    try:
+        for problem in broken(journal):
+            sound = False
+            yield problem
+        if sound:  # else there is nothing to compare them with
+            yield from _files(path, journal)
+    except DamagedJournal as error:
+        yield Path(journal.path).name, error.message
 
 
-def _broken(journal: Journal) -> Iterator[tuple[str, str]]:
+def broken(journal: Journal) -> Iterator[tuple[str, str]]:
     """The database by itself, and its numbers against the hashes with which they were written."""
     name = Path(journal.path).name
     for (found,) in journal.rows("PRAGMA integrity_check(10)"):
@@ -46,6 +49,9 @@ def _broken(journal: Journal) -> Iterator[tuple[str, str]]:
 def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
     """The published files against what would be published now."""
     plan = journal.plan()
+    if not any((path / name).exists() for name in (RUNS, LAYERS, SPEC)):
+        yield RUNS, "not published yet; the journal is sound"
+        return
     with ExitStack() as stack:
         files, line = {}, {RUNS: 1, LAYERS: 1}
         for name in line:

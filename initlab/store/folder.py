@@ -2,11 +2,12 @@
 
 import csv
 import errno
+import json
 import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -15,8 +16,8 @@ from filelock import FileLock, Timeout
 from initlab.catalog.columns import columns
 from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
 from initlab.plan import Plan
-from initlab.provenance import origin
-from initlab.store.journal import DamagedJournal, Journal
+from initlab.provenance import origin, process
+from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
 from initlab.store.writer import Writer
 
 JOURNAL = "journal.sqlite"
@@ -74,6 +75,11 @@ class Folder:
             raise FolderError(f"{self.path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
         return Journal(file)
 
+    @property
+    def holder_file(self) -> Path:
+        """Says who holds the lock."""
+        return self.lock_file.with_suffix(".holder")
+
     def written_by(self) -> str:
         """Who writes here now, as far as it is known; "" if nobody does."""
         lock = FileLock(self.lock_file)
@@ -83,61 +89,120 @@ class Folder:
                 lock.release()
             return ""
         except Timeout:
-            return _last_writer(self.path)
+            return self.holder()
         except OSError:
             return ""  # where we may not write: whether others do cannot be seen
 
-    def open(self) -> "OpenFolder":
+    def holder(self) -> str:
+        """Who took the lock last: "process 4711 on ada since 12:00: initlab sweep ..."."""
+        try:
+            held = json.loads(self.holder_file.read_text(encoding="utf-8"))
+            since = datetime.fromisoformat(held["started"]).astimezone()
+            command = shlex.join(["initlab", *held["command"][1:]])
+            at = since.strftime("%Y-%m-%d %H:%M:%S")
+            return f"process {held['pid']} on {held['host']} since {at}: {command}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"
+
+    def open(self) -> "WritableFolder":
         """The same, to be written.
 
         Raises:
             FolderError: it cannot be; FolderInUse: somebody else writes there.
+            DamagedJournal: it is to be mended first; it was left as it is.
         """
-        self.journal().close()  # there is one
+        if not (self.path / JOURNAL).is_file():
+            self.journal()  # raises, saying what is missing
         real = self.path.resolve()
-        return prepare(real.parent, real.name)
+        folder = prepare(real.parent, real.name)
+        try:
+            folder.connect()
+        except BaseException:
+            folder.close()
+            raise
+        return folder
 
 
 @dataclass
-class OpenFolder(Folder):
+class WritableFolder(Folder):
     """A results folder that this process alone writes to, until it is closed.
 
-    `damaged` is a journal that was set aside when the folder was opened.
+    Its journal is opened, or made, by `begin`; or by `connect`, if it is sound.
     """
 
     lock: FileLock = field(kw_only=True)
-    writer: Writer = field(kw_only=True)
-    damaged: Path | None = None
+    _writer: Writer | None = field(default=None, init=False)
+
+    @property
+    def writer(self) -> Writer:
+        """The folder's journal, once it is open."""
+        if self._writer is None:
+            raise RuntimeError(f"{self.path}: the journal is not open")
+        return self._writer
+
+    def connect(self) -> None:
+        """Open the journal, or make one.
+
+        Raises:
+            DamagedJournal: what is there cannot be read.
+            FolderError: it is of another version, or of something else.
+            DiskError: the disk refused.
+        """
+        if self._writer is None:
+            writer = Writer(self.path / JOURNAL)
+            try:
+                writer.check()
+            except BaseException:
+                Journal.close(writer)  # without a change
+                raise
+            self._writer = writer
 
     def begin(self, plan: Plan, *, retry_failed: bool = False) -> list[str]:
-        """Say what is to be swept; what the user should know of the journal, in words."""
+        """Say what is to be swept. A damaged journal is set aside first.
+
+        Returns:
+            What the user should know of the journal, in words.
+        """
+        words = []
+        try:
+            self.connect()
+        except DamagedJournal:
+            words.append(self.set_journal_aside())
         before = self.writer.numbered()
         self.writer.begin(plan, origin(), retry_failed=retry_failed)
-        dropped = len(before - self.writer.numbered())
-        if self.damaged is None:
-            return [f"{self.path}: {dropped} {EARLIER}"] if dropped else []
-        reused = 0
-        with suppress(FolderError), Journal(self.damaged) as old:
-            reused = self.writer.adopt(old)
-        return [
-            f"{self.path / JOURNAL} was damaged and is kept as {self.damaged.name};"
-            f" {reused} of its runs are sound and reused, the others are run again"
-        ]
+        if dropped := len(before - self.writer.numbered()):
+            words.append(f"{self.path}: {dropped} {EARLIER}")
+        if reused := self._adopt_damaged():
+            words.append(f"{self.path}: {reused} runs of a damaged journal are sound, and reused")
+        return words
 
-    def set_journal_aside(self) -> None:
+    def _adopt_damaged(self) -> int:
+        """Take over what is sound in journals that were set aside, by us or by who was killed."""
+        reused = 0
+        for file in sorted(self.path.glob("journal.damaged-*.sqlite")):
+            with suppress(FolderError), Journal(file) as old:
+                reused += self.writer.adopt(old, statuses=("ok",))
+        return reused
+
+    def set_journal_aside(self) -> str:
         """Start another journal; `begin` takes over what is sound in the old one."""
-        self.writer.close()
-        self.damaged = _set_aside(self.path / JOURNAL)
-        self.writer = Writer(self.path / JOURNAL)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        aside = _set_aside(self.path / JOURNAL)
+        self.connect()
+        return f"{self.path / JOURNAL} was damaged, and is kept as {aside.name}"
 
     def close(self) -> None:
         """Let others write here."""
-        self.writer.close()
+        if self._writer is not None:
+            self._writer.close()
+        self.holder_file.unlink(missing_ok=True)
         self.lock.release()
 
 
-def prepare(root: Path, name: str, *, fresh: bool = False) -> OpenFolder:
-    """Make or open a results folder before anything is computed.
+def prepare(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
+    """Make or find a results folder, and lock it, before anything is computed.
 
     Args:
         root: the folder of all results.
@@ -157,8 +222,8 @@ def prepare(root: Path, name: str, *, fresh: bool = False) -> OpenFolder:
         lock.acquire(timeout=WAIT)
     except Timeout:
         raise FolderInUse(
-            f"{path}: is being written by {_last_writer(path)}",
-            "--out another_folder, or wait for it",
+            f"{path}: is being written by {folder.holder()}",
+            "wait for it, or sweep with --out another_folder",
         ) from None
     except OSError as error:
         raise _unwritable(error, path) from None
@@ -173,7 +238,10 @@ def prepare(root: Path, name: str, *, fresh: bool = False) -> OpenFolder:
         probe = path / ".probe.tmp"
         probe.touch()
         probe.unlink()
-        return _opened(path, lock)
+        _check_journal(path)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        folder.holder_file.write_text(json.dumps({**process(), "started": now}), encoding="utf-8")
+        return WritableFolder(path, lock=lock)
     except BaseException as error:
         lock.release()
         if isinstance(error, OSError):
@@ -191,23 +259,17 @@ def _unwritable(error: OSError, path: Path) -> InitlabError:
     )
 
 
-def _opened(path: Path, lock: FileLock) -> OpenFolder:
-    """With its journal. A damaged one is set aside, and what is sound in it taken over."""
-    file = path / JOURNAL
-    if not file.exists() and (path / "runs.csv").exists():
+def _check_journal(path: Path) -> None:
+    """Refuse one of another version or of something else, and results without any."""
+    if (path / JOURNAL).exists():
+        with suppress(DamagedJournal, EmptyJournal), Journal(path / JOURNAL):
+            return
+    elif (path / "runs.csv").exists():
         raise FolderError(
             f"{path}: holds results without a journal, which cannot be continued; nothing was"
             " changed",
             "--fresh to move them aside, or --out another_folder",
         )
-    damaged = None
-    try:
-        writer = Writer(file)
-        writer.check()
-    except DamagedJournal:
-        damaged = _set_aside(file)
-        writer = Writer(file)
-    return OpenFolder(path, lock=lock, writer=writer, damaged=damaged)
 
 
 def _set_aside(file: Path) -> Path:
@@ -219,18 +281,6 @@ def _set_aside(file: Path) -> Path:
         if (part := Path(f"{file}{end}")).exists():
             part.rename(f"{aside}{end}")
     return aside
-
-
-def _last_writer(path: Path) -> str:
-    """Whose session in a journal has not ended: "process 4711 on ada since 12:00 (initlab ...)"."""
-    try:
-        with Folder(path).journal() as journal:
-            last = journal.sessions()[-1]
-    except (FolderError, DiskError, IndexError, KeyError, ValueError):
-        return "another process"
-    since = datetime.fromisoformat(last["started"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    command = shlex.join(["initlab", *last["command"][1:]])
-    return f"process {last['pid']} on {last['host']} since {since}: {command}"
 
 
 def open_folder(path: Path) -> Folder:

@@ -25,11 +25,17 @@ from initlab.verdicts import Outcome
 NOT_REACHED = "not reached yet; the same command continues"
 NOT_FORECAST = "no prediction or band yet; the same command continues"
 ELSEWHERE = "its band is made in another part; initlab merge joins them"
+AGAIN = "the same sweep command again; it reuses what is sound"
+WAIT = 10.0  # seconds for who is writing just now, where the journal is no WAL
 DISK_SAID_NO = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
 
 class DamagedJournal(FolderError):
     """A journal that SQLite cannot read, or whose numbers are not those that were written."""
+
+
+class EmptyJournal(FolderError):
+    """A journal in which nothing was begun."""
 
 
 @contextmanager
@@ -50,7 +56,7 @@ def told(path: Path | str) -> Iterator[None]:
             raise DiskError(message, "make room, then the same command again") from None
         raise FolderError(f"{path}: cannot be used: {error}") from None
     except sqlite3.DatabaseError as error:
-        raise DamagedJournal(f"{path}: is damaged: {error}", "--fresh, to move it aside") from None
+        raise DamagedJournal(f"{path}: is damaged: {error}", AGAIN) from None
 
 
 class Journal:
@@ -69,8 +75,16 @@ class Journal:
             self._ready()
 
     def _connect(self) -> sqlite3.Connection:
-        uri = f"{Path(self.path).absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        uri = Path(self.path).absolute().as_uri()
+        try:
+            db = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=WAIT)
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            # a rollback journal that a killed process left; SQLite takes it back when it may write
+            db = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
+        return db
 
     def _ready(self) -> None:
         """What is to be done once it is known to be ours."""
@@ -81,7 +95,7 @@ class Journal:
             for name in ("application_id", "user_version")
         )
         if not ours and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise FolderError(f"{self.path}: is empty: nothing was finished yet")
+            raise EmptyJournal(f"{self.path}: nothing was begun here yet", AGAIN)
         if ours != tables.APPLICATION:
             raise FolderError(
                 f"{self.path}: is no journal of initlab; nothing was changed",
@@ -89,9 +103,8 @@ class Journal:
             )
         if version != VERSION:
             raise FolderError(
-                f"{self.path}: is of journal version {version}, this initlab has version {VERSION};"
-                " nothing was changed",
-                "--fresh to move it aside, --out another_folder, or the initlab that wrote it",
+                f"{self.path}: is of journal version {version}, this initlab has version {VERSION}",
+                "the initlab that wrote it; or sweep with --fresh to move it aside",
             )
 
     def __enter__(self) -> Self:
@@ -127,6 +140,8 @@ class Journal:
         found = self.rows(
             "SELECT number, description FROM runs WHERE number IS NOT NULL ORDER BY number"
         )
+        if not found:
+            raise EmptyJournal(f"{self.path}: nothing was begun here yet", AGAIN)
         return Plan(
             Head(**self.about("head")),
             tuple(rebuilt(json.loads(description)) for _, description in found),
@@ -232,7 +247,7 @@ class Journal:
         if tables.digest(numbers, rows) != digest:
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written",
-                "the same sweep command again, which reuses what is sound",
+                AGAIN,
             )
         return rows
 

@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from initlab.errors import InputError
-from initlab.store.folder import Folder, OpenFolder, prepare
-from initlab.store.journal import Journal
+from initlab.store.check import broken
+from initlab.store.folder import Folder, WritableFolder, prepare
+from initlab.store.journal import AGAIN, DamagedJournal, Journal
 from initlab.store.publish import publish
 
 
-def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
+def merge(parts: Sequence[Path], root: Path) -> WritableFolder:
     """Join parts of one sweep in a folder of the sweep's name, and publish it.
 
     Args:
@@ -28,7 +29,7 @@ def merge(parts: Sequence[Path], root: Path) -> OpenFolder:
         return _merged(parts, journals, root)
 
 
-def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> OpenFolder:
+def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> WritableFolder:
     name = _one_sweep(parts, journals)
     rows = sorted(
         row
@@ -37,16 +38,37 @@ def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> O
             "SELECT number, name, description, point, band FROM runs WHERE number IS NOT NULL"
         )
     )
-    about = {key: journals[0].about(key) for key in ("spec", "product", "runs")}
+    about = {key: journals[0].about(key) for key in ("spec", "product")}
     about |= {"head": journals[0].about("head") | {"name": name}, "part": None}
-    about["inputs"] = {k: v for journal in journals for k, v in journal.about("inputs").items()}
-    folder = prepare(root, name)
-    folder.writer.register(rows, about)
+    about["inputs"] = _same_inputs(journals)
     for journal in journals:
-        folder.writer.adopt(journal)
-        folder.writer.adopt_sessions(journal)
-    publish(folder.path, folder.writer)
+        for _, problem in broken(journal):
+            raise DamagedJournal(f"{journal.path}: {problem}", AGAIN)
+    folder = prepare(root, name)
+    try:
+        folder.connect()
+        folder.writer.register(rows, about)
+        for journal in journals:
+            folder.writer.adopt(journal)
+            folder.writer.adopt_sessions(journal)
+        publish(folder.path, folder.writer)
+    except BaseException:
+        folder.close()
+        raise
     return folder
+
+
+def _same_inputs(journals: Sequence[Journal]) -> dict[str, str]:
+    """The hash of every input file; the parts must have seen the same."""
+    found: dict[str, str] = {}
+    for journal in journals:
+        for path, hashed in journal.about("inputs").items():
+            if found.setdefault(path, hashed) != hashed:
+                raise InputError(
+                    f"{journal.path}: was swept with another content of {path} than other parts",
+                    "sweep that part again, with --fresh",
+                )
+    return found
 
 
 def _one_sweep(parts: Sequence[Path], journals: Sequence[Journal]) -> str:

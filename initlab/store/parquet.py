@@ -36,7 +36,9 @@ def to_parquet(path: Path, plan: Plan) -> list[str]:
             path / f"{name}.csv",
             read_options=csv.ReadOptions(block_size=BLOCK),
             parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(column_types=types, null_values=[""]),
+            convert_options=csv.ConvertOptions(
+                column_types=types, null_values=[""], strings_can_be_null=True
+            ),
         )
         try:
             with parquet.ParquetWriter(temporary, reader.schema) as writer:
@@ -66,6 +68,8 @@ def _types(plan: Plan) -> Mapping[str, str]:
 
 
 def _type(kinds: set[Any]) -> str:
+    if kinds == {bool}:
+        return "bool_"
     if kinds and kinds <= {int}:
         return "int64"
     return "float64" if kinds and kinds <= {int, float} else "string"

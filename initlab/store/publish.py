@@ -15,6 +15,7 @@ from initlab.rows import LAYERS, RUNS, lines
 from initlab.store.journal import Journal
 from initlab.yamlfile import resolve
 
+PARQUET = ("runs.parquet", "layers.parquet")
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 
 
@@ -32,6 +33,8 @@ def publish(path: Path, journal: Journal) -> None:
         files[SPEC].write(spec_text(plan))
         json.dump(provenance(journal), files[PROVENANCE], indent=2)
         files[PROVENANCE].write("\n")
+    for name in PARQUET:  # of what was published before
+        (path / name).unlink(missing_ok=True)
 
 
 def provenance(journal: Journal) -> dict[str, object]:

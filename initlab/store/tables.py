@@ -21,7 +21,7 @@ FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 AT_ONCE = 1000  # rows of one statement, which may have 32,766 values
 
 SCHEMA = f"""
-CREATE TABLE sweep (             -- what is swept: name, head, spec, product, parts
+CREATE TABLE sweep (             -- what is swept: head, spec, product, inputs, part
     key TEXT PRIMARY KEY,
     value TEXT
 );
@@ -31,6 +31,7 @@ CREATE TABLE environments (      -- versions and machine, as JSON
 );
 CREATE TABLE sessions (          -- every process that wrote here
     id INTEGER PRIMARY KEY,
+    name TEXT UNIQUE,            -- a random one, by which merged journals tell sessions apart
     origin TEXT,                 -- command, host, pid, revision, as JSON
     started TEXT,
     finished TEXT,

@@ -3,11 +3,11 @@
 import json
 import math
 import sqlite3
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from datetime import UTC, datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,15 @@ from initlab.identity import VERSION, band_name, describe, name_of, point_name
 from initlab.plan import Plan, Run
 from initlab.provenance import contents
 from initlab.store import tables
-from initlab.store.journal import DamagedJournal, Journal, told
+from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
 from initlab.store.tables import BANDS, POINTS, Kind
 from initlab.tasks import Done, Measure, Missing, Predict, everything
-from initlab.theory.band import Simulated
+from initlab.theory.band import Band, Simulated
 from initlab.theory.gaussian import Array
 from initlab.theory.prediction import seedless
 
 NETWORK_FILE_SYSTEMS = (
-    "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "gluster", "afs", "9p", "fuse.sshfs",
+    "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",
 )  # fmt: skip
 BUSY = 60  # seconds to wait for readers, where the journal is no WAL
 
@@ -59,7 +59,7 @@ class Writer(Journal):
         """Raises DamagedJournal where SQLite finds the file broken."""
         found = self.rows("PRAGMA quick_check(1)")
         if found != [("ok",)]:
-            raise DamagedJournal(f"{self.path}: is damaged: {found[0][0]}")
+            raise DamagedJournal(f"{self.path}: is damaged: {found[0][0]}", AGAIN)
 
     def close(self) -> None:
         """Leave one plain file, unless somebody reads it just now."""
@@ -89,6 +89,7 @@ class Writer(Journal):
         self._wanted = everything(plan)
         whole = plan.part.whole if plan.part else plan
         self._hashes = contents(whole.runs)
+        self._band_names = {band: self._band_name(band) for band in self._wanted.bands}
         self._names = {run: self._named(run) for run in self._wanted.points}
         rows = [
             (
@@ -103,18 +104,20 @@ class Writer(Journal):
             "head": plan.head.model_dump(),
             "spec": plan.data,
             "product": whole.product,
-            "runs": len(whole.runs),
             "inputs": self._hashes,
             "part": plan.part and [plan.part.number, plan.part.parts, whole.head.name],
         }
         self.register(rows, about, retry_failed=retry_failed)
         with self._transaction():
             self._session = self._db.execute(
-                "INSERT INTO sessions (origin, started) VALUES (?, ?)", (json.dumps(origin), _now())
+                "INSERT INTO sessions (name, origin, started) VALUES (?, ?, ?)",
+                (uuid.uuid4().hex, json.dumps(origin), _now()),
             ).lastrowid
         self._ids = [
             id_ for (id_,) in self.rows("SELECT id FROM runs WHERE number >= 0 ORDER BY number")
         ]
+        if len(self._ids) != len(plan.runs):
+            raise RuntimeError("two runs of a plan have one name")
 
     def register(
         self,
@@ -145,7 +148,9 @@ class Writer(Journal):
     def _named(self, point: Run) -> tuple[str, str | None]:
         """What a point's prediction and its band are kept under."""
         band = simulated(point) if self._plan.head.band else None
-        name = None if band is None else self._band_name(band)
+        name = None if band is None else self._band_names.get(band)
+        if band is not None and name is None:  # of a part's point: another part simulates it
+            name = self._band_names[band] = self._band_name(band)
         return point_name(point, self._hashes), name
 
     def _band_name(self, band: Simulated) -> str:
@@ -172,7 +177,7 @@ class Writer(Journal):
         return Missing(
             [index for index, id_ in enumerate(self._ids) if id_ in todo],
             [p for p in wanted.points if self._names[p][0] not in points],
-            [b for b in wanted.bands if self._band_name(b) not in bands],
+            [b for b in wanted.bands if self._band_names[b] not in bands],
         )
 
     def commit(self, done: Sequence[Done]) -> None:
@@ -215,17 +220,16 @@ class Writer(Journal):
             self._db.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", attempt)
 
     def _keep_predictions(self, points: Sequence[Run], done: Done) -> None:
-        for point, expected in zip(
-            points, done.expected or [Expected()] * len(points), strict=True
-        ):
+        for point, found in zip(points, done.found, strict=True):
+            expected, problem = (found, "") if isinstance(found, Expected) else (Expected(), found)
             numbers = [expected.run[name] for name in RUNS]
-            layers = expected.layers
-            self._keep(POINTS, self._names[point][0], numbers, layers, done.problem)
+            self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
 
     def _keep_bands(self, points: Sequence[Simulated], done: Done) -> None:
-        for point, band in zip_longest(points, done.bands):
+        for point, found in zip(points, done.found, strict=True):
+            band, problem = (found, "") if isinstance(found, Band) else (None, found)
             layers = None if band is None else np.stack(astuple(band), axis=1)
-            self._keep(BANDS, self._band_name(point), [], layers, done.problem)
+            self._keep(BANDS, self._band_names[point], [], layers, str(problem))
 
     def _keep(
         self, kind: Kind, name: str, numbers: list[Any], layers: Array | None, problem: str
@@ -255,11 +259,12 @@ class Writer(Journal):
         """Also name the processes that wrote another journal."""
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO sessions (origin, started, finished, ended) VALUES (?, ?, ?, ?)",
-                other.rows("SELECT origin, started, finished, ended FROM sessions ORDER BY id"),
+                "INSERT OR IGNORE INTO sessions (name, origin, started, finished, ended)"
+                " VALUES (?, ?, ?, ?, ?)",
+                other.rows("SELECT name, origin, started, finished, ended FROM sessions"),
             )
 
-    def adopt(self, other: Journal) -> int:
+    def adopt(self, other: Journal, statuses: Sequence[str] = ("ok", "failed")) -> int:
         """Take over what is missing here and is sound in another journal; how many runs."""
         runs = [
             name
@@ -268,7 +273,7 @@ class Writer(Journal):
             )
         ]
         with self._transaction():
-            taken = sum(self._adopt_run(other, name) for name in runs)
+            taken = sum(self._adopt_run(other, name, statuses) for name in runs)
             for kind in (POINTS, BANDS):
                 wanted = self.rows(
                     f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
@@ -278,7 +283,7 @@ class Writer(Journal):
                     self._adopt(other, kind, name)
         return taken
 
-    def _adopt_run(self, other: Journal, name: str) -> bool:
+    def _adopt_run(self, other: Journal, name: str, statuses: Sequence[str]) -> bool:
         try:
             ((id_, status, reason, seconds, onset, loss, hashed, where),) = other.rows(
                 "SELECT runs.id, status, reason, seconds, nan_onset, loss_value, digest,"
@@ -289,6 +294,8 @@ class Writer(Journal):
             )
             rows = other.layers("layers", "run", id_)
         except (DamagedJournal, ValueError):  # broken just there, or not there
+            return False
+        if status not in statuses:
             return False
         if status == "ok" and tables.digest((status, onset, loss), tables.restored(rows)) != hashed:
             return False
@@ -332,10 +339,11 @@ def _on_a_network(path: Path | str) -> bool:
     """Whether a file lies on a network file system, where SQLite's WAL must not be used."""
     import psutil
 
-    real = Path(path).absolute()
+    real = Path(path).resolve()
     mounted = [
         (len(disk.mountpoint), disk.fstype.lower())
         for disk in psutil.disk_partitions(all=True)
         if real.is_relative_to(disk.mountpoint)
     ]
-    return bool(mounted) and max(mounted)[1].startswith(NETWORK_FILE_SYSTEMS)
+    kind = max(mounted)[1] if mounted else ""
+    return kind.startswith("fuse") or kind.startswith(NETWORK_FILE_SYSTEMS)

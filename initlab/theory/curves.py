@@ -88,7 +88,9 @@ class Curves:
         beyond = growth * outside
         if outside.any():
             low, high = self._powers
-            ln_d = ln_d + np.where(outside < 0, low, high) * outside
+            # (a slope may be nan at one end; that is not to concern points within)
+            slope = np.where(outside < 0, low, np.where(outside > 0, high, 0.0))
+            ln_d = ln_d + slope * outside
         linear = self._affine & (ln_q < SMALL)
         ln_variance = np.where(linear, ln_q + ln_d, ln_variance + beyond)
         with np.errstate(over="ignore", under="ignore"):

@@ -108,7 +108,7 @@ def test_status_while_somebody_writes_and_after_that_was_killed(root):
     command.send(signal.SIGKILL)
     command.wait()
     (row,) = json.loads(initlab("status", path, "--format", "json").stdout)
-    assert (row["last_ended"], row["writer"]) == ("killed", None)
+    assert (row["last_ended"], row["writer"]) == ("broke off", None)
     # what is there can be published, and is sound
     assert "initlab export" in initlab("show", path).stderr
     assert initlab("export", path).exit_code == 0
@@ -215,6 +215,23 @@ def test_a_changed_journal_is_found_and_mended_by_the_same_sweep(root, kept, sta
     assert timeless(kept) == before
 
 
+def test_a_page_that_was_overwritten_is_found_and_mended(root, kept):
+    before = timeless(kept)
+    data = bytearray((kept / "journal.sqlite").read_bytes())
+    data[20480:24576] = os.urandom(4096)
+    (kept / "journal.sqlite").write_bytes(data)
+    done = initlab("verify", kept)
+    assert done.exit_code == 1
+    assert {row["file"] for row in rows(done.stdout)} == {"journal.sqlite"}
+    assert f"fix: initlab sweep {kept / 'spec.yaml'} --out {kept.parent}\n" in done.stderr
+    export = initlab("export", kept)
+    assert export.exit_code == 2
+    assert "the same sweep command again" in export.stderr
+    assert (kept / "journal.sqlite").read_bytes()[100:] == bytes(data)[100:]
+    assert initlab("sweep", kept / "spec.yaml", "--out", kept.parent).exit_code == 0
+    assert timeless(kept) == before
+
+
 # rerun ------------------------------------------------------------------------------------------
 
 
@@ -317,7 +334,7 @@ def test_failures_are_printed_repeated_and_retried(root, no_relu):
     no_relu()  # is over
     fine = initlab("rerun", folder, 4)
     assert fine.exit_code == 0
-    assert "--retry-failed keeps it" in fine.stderr
+    assert "--retry-failed takes it over" in fine.stderr
     retried = initlab(*sweep, "--retry-failed")
     assert retried.exit_code == 0
     assert [row["status"] for row in rows(retried.stdout)] == ["ok"] * 6
@@ -373,7 +390,7 @@ def test_parquet_is_what_csv_says_with_types(kept):
             for value, row in zip(values, expected, strict=True):
                 text = row[column]
                 if text == "":
-                    assert value is None or value is pd.NA or value == ""
+                    assert value is None or value is pd.NA
                 elif isinstance(value, float):
                     assert value == float(text) or (np.isnan(value) and text == "nan")
                 else:
@@ -383,7 +400,9 @@ def test_parquet_is_what_csv_says_with_types(kept):
     assert kinds["nan_onset"].startswith("int64")
     assert kinds["std_last"].startswith("double")
     assert initlab("verify", kept).exit_code == 0
+    # tables of an earlier spec would be taken for those of this one
     assert initlab("sweep", kept.parents[1] / "kept.yaml", "--out", kept.parent).exit_code == 0
+    assert not (kept / "runs.parquet").exists()
 
 
 def test_without_pyarrow_parquet_says_what_to_install(kept, monkeypatch):
@@ -467,6 +486,32 @@ def test_parts_that_do_not_fit_are_refused(parts, kept, root, tmp_path):
     assert not (tmp_path / "merged").exists()
 
 
+def test_parts_of_other_data_are_not_joined(root, tmp_path):
+    samples = np.random.default_rng(0).normal(size=(16, 20))
+    for part in (1, 2):
+        np.save(root / "x.npy", part * samples)
+        given = ["--set", f"input={{name: file, path: {root / 'x.npy'}}}", "--part", f"{part}/2"]
+        assert initlab("sweep", root / "kept.yaml", *given, "--out", tmp_path).exit_code == 0
+    done = initlab("merge", *tmp_path.glob("kept.part-*"), "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "with another content of" in done.stderr
+    rerun = initlab("rerun", tmp_path / "kept.part-1-of-2", 0)
+    assert rerun.exit_code == 2
+    assert "x.npy: has changed since run 0 was measured" in rerun.stderr
+
+
+def test_what_fresh_moved_aside_is_not_merged(parts, tmp_path):
+    copies = [tmp_path / part.name for part in parts]
+    for part, copy in zip(parts, copies, strict=True):
+        shutil.copytree(part, copy)
+    shutil.copytree(parts[0], tmp_path / f"{parts[0].name}.old-1")
+    done = initlab("merge", *tmp_path.glob("kept.part-*"), "--out", tmp_path)
+    assert done.exit_code == 0
+    assert "1 folders that --fresh moved aside are left out" in done.stderr
+    assert initlab("merge", *copies, "--out", tmp_path).exit_code == 0
+    assert len(json.loads((tmp_path / "kept/provenance.json").read_text())["earlier"]) == 2
+
+
 @pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b", "1/2/3", "-1/2", "1/1000"])
 def test_a_part_that_cannot_be_is_refused(root, part):
     done = initlab("sweep", root / "kept.yaml", "--part", part, "--out", root / "none")
@@ -503,10 +548,10 @@ def test_one_signal_finishes_publishes_and_a_second_ends_at_once(root, signum, c
     assert command.process.is_alive()
     command.send(signum)
     assert command.wait(30) == code
-    assert command.stderr().endswith("initlab: interrupted\n")
+    assert "ended at once: what was finished is in the journal" in command.stderr()
     assert (path / "runs.csv").read_bytes() == before  # nothing was published
     (row,) = json.loads(initlab("status", path, "--format", "json").stdout)
-    assert (row["last_ended"], row["writer"]) == ("killed", None)
+    assert (row["last_ended"], row["writer"]) == ("broke off", None)
 
 
 def test_a_signal_that_was_ignored_stays_so(root):

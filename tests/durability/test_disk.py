@@ -155,7 +155,7 @@ def test_a_journal_that_was_left_by_a_kill_can_be_read_where_nothing_can_be_writ
         subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
         code, stdout, stderr = run("status", out / "disk", "--format", "json", cwd=tmp_path)
         assert code == 0, stderr
-        assert '"last_ended": "killed"' in stdout
+        assert '"last_ended": "broke off"' in stdout
     finally:
         unmount(out)
 

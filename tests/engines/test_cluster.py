@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from distributed import Client
 from helpers import swept, timeless
 from processes import Command, run
 from typer.testing import CliRunner
@@ -121,16 +122,17 @@ def test_a_worker_killed_every_second_changes_no_byte(spec, wanted, cluster):
     for _ in range(2):
         cluster.worker("--no-nanny")
     # slow enough that several are killed on the way
-    spec.write_text(SPEC.replace("seeds: 10", "seeds: 40"))
+    spec.write_text(SPEC.replace("seeds: 10", "seeds: 120"))
     command = on(cluster.address, spec, "--jobs", "2")
-    while command.process.is_alive():
-        before = done(path)
-        command.until(lambda before=before: done(path) > before, timeout=30)
-        victim = next(p for p in cluster.processes[1:] if p.poll() is None)  # the oldest
-        cluster.worker("--no-nanny")
-        os.killpg(victim.pid, signal.SIGKILL)
-        kills += 1
-        command.until(lambda: False, timeout=1)
+    assert command.until(lambda: done(path) > 6)
+    with Client(cluster.address, set_as_default=False) as client:
+        while command.process.is_alive():
+            command.until(lambda: False, timeout=1)
+            if len(client.nthreads()) > 1:  # else the next one is still starting
+                victim = next(p for p in cluster.processes[1:] if p.poll() is None)  # the oldest
+                os.killpg(victim.pid, signal.SIGKILL)
+                cluster.worker("--no-nanny")
+                kills += 1
     assert command.wait() == 0, command.stderr()
     assert kills >= 2
     spec.write_text(SPEC)
@@ -201,12 +203,37 @@ def test_one_ctrl_c_keeps_what_is_done_and_leaves_no_process(spec, wanted):
     assert timeless(path) == wanted
 
 
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_waiting_for_a_worker_can_be_ended(spec, cluster, signum, code):
+    command = Command("sweep", spec, "--scheduler", cluster.address, cwd=spec.parent)
+    assert command.until(lambda: f"waiting for a worker at {cluster.address}" in command.stderr())
+    command.send(signum)
+    assert command.wait(20) == code
+    assert "Traceback" not in command.stderr()
+
+
+def test_ctrl_c_while_local_workers_start_is_no_bug(spec):
+    command = on("local", spec, "--jobs", "2")
+    assert command.until(lambda: len(psutil.Process(command.pid).children(recursive=True)) >= 1)
+    os.killpg(command.pid, signal.SIGINT)
+    assert command.wait(60) == 130
+    assert "Traceback" not in command.stderr()
+
+
+def test_a_scheduler_is_for_dask(spec, tmp_path):
+    options = ["--engine", "threads", "--scheduler", "tcp://127.0.0.1:9"]
+    found = CliRunner().invoke(build(), ["sweep", str(spec), "--out", str(tmp_path), *options])
+    assert found.exit_code == 2
+    assert "is for --engine dask" in found.stderr
+
+
 def test_a_scheduler_that_is_not_there_is_refused(spec, tmp_path, monkeypatch):
     monkeypatch.setattr("initlab.engines.cluster.PATIENCE", 0.5)
     for scheduler, message in (
         ("tcp://127.0.0.1:9", "nobody answers"),
         ("nonsense://x", "nobody answers"),
-        ("none.json", "--scheduler none.json: no such file"),
+        ("none.json", "--scheduler none.json: needs tcp://host:port, local, or the file"),
+        (str(spec), f"--scheduler {spec}: needs tcp://host:port, local, or the file"),
     ):
         options = ["--engine", "dask", "--scheduler", scheduler, "--out", str(tmp_path)]
         found = CliRunner().invoke(build(), ["sweep", str(spec), *options])

@@ -35,7 +35,7 @@ def opened(root, name="spec", **options):
 def test_a_folder_is_made_with_all_above_it(tmp_path):
     with opened(tmp_path / "a/b", "c") as folder:
         assert folder.path == tmp_path / "a/b/c"
-    assert {path.name for path in folder.path.iterdir()} == {"journal.sqlite"}
+        assert [*folder.path.iterdir()] == []  # until a sweep begins
 
 
 def test_a_sweep_leaves_five_files(plan_of, tmp_path):
@@ -83,7 +83,7 @@ def test_a_journal_of_another_version_is_kept(plan_of, tmp_path):
     before = contents(path)
     with pytest.raises(FolderError, match="is of journal version 99, this initlab has") as error:
         prepare(tmp_path, "spec")
-    assert "--fresh to move it aside" in error.value.fix
+    assert "sweep with --fresh to move it aside" in error.value.fix
     assert contents(path) == before
     with pytest.raises(FolderError, match="version 99"):
         Folder(path).journal()
@@ -234,7 +234,7 @@ def test_a_damaged_journal_is_set_aside_and_what_is_sound_in_it_reused(plan_of, 
     assert timeless(path) == before
     kept = (path / "journal.damaged-1.sqlite").read_bytes()
     assert kept[100:] == data[100:]  # without SQLite's header, which says how it was opened
-    assert "was damaged and is kept as journal.damaged-1.sqlite" in said[0]
+    assert "was damaged, and is kept as journal.damaged-1.sqlite" in said[0]
     said.clear()
     swept(plan, tmp_path, say=said.append)
     assert said == []
@@ -256,7 +256,70 @@ def test_a_number_that_was_changed_is_found_and_run_again(plan_of, tmp_path):
     said = []
     swept(plan, tmp_path, say=said.append)
     assert timeless(path) == before
-    assert "2 of its runs are sound and reused" in said[-1]
+    assert "2 runs of a damaged journal are sound, and reused" in said[-1]
+
+
+def test_what_was_set_aside_by_a_sweep_that_was_killed_then_is_reused_by_the_next(
+    plan_of, tmp_path
+):
+    plan = plan_of(seeds=6)
+    path = swept(plan, tmp_path)
+    before = timeless(path)
+    (path / "journal.sqlite").rename(path / "journal.damaged-1.sqlite")
+    (path / "runs.csv").unlink()
+    (path / "layers.csv").unlink()
+    said = []
+    swept(plan, tmp_path, say=said.append)
+    assert said == [f"{path}: 6 runs of a damaged journal are sound, and reused"]
+    assert timeless(path) == before
+
+
+def test_a_damaged_journal_is_left_to_the_sweep(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path)
+    file = path / "journal.sqlite"
+    file.write_bytes(DAMAGE["pages"](file.read_bytes()))
+    damaged = file.read_bytes()
+    with pytest.raises(DamagedJournal, match="is damaged") as error:
+        Folder(path).open()
+    assert "the same sweep command again" in error.value.fix
+    with opened(tmp_path):  # a sweep that is refused for another reason does not begin
+        pass
+    assert file.read_bytes()[100:] == damaged[100:]
+    assert {file.name for file in path.iterdir()} == FILES
+
+
+def test_a_folder_in_which_nothing_was_begun_says_so(tmp_path):
+    with opened(tmp_path) as folder:
+        folder.connect()
+    with (
+        Folder(folder.path).journal() as journal,
+        pytest.raises(FolderError, match="nothing was begun here yet"),
+    ):
+        journal.plan()
+
+
+def test_a_link_is_the_folder_that_it_leads_to(plan_of, tmp_path):
+    path = swept(plan_of(), tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/spec").symlink_to(path)
+    with opened(tmp_path / "there"), pytest.raises(FolderInUse):
+        prepare(tmp_path / "here", "spec")
+    with opened(tmp_path / "here"), pytest.raises(FolderInUse):
+        prepare(tmp_path / "there", "spec")
+
+
+def test_two_files_of_one_content_are_two_runs(plan_of, tmp_path):
+    one = np.random.default_rng(0).normal(size=(16, 4))
+    for name, samples in (("a", one), ("b", one), ("c", 2 * one)):
+        np.save(tmp_path / f"{name}.npy", samples)
+    paths = [str(tmp_path / f"{name}.npy") for name in "abc"]
+    plan = plan_of(input={"name": "file", "path": paths}, seeds=2)
+    runs, _ = timeless(swept(plan, tmp_path))
+    stds = [row["std_first"] for row in runs]
+    assert len(stds) == 6
+    assert stds[:2] == stds[2:4] != stds[4:]
+    alone = plan_of(name="alone", input={"name": "file", "path": paths[2]}, seeds=2)
+    assert [row["std_first"] for row in timeless(swept(alone, tmp_path))[0]] == stds[4:]
 
 
 def test_input_data_that_has_changed_is_run_again(plan_of, tmp_path):

@@ -36,19 +36,24 @@ def pragma(writer, name):
 
 
 def test_commits_are_synced_and_go_through_a_wal(folder):
+    folder.connect()
     assert pragma(folder.writer, "journal_mode") == "wal"
     assert pragma(folder.writer, "synchronous") == 2  # FULL
 
 
-def test_where_a_wal_cannot_be_there_is_a_rollback_journal(plan_of, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["nfs4", "fuse.glusterfs", "lustre"])
+def test_where_a_wal_cannot_be_there_is_a_rollback_journal(plan_of, tmp_path, monkeypatch, kind):
     disks = [SimpleNamespace(mountpoint="/", fstype="ext4")]
-    disks.append(SimpleNamespace(mountpoint=str(tmp_path), fstype="nfs4"))
+    disks.append(SimpleNamespace(mountpoint=str(tmp_path), fstype=kind))
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: disks)
-    folder = prepare(tmp_path, "spec")
-    assert pragma(folder.writer, "journal_mode") == "delete"
-    folder.close()
+    (tmp_path.parent / kind).symlink_to(tmp_path)
+    for way in (tmp_path, tmp_path.parent / kind):
+        folder = prepare(way, "spec")
+        folder.connect()
+        assert pragma(folder.writer, "journal_mode") == "delete"
+        folder.close()
     monkeypatch.undo()
-    elsewhere = tmp_path.parent / "local"
+    elsewhere = tmp_path.parent / f"{kind}-local"
     assert timeless(swept(plan_of(), tmp_path)) == timeless(swept(plan_of(), elsewhere))
 
 

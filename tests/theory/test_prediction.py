@@ -7,6 +7,7 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
+from initlab.forecast import expected
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.plan import Share
 from initlab.theory.inputs import input_moments
@@ -296,3 +297,15 @@ def test_what_cannot_be_resolved_is_nan(plan_of):
     (prediction,) = predict(plan.runs)
     assert np.isnan(prediction.layers.std).all()
     assert math.isnan(float(prediction.fixed.q[0]))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_point_does_not_depend_on_those_beside_it(plan_of, activation):
+    # from where signals die to where they overflow: sin has no slope to go on with out there
+    stds = [0.02, 0.05, 0.2, 0.31, 1, 20]
+    plan = plan_of(activation=activation, init={"scheme": "normal", "std": stds}, width=24)
+    together = [expected(prediction) for prediction in predict(plan.runs)]
+    for run, beside in zip(plan.runs, together, strict=True):
+        alone = expected(predict([run])[0])
+        assert repr(alone.run) == repr(beside.run)
+        assert alone.layers.tobytes() == beside.layers.tobytes()
