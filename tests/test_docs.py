@@ -142,6 +142,12 @@ def test_links_and_named_files_exist(document):
         assert (ROOT / name).exists() or (ROOT / document).parent.joinpath(name).exists(), name
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_blank_is_left_in_a_document(document):
+    text = (ROOT / document).read_text()
+    assert re.findall(r"TODO|FIXME|XXX|[A-Z]{2,}_?\d+ (?:%|ms)|\b[A-Z]+_\d\b", text) == []
+
+
 def test_every_article_config_is_in_the_readme():
     for path in (ROOT / "configs/article").iterdir():
         assert f"| `{path.stem}` |" in README

@@ -24,6 +24,15 @@ from initlab.stopping import Stop
 from initlab.tasks import Measure, Simulate
 from initlab.verdicts import result_cells
 
+
+@pytest.fixture(autouse=True)
+def hears_ctrl_c():
+    """A shell that runs a script in the background has SIGINT ignored, and we respect that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 ACTIVATIONS = ["tanh", "relu", "sigmoid"]
 
 
