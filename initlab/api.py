@@ -17,7 +17,8 @@ from initlab.network.weights import layers_of as layers_of
 from initlab.plan import Plan
 from initlab.preview import COLUMNS, preview
 from initlab.stopping import listening
-from initlab.store.folder import open_folder, prepare
+from initlab.store.folder import published
+from initlab.store.writable import prepare
 from initlab.theory.gains import Gains, four_gains
 from initlab.theory.moments import choice_of
 
@@ -107,7 +108,7 @@ def read_results(folder: str | Path) -> Results:
     Raises:
         FolderError: the folder holds no results.
     """
-    opened = open_folder(Path(folder))
+    opened = published(Path(folder))
     return Results(read_table(opened.runs_csv), read_table(opened.layers_csv))
 
 

@@ -10,9 +10,9 @@ from initlab.errors import DiskError, InitlabError
 from initlab.plan import Plan
 from initlab.provenance import differences, environment
 from initlab.stopping import Stop
-from initlab.store.folder import WritableFolder
 from initlab.store.journal import DamagedJournal
 from initlab.store.publish import publish
+from initlab.store.writable import WritableFolder
 from initlab.tasks import Missing, Tick
 from initlab.verdicts import Outcome
 

@@ -27,7 +27,7 @@ from initlab.engines.cluster import Cluster
 from initlab.engines.threads import Threads
 from initlab.forecast import simulated
 from initlab.stopping import Stop
-from initlab.store.folder import prepare
+from initlab.store.writable import prepare
 from initlab.store.writer import Writer
 from initlab.sweep import default_jobs
 from initlab.tasks import Simulate

@@ -9,7 +9,7 @@ from initlab.conduct import Manner, conduct
 from initlab.engines.threads import Threads
 from initlab.forecast import Expected, Forecast, simulated
 from initlab.stopping import Stop, listening
-from initlab.store.folder import prepare
+from initlab.store.writable import prepare
 from initlab.sweep import run as run_sweep
 from initlab.tasks import Measure, Predict, everything
 from initlab.theory.prediction import seedless

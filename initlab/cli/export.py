@@ -38,11 +38,11 @@ def export(folders: Folders, format_: FormatOption = Kind.csv) -> None:
 
     initlab export results/xavier_tanh --format parquet
     """
-    from initlab.store.folder import Folder
     from initlab.store.publish import publish
+    from initlab.store.writable import writable
 
     for path in folders:
-        folder = Folder(path).open()
+        folder = writable(path)
         try:
             publish(path, folder.writer)
             names = ["runs.csv", "layers.csv"]

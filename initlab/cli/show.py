@@ -27,8 +27,8 @@ def show(folders: Folders, format_: FormatOption = None, layers: Layers = False)
 
     initlab show results/*/ --format md >> notes.md
     """
-    from initlab.store.folder import open_folder
+    from initlab.store.folder import published
 
-    opened = [open_folder(folder) for folder in folders]
+    opened = [published(folder) for folder in folders]
     named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]
     output.results(named, format_, layers=layers)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from initlab.engines.engine import Engine
     from initlab.plan import Plan
     from initlab.stopping import Stop
-    from initlab.store.folder import WritableFolder
+    from initlab.store.writable import WritableFolder
     from initlab.verdicts import Outcome
 
 MOST_COMPLAINTS = 10
@@ -185,7 +185,7 @@ def _folders(
     plans: "list[Plan]", root: Path, stack: ExitStack, *, fresh: bool
 ) -> "list[WritableFolder]":
     """Folders open for writing, all before anything is computed."""
-    from initlab.store.folder import prepare
+    from initlab.store.writable import prepare
 
     folders = []
     for plan in plans:

@@ -6,6 +6,7 @@
     spec.yaml           the spec with every default filled in
     provenance.json     versions, machine, command and revision of every sweep that wrote here
 
-`tables.py` is the journal's schema, `journal.py` reads and writes it, `folder.py` opens and locks
-folders, `publish.py` writes the files, `check.py` verifies them, `merge.py` joins parts.
+`tables.py` is the journal's schema, `journal.py` reads it and `writer.py` writes it; `folder.py` is
+a folder to be read, `writable.py` one that is locked; `publish.py` and `parquet.py` write the
+files, `check.py` verifies them, `merge.py` joins parts.
 """

@@ -1,36 +1,20 @@
-"""Results folders: found, made, locked and moved aside, before anything is computed."""
+"""Results folders to be read: where they are, what they say of themselves, who writes there."""
 
 import csv
-import errno
 import json
-import re
 import shlex
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import yaml
 from filelock import FileLock, Timeout
 
 from initlab.catalog.columns import columns
-from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
-from initlab.plan import Plan
-from initlab.provenance import origin, process
-from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
-from initlab.store.writer import Writer
+from initlab.errors import FolderError
+from initlab.store.journal import Journal
 
 JOURNAL = "journal.sqlite"
-OURS = re.compile(
-    r"(runs|layers)\.(csv|parquet)|spec\.yaml|provenance\.json"
-    r"|journal(\.damaged-\d+)?\.sqlite(-wal|-shm|-journal)?"
-)
-EARLIER = (
-    "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
-    " the journal"
-)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-WAIT = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
 @dataclass
@@ -104,186 +88,8 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
 
-    def open(self) -> "WritableFolder":
-        """The same, to be written.
 
-        Raises:
-            FolderError: it cannot be; FolderInUse: somebody else writes there.
-            DamagedJournal: it is to be mended first; it was left as it is.
-        """
-        if not (self.path / JOURNAL).is_file():
-            self.journal()  # raises, saying what is missing
-        real = self.path.resolve()
-        folder = prepare(real.parent, real.name)
-        try:
-            folder.connect()
-        except BaseException:
-            folder.close()
-            raise
-        return folder
-
-
-@dataclass
-class WritableFolder(Folder):
-    """A results folder that this process alone writes to, until it is closed.
-
-    Its journal is opened, or made, by `begin`; or by `connect`, if it is sound.
-    """
-
-    lock: FileLock = field(kw_only=True)
-    _writer: Writer | None = field(default=None, init=False)
-
-    @property
-    def writer(self) -> Writer:
-        """The folder's journal, once it is open."""
-        if self._writer is None:
-            raise RuntimeError(f"{self.path}: the journal is not open")
-        return self._writer
-
-    def connect(self) -> None:
-        """Open the journal, or make one.
-
-        Raises:
-            DamagedJournal: what is there cannot be read.
-            FolderError: it is of another version, or of something else.
-            DiskError: the disk refused.
-        """
-        if self._writer is None:
-            writer = Writer(self.path / JOURNAL)
-            try:
-                writer.check()
-            except BaseException:
-                Journal.close(writer)  # without a change
-                raise
-            self._writer = writer
-
-    def begin(self, plan: Plan, *, retry_failed: bool = False) -> list[str]:
-        """Say what is to be swept. A damaged journal is set aside first.
-
-        Returns:
-            What the user should know of the journal, in words.
-        """
-        words = []
-        try:
-            self.connect()
-        except DamagedJournal:
-            words.append(self.set_journal_aside())
-        before = self.writer.numbered()
-        self.writer.begin(plan, origin(), retry_failed=retry_failed)
-        if dropped := len(before - self.writer.numbered()):
-            words.append(f"{self.path}: {dropped} {EARLIER}")
-        if reused := self._adopt_damaged():
-            words.append(f"{self.path}: {reused} runs of a damaged journal are sound, and reused")
-        return words
-
-    def _adopt_damaged(self) -> int:
-        """Take over what is sound in journals that were set aside, by us or by who was killed."""
-        reused = 0
-        for file in sorted(self.path.glob("journal.damaged-*.sqlite")):
-            with suppress(FolderError), Journal(file) as old:
-                reused += self.writer.adopt(old, statuses=("ok",))
-        return reused
-
-    def set_journal_aside(self) -> str:
-        """Start another journal; `begin` takes over what is sound in the old one."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        aside = _set_aside(self.path / JOURNAL)
-        self.connect()
-        return f"{self.path / JOURNAL} was damaged, and is kept as {aside.name}"
-
-    def close(self) -> None:
-        """Let others write here."""
-        if self._writer is not None:
-            self._writer.close()
-        self.holder_file.unlink(missing_ok=True)
-        self.lock.release()
-
-
-def prepare(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
-    """Make or find a results folder, and lock it, before anything is computed.
-
-    Args:
-        root: the folder of all results.
-        name: of the spec, and so of the folder.
-        fresh: move what is there aside first.
-
-    Raises:
-        FolderInUse: somebody else writes there.
-        FolderError: it cannot be written, holds what initlab did not write, or is of another
-            version.
-        DiskError: the disk is full.
-    """
-    folder = Folder(root / name)
-    path, lock = folder.path, FileLock(folder.lock_file)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=WAIT)
-    except Timeout:
-        raise FolderInUse(
-            f"{path}: is being written by {folder.holder()}",
-            "wait for it, or sweep with --out another_folder",
-        ) from None
-    except OSError as error:
-        raise _unwritable(error, path) from None
-    try:
-        if path.exists():
-            _check_ours(path)
-            if fresh:
-                path.rename(_unused(path))
-        path.mkdir(exist_ok=True)
-        for left in path.glob(".*.tmp"):  # by a process that was killed while it published
-            left.unlink()
-        probe = path / ".probe.tmp"
-        probe.touch()
-        probe.unlink()
-        _check_journal(path)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        folder.holder_file.write_text(json.dumps({**process(), "started": now}), encoding="utf-8")
-        return WritableFolder(path, lock=lock)
-    except BaseException as error:
-        lock.release()
-        if isinstance(error, OSError):
-            raise _unwritable(error, path) from None
-        raise
-
-
-def _unwritable(error: OSError, path: Path) -> InitlabError:
-    if error.errno in FULL:
-        message = f"{error.filename or path}: cannot be written: {error.strerror}"
-        return DiskError(message, "make room, then the same command again")
-    return FolderError(
-        f"{error.filename or path}: cannot be written: {error.strerror}",
-        "--out /tmp/results, or --no-save",
-    )
-
-
-def _check_journal(path: Path) -> None:
-    """Refuse one of another version or of something else, and results without any."""
-    if (path / JOURNAL).exists():
-        with suppress(DamagedJournal, EmptyJournal), Journal(path / JOURNAL):
-            return
-    elif (path / "runs.csv").exists():
-        raise FolderError(
-            f"{path}: holds results without a journal, which cannot be continued; nothing was"
-            " changed",
-            "--fresh to move them aside, or --out another_folder",
-        )
-
-
-def _set_aside(file: Path) -> Path:
-    """Rename a journal, with what SQLite keeps beside it."""
-    number = 1
-    while (aside := file.with_name(f"journal.damaged-{number}.sqlite")).exists():
-        number += 1
-    for end in ("", "-wal", "-shm", "-journal"):
-        if (part := Path(f"{file}{end}")).exists():
-            part.rename(f"{aside}{end}")
-    return aside
-
-
-def open_folder(path: Path) -> Folder:
+def published(path: Path) -> Folder:
     """A folder of published results, to be read.
 
     Raises:
@@ -315,21 +121,3 @@ def _header(file: Path) -> set[str]:
     with file.open("rb") as opened:
         line = opened.readline(1 << 16)
     return set(next(csv.reader([line.decode("utf-8", "replace")]), []))
-
-
-def _check_ours(path: Path) -> None:
-    """Refuse a path that holds anything that initlab did not write."""
-    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    foreign = sorted(name for name in names if not OURS.fullmatch(name))
-    if foreign:
-        raise FolderError(
-            f"{path}: holds {foreign[0]!r}, which initlab did not write; nothing was changed",
-            "--out another_folder",
-        )
-
-
-def _unused(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
-        number += 1
-    return aside

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from initlab.errors import InputError
 from initlab.store.check import broken
-from initlab.store.folder import Folder, WritableFolder, prepare
+from initlab.store.folder import Folder
 from initlab.store.journal import AGAIN, DamagedJournal, Journal
 from initlab.store.publish import publish
+from initlab.store.writable import WritableFolder, prepare
 
 
 def merge(parts: Sequence[Path], root: Path) -> WritableFolder:

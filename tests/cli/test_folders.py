@@ -18,7 +18,8 @@ from processes import Command, run
 from typer.testing import CliRunner
 
 from initlab.cli.app import build
-from initlab.store.folder import Folder, prepare
+from initlab.store.folder import Folder
+from initlab.store.writable import prepare
 
 SPEC = """\
 name: kept

@@ -13,8 +13,9 @@ from helpers import swept, timeless
 
 from initlab.errors import FolderError, FolderInUse
 from initlab.store.check import problems
-from initlab.store.folder import Folder, open_folder, prepare
+from initlab.store.folder import Folder, published
 from initlab.store.journal import DamagedJournal
+from initlab.store.writable import prepare, writable
 
 FILES = {"runs.csv", "layers.csv", "spec.yaml", "provenance.json", "journal.sqlite"}
 
@@ -137,7 +138,7 @@ def test_a_holder_that_has_not_said_who_it_is_holds_all_the_same(tmp_path):
 
 def test_a_dead_holder_s_lock_does_not_block(tmp_path):
     code = (
-        "import os, sys, pathlib; from initlab.store.folder import prepare;"
+        "import os, sys, pathlib; from initlab.store.writable import prepare;"
         "prepare(pathlib.Path(sys.argv[1]), 'spec'); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -176,25 +177,25 @@ def test_a_refused_folder_is_not_left_locked(tmp_path):
 
 def test_a_folder_without_results_is_refused(plan_of, tmp_path):
     with pytest.raises(FolderError, match="no such folder"):
-        open_folder(tmp_path / "none")
+        published(tmp_path / "none")
     with pytest.raises(FolderError, match=r"holds no runs\.csv"):
-        open_folder(tmp_path)
+        published(tmp_path)
     for missing in ("no such folder", r"holds no journal\.sqlite"):
         with pytest.raises(FolderError, match=missing):
             Folder(tmp_path / "none" if "such" in missing else tmp_path).journal()
     path = swept(plan_of(), tmp_path)
     (path / "layers.csv").unlink()
     with pytest.raises(FolderError, match="not published yet") as error:
-        open_folder(path)
+        published(path)
     assert error.value.fix == f"initlab export {path}"
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"about: [", b"\xff", b"name: x"])
 def test_a_folder_without_a_readable_spec_is_about_nothing(plan_of, tmp_path, text):
     path = swept(plan_of(about="something"), tmp_path)
-    assert open_folder(path).about() == "something"
+    assert published(path).about() == "something"
     (path / "spec.yaml").write_bytes(text)
-    assert open_folder(path).about() == ""
+    assert published(path).about() == ""
 
 
 # damage -----------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ def test_a_damaged_journal_is_left_to_the_sweep(plan_of, tmp_path):
     file.write_bytes(DAMAGE["pages"](file.read_bytes()))
     damaged = file.read_bytes()
     with pytest.raises(DamagedJournal, match="is damaged") as error:
-        Folder(path).open()
+        writable(path)
     assert "the same sweep command again" in error.value.fix
     with opened(tmp_path):  # a sweep that is refused for another reason does not begin
         pass

@@ -16,8 +16,9 @@ from initlab.errors import DiskError
 from initlab.network.measurement import Measurement
 from initlab.plan import Share
 from initlab.store import tables
-from initlab.store.folder import Folder, prepare
+from initlab.store.folder import Folder
 from initlab.store.tables import BACKWARD, FORWARD
+from initlab.store.writable import prepare
 from initlab.store.writer import Writer
 from initlab.tasks import Done, Measure
 from initlab.verdicts import Outcome

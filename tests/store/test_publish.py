@@ -12,8 +12,8 @@ from initlab import load_plan, read_results
 from initlab.errors import DiskError
 from initlab.rows import LAYERS, RUNS, lines
 from initlab.stopping import Stop
-from initlab.store.folder import Folder
 from initlab.store.publish import publish, spec_text
+from initlab.store.writable import writable
 
 FILES = ["runs.csv", "layers.csv", "spec.yaml", "provenance.json"]
 #: networks that turn nan, have biases or none, a theory or none, a band or none
@@ -49,7 +49,7 @@ def test_publishing_again_changes_no_byte(tmp_path):
     before = {name: (path / name).read_bytes() for name in FILES}
     for name in FILES:
         (path / name).unlink()
-    folder = Folder(path).open()
+    folder = writable(path)
     publish(path, folder.writer)
     folder.close()
     assert {name: (path / name).read_bytes() for name in FILES} == before
