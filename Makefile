@@ -27,7 +27,7 @@ format: $(DEV)  ## rewrite the code in the project's style
 bench: $(DEV)  ## speed, as ratios measured side by side in one run
 	$(BIN)/python tests/bench.py
 
-torture: $(DEV)  ## 200 kills of a sweep and a million rows: some half an hour
+torture: $(DEV)  ## 200 kills of a sweep, and a million rows: a few minutes
 	INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability -m slow
 
 clean:  ## remove the environment and caches, keep results

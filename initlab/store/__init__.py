@@ -8,5 +8,6 @@
 
 `tables.py` is the journal's schema, `journal.py` reads it and `writer.py` writes it; `folder.py` is
 a folder to be read, `writable.py` one that is locked; `publish.py` and `parquet.py` write the
-files, `check.py` verifies them, `merge.py` joins parts.
+files, `check.py` verifies them, `merge.py` joins parts, `adopt.py` takes over what another journal
+has.
 """

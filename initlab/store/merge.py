@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from initlab.errors import InputError
+from initlab.store.adopt import adopt, adopt_sessions
 from initlab.store.check import broken
 from initlab.store.folder import Folder
 from initlab.store.journal import AGAIN, DamagedJournal, Journal
@@ -50,8 +51,8 @@ def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> W
         folder.connect()
         folder.writer.register(rows, about)
         for journal in journals:
-            folder.writer.adopt(journal)
-            folder.writer.adopt_sessions(journal)
+            adopt(folder.writer, journal)
+            adopt_sessions(folder.writer, journal)
         publish(folder.path, folder.writer)
     except BaseException:
         folder.close()

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
 from initlab.plan import Plan
 from initlab.provenance import origin, process
+from initlab.store.adopt import adopt
 from initlab.store.folder import JOURNAL, Folder
 from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
 from initlab.store.writer import Writer
@@ -87,7 +88,7 @@ class WritableFolder(Folder):
         reused = 0
         for file in sorted(self.path.glob("journal.damaged-*.sqlite")):
             with suppress(FolderError), Journal(file) as old:
-                reused += self.writer.adopt(old, statuses=("ok",))
+                reused += adopt(self.writer, old, statuses=("ok",))
         return reused
 
     def set_journal_aside(self) -> str:

@@ -69,11 +69,16 @@ class Writer(Journal):
         super().close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What is done in the block is kept whole or not at all.
+
+        Raises:
+            DiskError: the disk refused.
+        """
         with told(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # a disk that is full has rolled it back already
@@ -108,7 +113,7 @@ class Writer(Journal):
             "part": plan.part and [plan.part.number, plan.part.parts, whole.head.name],
         }
         self.register(rows, about, retry_failed=retry_failed)
-        with self._transaction():
+        with self.transaction():
             self._session = self._db.execute(
                 "INSERT INTO sessions (name, origin, started) VALUES (?, ?, ?)",
                 (uuid.uuid4().hex, json.dumps(origin), _now()),
@@ -130,7 +135,7 @@ class Writer(Journal):
 
         Runs of an earlier sweep stay, without a number.
         """
-        with self._transaction():
+        with self.transaction():
             self._db.execute("UPDATE runs SET number = NULL")
             self._db.executemany(
                 "INSERT INTO runs (number, name, description, point, band) VALUES (?, ?, ?, ?, ?)"
@@ -158,7 +163,7 @@ class Writer(Journal):
 
     def finish(self, ended: str) -> None:
         """Say how this session ended; one that had nothing to do is forgotten."""
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "UPDATE sessions SET finished = ?, ended = ? WHERE id = ?",
                 (_now(), ended, self._session),
@@ -189,7 +194,7 @@ class Writer(Journal):
         if not done:
             return
         self._kept_something = True
-        with self._transaction():
+        with self.transaction():
             for part in done:
                 if isinstance(part.task, Measure):
                     self._keep_outcomes(part)
@@ -199,7 +204,7 @@ class Writer(Journal):
                     self._keep_bands(part.task.points, part)
 
     def _keep_outcomes(self, done: Done) -> None:
-        where = self._environment(done.environment) if done.environment else None
+        where = self.environment_id(done.environment) if done.environment else None
         for index, outcome in done.outcomes.items():
             id_, m = self._ids[index], outcome.measurement
             numbers: tuple[Any, ...] = (outcome.status, None, None)
@@ -210,7 +215,7 @@ class Writer(Journal):
                 biased = self._plan.runs[index].bias is not None
                 rows, matrix = tables.layers_of(m, biased=biased)
                 hashed = tables.digest(numbers, matrix)
-                self._fill("layers", id_, rows)
+                self.fill("layers", id_, rows)
             self._db.execute(
                 "UPDATE runs SET status = ?, nan_onset = ?, loss_value = ?, reason = ?,"
                 " seconds = ?, digest = ?, environment = ? WHERE id = ?",
@@ -237,89 +242,23 @@ class Writer(Journal):
         """A point or a band under its name, with a row for every layer."""
         rows = np.empty((0, 0)) if layers is None else layers
         values = [name, *numbers, problem, tables.digest(numbers, rows)]
-        self._replace(kind, values, tables.known(rows))
+        self.replace(kind, values, tables.known(rows))
 
-    def _replace(self, kind: Kind, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
+    def replace(self, kind: Kind, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """A point or band, its name first, in place of what was kept under that name."""
         old = self._db.execute(f"SELECT id FROM {kind.table} WHERE name = ?", values[:1]).fetchone()
         if old is not None:
             self._db.execute(f"DELETE FROM {kind.layers} WHERE {kind.key} = ?", old)
             self._db.execute(f"DELETE FROM {kind.table} WHERE id = ?", old)
         inserted = self._db.execute(tables.insert(kind.table, 1 + len(values)), [None, *values])
-        self._fill(kind.layers, inserted.lastrowid or 0, rows)
+        self.fill(kind.layers, inserted.lastrowid or 0, rows)
 
-    def _fill(self, table: str, key: int, rows: Sequence[Sequence[Any]]) -> None:
+    def fill(self, table: str, key: int, rows: Sequence[Sequence[Any]]) -> None:
         """Rows for the layers of what has this key."""
         for statement, values in tables.statements(table, key, rows):
             self._db.execute(statement, values)
 
-    # what another journal has ----------------------------------------------------------------
-
-    def adopt_sessions(self, other: Journal) -> None:
-        """Also name the processes that wrote another journal."""
-        with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO sessions (name, origin, started, finished, ended)"
-                " VALUES (?, ?, ?, ?, ?)",
-                other.rows("SELECT name, origin, started, finished, ended FROM sessions"),
-            )
-
-    def adopt(self, other: Journal, statuses: Sequence[str] = ("ok", "failed")) -> int:
-        """Take over what is missing here and is sound in another journal; how many runs."""
-        runs = [
-            name
-            for (name,) in self.rows(
-                "SELECT name FROM runs WHERE number IS NOT NULL AND status = 'todo'"
-            )
-        ]
-        with self._transaction():
-            taken = sum(self._adopt_run(other, name, statuses) for name in runs)
-            for kind in (POINTS, BANDS):
-                wanted = self.rows(
-                    f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
-                    f" NOT IN (SELECT name FROM {kind.table} WHERE problem = '')"
-                )
-                for (name,) in wanted:
-                    self._adopt(other, kind, name)
-        return taken
-
-    def _adopt_run(self, other: Journal, name: str, statuses: Sequence[str]) -> bool:
-        try:
-            ((id_, status, reason, seconds, onset, loss, hashed, where),) = other.rows(
-                "SELECT runs.id, status, reason, seconds, nan_onset, loss_value, digest,"
-                " environments.description FROM runs"
-                " LEFT JOIN environments ON environments.id = environment"
-                " WHERE name = ? AND status != 'todo'",
-                name,
-            )
-            rows = other.layers("layers", "run", id_)
-        except (DamagedJournal, ValueError):  # broken just there, or not there
-            return False
-        if status not in statuses:
-            return False
-        if status == "ok" and tables.digest((status, onset, loss), tables.restored(rows)) != hashed:
-            return False
-        here = self._environment(json.loads(where)) if where else None
-        ((mine,),) = self.rows("SELECT id FROM runs WHERE name = ?", name)
-        self._db.execute(
-            "UPDATE runs SET status = ?, reason = ?, seconds = ?, nan_onset = ?, loss_value = ?,"
-            " digest = ?, environment = ? WHERE id = ?",
-            (status, reason, seconds, onset, loss, hashed, here, mine),
-        )
-        self._fill("layers", mine, rows)
-        return True
-
-    def _adopt(self, other: Journal, kind: Kind, name: str) -> None:
-        try:
-            ((id_, *values),) = other.rows(f"SELECT * FROM {kind.table} WHERE name = ?", name)
-            rows = other.layers(kind.layers, kind.key, id_)
-        except (DamagedJournal, ValueError):
-            return
-        _, *numbers, problem, hashed = values
-        if not problem and tables.digest(numbers, tables.restored(rows)) == hashed:
-            self._replace(kind, values, rows)
-
-    def _environment(self, description: dict[str, Any]) -> int:
+    def environment_id(self, description: dict[str, Any]) -> int:
         """The number of a description of versions and machine."""
         text = json.dumps(description, sort_keys=True)
         self._db.execute("INSERT OR IGNORE INTO environments (description) VALUES (?)", (text,))

@@ -1,0 +1,77 @@
+"""What another journal has: taken over where it is missing here, and sound there."""
+
+import json
+from collections.abc import Sequence
+
+from initlab.store import tables
+from initlab.store.journal import DamagedJournal, Journal
+from initlab.store.tables import BANDS, POINTS, Kind
+from initlab.store.writer import Writer
+
+
+def adopt_sessions(writer: Writer, other: Journal) -> None:
+    """Also name the processes that wrote another journal."""
+    with writer.transaction() as db:
+        db.executemany(
+            "INSERT OR IGNORE INTO sessions (name, origin, started, finished, ended)"
+            " VALUES (?, ?, ?, ?, ?)",
+            other.rows("SELECT name, origin, started, finished, ended FROM sessions"),
+        )
+
+
+def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "failed")) -> int:
+    """Take over what is missing here and is sound in another journal; how many runs."""
+    runs = [
+        name
+        for (name,) in writer.rows(
+            "SELECT name FROM runs WHERE number IS NOT NULL AND status = 'todo'"
+        )
+    ]
+    with writer.transaction():
+        taken = sum(_adopt_run(writer, other, name, statuses) for name in runs)
+        for kind in (POINTS, BANDS):
+            wanted = writer.rows(
+                f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
+                f" NOT IN (SELECT name FROM {kind.table} WHERE problem = '')"
+            )
+            for (name,) in wanted:
+                _adopt_point(writer, other, kind, name)
+    return taken
+
+
+def _adopt_run(writer: Writer, other: Journal, name: str, statuses: Sequence[str]) -> bool:
+    try:
+        ((id_, status, reason, seconds, onset, loss, hashed, where),) = other.rows(
+            "SELECT runs.id, status, reason, seconds, nan_onset, loss_value, digest,"
+            " environments.description FROM runs"
+            " LEFT JOIN environments ON environments.id = environment"
+            " WHERE name = ? AND status != 'todo'",
+            name,
+        )
+        rows = other.layers("layers", "run", id_)
+    except (DamagedJournal, ValueError):  # broken just there, or not there
+        return False
+    if status not in statuses:
+        return False
+    if status == "ok" and tables.digest((status, onset, loss), tables.restored(rows)) != hashed:
+        return False
+    here = writer.environment_id(json.loads(where)) if where else None
+    ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
+    writer.rows(
+        "UPDATE runs SET status = ?, reason = ?, seconds = ?, nan_onset = ?, loss_value = ?,"
+        " digest = ?, environment = ? WHERE id = ?",
+        *(status, reason, seconds, onset, loss, hashed, here, mine),
+    )
+    writer.fill("layers", mine, rows)
+    return True
+
+
+def _adopt_point(writer: Writer, other: Journal, kind: Kind, name: str) -> None:
+    try:
+        ((id_, *values),) = other.rows(f"SELECT * FROM {kind.table} WHERE name = ?", name)
+        rows = other.layers(kind.layers, kind.key, id_)
+    except (DamagedJournal, ValueError):
+        return
+    _, *numbers, problem, hashed = values
+    if not problem and tables.digest(numbers, tables.restored(rows)) == hashed:
+        writer.replace(kind, values, rows)
