@@ -151,7 +151,8 @@ class _Flight:
             for future in recalled:
                 del self.pending[future]
             return bool(self.pending)
-        while self.queue and len(self.pending) < AHEAD * max(1, self.engine.jobs):
+        most = AHEAD * max(1, self.engine.jobs)  # asked every time: it tells whether all have gone
+        while self.queue and len(self.pending) < most:
             self._send(self.queue.popleft())
         if self.suspects and not self.pending:
             suspect = self.suspects.popleft()

@@ -18,6 +18,7 @@ from initlab.provenance import environment
 from initlab.stopping import Stop
 from initlab.tasks import Done, Task, Tick, in_short, perform
 
+NOISY = ("distributed", "tornado", "asyncio")  # that log tracebacks when a connection ends
 FRESH = 1.0  # seconds for which the number of workers is believed
 PATIENCE = 10.0  # seconds for a scheduler to answer
 INSTALL = "pip install 'initlab[dask]'"
@@ -46,8 +47,8 @@ class Cluster:
         self._killed = distributed.KilledWorker
         self._scheduler, self._say, self._stop = scheduler, say, stop
         self._jobs, self._asked = 0, -math.inf
-        for name in logging.root.manager.loggerDict:
-            if name.startswith("distributed"):  # what matters of it, we say
+        for name in (*logging.root.manager.loggerDict, "asyncio", "tornado.application"):
+            if name.startswith(NOISY):  # what matters of it, we say
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         self._stack = ExitStack()
         try:
@@ -84,6 +85,7 @@ class Cluster:
             dask.config.set(
                 {
                     "distributed.scheduler.allowed-failures": 0,  # who is guilty, we find out
+                    "distributed.comm.timeouts.connect": "3s",  # a worker that has died is dead
                     "distributed.worker.preload": ["initlab.engines.worker"],
                     "distributed.worker.memory.terminate": False,  # check_memory has looked
                     "distributed.worker.memory.pause": False,

@@ -64,7 +64,11 @@ class Cluster:
             time.sleep(0.05)
 
     def start(self, *arguments):
-        environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+        environment = {
+            **os.environ,
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s",
+        }
         command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
         log = (self.root / f"{len(self.processes)}.log").open("w")
         self.processes.append(
