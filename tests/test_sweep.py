@@ -26,8 +26,9 @@ from initlab.verdicts import result_cells
 
 
 @pytest.fixture(autouse=True)
-def hears_ctrl_c():
+def hears_ctrl_c(monkeypatch):
     """A shell that runs a script in the background has SIGINT ignored, and we respect that."""
+    monkeypatch.setattr("initlab.stopping.GRACE", 0.3)  # processes are given the whole of it
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

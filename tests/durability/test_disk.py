@@ -47,7 +47,7 @@ def assert_continues(path, wanted):
     assert timeless(path) == wanted[0]
 
 
-@pytest.mark.parametrize("chance", range(5))
+@pytest.mark.parametrize("chance", range(3))
 def test_a_file_that_may_not_grow_ends_in_74_and_is_continued(spec, wanted, chance):
     largest = max(len(wanted[0][1]), wanted[1] // 3)
     most = random.Random(chance).randrange(20_000, largest)  # noqa: S311
@@ -75,7 +75,7 @@ def unmount(folder):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("share", [0.06, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.06, 0.4, 0.9])
 def test_a_full_disk_ends_in_74_and_is_continued_where_there_is_room(spec, wanted, share, tmp_path):
     small = tmp_path / "small"
     mounted(small, int(wanted[1] * share) // 1024)

@@ -6,7 +6,7 @@ import re
 import pytest
 from processes import Command, run
 
-ROWS = int(os.environ.get("INITLAB_ROWS", "60000"))  # of layers; `make torture` has a million
+ROWS = int(os.environ.get("INITLAB_ROWS", "20000"))  # of layers; `make torture` has a million
 DEPTH = 10_000 if ROWS > 100_000 else 1000
 SPEC = f"""\
 name: large
