@@ -166,9 +166,10 @@ class _Flight:
 
     def landed(self) -> list[Done]:
         """What is done by now; waits a moment if nothing is."""
-        futures, _ = wait(self.pending, BEAT, FIRST_COMPLETED)
-        found = [self._result(future, self.pending.pop(future)) for future in futures]
-        return [done for done in found if done is not None]
+        done, _ = wait(self.pending, BEAT, FIRST_COMPLETED)
+        in_order = [future for future in self.pending if future in done]
+        found = [self._result(future, self.pending.pop(future)) for future in in_order]
+        return [result for result in found if result is not None]
 
     def _result(self, future: Future[Done], errand: _Errand) -> Done | None:
         try:
