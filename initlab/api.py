@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from initlab import reader, sweep, yamlfile
+from initlab import memory, reader, yamlfile
+from initlab.catalog.columns import WORDS
 from initlab.conduct import conduct
 from initlab.engines.threads import Threads
 from initlab.expand import MAX_RUNS, make
@@ -23,8 +24,6 @@ from initlab.theory.gains import Gains, four_gains
 from initlab.theory.moments import choice_of
 
 ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
-#: columns in which `nan` is a verdict, or an empty cell a text
-WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
         InputError: more memory is needed than there is, or `out` cannot be used.
         KeyboardInterrupt: on Ctrl-C; with `out`, what was finished is saved.
     """
-    sweep.check_memory(plan, jobs)
+    memory.check_memory(plan, jobs)
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = prepare(Path(out or temporary), plan.head.name)
         stack.callback(folder.close)

@@ -22,7 +22,7 @@ RUNS = [name for name in columns("runs", "predicted") if name not in LAYERS]
 #: those that theory knows without a simulation
 PREDICTED = ("predicted_pre_std", "predicted_std", "predicted_grad_std", "predicted_cosine")
 #: columns of a band
-SIMULATED = ("p10", "p50", "p90", "mean_log", "sd_log")
+BAND = ("p10", "p50", "p90", "mean_log", "sd_log")
 
 
 def simulated(run: Run) -> Simulated | None:

@@ -4,15 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab.catalog.columns import columns
 from initlab.errors import InputError
-from initlab.network.measurement import Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.plan import Run, Share
 from initlab.provenance import contents, differences, environment
 from initlab.store.journal import Journal
 from initlab.theory.gaussian import Array
-
-FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from initlab.plan import Plan
 from initlab.theory.gaussian import Array
 from initlab.verdicts import STD, Outcome, result_cells
 
-RUNS, LAYERS = "runs.csv", "layers.csv"
+RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"
 RESULTS = columns("runs", "result", "predicted")
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
@@ -23,12 +23,12 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
 
     runs.csv has a line for every run, failed ones too; layers.csv one for every layer reached.
     """
-    yield RUNS, csv_line(["run", *plan.fields, "seed", *RESULTS])
-    yield LAYERS, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
+    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS])
+    yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
     expected = _Expected()
     for index, outcome in enumerate(outcomes):
-        yield RUNS, _run_line(plan, index, outcome)
-        yield LAYERS, "".join(_layer_lines(plan, index, outcome, expected))
+        yield RUNS_CSV, _run_line(plan, index, outcome)
+        yield LAYERS_CSV, "".join(_layer_lines(plan, index, outcome, expected))
 
 
 class _Expected:

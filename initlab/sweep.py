@@ -1,27 +1,14 @@
 """Runs a plan: hands tasks to an engine and what came of them to a ledger."""
 
-import os
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from dataclasses import dataclass
 from typing import Protocol
 
-from initlab.catalog.columns import columns
 from initlab.engines.engine import Engine
-from initlab.errors import InputError, Interrupted, WorkersLost
+from initlab.flight import Flight
 from initlab.plan import Plan
 from initlab.stopping import Stop
-from initlab.tasks import Done, Measure, Missing, Task, Tick, everything, tasks_of
-from initlab.theory.prediction import AT_ONCE
+from initlab.tasks import Done, Missing, Tick, everything, tasks_of
 from initlab.verdicts import Outcome
-
-LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
-PREDICTED_BYTES = 1024  # a layer, while its prediction is made
-COLUMNS = len(columns("layers", "forward", "backward")) + 4  # numbers kept of a layer
-AHEAD = 2  # tasks in flight for each that is being done: few, so that a stop is heard at once
-BEAT = 0.1  # seconds between two looks at whether to stop
-ATTEMPTS = 3  # workers that a task may kill
 
 
 class Ledger(Protocol):
@@ -32,37 +19,6 @@ class Ledger(Protocol):
 
     def commit(self, done: Sequence[Done]) -> None:
         """Keep what came of some tasks, all of it or nothing."""
-
-
-def default_jobs() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def memory_bytes(plan: Plan, jobs: int) -> int:
-    """An estimate of the most memory a sweep uses: its largest shares, at once and as results."""
-    shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
-    layers = min(sum(run.depth for run in plan.runs), AT_ONCE)
-    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + COLUMNS * 8)
-
-
-def check_memory(plan: Plan, jobs: int) -> None:
-    """Refuse a sweep that cannot fit, before anything is computed.
-
-    Raises:
-        InputError: with the estimate, and what there is.
-    """
-    import psutil
-
-    needed, available = memory_bytes(plan, jobs), psutil.virtual_memory().available
-    if needed > available:
-        smaller = "a smaller width, depth or batch, or record: forward"
-        fix = "--jobs 1" if jobs > 1 and memory_bytes(plan, 1) <= available else smaller
-        raise InputError(
-            f"{plan.head.name}: needs about {needed / 2**30:.1f} GiB of memory with"
-            f" --jobs {jobs}, {available / 2**30:.1f} GiB are free",
-            fix,
-        )
 
 
 def work(plan: Plan, missing: Missing | None = None) -> int:
@@ -101,7 +57,7 @@ def run(
         stop.check()
         on_layer(networks)
 
-    flight = _Flight(engine, tick, tasks_of(plan, ledger.missing(), engine.jobs))
+    flight = Flight(engine, tick, tasks_of(plan, ledger.missing(), engine.jobs))
     failed = 0
     try:
         while flight.fill(more=not stop.asked) and not stop.overdue:
@@ -118,86 +74,3 @@ def run(
     except BaseException:
         stop.abandon()  # nobody will take what is under way
         raise
-
-
-@dataclass(eq=False)
-class _Errand:
-    """A task on its way: how many workers died of it, and whether it went alone."""
-
-    task: Task
-    deaths: int = 0
-    alone: bool = False
-
-
-class _Flight:
-    """Tasks in flight, a few for each job, and those that wait.
-
-    When a worker dies, everything that it held is suspect. Suspects go last and one at a time, and
-    a share that is guilty network by network, so that no other run is failed.
-    """
-
-    def __init__(self, engine: Engine, tick: Tick, tasks: Sequence[Task]) -> None:
-        self.engine = engine
-        self.tick = tick
-        self.queue = deque(map(_Errand, tasks))
-        self.suspects: deque[_Errand] = deque()
-        self.pending: dict[Future[Done], _Errand] = {}
-        self.broken: Exception | None = None  # to be raised once what has landed is safe
-
-    def fill(self, *, more: bool) -> bool:
-        """Start what may be started, or take back what was not yet; whether anything is pending."""
-        if not more:
-            recalled = [future for future in self.pending if self.engine.recall(future)]
-            for future in recalled:
-                del self.pending[future]
-            return bool(self.pending)
-        most = AHEAD * max(1, self.engine.jobs)  # asked every time: it tells whether all have gone
-        while self.queue and len(self.pending) < most:
-            self._send(self.queue.popleft())
-        if self.suspects and not self.pending:
-            suspect = self.suspects.popleft()
-            suspect.alone = True
-            self.engine.warm_up()
-            self._send(suspect)
-        return bool(self.pending)
-
-    def _send(self, errand: _Errand) -> None:
-        self.pending[self.engine.submit(errand.task, self.tick)] = errand
-
-    def landed(self) -> list[Done]:
-        """What is done by now; waits a moment if nothing is."""
-        done, _ = wait(self.pending, BEAT, FIRST_COMPLETED)
-        in_order = [future for future in self.pending if future in done]
-        found = [self._result(future, self.pending.pop(future)) for future in in_order]
-        return [result for result in found if result is not None]
-
-    def _result(self, future: Future[Done], errand: _Errand) -> Done | None:
-        try:
-            return future.result()
-        except Interrupted:
-            return None
-        except CancelledError:
-            self.broken = WorkersLost(
-                "the scheduler of the workers has gone", "the same command continues, with another"
-            )
-        except Exception as error:
-            deaths = self.engine.deaths(error)
-            if deaths:
-                return self._died(errand, deaths)
-            self.broken = error
-        return None
-
-    def _died(self, errand: _Errand, deaths: int) -> Done | None:
-        errand.deaths += deaths
-        parts = errand.task.alone()
-        if errand.alone and len(parts) > 1:
-            self.suspects += [_Errand(task, errand.deaths) for task in parts]
-            return None
-        if not errand.alone or errand.deaths < ATTEMPTS:
-            self.suspects.append(errand)
-            return None
-        reason = f"its worker died, {errand.deaths} times"
-        if isinstance(errand.task, Measure):
-            ((index, _),) = errand.task.share.runs
-            return Done(errand.task, outcomes={index: Outcome("failed", reason=reason)})
-        return Done(errand.task, found=(f"no prediction or band: {reason}",))

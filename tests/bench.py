@@ -26,10 +26,10 @@ from initlab import conduct
 from initlab.engines.cluster import Cluster
 from initlab.engines.threads import Threads
 from initlab.forecast import simulated
+from initlab.memory import default_jobs
 from initlab.stopping import Stop
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
-from initlab.sweep import default_jobs
 from initlab.tasks import Simulate
 
 ACTIVATIONS = {

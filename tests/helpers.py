@@ -82,4 +82,4 @@ def csv_texts(plan, outcomes):
     texts = defaultdict(str)
     for name, text in rows.lines(plan, outcomes):
         texts[name] += text
-    return texts[rows.RUNS], texts[rows.LAYERS]
+    return texts[rows.RUNS_CSV], texts[rows.LAYERS_CSV]

@@ -16,7 +16,7 @@ import pytest
 import torch
 from helpers import Kept, in_memory
 
-from initlab import sweep, tasks
+from initlab import memory, sweep, tasks
 from initlab.engines.threads import Threads
 from initlab.errors import DiskError, InputError, WorkersLost
 from initlab.spec import Thresholds
@@ -374,34 +374,34 @@ def available(monkeypatch, n_bytes):
 
 def test_a_sweep_that_cannot_fit_is_refused(plan_of, monkeypatch):
     plan = plan_of(depth=20, width=512, seeds=4)
-    needed = {jobs: sweep.memory_bytes(plan, jobs) for jobs in (1, 2)}
+    needed = {jobs: memory.memory_bytes(plan, jobs) for jobs in (1, 2)}
     assert needed[2] > needed[1]
     available(monkeypatch, needed[2])
-    sweep.check_memory(plan, 2)
+    memory.check_memory(plan, 2)
     available(monkeypatch, needed[2] - 1)
-    sweep.check_memory(plan, 1)
+    memory.check_memory(plan, 1)
     with pytest.raises(InputError, match="--jobs 2") as error:
-        sweep.check_memory(plan, 2)
+        memory.check_memory(plan, 2)
     assert error.value.fix == "--jobs 1"
     available(monkeypatch, needed[1] - 1)
     with pytest.raises(InputError, match="GiB") as error:
-        sweep.check_memory(plan, 1)
+        memory.check_memory(plan, 1)
     assert "record: forward" in error.value.fix
 
 
 def test_the_estimate_grows_with_what_costs_memory(plan_of):
     base = {"depth": 50, "width": 300, "batch": 64}
-    small = sweep.memory_bytes(plan_of(**base), 1)
+    small = memory.memory_bytes(plan_of(**base), 1)
     for more in ({"width": 600}, {"batch": 512}, {"depth": 100}, {"dtype": "float64"}):
-        assert sweep.memory_bytes(plan_of(**{**base, **more}), 1) > small, more
-    assert sweep.memory_bytes(plan_of(**base, record="forward"), 1) < small
+        assert memory.memory_bytes(plan_of(**{**base, **more}), 1) > small, more
+    assert memory.memory_bytes(plan_of(**base, record="forward"), 1) < small
 
 
 DEEP = """
 import pathlib, re, resource, sys
 sys.path.insert(0, sys.argv[1])
 from helpers import in_memory
-from initlab import load_plan, sweep
+from initlab import load_plan, memory
 
 def peak_bytes():
     status = pathlib.Path("/proc/self/status")
@@ -414,7 +414,7 @@ plan = load_plan({"depth": 300, "width": 1024, "activation": "tanh", "init": "xa
                   "band": 20})
 ((outcome,), _) = in_memory(plan)
 assert outcome.measurement.backward.shape[0] == 300, outcome
-print(peak_bytes(), sweep.memory_bytes(plan, 1))
+print(peak_bytes(), memory.memory_bytes(plan, 1))
 """
 
 

@@ -198,6 +198,10 @@ COLUMNS = Table(
 # fmt: on
 
 
+#: columns that hold text
+WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
+
+
 def columns(where: Where, *groups: Group) -> list[str]:
     """Names of the columns of one file, in order, optionally of some groups only."""
     return [

@@ -30,13 +30,9 @@ Task = Annotated[
         help=f"Losses for one task: {', '.join(TASKS)}.", autocompletion=tasks, show_default=False
     ),
 ]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
 
-def list_(kind: Kind = "", task: Task = "", format_: FormatOption = None) -> None:
+def list_(kind: Kind = "", task: Task = "", format_: output.FormatOption = None) -> None:
     """List what a spec can name, and what is measured.
 
     Examples:

@@ -7,7 +7,7 @@ import typer
 from initlab.cli import output
 from initlab.cli.choose import activations, number
 from initlab.cli.complete import activation_names
-from initlab.cli.gain import FormatOption, Param
+from initlab.cli.gain import Param
 
 HEADER = (
     "activation", "sigma_b", "sigma_w", "q", "chi_1", "xi_q", "xi_c", "stable", "converged",
@@ -23,7 +23,10 @@ SigmaB = Annotated[
 
 
 def critical(
-    activation: Name, sigma_b: SigmaB = "0", param: Param = None, format_: FormatOption = None
+    activation: Name,
+    sigma_b: SigmaB = "0",
+    param: Param = None,
+    format_: output.FormatOption = None,
 ) -> None:
     """The sigma_w on the edge of chaos, where chi_1 is 1: gradients neither grow nor shrink.
 

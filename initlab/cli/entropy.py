@@ -33,10 +33,6 @@ Unit = Annotated[Literal["nats", "bits"], typer.Option(help="Of logarithms: ln, 
 Normalise = Annotated[
     bool, typer.Option("--normalise", help="Divide by the sum; makes counts probabilities.")
 ]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
 
 def entropy(
@@ -44,7 +40,7 @@ def entropy(
     q: Q = None,
     unit: Unit = "nats",
     normalise: Normalise = False,
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
 ) -> None:
     """Self-information, entropy, cross-entropy, KL and Jensen-Shannon divergence.
 

@@ -1,16 +1,11 @@
 """`initlab export`: files published from the journal."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from initlab.cli import output
-
-Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
-]
 
 
 class Kind(StrEnum):
@@ -22,11 +17,11 @@ class Kind(StrEnum):
 
 FormatOption = Annotated[
     Kind,
-    typer.Option("--format", help="parquet needs pyarrow (initlab\\[parquet])."),
+    typer.Option("--format", help="parquet needs the package pyarrow."),
 ]
 
 
-def export(folders: Folders, format_: FormatOption = Kind.csv) -> None:
+def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
     """Publish runs.csv and layers.csv from the journal, as a sweep does when it ends.
 
     For a sweep that was killed, or files that were changed; spec.yaml and provenance.json, too.

@@ -32,13 +32,9 @@ Param = Annotated[
         "--param", metavar="NAME=VALUE", help="A parameter of theirs: negative_slope=0.2."
     ),
 ]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
 
-def gain(names: Names = None, param: Param = None, format_: FormatOption = None) -> None:
+def gain(names: Names = None, param: Param = None, format_: output.FormatOption = None) -> None:
     """The four gains of an activation, which answer four different questions.
 
     A gain multiplies the std of the weights: Var W = gain^2 / fan_in.

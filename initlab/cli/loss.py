@@ -85,10 +85,6 @@ Jsonl = Annotated[
         help="A record a line, operands and options by name, from a file or -; JSONL comes out.",
     ),
 ]  # fmt: skip
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
 
 def loss(
@@ -106,7 +102,7 @@ def loss(
     allow: Allow = None,
     strict: Strict = False,
     jsonl: Jsonl = "",
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
     **operands: str | None,
 ) -> None:
     """Compute a loss of torch, check its inputs better than torch does, and show the working.

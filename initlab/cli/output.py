@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from initlab.errors import InputError
 
@@ -25,6 +27,15 @@ class Format(StrEnum):
     json = "json"
     jsonl = "jsonl"
     md = "md"
+
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
+]
+Folders = Annotated[
+    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+]
 
 
 def chosen(wanted: Format | None) -> Format:

@@ -9,7 +9,7 @@ from initlab.cells import known
 from initlab.cli import output
 from initlab.cli.choose import MOST_POINTS, activations, points
 from initlab.cli.critical import Name
-from initlab.cli.gain import FormatOption, Param
+from initlab.cli.gain import Param
 from initlab.errors import InputError
 
 HEADER = (
@@ -31,7 +31,7 @@ def phase(
     sigma_w: SigmaW = "0.5:4:36",
     sigma_b: SigmaB = "0:0.5:11",
     param: Param = None,
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
 ) -> None:
     """Fixed points and depth scales over the plane (sigma_w, sigma_b), a row a point.
 

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from initlab.cli import output
-from initlab.cli.gain import FormatOption
 from initlab.cli.sweep import MaxRuns, Set, Specs
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ def predict(
     specs: Specs,
     set_: Set = None,
     max_runs: MaxRuns = 10_000,
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
 ) -> None:
     """What theory says of a spec's networks, and why: verdicts before the run. None is built.
 

@@ -9,7 +9,7 @@ from initlab.cells import brief
 from initlab.cli import output
 from initlab.cli.choose import activations
 from initlab.cli.complete import activation_names
-from initlab.cli.gain import FormatOption, Param
+from initlab.cli.gain import Param
 from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def recommend(
     dtype: Dtype = "float32",
     verify: Verify = False,
     param: Param = None,
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
 ) -> None:
     """Scheme, gain and bias that put a deep network on the edge of chaos, and what that buys.
 

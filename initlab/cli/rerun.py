@@ -20,13 +20,9 @@ FolderArgument = Annotated[
 Number = Annotated[
     int, typer.Argument(metavar="RUN", min=0, help="The run's number, as in runs.csv.")
 ]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
 
-def rerun(folder: FolderArgument, run: Number, format_: FormatOption = None) -> None:
+def rerun(folder: FolderArgument, run: Number, format_: output.FormatOption = None) -> None:
     """Measure one run of a sweep again, and compare every number with the journal, bit for bit.
 
     Where a bit differs, it says which version or what of the machine is not as it was. A run that

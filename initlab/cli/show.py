@@ -1,23 +1,17 @@
 """`initlab show`: the tables of earlier results."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from initlab.cli import output
 
-Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
-]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 Layers = Annotated[bool, typer.Option("--layers", help="Print a row for every layer, not run.")]
 
 
-def show(folders: Folders, format_: FormatOption = None, layers: Layers = False) -> None:
+def show(
+    folders: output.Folders, format_: output.FormatOption = None, layers: Layers = False
+) -> None:
     """Print the results of an earlier sweep, as sweep itself does.
 
     Examples:

@@ -1,25 +1,15 @@
 """`initlab status`: how far a sweep is."""
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from initlab.cli import output
 from initlab.errors import FolderError
 
 HEADER = ("spec", "runs", "ok", "failed", "todo", "bands_todo", "last_ended", "writer")
 
-Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
-]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
-
-def status(folders: Folders, format_: FormatOption = None) -> None:
+def status(folders: output.Folders, format_: output.FormatOption = None) -> None:
     """Say how far a sweep is: runs done, failed and to do, and whether somebody writes there now.
 
     It may be asked while the sweep runs.

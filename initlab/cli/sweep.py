@@ -1,11 +1,8 @@
 """`initlab sweep`: specs in, measured networks out."""
 
-import shlex
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +10,11 @@ import typer
 
 from initlab.cli import output
 from initlab.cli.complete import checks
-from initlab.errors import ChecksFailed, InputError, Interrupted
+from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
-    from initlab.engines.engine import Engine
     from initlab.plan import Plan
-    from initlab.stopping import Stop
     from initlab.store.writable import WritableFolder
-    from initlab.verdicts import Outcome
-
-MOST_COMPLAINTS = 10
 
 
 class Where(StrEnum):
@@ -30,33 +22,6 @@ class Where(StrEnum):
 
     threads = "threads"
     dask = "dask"
-
-
-@dataclass
-class Options:
-    """How a sweep is to be run."""
-
-    jobs: int
-    scheduler: str | None
-    max_failures: int | None
-    retry_failed: bool
-    quiet: bool
-    saved: bool
-    _engine: "Engine | None" = field(default=None, init=False)
-
-    def engine_on(self, stack: ExitStack, stop: "Stop") -> "Engine":
-        """The engine, made when it is needed first; the stack closes it."""
-        if self._engine is None:
-            if self.scheduler is not None:
-                from initlab.engines.cluster import Cluster
-
-                self._engine = Cluster(self.scheduler, self.jobs, output.words, stop)
-            else:
-                from initlab.engines.threads import Threads
-
-                self._engine = Threads(self.jobs)
-            stack.callback(self._engine.close)
-        return self._engine
 
 
 Specs = Annotated[
@@ -93,10 +58,6 @@ MaxFailures = Annotated[
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="The same as --max-failures 1.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 Layers = Annotated[bool, typer.Option("--layers", help="Print a row for every layer, not run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and its cost.")]
 MaxRuns = Annotated[int, typer.Option(min=1, help="Refuse a grid of more runs.")]
@@ -125,7 +86,7 @@ def sweep(
     max_failures: MaxFailures = None,
     fail_fast: FailFast = False,
     retry_failed: RetryFailed = False,
-    format_: FormatOption = None,
+    format_: output.FormatOption = None,
     layers: Layers = False,
     dry_run: DryRun = False,
     max_runs: MaxRuns = 10_000,
@@ -148,11 +109,16 @@ def sweep(
 
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
+    from initlab.cli.sweeping import Options, run_all
     from initlab.expand import make
+    from initlab.memory import check_memory, default_jobs
     from initlab.reader import read
-    from initlab.sweep import check_memory, default_jobs
     from initlab.verdicts import parse_checks
 
+    if engine is Where.threads and scheduler:
+        raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
+    if engine is Where.dask and not scheduler:
+        scheduler = "local"
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
@@ -162,19 +128,15 @@ def sweep(
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
-    for plan in plans:
-        if scheduler in (None, "local"):
+    if scheduler in (None, "local"):  # else it is others' memory
+        for plan in plans:
             check_memory(plan, jobs)
-    if engine is Where.threads and scheduler:
-        raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
-    where = "local" if engine is Where.dask else None
-    options = Options(
-        jobs, scheduler or where, 1 if fail_fast else max_failures, retry_failed, quiet, not no_save
-    )
+    most = 1 if fail_fast else max_failures
+    options = Options(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
         folders = _folders(plans, root, stack, fresh=fresh)
-        complaints = _sweep(plans, folders, options, wanted)
+        complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
         output.results(named, format_, layers=layers)
     if complaints:
@@ -224,98 +186,3 @@ def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> No
     for plan in plans:
         output.words(f"{plan.head.name}: {plan.product}")
     output.records(HEADER, rows, wanted)
-
-
-def _sweep(
-    plans: "list[Plan]", folders: "list[WritableFolder]", options: Options, wanted: list[str]
-) -> list[str]:
-    """Run every plan, and publish it; after Ctrl-C too, with what was finished.
-
-    Returns:
-        What is to be complained about at the end.
-    """
-    from initlab.stopping import listening
-
-    complaints: list[str] = []
-    with listening() as stop, ExitStack() as engines:
-        for plan, folder in zip(plans, folders, strict=True):
-            try:
-                shown = _run(plan, folder, options, stop, engines)
-            except KeyboardInterrupt:
-                raise Interrupted(
-                    "ended at once: what was finished is in the journal, and no file was published",
-                    "the same command continues" if options.saved else None,
-                    exit_code=128 + stop.signal,
-                ) from None
-            counts = folder.writer.counts()
-            if stop.signal:
-                kept = f"kept in {folder.path}" if options.saved else "not saved"
-                raise Interrupted(
-                    f"{stop.reason}: {counts['ok']} of {len(plan.runs)} runs were finished, {kept}",
-                    "the same command continues" if options.saved else None,
-                    exit_code=128 + stop.signal,
-                )
-            if options.saved and not options.quiet:
-                runs = "1 run" if counts["ok"] == 1 else f"{counts['ok']} runs"
-                output.words(f"{plan.head.name}: {runs} in {folder.path}/")
-            complaints += _complaints(plan, folder, wanted, shown)
-            if stop.asked:
-                todo = f"; {counts['todo']} runs are to do, the same command continues"
-                complaints.append(f"{stop.reason}{todo if counts['todo'] else ''}")
-                break
-    return complaints
-
-
-def _run(
-    plan: "Plan", folder: "WritableFolder", options: Options, stop: "Stop", engines: ExitStack
-) -> set[int]:
-    """Continue one plan; the numbers of those failed runs that were complained about."""
-    from initlab.cli.progress import progress
-    from initlab.conduct import Manner, conduct
-
-    shown: set[int] = set()
-
-    def failed(index: int, outcome: "Outcome") -> None:
-        if len(shown) >= MOST_COMPLAINTS:
-            return
-        number = plan.numbers[index]
-        shown.add(number)
-        again = f"\n  again: initlab rerun {shlex.quote(str(folder.path))} {number}"
-        again = again if options.saved else ""
-        output.words(f"{plan.where(index)} failed: {outcome.reason}{again}")
-
-    manner = Manner(
-        retry_failed=options.retry_failed,
-        max_failures=options.max_failures,
-        watch=partial(progress, plan, quiet=options.quiet),
-        say=output.words,
-        on_failure=failed,
-    )
-    conduct(plan, folder, lambda: options.engine_on(engines, stop), stop, manner)
-    return shown
-
-
-def _complaints(
-    plan: "Plan", folder: "WritableFolder", wanted: list[str], shown: set[int]
-) -> list[str]:
-    """Runs that failed, those that are `shown` already counted only, and --fail-on checks met."""
-    from initlab.verdicts import failing, result_cells
-
-    failures = folder.writer.failures()
-    found = [
-        f"{plan.where(plan.numbers.index(number))} failed: {reason}"
-        for number, reason in failures.items()
-        if number not in shown
-    ]
-    if wanted:
-        for index, outcome in enumerate(folder.writer.outcomes()):
-            if met := failing(result_cells(outcome, plan.head.thresholds), wanted):
-                found.append(f"{plan.where(index)} is {', '.join(met)}")
-    more = len(found) - MOST_COMPLAINTS
-    complaints = found[:MOST_COMPLAINTS] + ([f"... and {more} more"] if more > 0 else [])
-    if failures:
-        complaints.append(
-            f"{plan.head.name}: {len(failures)} of {len(plan.runs)} runs failed;"
-            " --retry-failed runs them again"
-        )
-    return complaints

@@ -3,9 +3,7 @@
 import shlex
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from initlab.cli import output
 from initlab.errors import ChecksFailed, FolderInUse
@@ -16,16 +14,8 @@ if TYPE_CHECKING:
 HEADER = ("spec", "file", "problem")
 MOST = 100  # problems shown of one folder
 
-Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
-]
-FormatOption = Annotated[
-    output.Format | None,
-    typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
-]
 
-
-def verify(folders: Folders, format_: FormatOption = None) -> None:
+def verify(folders: output.Folders, format_: output.FormatOption = None) -> None:
     """Check a results folder: the journal, every number in it, and the files published from it.
 
     Prints a row for every problem, and exits with 1 if there is one. CSV that is not as in the

@@ -21,7 +21,7 @@ from initlab.tasks import Done, Task, Tick, in_short, perform
 NOISY = ("distributed", "tornado", "asyncio")  # that log tracebacks when a connection ends
 FRESH = 1.0  # seconds for which the number of workers is believed
 PATIENCE = 10.0  # seconds for a scheduler to answer
-INSTALL = "pip install 'initlab[dask]'"
+INSTALL = "pip install distributed"
 
 
 class Cluster:
@@ -118,7 +118,7 @@ class Cluster:
         except Exception as error:  # whatever a worker without initlab raises
             raise InputError(
                 f"a worker of {self._scheduler} cannot run initlab: {in_short(error)}",
-                f"{INSTALL} on every machine",
+                "install initlab and what it needs on every machine",
             ) from None
         for address, theirs in found.items():
             for name in ("initlab", "torch", "numpy"):
@@ -139,11 +139,8 @@ class Cluster:
         if time.monotonic() > self._asked + FRESH:
             try:
                 self._jobs = sum(self._client.nthreads().values())
-            except (OSError, RuntimeError) as error:
-                raise WorkersLost(
-                    f"the scheduler {self._scheduler} has gone: {error}",
-                    "the same command continues, with a scheduler",
-                ) from None
+            except Exception as error:
+                raise self._gone(error) from None
             self._asked = time.monotonic()
             if not self._jobs:
                 self._say(f"no worker is left at {self._scheduler}; waiting for one")
@@ -151,15 +148,29 @@ class Cluster:
         return self._jobs
 
     def submit(self, task: Task, tick: Tick) -> Future[Done]:
-        """Hand in a task."""
+        """Hand in a task.
+
+        Raises:
+            WorkersLost: the scheduler does not answer any more.
+        """
 
         def done(_: Future[Done]) -> None:
             with suppress(Interrupted):
                 tick(task.work)
 
-        future: Future[Done] = self._executor.submit(perform, task)
+        try:
+            future: Future[Done] = self._executor.submit(perform, task)
+        except Exception as error:
+            raise self._gone(error) from None
         future.add_done_callback(done)
         return future
+
+    def _gone(self, error: Exception) -> WorkersLost:
+        """What to say of a scheduler that does not answer; Dask has many kinds of errors for it."""
+        return WorkersLost(
+            f"the scheduler {self._scheduler} has gone: {in_short(error)}",
+            "the same command continues, with a scheduler",
+        )
 
     def warm_up(self) -> None:
         """Have all workers import what they need; it takes a new one longer than many a share."""

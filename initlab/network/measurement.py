@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.catalog.columns import columns
+
+FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
+
 
 @dataclass
 class Measurement:
-    """Columns "forward" and "backward" of layers.csv, and what holds for the whole run.
+    """What was measured of every layer, and of the whole run.
 
-    `forward` has a row for every layer reached; `backward` one for every layer, or is None when
-    there was no backward pass.
+    `forward` has a row for every layer reached, columns FORWARD; `backward` one for every layer,
+    columns BACKWARD, or is None when there was no backward pass.
     """
 
     forward: NDArray[np.float64]

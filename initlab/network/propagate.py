@@ -15,17 +15,13 @@ import torch
 from torch import Tensor
 
 from initlab.catalog import ACTIVATIONS, Fans
-from initlab.catalog.columns import columns
 from initlab.network import heads, statistics
 from initlab.network.draws import draws_of
-from initlab.network.measurement import Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.network.scratch import Block, Scratch
 from initlab.network.weights import scaled
 from initlab.plan import Run, Share
 from initlab.theory.laws import scale_of
-
-FORWARD = columns("layers", "forward")
-BACKWARD = columns("layers", "backward")
 
 _Groups = dict[tuple[float, float], list[int]]
 

@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
+from initlab.memory import memory_bytes
 from initlab.plan import Plan
-from initlab.sweep import memory_bytes
 from initlab.tasks import everything
 
 HEADER = (

@@ -1,11 +1,12 @@
 """What another journal has: taken over where it is missing here, and sound there."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 
 from initlab.store import tables
 from initlab.store.journal import DamagedJournal, Journal
-from initlab.store.tables import BANDS, POINTS, Kind
+from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.store.writer import Writer
 
 
@@ -27,8 +28,8 @@ def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "fail
             "SELECT name FROM runs WHERE number IS NOT NULL AND status = 'todo'"
         )
     ]
-    with writer.transaction():
-        taken = sum(_adopt_run(writer, other, name, statuses) for name in runs)
+    with writer.transaction() as db:
+        taken = sum(_adopt_run(writer, db, other, name, statuses) for name in runs)
         for kind in (POINTS, BANDS):
             wanted = writer.rows(
                 f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
@@ -39,7 +40,9 @@ def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "fail
     return taken
 
 
-def _adopt_run(writer: Writer, other: Journal, name: str, statuses: Sequence[str]) -> bool:
+def _adopt_run(
+    writer: Writer, db: sqlite3.Connection, other: Journal, name: str, statuses: Sequence[str]
+) -> bool:
     try:
         ((id_, status, reason, seconds, onset, loss, hashed, where),) = other.rows(
             "SELECT runs.id, status, reason, seconds, nan_onset, loss_value, digest,"
@@ -48,30 +51,30 @@ def _adopt_run(writer: Writer, other: Journal, name: str, statuses: Sequence[str
             " WHERE name = ? AND status != 'todo'",
             name,
         )
-        rows = other.layers("layers", "run", id_)
+        rows = other.layers(MEASURED, id_)
     except (DamagedJournal, ValueError):  # broken just there, or not there
         return False
     if status not in statuses:
         return False
-    if status == "ok" and tables.digest((status, onset, loss), tables.restored(rows)) != hashed:
+    if status == "ok" and not tables.sound((status, onset, loss), rows, hashed):
         return False
     here = writer.environment_id(json.loads(where)) if where else None
     ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
-    writer.rows(
+    db.execute(
         "UPDATE runs SET status = ?, reason = ?, seconds = ?, nan_onset = ?, loss_value = ?,"
         " digest = ?, environment = ? WHERE id = ?",
-        *(status, reason, seconds, onset, loss, hashed, here, mine),
+        (status, reason, seconds, onset, loss, hashed, here, mine),
     )
-    writer.fill("layers", mine, rows)
+    writer.fill(MEASURED, mine, rows)
     return True
 
 
 def _adopt_point(writer: Writer, other: Journal, kind: Kind, name: str) -> None:
     try:
         ((id_, *values),) = other.rows(f"SELECT * FROM {kind.table} WHERE name = ?", name)
-        rows = other.layers(kind.layers, kind.key, id_)
+        rows = other.layers(kind, id_)
     except (DamagedJournal, ValueError):
         return
     _, *numbers, problem, hashed = values
-    if not problem and tables.digest(numbers, tables.restored(rows)) == hashed:
+    if not problem and tables.sound(numbers, rows, hashed):
         writer.replace(kind, values, rows)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from initlab.rows import LAYERS, RUNS, lines
+from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.store import tables
 from initlab.store.journal import DamagedJournal, Journal
 from initlab.store.publish import SPEC, spec_text
-from initlab.store.tables import BANDS, POINTS
+from initlab.store.tables import BANDS, MEASURED, POINTS
 
 
 def problems(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
@@ -35,25 +35,23 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
     for id_, number, status, onset, loss, digest in journal.rows(
         "SELECT id, number, status, nan_onset, loss_value, digest FROM runs WHERE status = 'ok'"
     ):
-        rows = tables.restored(journal.layers("layers", "run", id_))
-        if tables.digest((status, onset, loss), rows) != digest:
+        if not tables.sound((status, onset, loss), journal.layers(MEASURED, id_), digest):
             which = f"run {number}" if number is not None else "a run of an earlier spec"
             yield name, f"the numbers of {which} are not those that were written"
     for kind in (POINTS, BANDS):
         for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
-            rows = tables.restored(journal.layers(kind.layers, kind.key, id_))
-            if tables.digest(numbers, rows) != digest:
+            if not tables.sound(numbers, journal.layers(kind, id_), digest):
                 yield name, f"the numbers of {kind.table} {named} are not those that were written"
 
 
 def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
     """The published files against what would be published now."""
     plan = journal.plan()
-    if not any((path / name).exists() for name in (RUNS, LAYERS, SPEC)):
-        yield RUNS, "not published yet; the journal is sound"
+    if not any((path / name).exists() for name in (RUNS_CSV, LAYERS_CSV, SPEC)):
+        yield RUNS_CSV, "not published yet; the journal is sound"
         return
     with ExitStack() as stack:
-        files, line = {}, {RUNS: 1, LAYERS: 1}
+        files, line = {}, {RUNS_CSV: 1, LAYERS_CSV: 1}
         for name in line:
             try:
                 file = (path / name).open(encoding="utf-8", errors="replace", newline="")
@@ -64,10 +62,8 @@ def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
             if name in files:
                 found = files[name].read(len(text))
                 if found != text:
-                    yield (
-                        name,
-                        f"line {line[name] + _same_lines(found, text)}: not as in the journal",
-                    )
+                    at = line[name] + _same_lines(found, text)
+                    yield name, f"line {at}: not as in the journal"
                     del files[name]
                 line[name] += text.count("\n")
         for name, file in files.items():

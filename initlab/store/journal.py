@@ -13,11 +13,11 @@ import numpy as np
 from initlab.errors import DiskError, FolderError
 from initlab.forecast import RUNS, Expected, Forecast
 from initlab.identity import VERSION, rebuilt
-from initlab.network.measurement import Measurement
+from initlab.network.measurement import FORWARD, Measurement
 from initlab.plan import Plan
 from initlab.spec import Head
 from initlab.store import tables
-from initlab.store.tables import BANDS, FORWARD, POINTS
+from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.theory.band import Band
 from initlab.theory.gaussian import Array
 from initlab.verdicts import Outcome
@@ -123,9 +123,9 @@ class Journal:
         with told(self.path):
             return self._db.execute(statement, values).fetchall()
 
-    def layers(self, table: str, key: str, id_: int) -> list[tuple[Any, ...]]:
-        """The numbers of all layers of something, as they are stored."""
-        found = self.rows(f"SELECT * FROM {table} WHERE {key} = ? ORDER BY layer", id_)
+    def layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
+        """The numbers of all layers of a run, point or band, as they are stored."""
+        found = self.rows(f"SELECT * FROM {kind.layers} WHERE {kind.key} = ? ORDER BY layer", id_)
         return [row[2:] for row in found]
 
     # what is swept -------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class Journal:
     def _measured(
         self, id_: int, number: int, onset: int | None, loss: Any, digest: str
     ) -> Measurement:
-        found = self.layers("layers", "run", id_)
+        found = self.layers(MEASURED, id_)
         rows = self._sound(f"run {number}", ("ok", onset, loss), found, digest)
         forward, backward = np.split(rows, [len(FORWARD)], axis=1)
         gradients = found[0][len(FORWARD)] is not None
@@ -246,8 +246,7 @@ class Journal:
         rows = tables.restored(found)
         if tables.digest(numbers, rows) != digest:
             raise DamagedJournal(
-                f"{self.path}: the numbers of {what} are not those that were written",
-                AGAIN,
+                f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
         return rows
 
@@ -269,7 +268,7 @@ class Journal:
         if not found:
             return None, ""
         ((id_, _, *numbers, problem, digest),) = found
-        rows = self._sound(f"point {point}", numbers, self.layers(*POINTS[1:], id_), digest)
+        rows = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
         return Expected(run, rows if len(rows) else None), problem
 
@@ -279,5 +278,5 @@ class Journal:
         if not found:
             return None, None
         ((id_, problem, digest),) = found
-        rows = self._sound(f"band {name}", (), self.layers(*BANDS[1:], id_), digest)
+        rows = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
         return (Band(*rows.T) if len(rows) else None), problem

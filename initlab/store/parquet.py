@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from initlab.catalog.columns import COLUMNS
+from initlab.catalog.columns import COLUMNS, WORDS
 from initlab.errors import DiskError, InputError
 from initlab.plan import Plan
 
 WHOLE = ("index", "layer index", "integer", "neurons")  # units that count
-WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 BLOCK = 8 << 20  # bytes of CSV in memory
 
 
@@ -26,7 +25,7 @@ def to_parquet(path: Path, plan: Plan) -> list[str]:
         from pyarrow import csv, parquet
     except ImportError:
         raise InputError(
-            "--format parquet needs the package pyarrow", "pip install 'initlab[parquet]'"
+            "--format parquet needs the package pyarrow", "pip install pyarrow"
         ) from None
     types = {name: getattr(pa, kind)() for name, kind in _types(plan).items()}
     names = []

@@ -11,7 +11,7 @@ import yaml
 
 from initlab.errors import DiskError
 from initlab.plan import Plan
-from initlab.rows import LAYERS, RUNS, lines
+from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.store.journal import Journal
 from initlab.yamlfile import resolve
 
@@ -27,7 +27,7 @@ def publish(path: Path, journal: Journal) -> None:
         DamagedJournal: numbers in it are not those that were written.
     """
     plan = journal.plan()
-    with replacing(path, RUNS, LAYERS, PROVENANCE, SPEC) as files:
+    with replacing(path, RUNS_CSV, LAYERS_CSV, PROVENANCE, SPEC) as files:
         for name, text in lines(plan, journal.outcomes()):
             files[name].write(text)
         files[SPEC].write(spec_text(plan))

@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.catalog.columns import columns
-from initlab.forecast import PREDICTED, RUNS, SIMULATED
-from initlab.network.measurement import Measurement
+from initlab.forecast import BAND, PREDICTED, RUNS
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 
 APPLICATION = 0x494E4C42  # "INLB": tells our journals from other databases
-FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 AT_ONCE = 1000  # rows of one statement, which may have 32,766 values
 
 SCHEMA = f"""
@@ -80,7 +78,7 @@ CREATE TABLE bands (             -- the law of the std among networks of this wi
 CREATE TABLE band_layers (
     band INTEGER REFERENCES bands,
     layer INTEGER,
-    {", ".join(SIMULATED)},
+    {", ".join(BAND)},
     PRIMARY KEY (band, layer)
 ) WITHOUT ROWID;
 CREATE TABLE attempts (          -- every time that a run was tried
@@ -102,6 +100,7 @@ class Kind(NamedTuple):
     key: str
 
 
+MEASURED = Kind("runs", "layers", "run")
 POINTS = Kind("points", "predictions", "point")
 BANDS = Kind("bands", "band_layers", "band")
 
@@ -114,7 +113,7 @@ def stored(rows: NDArray[np.float64]) -> list[list[Any]]:
     return numbers
 
 
-def known(rows: NDArray[np.float64]) -> list[list[Any]]:
+def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:
     """Numbers where nan stands for one that is not known: NULL."""
     return [[None if math.isnan(x) else x for x in row] for row in rows.tolist()]
 
@@ -134,6 +133,11 @@ def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
     return hashed.hexdigest()[:32]
 
 
+def sound(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
+    """Whether numbers and rows of layers, as read, are those whose hash was written."""
+    return digest(numbers, restored(rows)) == written
+
+
 def layers_of(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
     """A run's rows of the table `layers`, and as numbers what is read back from them."""
     unmeasured = np.full((len(m.forward), len(BACKWARD)), np.nan)
@@ -148,17 +152,17 @@ def layers_of(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray
 
 
 def statements(
-    table: str, key: int, rows: Sequence[Sequence[Any]]
+    kind: Kind, id_: int, rows: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, list[Any]]]:
-    """Statements that insert rows of layers 0, 1, 2, ... of what has this key, many at once."""
+    """Statements that insert rows of layers 0, 1, 2, ... of a run, point or band, many at once."""
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
         values: list[Any] = []
         for layer, row in enumerate(part, start):
-            values.append(key)
+            values.append(id_)
             values.append(layer)
             values += row
-        yield insert(table, len(values) // len(part), len(part)), values
+        yield insert(kind.layers, len(values) // len(part), len(part)), values
 
 
 def insert(table: str, width: int, rows: int = 1) -> str:

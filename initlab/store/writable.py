@@ -188,8 +188,8 @@ def _unwritable(error: OSError, path: Path) -> InitlabError:
 def _check_journal(path: Path) -> None:
     """Refuse one of another version or of something else, and results without any."""
     if (path / JOURNAL).exists():
-        with suppress(DamagedJournal, EmptyJournal), Journal(path / JOURNAL):
-            return
+        with suppress(DamagedJournal, EmptyJournal):  # those are for `begin`
+            Journal(path / JOURNAL).close()
     elif (path / "runs.csv").exists():
         raise FolderError(
             f"{path}: holds results without a journal, which cannot be continued; nothing was"

@@ -19,7 +19,7 @@ from initlab.plan import Plan, Run
 from initlab.provenance import contents
 from initlab.store import tables
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
-from initlab.store.tables import BANDS, POINTS, Kind
+from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.tasks import Done, Measure, Missing, Predict, everything
 from initlab.theory.band import Band, Simulated
 from initlab.theory.gaussian import Array
@@ -215,7 +215,7 @@ class Writer(Journal):
                 biased = self._plan.runs[index].bias is not None
                 rows, matrix = tables.layers_of(m, biased=biased)
                 hashed = tables.digest(numbers, matrix)
-                self.fill("layers", id_, rows)
+                self.fill(MEASURED, id_, rows)
             self._db.execute(
                 "UPDATE runs SET status = ?, nan_onset = ?, loss_value = ?, reason = ?,"
                 " seconds = ?, digest = ?, environment = ? WHERE id = ?",
@@ -242,7 +242,7 @@ class Writer(Journal):
         """A point or a band under its name, with a row for every layer."""
         rows = np.empty((0, 0)) if layers is None else layers
         values = [name, *numbers, problem, tables.digest(numbers, rows)]
-        self.replace(kind, values, tables.known(rows))
+        self.replace(kind, values, tables.or_null(rows))
 
     def replace(self, kind: Kind, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """A point or band, its name first, in place of what was kept under that name."""
@@ -251,11 +251,11 @@ class Writer(Journal):
             self._db.execute(f"DELETE FROM {kind.layers} WHERE {kind.key} = ?", old)
             self._db.execute(f"DELETE FROM {kind.table} WHERE id = ?", old)
         inserted = self._db.execute(tables.insert(kind.table, 1 + len(values)), [None, *values])
-        self.fill(kind.layers, inserted.lastrowid or 0, rows)
+        self.fill(kind, inserted.lastrowid or 0, rows)
 
-    def fill(self, table: str, key: int, rows: Sequence[Sequence[Any]]) -> None:
-        """Rows for the layers of what has this key."""
-        for statement, values in tables.statements(table, key, rows):
+    def fill(self, kind: Kind, id_: int, rows: Sequence[Sequence[Any]]) -> None:
+        """Rows for the layers of a run, point or band."""
+        for statement, values in tables.statements(kind, id_, rows):
             self._db.execute(statement, values)
 
     def environment_id(self, description: dict[str, Any]) -> int:

@@ -89,7 +89,7 @@ def test_random_kills_change_no_byte(spec, wanted):
             0 if kill % 3 == 0 else chance.uniform(done, done + 2 * (RUNS - done) / (KILLS - kill))
         )
         command.until(lambda target=target: known() >= target)
-        time.sleep(chance.uniform(0, 0.3 if kill % 3 == 0 else 0.03))
+        time.sleep(chance.uniform(0, 0.1 if kill % 3 == 0 else 0.03))
         command.send(signal.SIGKILL)
         killed += command.wait() == -9
         assert known() >= done  # what was committed stays

@@ -10,7 +10,7 @@ from helpers import in_memory, swept, timeless
 
 from initlab import load_plan, read_results
 from initlab.errors import DiskError
-from initlab.rows import LAYERS, RUNS, lines
+from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.stopping import Stop
 from initlab.store.publish import publish, spec_text
 from initlab.store.writable import writable
@@ -31,11 +31,11 @@ SPEC = {
 def test_what_is_published_is_what_was_computed(tmp_path):
     plan = load_plan(SPEC)
     outcomes, _ = in_memory(plan)
-    wanted = {RUNS: "", LAYERS: ""}
+    wanted = {RUNS_CSV: "", LAYERS_CSV: ""}
     for name, text in lines(plan, outcomes):
         wanted[name] += text
     path = swept(plan, tmp_path, jobs=2)
-    assert (path / LAYERS).read_text() == wanted[LAYERS]
+    assert (path / LAYERS_CSV).read_text() == wanted[LAYERS_CSV]
     (tmp_path / "wanted").mkdir()
     for name, text in wanted.items():
         (tmp_path / "wanted" / name).write_text(text)
