@@ -85,9 +85,8 @@ def test_random_kills_change_no_byte(spec, wanted):
         command = Command("sweep", spec, "--jobs", chance.choice([1, 2]), cwd=spec.parent)
         pids.append(command.pid)
         # every third while it begins, the others somewhere on the way
-        target = (
-            0 if kill % 3 == 0 else chance.uniform(done, done + 2 * (RUNS - done) / (KILLS - kill))
-        )
+        share = 1.5 * (RUNS - done) / (KILLS - kill + 1)  # never all that is left
+        target = 0 if kill % 3 == 0 else done + chance.uniform(0, share)
         command.until(lambda target=target: known() >= target)
         time.sleep(chance.uniform(0, 0.1 if kill % 3 == 0 else 0.03))
         command.send(signal.SIGKILL)
