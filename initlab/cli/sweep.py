@@ -115,10 +115,7 @@ def sweep(
     from initlab.reader import read
     from initlab.verdicts import parse_checks
 
-    if engine is Where.threads and scheduler:
-        raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
-    if engine is Where.dask and not scheduler:
-        scheduler = "local"
+    scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
@@ -141,6 +138,19 @@ def sweep(
         output.results(named, format_, layers=layers)
     if complaints:
         raise ChecksFailed("\n".join(complaints))
+
+
+def _cluster(engine: Where | None, scheduler: str | None) -> str | None:
+    """The scheduler of the cluster that is asked for; None for threads."""
+    if engine is Where.threads and scheduler:
+        raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
+    if engine is Where.dask and not scheduler:
+        return "local"
+    if scheduler not in (None, "local"):
+        from initlab.engines.cluster import address_of
+
+        address_of(scheduler)  # a wrong file is refused before anything is moved aside
+    return scheduler
 
 
 def _folders(

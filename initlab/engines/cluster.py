@@ -68,7 +68,7 @@ class Cluster:
                 cluster = self._stack.enter_context(self._local(jobs))
                 self._stack.callback(_kill, cluster)
                 return Client(cluster, set_as_default=False)
-        address = scheduler if "://" in scheduler else _address_in(scheduler)
+        address = address_of(scheduler)
         try:
             return Client(address, timeout=PATIENCE, set_as_default=False)
         except Exception as error:  # of many kinds, for addresses of many kinds
@@ -214,13 +214,19 @@ def _kill(cluster: Any) -> None:
             os.kill(worker.pid, signal.SIGKILL)
 
 
-def _address_in(file: str) -> str:
-    """The address that a scheduler wrote into its file."""
+def address_of(scheduler: str) -> str:
+    """The address of a scheduler, given as such or as the file that it wrote.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if "://" in scheduler:
+        return scheduler
     try:
-        return str(json.loads(Path(file).read_text(encoding="utf-8"))["address"])
+        return str(json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"--scheduler {file}: needs tcp://host:port, local, or the file of a scheduler:"
+            f"--scheduler {scheduler}: needs tcp://host:port, local, or the file of a scheduler:"
             f" {in_short(error)}",
             "dask scheduler --scheduler-file scheduler.json",
         ) from None

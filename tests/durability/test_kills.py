@@ -16,6 +16,8 @@ from initlab import load_plan
 from initlab.errors import FolderError
 from initlab.store.folder import Folder
 
+pytestmark = pytest.mark.xdist_group("killed")  # the sweep that was never killed is swept once
+
 #: some seconds of small shares, points and bands; with biases, nan and silent theory
 SPEC = """\
 name: killed

@@ -225,6 +225,13 @@ def test_ctrl_c_while_local_workers_start_is_no_bug(spec):
     assert "Traceback" not in command.stderr()
 
 
+def test_a_wrong_scheduler_file_is_refused_before_anything_is_moved_aside(spec, tmp_path):
+    path = swept(load_plan(spec, ["seeds=1"]), tmp_path)
+    options = ["--out", str(tmp_path), "--fresh", "--scheduler", str(spec)]
+    assert CliRunner().invoke(build(), ["sweep", str(spec), *options]).exit_code == 2
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == [path.name]
+
+
 def test_a_scheduler_is_for_dask(spec, tmp_path):
     options = ["--engine", "threads", "--scheduler", "tcp://127.0.0.1:9"]
     found = CliRunner().invoke(build(), ["sweep", str(spec), "--out", str(tmp_path), *options])

@@ -15,6 +15,8 @@ from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
 from initlab.theory.prediction import predict, seedless
 
+pytestmark = pytest.mark.xdist_group("wide")  # networks that many tests look at are measured once
+
 SEEDS, LAYERS = 8, 4
 SCALES = [(0.8, 0.05), (1.2, 0.3), (1.6, 0.05)]
 QUANTITIES = ("pre_std", "std", "grad_std", "cosine")
