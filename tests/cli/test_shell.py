@@ -11,8 +11,10 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
+from processes import Command
 from typer.testing import CliRunner
 
 from initlab.cli.app import COMMANDS, build
@@ -55,22 +57,16 @@ def on_a_terminal(*arguments, columns=80, **env):
     """What a command writes on a terminal of that width, escapes and all, and its exit code."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    command = [*INITLAB, *map(str, arguments)]
-    started = subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, env=environment(**env)
+    started = Command(
+        *arguments, cwd=Path.cwd(), terminal=os.ttyname(slave), env=environment(**env)
     )
-    os.close(slave)
     chunks = []
-    while select.select([master], [], [], 120)[0]:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # Linux says so when the other end is closed
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
+    while (ready := select.select([master], [], [], 0.02)[0]) or started.process.is_alive():
+        if ready:
+            chunks.append(os.read(master, 65536))
+    os.close(slave)
     os.close(master)
-    return b"".join(chunks).decode().replace("\r\n", "\n"), started.wait(timeout=60)
+    return b"".join(chunks).decode().replace("\r\n", "\n"), started.wait()
 
 
 def plain(text):
