@@ -15,6 +15,8 @@ The public Python API; each name is imported on first use, so that `import initl
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from initlab.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from initlab.api import Results as Results
     from initlab.api import gains as gains
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from initlab.api import run_plan as run_plan
     from initlab.losslab.evaluate import evaluate_loss as evaluate_loss
 
-__version__ = "0.1.0"
 __all__ = [
     "Results",
     "evaluate_loss",

@@ -203,7 +203,13 @@ def _model(record: Record, key: str) -> type[Chosen]:
             Field(description=p.about) if p.required else Field([p.default], description=p.about)
         )
         fields[p.name] = (_parameter(p), default)
-    return create_model(record.name, __base__=Chosen, __doc__=record.about, **fields)
+    return create_model(
+        record.name,
+        __base__=Chosen,
+        __doc__=record.about,
+        __module__="initlab.fields",  # pydantic writes it into the JSON Schema, whose bytes stay
+        **fields,
+    )
 
 
 def _parameter(p: Parameter) -> Any:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import initlab
 from initlab.plan import Run
+from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description
 DECISIVE = ("initlab", "torch", "numpy", "system", "processor", "instructions")
@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
     import torch
 
     return {
-        "initlab": initlab.__version__,
+        "initlab": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,

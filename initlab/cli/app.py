@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import typer
 
-import initlab
 from initlab.cli import (
     catalog,
     critical,
@@ -38,6 +37,7 @@ from initlab.cli import (
 )
 from initlab.errors import InitlabError, Interrupted, Terminated
 from initlab.stopping import WORKER
+from initlab.version import __version__
 
 #: (name, function), in the order in which `--help` lists them
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
@@ -73,7 +73,7 @@ lost or a line of --jsonl could not be computed; 2 the input is wrong; 3 a bug i
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"initlab {initlab.__version__}")
+        print(f"initlab {__version__}")
         raise typer.Exit
 
 
