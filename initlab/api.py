@@ -9,14 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from initlab import memory, reader, yamlfile
+from initlab import memory
 from initlab.catalog.columns import WORDS
 from initlab.conduct import conduct
 from initlab.engines.threads import Threads
-from initlab.expand import MAX_RUNS, make
 from initlab.network.weights import layers_of as layers_of
-from initlab.plan import Plan
 from initlab.preview import COLUMNS, preview
+from initlab.spec import reader, yamlfile
+from initlab.spec.expand import MAX_RUNS, make
+from initlab.spec.plan import Plan
 from initlab.stopping import listening
 from initlab.store.folder import published
 from initlab.store.writable import prepare

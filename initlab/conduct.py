@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from initlab import sweep
 from initlab.engines.engine import Engine
 from initlab.errors import DiskError, InitlabError
-from initlab.plan import Plan
 from initlab.provenance import differences, environment
+from initlab.spec.plan import Plan
 from initlab.stopping import Stop
 from initlab.store.journal import DamagedJournal
 from initlab.store.publish import publish

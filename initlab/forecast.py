@@ -10,7 +10,7 @@ from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.cells import known
-from initlab.plan import Run
+from initlab.spec.run import Run
 from initlab.theory.band import MOST_SAMPLES, Band, Simulated
 from initlab.theory.gaussian import Array
 from initlab.theory.laws import Law, laws_of

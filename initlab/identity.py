@@ -10,9 +10,8 @@ from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
-from initlab.plan import Choice, Run
+from initlab.spec.run import Choice, Run, seedless
 from initlab.theory.band import Simulated
-from initlab.theory.prediction import seedless
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.

@@ -4,7 +4,7 @@ import os
 
 from initlab.catalog.columns import columns
 from initlab.errors import InputError
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 from initlab.theory.prediction import AT_ONCE
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded

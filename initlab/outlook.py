@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from initlab.cells import brief
-from initlab.plan import Choice, Run
-from initlab.spec import Thresholds
+from initlab.spec.run import Choice, Run
+from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
 from initlab.theory.gaussian import Array
 from initlab.theory.prediction import Layers, Prediction
-from initlab.verdicts import verdict
 
 DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2017)
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from initlab.plan import Run
+from initlab.spec.run import Run
 from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description

@@ -8,8 +8,9 @@ import numpy as np
 
 from initlab.catalog import LOSSES
 from initlab.outlook import Outlook, outlook
-from initlab.plan import Choice, Run, Share
-from initlab.spec import Thresholds
+from initlab.spec.run import Choice, Run
+from initlab.spec.shares import Share
+from initlab.spec.thresholds import Thresholds
 from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.gains import second_moment

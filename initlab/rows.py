@@ -7,7 +7,7 @@ from typing import Any
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
 from initlab.forecast import Forecast
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 from initlab.theory.gaussian import Array
 from initlab.verdicts import STD, Outcome, result_cells
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from initlab.engines.engine import Engine
 from initlab.flight import Flight
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 from initlab.stopping import Stop
 from initlab.tasks import Done, Missing, Tick, everything, tasks_of
 from initlab.verdicts import Outcome

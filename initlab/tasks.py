@@ -12,10 +12,12 @@ from typing import Any
 
 from initlab.errors import Interrupted
 from initlab.forecast import Expected, expected, simulated
-from initlab.plan import Plan, Run, Share, batched
 from initlab.provenance import environment
+from initlab.spec.plan import Plan
+from initlab.spec.run import Run, seedless
+from initlab.spec.shares import Share, batched
 from initlab.theory.band import Band, Simulated, bands
-from initlab.theory.prediction import predict, seedless
+from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome
 
 PREDICTED_AT_ONCE = 2000  # points of one task

@@ -1,6 +1,5 @@
 """From a run's measurements to words: steady, vanishing, exploding or nan."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from initlab.catalog.columns import columns
 from initlab.errors import InputError, nearest
-from initlab.spec import Thresholds
+from initlab.spec.thresholds import Thresholds, verdict
 
 if TYPE_CHECKING:
     from initlab.forecast import Forecast
@@ -38,18 +37,6 @@ class Outcome:
     def std(self) -> NDArray[np.float64] | None:
         """The std of every layer that was reached."""
         return None if self.measurement is None else self.measurement.forward[:, STD]
-
-
-def verdict(start: float, end: float, thresholds: Thresholds) -> str:
-    """What a signal does on its way from std `start` to std `end`."""
-    if math.isnan(start) or math.isnan(end) or math.isinf(end):
-        return "nan"
-    if end == 0:
-        return "vanishing"
-    ratio = end / start if start else math.inf
-    if ratio < thresholds.vanishing:
-        return "vanishing"
-    return "exploding" if ratio > thresholds.exploding else "steady"
 
 
 def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: xdist's workers share processors
 
 from initlab import load_plan
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 
 
 @pytest.fixture(scope="session")

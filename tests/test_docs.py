@@ -9,7 +9,7 @@ import typer.main
 
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build
-from initlab.spec import SpecFile
+from initlab.spec.model import SpecFile
 from initlab.theory.gains import four_gains
 from initlab.theory.moments import choice_of
 

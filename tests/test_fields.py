@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from initlab.catalog import LOSSES, SCHEMES
 from initlab.errors import SpecError
-from initlab.fields import MAX_STEPS, Axis, OneOf, Range
+from initlab.spec.fields import MAX_STEPS, Axis, OneOf, Range
 
 
 def span(start, stop, steps, **options):

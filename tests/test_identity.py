@@ -10,7 +10,7 @@ from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.forecast import simulated
 from initlab.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
-from initlab.plan import Choice, Run
+from initlab.spec.run import Choice, Run
 from initlab.store.tables import SCHEMA
 
 SHAPE = {"depth": 3, "width": 24, "activation": "tanh", "init": "he"}

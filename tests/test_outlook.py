@@ -5,8 +5,8 @@ import pytest
 from initlab import load_plan
 from initlab.network.propagate import measure
 from initlab.outlook import described, outlook, times
-from initlab.plan import Choice
-from initlab.spec import Thresholds
+from initlab.spec.run import Choice
+from initlab.spec.thresholds import Thresholds
 from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome, result_cells
 

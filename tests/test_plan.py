@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from initlab.plan import KEEP_BYTES, MOST_TOGETHER, TOGETHER_BYTES, run_bytes
 from initlab.report.estimate import HEADER, estimate
+from initlab.spec.plan import MOST_TOGETHER, TOGETHER_BYTES
+from initlab.spec.shares import KEEP_BYTES, run_bytes
 
 
 def share_count(plan, jobs=1):

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from initlab import expand, reader, yamlfile
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.errors import InputError, SpecError
-from initlab.spec import SpecFile
+from initlab.spec import expand, reader, yamlfile
+from initlab.spec.model import SpecFile
 from initlab.store.publish import spec_text
 
 BASE = {"depth": 3, "width": 4, "activation": "tanh", "init": "kaiming_normal"}

@@ -19,7 +19,7 @@ from helpers import Kept, in_memory
 from initlab import memory, sweep, tasks
 from initlab.engines.threads import Threads
 from initlab.errors import DiskError, InputError, WorkersLost
-from initlab.spec import Thresholds
+from initlab.spec.thresholds import Thresholds
 from initlab.stopping import Stop
 from initlab.tasks import Measure, Simulate
 from initlab.verdicts import result_cells

@@ -8,8 +8,8 @@ import pytest
 from initlab.catalog.columns import columns
 from initlab.errors import InputError
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
-from initlab.spec import Thresholds
-from initlab.verdicts import CHECKS, Outcome, failing, parse_checks, result_cells, verdict
+from initlab.spec.thresholds import Thresholds, verdict
+from initlab.verdicts import CHECKS, Outcome, failing, parse_checks, result_cells
 
 THRESHOLDS = Thresholds()  # vanishing below 1e-3, exploding above 1e3
 INF, NAN = math.inf, math.nan

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initlab import yamlfile
 from initlab.errors import InputError, SpecError
+from initlab.spec import yamlfile
 
 
 def read(text):

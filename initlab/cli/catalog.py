@@ -77,7 +77,7 @@ def describe(names: Names) -> None:
 
     initlab describe tanh std nan_onset
     """
-    from initlab.spec import SpecFile
+    from initlab.spec.model import SpecFile
 
     for name in names:
         found = [(t.singular, t[name]) for t in TABLES.values() if name in t]

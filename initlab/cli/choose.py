@@ -7,7 +7,7 @@ from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from initlab.plan import Choice
+    from initlab.spec.run import Choice
 
 SMALLEST, LARGEST = 1e-6, 1e6  # of a sigma
 MOST_POINTS = 20_000  # kinked activations take up to 20 ms each in the chaotic phase
@@ -21,7 +21,7 @@ def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
         InputError: a parameter that none of them has, or a value out of its range.
     """
     from initlab.losslab.options import parse, split
-    from initlab.plan import Choice
+    from initlab.spec.run import Choice
 
     records = [ACTIVATIONS[name] for name in names]
     given = split(params, "--param")
@@ -88,7 +88,7 @@ def points(text: str, option: str, *, zero: bool = True) -> list[float]:
             f"{option} {parts[1]}:{parts[0]}:{parts[2]}" if start > stop else f"{option} {start:g}"
         )
         raise InputError(f"{option} {text}: {start:g} is not below {stop:g}", fix)
-    from initlab.fields import Range
+    from initlab.spec.fields import Range
 
     span = Range.model_validate({"from": start, "to": stop, "steps": steps})
     return [float(value) for value in span.values(whole=False)]

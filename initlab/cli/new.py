@@ -49,7 +49,7 @@ def new(file: File = None) -> None:
     if file is None:
         print(TEMPLATE.format(name="my_sweep"), end="")
         return
-    from initlab.spec import safe_name
+    from initlab.spec.model import safe_name
 
     try:
         with file.open("x", encoding="utf-8") as opened:
@@ -65,7 +65,7 @@ def new(file: File = None) -> None:
 
 def _quoted(name: str) -> str:
     """A name as YAML has it: quoted if it could be read as a number or null."""
-    from initlab import yamlfile
+    from initlab.spec import yamlfile
 
     plain = yamlfile.value(name)
     return name if plain == name else f'"{name}"'

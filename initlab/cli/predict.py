@@ -6,7 +6,7 @@ from initlab.cli import output
 from initlab.cli.sweep import MaxRuns, Set, Specs
 
 if TYPE_CHECKING:
-    from initlab.plan import Plan
+    from initlab.spec.plan import Plan
 
 SHOWN = ("q", "chi_1", "xi_c", "forward_verdict", "backward_verdict", "why")
 
@@ -31,9 +31,9 @@ def predict(
 
     cat spec.yaml | initlab predict - --format jsonl | jq -r .why
     """
-    from initlab.expand import make
     from initlab.preview import COLUMNS, preview
-    from initlab.reader import read
+    from initlab.spec.expand import make
+    from initlab.spec.reader import read
 
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
     axes = list(dict.fromkeys(axis for plan in plans for axis in _axes(plan)))

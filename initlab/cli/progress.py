@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from initlab.cli.output import words
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 from initlab.sweep import work
 from initlab.tasks import Missing
 

@@ -11,7 +11,7 @@ def schema() -> None:
 
     # yaml-language-server: $schema=initlab.schema.json
     """
-    from initlab.spec import SpecFile
+    from initlab.spec.model import SpecFile
 
     schema = SpecFile.model_json_schema()
     print(

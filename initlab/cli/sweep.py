@@ -13,7 +13,7 @@ from initlab.cli.complete import checks
 from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
-    from initlab.plan import Plan
+    from initlab.spec.plan import Plan
     from initlab.store.writable import WritableFolder
 
 
@@ -110,9 +110,9 @@ def sweep(
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
     from initlab.cli.sweeping import Options, run_all
-    from initlab.expand import make
     from initlab.memory import check_memory, default_jobs
-    from initlab.reader import read
+    from initlab.spec.expand import make
+    from initlab.spec.reader import read
     from initlab.verdicts import parse_checks
 
     scheduler = _cluster(engine, scheduler)

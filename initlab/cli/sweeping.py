@@ -11,7 +11,7 @@ from initlab.errors import Interrupted
 
 if TYPE_CHECKING:
     from initlab.engines.engine import Engine
-    from initlab.plan import Plan
+    from initlab.spec.plan import Plan
     from initlab.stopping import Stop
     from initlab.store.writable import WritableFolder
     from initlab.verdicts import Outcome

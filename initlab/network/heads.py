@@ -7,8 +7,8 @@ from initlab.catalog import LOSSES
 from initlab.catalog.table import load
 from initlab.network.functions import loss_arguments
 from initlab.network.targets import ADAPTERS, TARGETS, samples
-from initlab.plan import Choice, Run
-from initlab.samples import read_samples
+from initlab.spec.run import Choice, Run
+from initlab.spec.samples import read_samples
 
 
 def draw_input(run: Run, generator: Generator) -> Tensor:

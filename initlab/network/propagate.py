@@ -20,7 +20,8 @@ from initlab.network.draws import draws_of
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.network.scratch import Block, Scratch
 from initlab.network.weights import scaled
-from initlab.plan import Run, Share
+from initlab.spec.run import Run
+from initlab.spec.shares import Share
 from initlab.theory.laws import scale_of
 
 _Groups = dict[tuple[float, float], list[int]]

@@ -9,7 +9,7 @@ from torch import Tensor
 from initlab.catalog import Fans
 from initlab.network.draws import draws_of
 from initlab.network.scratch import Scratch
-from initlab.plan import Run
+from initlab.spec.run import Run
 from initlab.theory.laws import scale_of
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from initlab.memory import memory_bytes
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 from initlab.tasks import everything
 
 HEADER = (

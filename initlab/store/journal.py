@@ -14,8 +14,8 @@ from initlab.errors import DiskError, FolderError
 from initlab.forecast import RUNS, Expected, Forecast
 from initlab.identity import VERSION, rebuilt
 from initlab.network.measurement import FORWARD, Measurement
-from initlab.plan import Plan
-from initlab.spec import Head
+from initlab.spec.model import Head
+from initlab.spec.plan import Plan
 from initlab.store import tables
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.theory.band import Band

@@ -7,7 +7,7 @@ from typing import Any
 
 from initlab.catalog.columns import COLUMNS, WORDS
 from initlab.errors import DiskError, InputError
-from initlab.plan import Plan
+from initlab.spec.plan import Plan
 
 WHOLE = ("index", "layer index", "integer", "neurons")  # units that count
 BLOCK = 8 << 20  # bytes of CSV in memory

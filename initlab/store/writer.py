@@ -15,15 +15,15 @@ import numpy as np
 
 from initlab.forecast import RUNS, Expected, simulated
 from initlab.identity import VERSION, band_name, describe, name_of, point_name
-from initlab.plan import Plan, Run
 from initlab.provenance import contents
+from initlab.spec.plan import Plan
+from initlab.spec.run import Run, seedless
 from initlab.store import tables
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.tasks import Done, Measure, Missing, Predict, everything
 from initlab.theory.band import Band, Simulated
 from initlab.theory.gaussian import Array
-from initlab.theory.prediction import seedless
 
 NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from initlab.catalog import ACTIVATIONS
-from initlab.plan import Choice
-from initlab.samples import read_samples
+from initlab.spec.run import Choice
+from initlab.spec.samples import read_samples
 from initlab.theory.gaussian import Array
 from initlab.theory.laws import Law
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 from initlab.theory.gaussian import Array
 from initlab.theory.moments import Activation
 

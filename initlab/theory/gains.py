@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from initlab.catalog import ACTIVATIONS
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of

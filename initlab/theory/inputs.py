@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.catalog import INPUTS
-from initlab.plan import Choice
-from initlab.samples import read_samples
+from initlab.spec.run import Choice
+from initlab.spec.samples import read_samples
 
 MOST_ROWS, MOST_CLASSES = 1000, 32  # rows of a file that are paired, classes of such pairs
 

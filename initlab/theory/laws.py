@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import Draw, table_gain
-from initlab.plan import Choice, Run
+from initlab.spec.run import Choice, Run
 from initlab.theory.gains import second_moment
 
 LEAST_WIDTH = 16  # below it a sum over a layer is far from normal

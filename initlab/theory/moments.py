@@ -16,7 +16,7 @@ import numpy as np
 
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 from initlab.theory import functions
 from initlab.theory.gaussian import UNDERFLOW, Array, expectations, hermite
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.catalog import LOSSES
-from initlab.plan import Run
+from initlab.spec.run import Run
 from initlab.theory.gaussian import Array
 from initlab.theory.moments import Activation
 

@@ -1,13 +1,13 @@
 """What theory says of every layer of a network before it is built; many networks at once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from initlab.catalog import LOSSES
-from initlab.plan import Choice, Run
+from initlab.spec.run import Choice, Run, seedless
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.gaussian import Array
@@ -74,11 +74,6 @@ def predict(
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[seedless(run)] for run in runs]
-
-
-def seedless(run: Run) -> Run:
-    """The run with seed 0: equal for runs that share a prediction."""
-    return run if run.seed == 0 else replace(run, seed=0)
 
 
 Group = list[tuple[Run, tuple[Law, ...]]]

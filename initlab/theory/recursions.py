@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from initlab.catalog import LOSSES
-from initlab.plan import Run
+from initlab.spec.run import Run
 from initlab.theory.curves import Curves, Point, correlation
 from initlab.theory.gaussian import Array
 from initlab.theory.inputs import Moments

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from initlab import load_plan
 from initlab.cli.app import build
 from initlab.cli.new import TEMPLATE
-from initlab.spec import SpecFile
+from initlab.spec.model import SpecFile
 
 
 def initlab(*arguments):

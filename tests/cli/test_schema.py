@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from initlab import expand, reader, yamlfile
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.cli.app import build
 from initlab.errors import InputError
-from initlab.spec import SpecFile
+from initlab.spec import expand, reader, yamlfile
+from initlab.spec.model import SpecFile
 
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "discriminator"}
 TYPES = {

@@ -385,7 +385,7 @@ def test_a_bug_exits_3_and_shows_where(spec, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("initlab.expand.make", fail)
+    monkeypatch.setattr("initlab.spec.expand.make", fail)
     done = CliRunner().invoke(build(), ["sweep", str(spec)])
     assert done.exit_code == 3
     assert "Traceback" in done.stderr
@@ -397,7 +397,7 @@ def test_an_unreadable_file_inside_a_command_is_not_blamed_on_stdout(spec, monke
     def fail(*_, **__):
         raise FileNotFoundError(2, "No such file or directory", "some/file")
 
-    monkeypatch.setattr("initlab.expand.make", fail)
+    monkeypatch.setattr("initlab.spec.expand.make", fail)
     done = CliRunner().invoke(build(), ["sweep", str(spec)])
     assert done.exit_code == 2
     assert "some/file: No such file" in done.stderr.splitlines()[-1]

@@ -10,7 +10,7 @@ from scipy import stats
 
 from initlab.catalog import INPUTS, LOSSES
 from initlab.network.heads import draw_input, draw_target, loss_and_gradient
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 
 N = 40_000  # entries of a sample; a moment is allowed 4.5 of its standard errors
 ERRORS = 4.5

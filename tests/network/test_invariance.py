@@ -4,16 +4,18 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
+import initlab.plan
 import numpy as np
 import pytest
 from helpers import in_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import initlab.plan
 from initlab import load_plan
 from initlab.network.propagate import Measurement, measure
-from initlab.plan import Plan, Run, Share
+from initlab.spec.plan import Plan
+from initlab.spec.run import Run
+from initlab.spec.shares import Share
 
 # std of N(0, std^2) weights that overflows at layer 1 or 2, so that some runs leave the others
 BURSTS = {"float64": 1e120, "float32": 1e15, "bfloat16": 1e15, "float16": 200.0}
@@ -115,7 +117,7 @@ def test_draws_kept_or_drawn_again(plan_of, monkeypatch, init, draws):
     plan = plan_of(depth=5, width=9, init=init, draws=draws, activation=["tanh", "relu"])
     assert plan.shares()[0].keeps_draws
     kept = run_all(plan)
-    monkeypatch.setattr(initlab.plan, "KEEP_BYTES", 0)
+    monkeypatch.setattr(initlab.spec.plan, "KEEP_BYTES", 0)
     assert not plan.shares()[0].keeps_draws
     assert_equal(run_all(plan), kept)
 
@@ -123,7 +125,7 @@ def test_draws_kept_or_drawn_again(plan_of, monkeypatch, init, draws):
 @pytest.mark.parametrize("most", [1, 2, 5, 7])
 def test_how_many_runs_a_share_holds(monkeypatch, most):
     plan, expected = mixed()
-    monkeypatch.setattr(initlab.plan, "MOST_TOGETHER", most)
+    monkeypatch.setattr(initlab.spec.plan, "MOST_TOGETHER", most)
     assert max(len(share.runs) for share in plan.shares()) == most
     assert_equal(run_all(plan), expected)
 
@@ -131,7 +133,7 @@ def test_how_many_runs_a_share_holds(monkeypatch, most):
 def test_shares_cut_for_lack_of_memory(monkeypatch):
     plan, expected = mixed()
     # room for what two of the larger runs keep: 2 batch sum(shape) 8 bytes each
-    monkeypatch.setattr(initlab.plan, "TOGETHER_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
+    monkeypatch.setattr(initlab.spec.plan, "TOGETHER_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
     assert max(len(share.runs) for share in plan.shares() if share.first.shape[0] == 37) < 6
     assert_equal(run_all(plan), expected)
 

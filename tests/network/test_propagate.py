@@ -17,7 +17,8 @@ from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.network.draws import draws_of
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
 from initlab.network.weights import layers_of
-from initlab.plan import Plan, Run
+from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.verdicts import Outcome
 
 DEPTH, WIDTH, BATCH = 20, 24, 6

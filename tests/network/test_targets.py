@@ -13,7 +13,7 @@ from initlab.catalog import LOSSES
 from initlab.catalog.table import load
 from initlab.network.heads import draw_target, loss_and_gradient
 from initlab.network.targets import ADAPTERS, TARGETS
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 
 B, N = 7, 5
 GRADIENTS = ["grad_std", "weight_grad_std"]

@@ -11,7 +11,7 @@ from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, SCHEMES, Fans
 from initlab.network.draws import LayeredDraws, draws_of
 from initlab.network.weights import layers_of
-from initlab.plan import Choice
+from initlab.spec.run import Choice
 from initlab.theory.laws import scale_of
 
 INIT = nn.init

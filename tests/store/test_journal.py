@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from initlab import load_plan
 from initlab.errors import DiskError
 from initlab.network.measurement import Measurement
-from initlab.plan import Share
+from initlab.spec.shares import Share
 from initlab.store import tables
 from initlab.store.folder import Folder
 from initlab.store.tables import BACKWARD, FORWARD

@@ -9,11 +9,12 @@ from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
 from initlab.forecast import expected
 from initlab.network.propagate import BACKWARD, FORWARD, measure
-from initlab.plan import Share
+from initlab.spec.run import seedless
+from initlab.spec.shares import Share
 from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
-from initlab.theory.prediction import predict, seedless
+from initlab.theory.prediction import predict
 
 pytestmark = pytest.mark.xdist_group("wide")  # networks that many tests look at are measured once
 

@@ -6,7 +6,8 @@ from typing import Any
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.catalog.table import Record, Table
 from initlab.errors import nearest
-from initlab.spec import SpecFile, Thresholds
+from initlab.spec.model import SpecFile
+from initlab.spec.thresholds import Thresholds
 
 Context = Mapping[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from initlab import yamlfile
 from initlab.errors import InputError, Problem, SpecError
-from initlab.spec import CHOICE_KEYS, Grid, Head, Spec, safe_name
-from initlab.wording import wording
+from initlab.spec import yamlfile
+from initlab.spec.messages import wording
+from initlab.spec.model import CHOICE_KEYS, Grid, Head, Spec, safe_name
 
 #: fields that say the same thing: setting one takes the others away
 RIVALS = {"shape": ("depth", "width"), "depth": ("shape",), "width": ("shape",)}

@@ -8,9 +8,10 @@ from typing import Any
 
 from initlab.catalog import INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
-from initlab.fields import Chosen
-from initlab.plan import Choice, Plan, Run
-from initlab.spec import CHOICE_KEYS, Grid, Spec
+from initlab.spec.fields import Chosen
+from initlab.spec.model import CHOICE_KEYS, Grid, Spec
+from initlab.spec.plan import Plan
+from initlab.spec.run import Choice, Run
 
 MAX_RUNS = 10_000
 
@@ -81,7 +82,7 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _check_file(run: Run) -> str | None:
-    from initlab.samples import shape_of
+    from initlab.spec.samples import shape_of
 
     path = run.input.parameters["path"]
     try:

@@ -21,11 +21,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from initlab import yamlfile
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.catalog.table import Table
 from initlab.errors import Problem
-from initlab.fields import Axis, Chosen, OneOf, Range, Strict, whole
+from initlab.spec import yamlfile
+from initlab.spec.fields import Axis, Chosen, OneOf, Range, Strict, whole
+from initlab.spec.thresholds import Thresholds
 
 BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
 LARGEST = 1_000_000
@@ -99,25 +100,11 @@ SEEDS = {
     ]
 }
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
-Threshold = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Bias = Annotated[
     Annotated[Chosen, OneOf(BIAS_SCHEMES, "scheme")] | None, BeforeValidator(_bias), BiasSchema()
 ]
 Reduction = Literal["none", "sum", "mean"]
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
-
-
-class Thresholds(Strict):
-    """Where a verdict begins: ratios of the last std to the first, forward and backward."""
-
-    vanishing: Threshold = Field(1e-3, description="below this ratio a signal has vanished")
-    exploding: Threshold = Field(1e3, description="above this ratio a signal has exploded")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Thresholds":
-        if self.vanishing >= self.exploding:
-            raise PydanticCustomError("order", "vanishing must lie below exploding")
-        return self
 
 
 class Grid(Strict):

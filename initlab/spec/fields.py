@@ -207,7 +207,7 @@ def _model(record: Record, key: str) -> type[Chosen]:
         record.name,
         __base__=Chosen,
         __doc__=record.about,
-        __module__="initlab.fields",  # pydantic writes it into the JSON Schema, whose bytes stay
+        __module__="initlab.fields",  # stands in the JSON Schema, whose bytes stay
         **fields,
     )
 

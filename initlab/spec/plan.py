@@ -1,0 +1,118 @@
+"""A plan: every run of a spec in its order, grouped into shares, or cut into parts. Torch-free."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from initlab.errors import InputError
+from initlab.spec.model import Head
+from initlab.spec.run import Run
+from initlab.spec.shares import Share, batched, run_bytes
+
+TOGETHER_BYTES = 256 << 20  # activations of the runs that are computed side by side
+MOST_TOGETHER = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of a spec, in the spec's order.
+
+    `data` is the spec with every default filled in, `source` the file that it came from. A part of
+    a plan has some of its runs only, and `numbered` tells which.
+    """
+
+    head: Head
+    runs: tuple[Run, ...]
+    product: str = ""
+    data: dict[str, Any] = dataclasses.field(default_factory=dict)
+    source: str = ""
+    numbered: tuple[int, ...] | None = None
+    part: "Part | None" = None
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Each run's number in the spec: the column `run`."""
+        return range(len(self.runs)) if self.numbered is None else self.numbered
+
+    @cached_property
+    def cells(self) -> list[dict[str, Any]]:
+        """Each run's fields as flat columns; every run has every column."""
+        rows = [run.cells() for run in self.runs]
+        names: dict[str, None] = {}
+        for field_ in rows[0]:
+            if "." not in field_:
+                prefix = f"{field_}."
+                names |= dict.fromkeys(
+                    [field_, *(k for r in rows for k in r if k.startswith(prefix))]
+                )
+        return [{name: row.get(name) for name in names} for row in rows]
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the spec's fields as columns."""
+        return list(self.cells[0])
+
+    @cached_property
+    def axes(self) -> list[str]:
+        """Columns in which the runs differ, the seed apart."""
+        return [name for name in self.cells[0] if len({row[name] for row in self.cells}) > 1]
+
+    def where(self, index: int) -> str:
+        """A run in words: "xavier_tanh run 3 (activation=tanh, seed=1)"."""
+        point = [f"{axis}={self.cells[index][axis]}" for axis in self.axes]
+        point.append(f"seed={self.runs[index].seed}")
+        return f"{self.head.name} run {self.numbers[index]} ({', '.join(point)})"
+
+    def shares(self, jobs: int = 1, indices: Sequence[int] | None = None) -> list[Share]:
+        """Runs, all or those of some indices, grouped by their draws.
+
+        Large groups are cut so that memory is bounded and every job has work. How they are cut does
+        not change any number.
+        """
+        chosen = range(len(self.runs)) if indices is None else indices
+        groups: dict[tuple[Any, ...], list[tuple[int, Run]]] = {}
+        for index in chosen:
+            groups.setdefault(self.runs[index].draw_key, []).append((index, self.runs[index]))
+        fair = math.ceil(len(chosen) / jobs)
+        shares = []
+        for group in groups.values():
+            fits = max(1, TOGETHER_BYTES // run_bytes(group[0][1]))
+            size = min(MOST_TOGETHER, fair, fits)
+            shares += [Share(tuple(part)) for part in batched(group, size)]
+        return shares
+
+    def cut(self, number: int, parts: int) -> "Plan":
+        """Part 1, 2, ... of so many: some of the shares, under a name of its own.
+
+        Raises:
+            InputError: there are fewer shares than parts.
+        """
+        shares = self.shares(parts)
+        if parts > len(shares):
+            raise InputError(
+                f"--part {number}/{parts}: {self.head.name} has {len(shares)} shares, and so can be"
+                f" cut into {len(shares)} parts at most",
+                f"--part K/{len(shares)} in every job of the array",
+            )
+        indices = sorted(i for share in shares[number - 1 :: parts] for i, _ in share.runs)
+        name = f"{self.head.name}.part-{number}-of-{parts}"
+        return replace(
+            self,
+            head=self.head.model_copy(update={"name": name}),
+            runs=tuple(self.runs[index] for index in indices),
+            product=f"{self.product}, {len(indices):,} of them in part {number} of {parts}",
+            numbered=tuple(indices),
+            part=Part(number, parts, self),
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of which plan a plan is."""
+
+    number: int
+    parts: int
+    whole: Plan

@@ -1,0 +1,95 @@
+"""A run: one network with one seed, and everything that determines its numbers. Torch-free."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from initlab.catalog import SCHEMES
+
+ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A record of the catalog with its parameters, all single values now."""
+
+    name: str
+    items: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Values by name, in a dictionary of the caller's own."""
+        return dict(self.items)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network and one seed: everything that determines its numbers.
+
+    `shape` is the input's width, then each layer's; a uniform shape came from depth and width.
+    """
+
+    shape: tuple[int, ...]
+    activation: Choice
+    init: Choice
+    bias: Choice | None
+    loss: Choice
+    reduction: str
+    batch: int
+    input: Choice
+    dtype: str
+    draws: str
+    record: str
+    seed: int
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.shape) - 1
+
+    @property
+    def draw_dtype(self) -> str:
+        """Low precision networks are rounded from float32 draws, and so pair with float32 ones."""
+        return "float64" if self.dtype == "float64" else "float32"
+
+    @cached_property
+    def draw_key(self) -> tuple[Any, ...]:
+        """Equal for runs that use the same random numbers and can be computed side by side."""
+        return (
+            self.seed,
+            self.shape,
+            self.batch,
+            self.input,
+            self.dtype,
+            self.record,
+            self.draws,
+            self._draw(self.init),
+            self.bias and self._draw(self.bias),
+        )
+
+    def _draw(self, choice: Choice) -> tuple[Any, ...]:
+        """A unit draw, and whether a script's constructors have made it already."""
+        scheme = SCHEMES[choice.name]
+        return scheme.draw(choice.parameters), self.draws == "script" and scheme.in_constructor
+
+    def cells(self) -> dict[str, Any]:
+        """The run as flat columns, nested parameters dotted; None where a field does not apply."""
+        uniform = len(set(self.shape)) == 1
+        cells: dict[str, Any] = {
+            "depth": self.depth,
+            "width": self.shape[0] if uniform else None,
+            "shape": None if uniform else "x".join(map(str, self.shape)),
+        }
+        for field in ("activation", "init", "bias", "loss", "reduction", "batch", "input"):
+            value = getattr(self, field)
+            if isinstance(value, Choice):
+                cells[field] = value.name
+                cells.update({f"{field}.{key}": item for key, item in value.items})
+            else:
+                cells[field] = value
+        return cells | {"dtype": self.dtype, "draws": self.draws, "record": self.record}
+
+
+def seedless(run: Run) -> Run:
+    """The run with seed 0: equal for runs that share a prediction."""
+    return run if run.seed == 0 else replace(run, seed=0)
