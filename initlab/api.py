@@ -21,7 +21,7 @@ from initlab.spec.plan import Plan
 from initlab.stopping import listening
 from initlab.store.folder import published
 from initlab.store.writable import prepare
-from initlab.theory.gains import Gains, four_gains
+from initlab.theory.gain_table import Gains, four_gains
 from initlab.theory.moments import choice_of
 
 ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from initlab.spec.run import Choice, Run, seedless
-from initlab.theory.band import Simulated
+from initlab.theory.finite_width import Simulated
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.

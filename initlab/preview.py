@@ -3,9 +3,9 @@
 from typing import Any
 
 from initlab.cells import known
-from initlab.outlook import outlook
 from initlab.spec.plan import Plan
 from initlab.spec.run import seedless
+from initlab.theory.diagnosis import outlook
 from initlab.theory.prediction import Prediction, predict
 
 #: columns beside a point's fields, in their order

@@ -10,7 +10,7 @@ from initlab.provenance import contents, differences, environment
 from initlab.spec.run import Run
 from initlab.spec.shares import Share
 from initlab.store.journal import Journal
-from initlab.theory.gaussian import Array
+from initlab.theory.quadrature import Array
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
-from initlab.forecast import Forecast
 from initlab.spec.plan import Plan
-from initlab.theory.gaussian import Array
+from initlab.theory.expectation import Forecast
+from initlab.theory.quadrature import Array
 from initlab.verdicts import STD, Outcome, result_cells
 
 RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"

@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 from initlab.errors import Interrupted
-from initlab.forecast import Expected, expected, simulated
 from initlab.provenance import environment
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run, seedless
 from initlab.spec.shares import Share, batched
-from initlab.theory.band import Band, Simulated, bands
+from initlab.theory.expectation import Expected, expected, simulated
+from initlab.theory.finite_width import Band, Simulated, bands
 from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome
 

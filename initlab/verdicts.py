@@ -11,8 +11,8 @@ from initlab.errors import InputError, nearest
 from initlab.spec.thresholds import Thresholds, verdict
 
 if TYPE_CHECKING:
-    from initlab.forecast import Forecast
     from initlab.network.measurement import Measurement
+    from initlab.theory.expectation import Forecast
 
 STD = columns("layers", "forward").index("std")
 GRAD_STD = columns("layers", "backward").index("grad_std")

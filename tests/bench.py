@@ -25,12 +25,12 @@ import initlab
 from initlab import conduct
 from initlab.engines.cluster import Cluster
 from initlab.engines.threads import Threads
-from initlab.forecast import simulated
 from initlab.memory import default_jobs
 from initlab.stopping import Stop
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
 from initlab.tasks import Simulate
+from initlab.theory.expectation import simulated
 
 ACTIVATIONS = {
     "identity": nn.Identity(),

@@ -7,12 +7,12 @@ from dataclasses import replace
 from initlab import rows
 from initlab.conduct import Manner, conduct
 from initlab.engines.threads import Threads
-from initlab.forecast import Expected, Forecast, simulated
 from initlab.spec.run import seedless
 from initlab.stopping import Stop, listening
 from initlab.store.writable import prepare
 from initlab.sweep import run as run_sweep
 from initlab.tasks import Measure, Predict, everything
+from initlab.theory.expectation import Expected, Forecast, simulated
 from initlab.verdicts import Outcome
 
 

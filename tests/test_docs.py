@@ -10,7 +10,7 @@ import typer.main
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build
 from initlab.spec.model import SpecFile
-from initlab.theory.gains import four_gains
+from initlab.theory.gain_table import four_gains
 from initlab.theory.moments import choice_of
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,8 @@ from initlab import load_plan, run_plan
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.cli.app import build
-from initlab.forecast import LAYERS, RUNS, Forecast, expected, simulated
-from initlab.theory.band import bands
+from initlab.theory.expectation import LAYERS, RUNS, Forecast, expected, simulated
+from initlab.theory.finite_width import bands
 from initlab.theory.prediction import predict
 
 SPEC = {"depth": 6, "width": 32, "activation": "tanh", "init": "lecun_normal", "band": 20}

@@ -8,10 +8,10 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.forecast import simulated
 from initlab.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.spec.run import Choice, Run
 from initlab.store.tables import SCHEMA
+from initlab.theory.expectation import simulated
 
 SHAPE = {"depth": 3, "width": 24, "activation": "tanh", "init": "he"}
 #: parameters that a record needs

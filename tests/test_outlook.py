@@ -4,9 +4,9 @@ import pytest
 
 from initlab import load_plan
 from initlab.network.propagate import measure
-from initlab.outlook import described, outlook, times
 from initlab.spec.run import Choice
 from initlab.spec.thresholds import Thresholds
+from initlab.theory.diagnosis import described, outlook, times
 from initlab.theory.prediction import predict
 from initlab.verdicts import Outcome, result_cells
 

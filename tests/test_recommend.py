@@ -5,8 +5,9 @@ import math
 import pytest
 
 from initlab.catalog import ACTIVATIONS
-from initlab.recommend import BEST, default, least_width, measure_once, recommend
+from initlab.cli.recommend import measure_once
 from initlab.theory.moments import Activation, choice_of
+from initlab.theory.recommend import BEST, default, least_width, recommend
 
 SIZE = {"depth": 100, "width": 256, "dtype": "float32"}
 NONE = {"softplus", "logsigmoid", "relu_squared", "tanhshrink"}

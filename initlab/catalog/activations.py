@@ -46,7 +46,7 @@ ACTIVATIONS = Table(
     "activations",
     Activation(
         name="identity",
-        function="initlab.network.functions:identity",
+        function="initlab.network.activations:identity",
         formula="z",
         about="no activation: a deep linear network",
         source="Saxe, McClelland & Ganguli 2014",
@@ -240,7 +240,7 @@ ACTIVATIONS = Table(
     ),
     Activation(
         name="relu_squared",
-        function="initlab.network.functions:relu_squared",
+        function="initlab.network.activations:relu_squared",
         formula="max(0, z)^2",
         about="not scale-free: a signal off its fixed point squares itself away",
         source="So et al. 2021, Primer",

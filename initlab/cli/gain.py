@@ -46,7 +46,7 @@ def gain(names: Names = None, param: Param = None, format_: output.FormatOption 
 
     initlab gain tanh --format json | jq '.[0].critical'
     """
-    from initlab.theory.gains import four_gains
+    from initlab.theory.gain_table import four_gains
 
     chosen = activations(names or list(ACTIVATIONS), param or ())
     rows = [(choice.name, *four_gains(choice)) for choice in chosen]

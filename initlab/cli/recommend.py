@@ -13,7 +13,8 @@ from initlab.cli.gain import Param
 from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
-    from initlab.recommend import Candidate
+    from initlab.spec.run import Run
+    from initlab.theory.recommend import Candidate
 
 HEADER = (
     "choice", "activation", "depth", "width", "dtype", "scheme", "gain", "bias_std", "q", "chi_1",
@@ -64,8 +65,8 @@ def recommend(
 
     initlab recommend --activation silu --dtype float16 --format json
     """
-    from initlab.recommend import default, recommend
-    from initlab.theory.laws import LEAST_WIDTH
+    from initlab.theory.recommend import default, recommend
+    from initlab.theory.variances import LEAST_WIDTH
 
     (choice,) = activations([activation], param or ())
     if width < LEAST_WIDTH:
@@ -82,7 +83,11 @@ def recommend(
         rows = [{**none, "why": words}, usual]
     else:
         rows, words = [_row("recommended", best), usual], _lines(best)
-    measured = _measured(best) if verify and best is not None else {}
+    measured = (
+        dict(zip(MEASURED, measure_once(best.run), strict=True))
+        if verify and best is not None
+        else {}
+    )
     rows[0] |= measured
     header, shown = (*HEADER, *measured), (*SHOWN, *measured)
     cells = [tuple(row.get(name) for name in header) for row in rows]
@@ -154,7 +159,7 @@ def _lines(best: "Candidate") -> str:
 
 
 def _why_none(found: "list[Candidate]") -> str:
-    from initlab.recommend import least_width
+    from initlab.theory.recommend import least_width
 
     if not any(candidate.critical for candidate in found):
         return (
@@ -169,8 +174,15 @@ def _why_none(found: "list[Candidate]") -> str:
     return f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.outlook.why}"
 
 
-def _measured(best: "Candidate") -> dict[str, Any]:
-    """One network of the recommended kind, built and measured."""
-    from initlab.recommend import measure_once
+def measure_once(run: "Run") -> tuple[float, float, str, str]:
+    """(std of the last layer, gradient ratio, verdicts) of the run as built. Imports torch."""
+    from initlab.network.propagate import measure
+    from initlab.spec.shares import Share
+    from initlab.theory.recommend import BEST
+    from initlab.verdicts import Outcome, result_cells
 
-    return dict(zip(MEASURED, measure_once(best.run), strict=True))
+    (measurement,) = measure(Share(((0, run),))).values()
+    cells = result_cells(Outcome("ok", measurement), BEST)
+    first, last = cells["grad_std_first"], cells["grad_std_last"]
+    ratio = first / last if last else math.nan
+    return cells["std_last"], ratio, cells["forward_verdict"], cells["backward_verdict"] or "nan"

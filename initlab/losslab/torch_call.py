@@ -9,8 +9,8 @@ from torch import Tensor
 
 from initlab.catalog.table import load
 from initlab.errors import Finding, LossError
+from initlab.losslab.arguments import loss_arguments
 from initlab.losslab.call import Call
-from initlab.network.functions import loss_arguments
 
 #: what torch raises for operands and options that it refuses
 FAILURES = (RuntimeError, ValueError, IndexError, TypeError)

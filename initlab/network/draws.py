@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from initlab.catalog import SCHEMES
 from initlab.catalog.schemes import Draw
-from initlab.network.heads import draw_input
+from initlab.network.inputs import draw_input
 from initlab.spec.run import Choice, Run
 
 Drawn = tuple[

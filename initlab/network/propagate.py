@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 
 from initlab.catalog import ACTIVATIONS, Fans
-from initlab.network import heads, statistics
+from initlab.network import losses, statistics
 from initlab.network.draws import draws_of
+from initlab.network.inputs import draw_input
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.network.scratch import Block, Scratch
 from initlab.network.weights import scaled
 from initlab.spec.run import Run
 from initlab.spec.shares import Share
-from initlab.theory.laws import scale_of
+from initlab.theory.gains import scale_of
 
 _Groups = dict[tuple[float, float], list[int]]
 
@@ -98,7 +99,7 @@ class _Pass:
 
     def _forward(self) -> tuple[list[int], Tensor]:
         both = self.first.record == "both"
-        x_BN = heads.draw_input(self.first, self.draws.generator("input")).to(self.dtype)
+        x_BN = draw_input(self.first, self.draws.generator("input")).to(self.dtype)
         alive = list(range(len(self.runs)))
         h_RBN = x_BN.expand(len(alive), *x_BN.shape)
         if both:
@@ -179,8 +180,8 @@ class _Pass:
         for row, run in enumerate(alive):
             generator = self.draws.generator("target")
             loss = self.runs[run].loss
-            target = heads.draw_target(loss, self.first.batch, width, generator, dtype)
-            self.rows[run].loss_value, gradient_RBN[row] = heads.loss_and_gradient(
+            target = losses.draw_target(loss, self.first.batch, width, generator, dtype)
+            self.rows[run].loss_value, gradient_RBN[row] = losses.loss_and_gradient(
                 loss, self.runs[run].reduction, output_RBN[row], target
             )
         return gradient_RBN

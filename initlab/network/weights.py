@@ -10,7 +10,7 @@ from initlab.catalog import Fans
 from initlab.network.draws import draws_of
 from initlab.network.scratch import Scratch
 from initlab.spec.run import Run
-from initlab.theory.laws import scale_of
+from initlab.theory.gains import scale_of
 
 
 def scaled(

@@ -11,15 +11,15 @@ from typing import Any, Self
 import numpy as np
 
 from initlab.errors import DiskError, FolderError
-from initlab.forecast import RUNS, Expected, Forecast
 from initlab.identity import VERSION, rebuilt
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
 from initlab.store import tables
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
-from initlab.theory.band import Band
-from initlab.theory.gaussian import Array
+from initlab.theory.expectation import RUNS, Expected, Forecast
+from initlab.theory.finite_width import Band
+from initlab.theory.quadrature import Array
 from initlab.verdicts import Outcome
 
 NOT_REACHED = "not reached yet; the same command continues"

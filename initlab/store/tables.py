@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.forecast import BAND, PREDICTED, RUNS
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
+from initlab.theory.expectation import BAND, PREDICTED, RUNS
 
 APPLICATION = 0x494E4C42  # "INLB": tells our journals from other databases
 AT_ONCE = 1000  # rows of one statement, which may have 32,766 values

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from initlab.forecast import RUNS, Expected, simulated
 from initlab.identity import VERSION, band_name, describe, name_of, point_name
 from initlab.provenance import contents
 from initlab.spec.plan import Plan
@@ -22,8 +21,9 @@ from initlab.store import tables
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.tasks import Done, Measure, Missing, Predict, everything
-from initlab.theory.band import Band, Simulated
-from initlab.theory.gaussian import Array
+from initlab.theory.expectation import RUNS, Expected, simulated
+from initlab.theory.finite_width import Band, Simulated
+from initlab.theory.quadrature import Array
 
 NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",

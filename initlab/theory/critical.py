@@ -14,8 +14,8 @@ import numpy as np
 
 from initlab.errors import InputError
 from initlab.theory.curves import LOWEST, Curves
-from initlab.theory.gaussian import Array
 from initlab.theory.meanfield import CRITICAL, depth_scale, fixed_points
+from initlab.theory.quadrature import Array
 
 SCAN = np.arange(-40.0, 40.0, 0.125)  # ln q
 FLAT = 1e-11  # |sigma_b^2(q)| / q that is rounding

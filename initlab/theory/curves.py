@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.spec.run import Choice
-from initlab.theory.gaussian import Array
 from initlab.theory.moments import Activation
+from initlab.theory.quadrature import Array
 
 NODES = 16  # of a patch; measured against quadrature, the interpolation is good to 1e-11
 TERMS, LONG = 128, 512  # of the series of the correlation map

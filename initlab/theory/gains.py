@@ -12,36 +12,14 @@ Four questions are called by this one name. With z ~ N(0, 1):
 import math
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from initlab.catalog import ACTIVATIONS
+from initlab.catalog import SCHEMES, Fans
+from initlab.catalog.schemes import table_gain
 from initlab.spec.run import Choice
-from initlab.theory.critical import critical_gain
-from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
-
-
-class Gains(NamedTuple):
-    """The four gains of an activation; None where there is none."""
-
-    table: float | None
-    second_moment: float | None
-    variance: float | None
-    critical: float | None
-
-
-def four_gains(activation: Choice) -> Gains:
-    """All four, to be compared."""
-    record, parameters = ACTIVATIONS[activation.name], activation.parameters
-    second, variance = _moments(activation)
-    return Gains(
-        record.table_gain(parameters) if record.table_gain else None,
-        _inverse_root(second),
-        _inverse_root(variance),
-        critical_gain(curves_of(activation)),
-    )
 
 
 def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) -> float:
@@ -56,19 +34,36 @@ def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) 
         ValueError: the activation is zero almost everywhere.
     """
     choice = choice_of(activation, **(parameters or {}))
-    second, _ = _moments(choice)
-    gain = _inverse_root(second)
+    second, _ = moments_at_1(choice)
+    gain = inverse_root(second)
     if gain is None:
         raise ValueError(f"E {choice.name}(z)^2 is {second:g}; no gain makes up for it")
     return gain
 
 
 @cache
-def _moments(activation: Choice) -> tuple[float, float]:
-    """E phi(z)^2 and Var phi(z)."""
+def moments_at_1(activation: Choice) -> tuple[float, float]:
+    """E phi(z)^2 and Var phi(z) of z ~ N(0, 1)."""
     at_1 = Activation(activation).moments(np.ones(1))
     return float(at_1.second[0]), float(at_1.variance[0])
 
 
-def _inverse_root(moment: float) -> float | None:
+def inverse_root(moment: float) -> float | None:
+    """1 / sqrt(moment); None where there is none."""
     return 1 / math.sqrt(moment) if 0 < moment < math.inf else None
+
+
+def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
+    """(scale, shift) that turn a unit draw into the weights of one layer.
+
+    A `gain` of `auto` is the second-moment gain of the run's activation. A name is the entry of
+    that activation in torch's table, with the run's own parameters where it is the same one.
+    """
+    parameters = choice.parameters
+    gain = parameters.get("gain")
+    if gain == "auto":
+        parameters["gain"] = second_moment(activation.name, activation.parameters)
+    elif isinstance(gain, str):
+        own = activation.parameters if activation.name == gain else {}
+        parameters["gain"] = table_gain(gain, own)
+    return SCHEMES[choice.name].scale(fans, parameters)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.theory.curves import Curves, correlation
-from initlab.theory.gaussian import Array
+from initlab.theory.quadrature import Array
 
 CRITICAL = 1e-6  # |chi_1 - 1| on the edge of chaos
 STILL = 1e-12  # |ln q' - ln q| of a fixed point: what rounding leaves

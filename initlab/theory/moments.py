@@ -17,8 +17,8 @@ import numpy as np
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import InputError
 from initlab.spec.run import Choice
-from initlab.theory import functions
-from initlab.theory.gaussian import UNDERFLOW, Array, expectations, hermite
+from initlab.theory import activations
+from initlab.theory.quadrature import UNDERFLOW, Array, expectations, hermite
 
 WithSlope = Callable[[Array], tuple[Array, Array]]
 
@@ -70,7 +70,7 @@ class Activation:
         record, parameters = ACTIVATIONS[choice.name], choice.parameters
         self.choice = choice
         self.kinks = record.kinks(parameters)
-        own = getattr(functions, record.name, None)
+        own = getattr(activations, record.name, None)
         self.with_slope: WithSlope
         self.values: Callable[[Array], Array]
         if own is None:
@@ -173,7 +173,7 @@ def _by_complex_step(phi: Callable[[Any], Any]) -> WithSlope:
 
 
 def _by_torch(phi: Callable[[Any], Any]) -> WithSlope:
-    """For an activation that `functions.py` does not have."""
+    """For an activation that `activations.py` does not have."""
 
     def with_slope(x: Array) -> tuple[Array, Array]:
         import torch

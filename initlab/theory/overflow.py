@@ -11,8 +11,8 @@ import numpy as np
 
 from initlab.catalog import LOSSES
 from initlab.spec.run import Run
-from initlab.theory.gaussian import Array
 from initlab.theory.moments import Activation
+from initlab.theory.quadrature import Array
 
 #: ln of the largest number, and of half the smallest subnormal one
 RANGE = {

@@ -10,11 +10,11 @@ from initlab.catalog import LOSSES
 from initlab.spec.run import Choice, Run, seedless
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
-from initlab.theory.gaussian import Array
 from initlab.theory.inputs import input_moments
-from initlab.theory.laws import Law, laws_of
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
+from initlab.theory.quadrature import Array
+from initlab.theory.variances import Law, laws_of
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y

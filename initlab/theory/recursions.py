@@ -21,9 +21,9 @@ import numpy as np
 from initlab.catalog import LOSSES
 from initlab.spec.run import Run
 from initlab.theory.curves import Curves, Point, correlation
-from initlab.theory.gaussian import Array
 from initlab.theory.inputs import Moments
-from initlab.theory.laws import Law
+from initlab.theory.quadrature import Array
+from initlab.theory.variances import Law
 
 LEAST_LN = -1e4  # ln of what is 0
 SURE = 0.01  # of a cosine

@@ -9,7 +9,8 @@ import torch
 from scipy import stats
 
 from initlab.catalog import INPUTS, LOSSES
-from initlab.network.heads import draw_input, draw_target, loss_and_gradient
+from initlab.network.inputs import draw_input
+from initlab.network.losses import draw_target, loss_and_gradient
 from initlab.spec.run import Choice
 
 N = 40_000  # entries of a sample; a moment is allowed 4.5 of its standard errors

@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
-import initlab.plan
 import numpy as np
 import pytest
 from helpers import in_memory

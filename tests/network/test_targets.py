@@ -11,7 +11,7 @@ from torch import nn
 from initlab import run_plan
 from initlab.catalog import LOSSES
 from initlab.catalog.table import load
-from initlab.network.heads import draw_target, loss_and_gradient
+from initlab.network.losses import draw_target, loss_and_gradient
 from initlab.network.targets import ADAPTERS, TARGETS
 from initlab.spec.run import Choice
 

@@ -12,7 +12,7 @@ from initlab.catalog import ACTIVATIONS, SCHEMES, Fans
 from initlab.network.draws import LayeredDraws, draws_of
 from initlab.network.weights import layers_of
 from initlab.spec.run import Choice
-from initlab.theory.laws import scale_of
+from initlab.theory.gains import scale_of
 
 INIT = nn.init
 

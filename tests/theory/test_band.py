@@ -11,10 +11,10 @@ from scipy.special import polygamma, psi
 
 from initlab import load_plan
 from initlab.catalog import INPUTS
-from initlab.forecast import LAYERS, simulated
 from initlab.network.propagate import FORWARD, measure
 from initlab.tasks import Simulate, everything, tasks_of
-from initlab.theory.band import Band, bands, simulate
+from initlab.theory.expectation import LAYERS, simulated
+from initlab.theory.finite_width import Band, bands, simulate
 
 DEPTH, WIDTH = 20, 32
 STD = FORWARD.index("std")

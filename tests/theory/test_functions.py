@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from initlab.catalog import ACTIVATIONS
-from initlab.theory import functions
+from initlab.theory import activations
 from initlab.theory.moments import Activation, choice_of
 
 # both signs over 20 decades, the neighbourhood of every kink and of every switch of a formula
@@ -43,12 +43,12 @@ def test_values_and_slopes_are_torch_s(choice):
 
 def test_every_record_has_a_function_of_its_own(plain):
     # so that gain, critical and phase need no torch
-    assert hasattr(functions, plain.name)
+    assert hasattr(activations, plain.name)
 
 
 def test_an_activation_without_one_is_taken_from_torch(monkeypatch):
     ours = Activation(choice_of("elu", alpha=2.5)).moments(np.array([0.5, 3.0]))
-    monkeypatch.delattr(functions, "elu")
+    monkeypatch.delattr(activations, "elu")
     torch_s = Activation(choice_of("elu", alpha=2.5)).moments(np.array([0.5, 3.0]))
     np.testing.assert_allclose(torch_s, ours, rtol=1e-13)
 

@@ -11,7 +11,8 @@ from torch import nn
 from initlab.catalog import ACTIVATIONS
 from initlab.catalog.schemes import table_gain
 from initlab.errors import UnknownName
-from initlab.theory.gains import four_gains, second_moment
+from initlab.theory.gain_table import four_gains
+from initlab.theory.gains import second_moment
 from initlab.theory.moments import Activation
 
 # torch's own names, where they differ

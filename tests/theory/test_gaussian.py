@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, special
 
 from initlab.catalog import ACTIVATIONS
-from initlab.theory.gaussian import expectation
+from initlab.theory.quadrature import expectation
 
 N = special.ndtr  # the normal distribution function
 # the rule is 1e-12; what is left is the rounding of some 800 terms

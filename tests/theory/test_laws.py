@@ -8,7 +8,7 @@ import pytest
 from initlab import load_plan
 from initlab.catalog import SCHEMES
 from initlab.network.weights import layers_of
-from initlab.theory.laws import laws_of
+from initlab.theory.variances import laws_of
 
 SHAPE = [300, 200, 400, 300]
 # what is required, and what moves a law; every scheme is tested with its defaults too

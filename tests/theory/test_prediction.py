@@ -7,10 +7,10 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
-from initlab.forecast import expected
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.spec.run import seedless
 from initlab.spec.shares import Share
+from initlab.theory.expectation import expected
 from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation

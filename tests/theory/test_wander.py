@@ -8,7 +8,7 @@ from initlab import load_plan
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
-from initlab.theory.wander import PATHS, kurtoses, walks
+from initlab.theory.random_walk import PATHS, kurtoses, walks
 
 
 def walked(name, sigma_w, sigma_b, depth, width):

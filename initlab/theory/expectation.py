@@ -11,10 +11,10 @@ from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.cells import known
 from initlab.spec.run import Run
-from initlab.theory.band import MOST_SAMPLES, Band, Simulated
-from initlab.theory.gaussian import Array
-from initlab.theory.laws import Law, laws_of
+from initlab.theory.finite_width import MOST_SAMPLES, Band, Simulated
 from initlab.theory.prediction import Prediction
+from initlab.theory.quadrature import Array
+from initlab.theory.variances import Law, laws_of
 
 #: columns of layers.csv, in their order, and those of runs.csv alone
 LAYERS = columns("layers", "predicted")

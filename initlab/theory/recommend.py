@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from initlab.catalog import LOSSES
-from initlab.outlook import Outlook, outlook
 from initlab.spec.run import Choice, Run
-from initlab.spec.shares import Share
 from initlab.spec.thresholds import Thresholds
 from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
+from initlab.theory.diagnosis import Outlook, outlook
 from initlab.theory.gains import second_moment
-from initlab.theory.gaussian import Array
 from initlab.theory.prediction import Prediction, predict
-from initlab.theory.wander import walks
-from initlab.verdicts import Outcome, result_cells
+from initlab.theory.quadrature import Array
+from initlab.theory.random_walk import walks
 
 ALONG = np.arange(-8.0, 5.01, 0.25)  # ln q of the points tried on the edge of chaos
 WALKED = 4  # candidates, the best at infinite width, whose finite width is looked at
@@ -163,17 +161,6 @@ def default(activation: Choice, *, depth: int, width: int, dtype: str) -> Candid
     run = network(activation, own, own, depth, width, dtype)
     scale = 3**-0.5
     return judged(scale, scale / math.sqrt(width), run, predict([run])[0])
-
-
-def measure_once(run: Run) -> tuple[float, float, str, str]:
-    """(std of the last layer, gradient ratio, verdicts) of the run as built. Imports torch."""
-    from initlab.network.propagate import measure
-
-    (measurement,) = measure(Share(((0, run),))).values()
-    cells = result_cells(Outcome("ok", measurement), BEST)
-    first, last = cells["grad_std_first"], cells["grad_std_last"]
-    ratio = first / last if last else math.nan
-    return cells["std_last"], ratio, cells["forward_verdict"], cells["backward_verdict"] or "nan"
 
 
 def a_run(

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from initlab.theory.curves import Curves, Patches
-from initlab.theory.gaussian import Array, expectations
 from initlab.theory.moments import Activation
+from initlab.theory.quadrature import Array, expectations
 
 PATHS = 400
 SEED = 2019

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import pairwise
 
 from initlab.catalog import SCHEMES, Fans
-from initlab.catalog.schemes import Draw, table_gain
+from initlab.catalog.schemes import Draw
 from initlab.spec.run import Choice, Run
-from initlab.theory.gains import second_moment
+from initlab.theory.gains import scale_of
 
 LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
 
@@ -42,22 +42,6 @@ class Law:
     def backward(self) -> float:
         """What sigma_w^2 is to a gradient: fan_out E W^2."""
         return self.fan_out * self.weight_variance
-
-
-def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float]:
-    """(scale, shift) that turn a unit draw into the weights of one layer.
-
-    A `gain` of `auto` is the second-moment gain of the run's activation. A name is the entry of
-    that activation in torch's table, with the run's own parameters where it is the same one.
-    """
-    parameters = choice.parameters
-    gain = parameters.get("gain")
-    if gain == "auto":
-        parameters["gain"] = second_moment(activation.name, activation.parameters)
-    elif isinstance(gain, str):
-        own = activation.parameters if activation.name == gain else {}
-        parameters["gain"] = table_gain(gain, own)
-    return SCHEMES[choice.name].scale(fans, parameters)
 
 
 def laws_of(run: Run) -> tuple[Law, ...] | str:

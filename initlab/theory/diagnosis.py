@@ -9,8 +9,8 @@ from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
-from initlab.theory.gaussian import Array
 from initlab.theory.prediction import Layers, Prediction
+from initlab.theory.quadrature import Array
 
 DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2017)
 

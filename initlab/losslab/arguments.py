@@ -1,20 +1,10 @@
-"""Activations and distances that torch does not ship; everything else is torch's."""
+"""Options of a loss as torch's functions take them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-
-
-def identity(z: Tensor) -> Tensor:
-    """Z itself, as a new tensor, so that autograd sees a node."""
-    return z * 1
-
-
-def relu_squared(z: Tensor) -> Tensor:
-    """max(0, z)^2 (So et al. 2021)."""
-    return z.relu().square()
 
 
 def loss_arguments(loss: str, options: Mapping[str, Any]) -> dict[str, Any]:

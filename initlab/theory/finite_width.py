@@ -21,8 +21,8 @@ import numpy as np
 from initlab.catalog import ACTIVATIONS
 from initlab.spec.run import Choice
 from initlab.spec.samples import read_samples
-from initlab.theory.gaussian import Array
-from initlab.theory.laws import Law
+from initlab.theory.quadrature import Array
+from initlab.theory.variances import Law
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
