@@ -9,22 +9,20 @@ from typing import Any
 
 import pandas as pd
 
-from initlab import memory
-from initlab.catalog.columns import WORDS
-from initlab.conduct import conduct
-from initlab.engines.threads import Threads
 from initlab.network.weights import layers_of as layers_of
-from initlab.preview import COLUMNS, preview
+from initlab.report.predictions import COLUMNS, preview
 from initlab.spec import reader, yamlfile
 from initlab.spec.expand import MAX_RUNS, make
 from initlab.spec.plan import Plan
-from initlab.stopping import listening
 from initlab.store.folder import published
+from initlab.store.read import read_table
 from initlab.store.writable import prepare
+from initlab.sweep import cost
+from initlab.sweep.engines.threads import Threads
+from initlab.sweep.session import conduct
+from initlab.sweep.signals import listening
 from initlab.theory.gain_table import Gains, four_gains
 from initlab.theory.moments import choice_of
-
-ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
         InputError: more memory is needed than there is, or `out` cannot be used.
         KeyboardInterrupt: on Ctrl-C; with `out`, what was finished is saved.
     """
-    memory.check_memory(plan, jobs)
+    cost.check_memory(plan, jobs)
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = prepare(Path(out or temporary), plan.head.name)
         stack.callback(folder.close)
@@ -110,16 +108,3 @@ def read_results(folder: str | Path) -> Results:
     """
     opened = published(Path(folder))
     return Results(read_table(opened.runs_csv), read_table(opened.layers_csv))
-
-
-def read_table(file: Path, only: list[str] | None = None) -> pd.DataFrame:
-    """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text."""
-    with file.open(encoding="utf-8") as opened:
-        header = opened.readline().rstrip("\n").split(",")
-    missing = {name: [] if name in WORDS else ["", "nan"] for name in header}
-    options: dict[str, Any] = {"keep_default_na": False, "na_values": missing}
-    if only is None:
-        table: pd.DataFrame = pd.read_csv(file, **options, low_memory=False)
-        return table
-    with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
-        return pd.concat(list(parts), ignore_index=True)

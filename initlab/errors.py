@@ -167,3 +167,8 @@ class Terminated(KeyboardInterrupt):
 def nearest(name: str, known: Iterable[str], most: int = 2) -> list[str]:
     """The known names closest in spelling to `name`, best first; empty when none is close."""
     return difflib.get_close_matches(str(name).lower(), list(known), n=most, cutoff=0.6)
+
+
+def in_short(error: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

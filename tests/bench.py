@@ -22,14 +22,14 @@ from helpers import swept as saved
 from torch import nn
 
 import initlab
-from initlab import conduct
-from initlab.engines.cluster import Cluster
-from initlab.engines.threads import Threads
-from initlab.memory import default_jobs
-from initlab.stopping import Stop
+from initlab.store.work import Simulate
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
-from initlab.tasks import Simulate
+from initlab.sweep import session
+from initlab.sweep.cost import default_jobs
+from initlab.sweep.engines.dask_cluster import Cluster
+from initlab.sweep.engines.threads import Threads
+from initlab.sweep.signals import Stop
 from initlab.theory.expectation import simulated
 
 ACTIVATIONS = {
@@ -219,11 +219,11 @@ def bookkeeping(band: int, rounds: int) -> None:
         with (
             tempfile.TemporaryDirectory() as root,
             mock.patch.multiple(Writer, **{name: getattr(Writer, name) for name in WRITING}),
-            mock.patch.object(conduct, "publish", conduct.publish),
+            mock.patch.object(session, "publish", session.publish),
         ):
             for name in WRITING:
                 writing.time(Writer, name)
-            publishing.time(conduct, "publish")
+            publishing.time(session, "publish")
             begin = time.perf_counter()
             saved(plan, Path(root), jobs=jobs)
             end = time.perf_counter()
@@ -250,7 +250,7 @@ def shares_a_second() -> None:
         with tempfile.TemporaryDirectory() as root:
             folder = prepare(Path(root), "trivial")
             start = time.perf_counter()
-            conduct.conduct(plan, folder, lambda engine=engine: engine, Stop())
+            session.conduct(plan, folder, lambda engine=engine: engine, Stop())
             seconds = time.perf_counter() - start
             folder.close()
         engine.close()

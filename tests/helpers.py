@@ -4,16 +4,16 @@ import csv
 from collections import defaultdict
 from dataclasses import replace
 
-from initlab import rows
-from initlab.conduct import Manner, conduct
-from initlab.engines.threads import Threads
 from initlab.spec.run import seedless
-from initlab.stopping import Stop, listening
+from initlab.store import rows
+from initlab.store.outcome import Outcome
+from initlab.store.work import Measure, Predict, everything
 from initlab.store.writable import prepare
-from initlab.sweep import run as run_sweep
-from initlab.tasks import Measure, Predict, everything
+from initlab.sweep.engines.threads import Threads
+from initlab.sweep.run import run as run_sweep
+from initlab.sweep.session import Manner, conduct
+from initlab.sweep.signals import Stop, listening
 from initlab.theory.expectation import Expected, Forecast, simulated
-from initlab.verdicts import Outcome
 
 
 class Kept:

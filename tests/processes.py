@@ -11,7 +11,7 @@ from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOAD = """
-processes torch initlab.api initlab.cli.app initlab.rerun initlab.store.check
+processes torch initlab.api initlab.cli.app initlab.sweep.rerun initlab.store.check
 initlab.report.summary rich.console rich.table rich.style psutil
 """
 CONTEXT.set_forkserver_preload(PRELOAD.split())

@@ -5,7 +5,7 @@ import pytest
 import initlab
 from initlab.cli.app import build
 from initlab.errors import InputError, UnknownName
-from initlab.preview import COLUMNS
+from initlab.report.predictions import COLUMNS
 
 SPEC = {"depth": 40, "width": 32, "activation": ["tanh", "relu"], "init": "lecun_normal"}
 

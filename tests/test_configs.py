@@ -39,7 +39,7 @@ def test_a_config_is_valid_and_says_what_it_claims(path):
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_claim_of_an_article_config_comes_true(name):
-    from initlab.verdicts import result_cells
+    from initlab.store.outcome import result_cells
 
     plan = initlab.load_plan(ROOT / f"configs/article/{name}.yaml", ["band=0"])
     outcomes, _ = in_memory(plan)

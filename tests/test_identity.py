@@ -8,8 +8,8 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.spec.run import Choice, Run
+from initlab.store.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.store.tables import SCHEMA
 from initlab.theory.expectation import simulated
 

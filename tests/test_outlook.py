@@ -6,9 +6,9 @@ from initlab import load_plan
 from initlab.network.propagate import measure
 from initlab.spec.run import Choice
 from initlab.spec.thresholds import Thresholds
+from initlab.store.outcome import Outcome, result_cells
 from initlab.theory.diagnosis import described, outlook, times
 from initlab.theory.prediction import predict
-from initlab.verdicts import Outcome, result_cells
 
 THRESHOLDS = Thresholds()
 DEEP = {"depth": 100, "width": 256}

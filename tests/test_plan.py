@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from initlab.report.estimate import HEADER, estimate
 from initlab.spec.plan import MOST_TOGETHER, TOGETHER_BYTES
 from initlab.spec.shares import KEEP_BYTES, run_bytes
+from initlab.sweep.cost import HEADER, estimate
 
 
 def share_count(plan, jobs=1):

@@ -14,7 +14,7 @@ from initlab import read_results
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
 from initlab.network.measurement import Measurement
-from initlab.verdicts import Outcome
+from initlab.store.outcome import Outcome
 
 FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 

@@ -16,19 +16,21 @@ import pytest
 import torch
 from helpers import Kept, in_memory
 
-from initlab import memory, sweep, tasks
-from initlab.engines.threads import Threads
 from initlab.errors import DiskError, InputError, WorkersLost
 from initlab.spec.thresholds import Thresholds
-from initlab.stopping import Stop
-from initlab.tasks import Measure, Simulate
-from initlab.verdicts import result_cells
+from initlab.store.outcome import result_cells
+from initlab.store.work import Measure, Simulate
+from initlab.sweep import cost, tasks
+from initlab.sweep.engines.threads import Threads
+from initlab.sweep.run import run as run_sweep
+from initlab.sweep.run import work
+from initlab.sweep.signals import Stop
 
 
 @pytest.fixture(autouse=True)
 def hears_ctrl_c(monkeypatch):
     """A shell that runs a script in the background has SIGINT ignored, and we respect that."""
-    monkeypatch.setattr("initlab.stopping.GRACE", 0.3)  # processes are given the whole of it
+    monkeypatch.setattr("initlab.sweep.signals.GRACE", 0.3)  # processes are given the whole of it
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -110,7 +112,7 @@ def test_progress_counts_simulated_networks_too(plan_of):
     in_memory(plan, jobs=2, on_layer=advanced.append)
     # 2 passes of 6 layers of every run; 42 simulated networks of every point, seven for one
     points = len(ACTIVATIONS)
-    assert sum(advanced) == sweep.work(plan) == 6 * (2 * 2 * points + points * 42 // 7)
+    assert sum(advanced) == work(plan) == 6 * (2 * 2 * points + points * 42 // 7)
 
 
 def test_torch_s_threads_are_one_inside_and_as_they_were_outside(plan_of):
@@ -245,7 +247,7 @@ class Mortal:
 
 def on_mortal(plan, deadly, **options):
     kept, engine = Kept(plan), Mortal(deadly, **options)
-    sweep.run(plan, kept, engine, Stop())
+    run_sweep(plan, kept, engine, Stop())
     return list(kept.outcomes()), engine
 
 
@@ -308,7 +310,7 @@ def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of)
     plan = plan_of(seeds=6)
     kept, engine = Kept(plan), Gone(lambda _: False)
     with pytest.raises(WorkersLost):
-        sweep.run(plan, kept, engine, Stop())
+        run_sweep(plan, kept, engine, Stop())
     assert [o.status for o in kept.outcomes()].count("ok") == 2
 
 
@@ -320,7 +322,7 @@ def test_a_sweep_stops_after_so_many_failures(plan_of, monkeypatch, most):
     monkeypatch.setattr(torch, "tanh", broken("never"))
     plan, seen = plan_of(seeds=50, width=20), []
     kept, engine, stop = Kept(plan), Threads(1), Stop()
-    sweep.run(
+    run_sweep(
         plan, kept, engine, stop, max_failures=most, on_failure=lambda i, o: seen.append((i, o))
     )
     engine.close()
@@ -338,7 +340,7 @@ def test_an_error_of_the_ledger_ends_the_work(plan_of):
 
     plan, stop, engine = plan_of(seeds=50), Stop(), Threads(2)
     with pytest.raises(DiskError):
-        sweep.run(plan, Full(plan), engine, stop)
+        run_sweep(plan, Full(plan), engine, stop)
     engine.close()
     assert stop.overdue  # which ends what is under way before its next layer
 
@@ -374,27 +376,27 @@ def available(monkeypatch, n_bytes):
 
 def test_a_sweep_that_cannot_fit_is_refused(plan_of, monkeypatch):
     plan = plan_of(depth=20, width=512, seeds=4)
-    needed = {jobs: memory.memory_bytes(plan, jobs) for jobs in (1, 2)}
+    needed = {jobs: cost.memory_bytes(plan, jobs) for jobs in (1, 2)}
     assert needed[2] > needed[1]
     available(monkeypatch, needed[2])
-    memory.check_memory(plan, 2)
+    cost.check_memory(plan, 2)
     available(monkeypatch, needed[2] - 1)
-    memory.check_memory(plan, 1)
+    cost.check_memory(plan, 1)
     with pytest.raises(InputError, match="--jobs 2") as error:
-        memory.check_memory(plan, 2)
+        cost.check_memory(plan, 2)
     assert error.value.fix == "--jobs 1"
     available(monkeypatch, needed[1] - 1)
     with pytest.raises(InputError, match="GiB") as error:
-        memory.check_memory(plan, 1)
+        cost.check_memory(plan, 1)
     assert "record: forward" in error.value.fix
 
 
 def test_the_estimate_grows_with_what_costs_memory(plan_of):
     base = {"depth": 50, "width": 300, "batch": 64}
-    small = memory.memory_bytes(plan_of(**base), 1)
+    small = cost.memory_bytes(plan_of(**base), 1)
     for more in ({"width": 600}, {"batch": 512}, {"depth": 100}, {"dtype": "float64"}):
-        assert memory.memory_bytes(plan_of(**{**base, **more}), 1) > small, more
-    assert memory.memory_bytes(plan_of(**base, record="forward"), 1) < small
+        assert cost.memory_bytes(plan_of(**{**base, **more}), 1) > small, more
+    assert cost.memory_bytes(plan_of(**base, record="forward"), 1) < small
 
 
 DEEP = """
@@ -414,7 +416,7 @@ plan = load_plan({"depth": 300, "width": 1024, "activation": "tanh", "init": "xa
                   "band": 20})
 ((outcome,), _) = in_memory(plan)
 assert outcome.measurement.backward.shape[0] == 300, outcome
-print(peak_bytes(), memory.memory_bytes(plan, 1))
+print(peak_bytes(), cost.memory_bytes(plan, 1))
 """
 
 
@@ -443,7 +445,7 @@ def test_ctrl_c_while_shares_are_handed_out_is_heard_at_once(plan_of, monkeypatc
             signal.raise_signal(signal.SIGINT)
         return {}
 
-    monkeypatch.setattr("initlab.tasks._measured", measured)
+    monkeypatch.setattr("initlab.sweep.tasks._measured", measured)
     outcomes, interrupted = in_memory(plan, jobs=1)
     assert interrupted
     assert len(calls) < 20

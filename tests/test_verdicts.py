@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from initlab.catalog.columns import columns
+from initlab.cli.fail_on import CHECKS, failing, parse_checks
 from initlab.errors import InputError
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
 from initlab.spec.thresholds import Thresholds, verdict
-from initlab.verdicts import CHECKS, Outcome, failing, parse_checks, result_cells
+from initlab.store.outcome import Outcome, result_cells
 
 THRESHOLDS = Thresholds()  # vanishing below 1e-3, exploding above 1e3
 INF, NAN = math.inf, math.nan

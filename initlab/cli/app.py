@@ -36,7 +36,7 @@ from initlab.cli import (
     verify,
 )
 from initlab.errors import InitlabError, Interrupted, Terminated
-from initlab.stopping import WORKER
+from initlab.sweep.signals import WORKER
 from initlab.version import __version__
 
 #: (name, function), in the order in which `--help` lists them

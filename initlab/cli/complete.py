@@ -6,7 +6,7 @@ from initlab.errors import nearest
 
 def checks(incomplete: str) -> list[str]:
     """Verdicts of --fail-on; completes the last of a list with commas."""
-    from initlab.verdicts import CHECKS
+    from initlab.cli.fail_on import CHECKS
 
     head, comma, tail = incomplete.rpartition(",")
     return [head + comma + word for word in CHECKS if word.startswith(tail)]

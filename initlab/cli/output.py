@@ -91,8 +91,8 @@ def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> 
 
 
 def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
-    from initlab.api import read_table
     from initlab.report.summary import layer_table, summarise
+    from initlab.store.read import read_table
 
     file = path / "layers.csv"
     if layers:

@@ -31,7 +31,7 @@ def predict(
 
     cat spec.yaml | initlab predict - --format jsonl | jq -r .why
     """
-    from initlab.preview import COLUMNS, preview
+    from initlab.report.predictions import COLUMNS, preview
     from initlab.spec.expand import make
     from initlab.spec.reader import read
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from initlab.cli.output import words
 from initlab.spec.plan import Plan
-from initlab.sweep import work
-from initlab.tasks import Missing
+from initlab.store.work import Missing
+from initlab.sweep.run import work
 
 
 @contextmanager

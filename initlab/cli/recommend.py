@@ -178,8 +178,8 @@ def measure_once(run: "Run") -> tuple[float, float, str, str]:
     """(std of the last layer, gradient ratio, verdicts) of the run as built. Imports torch."""
     from initlab.network.propagate import measure
     from initlab.spec.shares import Share
+    from initlab.store.outcome import Outcome, result_cells
     from initlab.theory.recommend import BEST
-    from initlab.verdicts import Outcome, result_cells
 
     (measurement,) = measure(Share(((0, run),))).values()
     cells = result_cells(Outcome("ok", measurement), BEST)

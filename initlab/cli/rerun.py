@@ -31,10 +31,10 @@ def rerun(folder: FolderArgument, run: Number, format_: output.FormatOption = No
     Examples:
     initlab rerun results/xavier_tanh 7
     """
-    from initlab.rerun import RunFails
-    from initlab.rerun import rerun as measured_again
+    from initlab.errors import in_short
     from initlab.store.folder import Folder
-    from initlab.tasks import in_short
+    from initlab.sweep.rerun import RunFails
+    from initlab.sweep.rerun import rerun as measured_again
 
     name = folder.resolve().name
     try:

@@ -109,11 +109,11 @@ def sweep(
 
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
+    from initlab.cli.fail_on import parse_checks
     from initlab.cli.sweeping import Options, run_all
-    from initlab.memory import check_memory, default_jobs
     from initlab.spec.expand import make
     from initlab.spec.reader import read
-    from initlab.verdicts import parse_checks
+    from initlab.sweep.cost import check_memory, default_jobs
 
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
@@ -147,7 +147,7 @@ def _cluster(engine: Where | None, scheduler: str | None) -> str | None:
     if engine is Where.dask and not scheduler:
         return "local"
     if scheduler not in (None, "local"):
-        from initlab.engines.cluster import address_of
+        from initlab.sweep.engines.dask_cluster import address_of
 
         address_of(scheduler)  # a wrong file is refused before anything is moved aside
     return scheduler
@@ -190,7 +190,7 @@ def _distinct(plans: "list[Plan]") -> None:
 
 
 def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> None:
-    from initlab.report.estimate import HEADER, estimate
+    from initlab.sweep.cost import HEADER, estimate
 
     rows = [estimate(plan, jobs) for plan in plans]
     for plan in plans:

@@ -10,11 +10,11 @@ from initlab.cli import output
 from initlab.errors import Interrupted
 
 if TYPE_CHECKING:
-    from initlab.engines.engine import Engine
     from initlab.spec.plan import Plan
-    from initlab.stopping import Stop
+    from initlab.store.outcome import Outcome
     from initlab.store.writable import WritableFolder
-    from initlab.verdicts import Outcome
+    from initlab.sweep.engines.engine import Engine
+    from initlab.sweep.signals import Stop
 
 MOST_COMPLAINTS = 10
 
@@ -35,11 +35,11 @@ class Options:
         """The engine, made when it is needed first; the stack closes it."""
         if self._engine is None:
             if self.scheduler is not None:
-                from initlab.engines.cluster import Cluster
+                from initlab.sweep.engines.dask_cluster import Cluster
 
                 self._engine = Cluster(self.scheduler, self.jobs, output.words, stop)
             else:
-                from initlab.engines.threads import Threads
+                from initlab.sweep.engines.threads import Threads
 
                 self._engine = Threads(self.jobs)
             stack.callback(self._engine.close)
@@ -54,7 +54,7 @@ def run_all(
     Returns:
         What is to be complained about at the end.
     """
-    from initlab.stopping import listening
+    from initlab.sweep.signals import listening
 
     complaints: list[str] = []
     with listening() as stop, ExitStack() as engines:
@@ -91,7 +91,7 @@ def _run(
 ) -> set[int]:
     """Continue one plan; the numbers of those failed runs that were complained about."""
     from initlab.cli.progress import progress
-    from initlab.conduct import Manner, conduct
+    from initlab.sweep.session import Manner, conduct
 
     shown: set[int] = set()
 
@@ -119,7 +119,8 @@ def _complaints(
     plan: "Plan", folder: "WritableFolder", wanted: list[str], shown: set[int], *, saved: bool
 ) -> list[str]:
     """Runs that failed, those that are `shown` already counted only, and --fail-on checks met."""
-    from initlab.verdicts import failing, result_cells
+    from initlab.cli.fail_on import failing
+    from initlab.store.outcome import result_cells
 
     failures = folder.writer.failures()
     found = [

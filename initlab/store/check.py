@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.store import tables
 from initlab.store.journal import DamagedJournal, Journal
 from initlab.store.publish import SPEC, spec_text
+from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.store.tables import BANDS, MEASURED, POINTS
 
 

@@ -11,16 +11,16 @@ from typing import Any, Self
 import numpy as np
 
 from initlab.errors import DiskError, FolderError
-from initlab.identity import VERSION, rebuilt
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
 from initlab.store import tables
+from initlab.store.identity import VERSION, rebuilt
+from initlab.store.outcome import Outcome
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.theory.expectation import RUNS, Expected, Forecast
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
-from initlab.verdicts import Outcome
 
 NOT_REACHED = "not reached yet; the same command continues"
 NOT_FORECAST = "no prediction or band yet; the same command continues"

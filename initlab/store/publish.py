@@ -10,10 +10,10 @@ from typing import TextIO
 import yaml
 
 from initlab.errors import DiskError
-from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.spec.plan import Plan
 from initlab.spec.yamlfile import resolve
 from initlab.store.journal import Journal
+from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
 
 PARQUET = ("runs.parquet", "layers.parquet")
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"

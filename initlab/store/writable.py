@@ -11,11 +11,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
-from initlab.provenance import origin, process
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
 from initlab.store.folder import JOURNAL, Folder
 from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
+from initlab.store.provenance import origin, process
 from initlab.store.writer import Writer
 
 OURS = re.compile(

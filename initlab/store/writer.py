@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from initlab.identity import VERSION, band_name, describe, name_of, point_name
-from initlab.provenance import contents
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run, seedless
 from initlab.store import tables
+from initlab.store.identity import VERSION, band_name, describe, name_of, point_name
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
+from initlab.store.provenance import contents
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
-from initlab.tasks import Done, Measure, Missing, Predict, everything
+from initlab.store.work import Done, Measure, Missing, Predict, everything
 from initlab.theory.expectation import RUNS, Expected, simulated
 from initlab.theory.finite_width import Band, Simulated
 from initlab.theory.quadrature import Array

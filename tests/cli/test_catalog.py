@@ -99,6 +99,6 @@ def test_names_are_completed_from_the_catalog():
 def test_the_last_of_several_checks_is_completed():
     assert complete.checks("nan,forward.e") == ["nan,forward.exploding"]
     assert complete.checks("")[:3] == ["nan", "exploding", "vanishing"]
-    from initlab.verdicts import CHECKS
+    from initlab.cli.fail_on import CHECKS
 
     assert complete.checks("") == CHECKS

@@ -559,7 +559,7 @@ def test_a_signal_that_was_ignored_stays_so(root):
     # as in a job that a shell put into the background: Ctrl-C is not for it
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
-        "from initlab.stopping import listening\n"
+        "from initlab.sweep.signals import listening\n"
         "with listening() as stop:\n"
         "    signal.raise_signal(signal.SIGINT); assert not stop.asked\n"
         "    signal.raise_signal(signal.SIGTERM); assert stop.signal == 15\n"

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from initlab import load_plan
 from initlab.network.propagate import Measurement, measure
+from initlab.spec import plan as plans
+from initlab.spec import shares
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run
 from initlab.spec.shares import Share
@@ -116,7 +118,7 @@ def test_draws_kept_or_drawn_again(plan_of, monkeypatch, init, draws):
     plan = plan_of(depth=5, width=9, init=init, draws=draws, activation=["tanh", "relu"])
     assert plan.shares()[0].keeps_draws
     kept = run_all(plan)
-    monkeypatch.setattr(initlab.spec.plan, "KEEP_BYTES", 0)
+    monkeypatch.setattr(shares, "KEEP_BYTES", 0)
     assert not plan.shares()[0].keeps_draws
     assert_equal(run_all(plan), kept)
 
@@ -124,7 +126,7 @@ def test_draws_kept_or_drawn_again(plan_of, monkeypatch, init, draws):
 @pytest.mark.parametrize("most", [1, 2, 5, 7])
 def test_how_many_runs_a_share_holds(monkeypatch, most):
     plan, expected = mixed()
-    monkeypatch.setattr(initlab.spec.plan, "MOST_TOGETHER", most)
+    monkeypatch.setattr(plans, "MOST_TOGETHER", most)
     assert max(len(share.runs) for share in plan.shares()) == most
     assert_equal(run_all(plan), expected)
 
@@ -132,7 +134,7 @@ def test_how_many_runs_a_share_holds(monkeypatch, most):
 def test_shares_cut_for_lack_of_memory(monkeypatch):
     plan, expected = mixed()
     # room for what two of the larger runs keep: 2 batch sum(shape) 8 bytes each
-    monkeypatch.setattr(initlab.spec.plan, "TOGETHER_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
+    monkeypatch.setattr(plans, "TOGETHER_BYTES", 2 * 2 * 3 * 4 * 37 * 8)
     assert max(len(share.runs) for share in plan.shares() if share.first.shape[0] == 37) < 6
     assert_equal(run_all(plan), expected)
 

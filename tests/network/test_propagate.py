@@ -19,7 +19,7 @@ from initlab.network.propagate import BACKWARD, FORWARD, Measurement
 from initlab.network.weights import layers_of
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run
-from initlab.verdicts import Outcome
+from initlab.store.outcome import Outcome
 
 DEPTH, WIDTH, BATCH = 20, 24, 6
 RELATIVE = 1e-9  # the rule is 1e-5; float64 through 20 layers that are not chaotic does better

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from helpers import csv_texts, in_memory
 
-from initlab.api import read_table
 from initlab.catalog.columns import columns
 from initlab.cells import short
 from initlab.network.propagate import Measurement
@@ -22,7 +21,8 @@ from initlab.report.summary import (
     spread,
     summarise,
 )
-from initlab.verdicts import Outcome
+from initlab.store.outcome import Outcome
+from initlab.store.read import read_table
 
 
 def summary(plan, outcomes, **options):

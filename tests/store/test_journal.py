@@ -17,11 +17,11 @@ from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
 from initlab.store import tables
 from initlab.store.folder import Folder
+from initlab.store.outcome import Outcome
 from initlab.store.tables import BACKWARD, FORWARD
+from initlab.store.work import Done, Measure
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
-from initlab.tasks import Done, Measure
-from initlab.verdicts import Outcome
 
 
 @pytest.fixture

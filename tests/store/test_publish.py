@@ -10,10 +10,10 @@ from helpers import in_memory, swept, timeless
 
 from initlab import load_plan, read_results
 from initlab.errors import DiskError
-from initlab.rows import LAYERS_CSV, RUNS_CSV, lines
-from initlab.stopping import Stop
 from initlab.store.publish import publish, spec_text
+from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
 from initlab.store.writable import writable
+from initlab.sweep.signals import Stop
 
 FILES = ["runs.csv", "layers.csv", "spec.yaml", "provenance.json"]
 #: networks that turn nan, have biases or none, a theory or none, a band or none

@@ -12,7 +12,8 @@ from scipy.special import polygamma, psi
 from initlab import load_plan
 from initlab.catalog import INPUTS
 from initlab.network.propagate import FORWARD, measure
-from initlab.tasks import Simulate, everything, tasks_of
+from initlab.store.work import Simulate, everything
+from initlab.sweep.tasks import tasks_of
 from initlab.theory.expectation import LAYERS, simulated
 from initlab.theory.finite_width import Band, bands, simulate
 

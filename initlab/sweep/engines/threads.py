@@ -2,8 +2,9 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from initlab.stopping import WORKER
-from initlab.tasks import Done, Task, Tick, perform
+from initlab.store.work import Done, Task
+from initlab.sweep.signals import WORKER
+from initlab.sweep.tasks import Tick, perform
 
 
 class Threads:

@@ -1,4 +1,4 @@
-"""From a run's measurements to words: steady, vanishing, exploding or nan."""
+"""What became of a run, and its result columns in runs.csv."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.catalog.columns import columns
-from initlab.errors import InputError, nearest
 from initlab.spec.thresholds import Thresholds, verdict
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 STD = columns("layers", "forward").index("std")
 GRAD_STD = columns("layers", "backward").index("grad_std")
-BAD = ("nan", "exploding", "vanishing")
-CHECKS = [*BAD, *(f"{way}.{word}" for way in ("forward", "backward") for word in BAD)]
 
 
 @dataclass(frozen=True)
@@ -66,29 +63,3 @@ def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
             "grad_std_last": start,
         }
     return cells
-
-
-def parse_checks(text: str) -> list[str]:
-    """Verdicts of --fail-on: "nan,forward.vanishing".
-
-    Raises:
-        InputError: naming the nearest check.
-    """
-    wanted = [word.strip() for word in text.split(",") if word.strip()]
-    for word in wanted:
-        if word not in CHECKS:
-            close = nearest(word, CHECKS, 1) or CHECKS[:1]
-            known = ", ".join(CHECKS)
-            raise InputError(f"--fail-on {word}: needs some of {known}", f"--fail-on {close[0]}")
-    return wanted
-
-
-def failing(cells: dict[str, Any], wanted: list[str]) -> list[str]:
-    """Those of the wanted checks that a run's result cells meet."""
-    found = {
-        word
-        for way in ("forward", "backward")
-        if (verdict := cells[f"{way}_verdict"])
-        for word in (verdict, f"{way}.{verdict}")
-    }
-    return [word for word in wanted if word in found]

@@ -13,10 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from initlab.errors import InputError, Interrupted, WorkersLost
-from initlab.provenance import environment
-from initlab.stopping import Stop
-from initlab.tasks import Done, Task, Tick, in_short, perform
+from initlab.errors import InputError, Interrupted, WorkersLost, in_short
+from initlab.store.provenance import environment
+from initlab.store.work import Done, Task
+from initlab.sweep.signals import Stop
+from initlab.sweep.tasks import Tick, perform
 
 NOISY = ("distributed", "tornado", "asyncio")  # that log tracebacks when a connection ends
 FRESH = 1.0  # seconds for which the number of workers is believed
@@ -86,7 +87,7 @@ class Cluster:
                 {
                     "distributed.scheduler.allowed-failures": 0,  # who is guilty, we find out
                     "distributed.comm.timeouts.connect": "3s",  # a worker that has died is dead
-                    "distributed.worker.preload": ["initlab.engines.worker"],
+                    "distributed.worker.preload": ["initlab.sweep.engines.worker"],
                     "distributed.worker.memory.terminate": False,  # check_memory has looked
                     "distributed.worker.memory.pause": False,
                 }
@@ -191,7 +192,7 @@ class Cluster:
 
 
 def _import_all() -> None:
-    import initlab.engines.worker  # noqa: F401
+    import initlab.sweep.engines.worker  # noqa: F401
 
 
 @contextmanager

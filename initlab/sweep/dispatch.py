@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
 
-from initlab.engines.engine import Engine
 from initlab.errors import Interrupted, WorkersLost
-from initlab.tasks import Done, Measure, Task, Tick
-from initlab.verdicts import Outcome
+from initlab.store.outcome import Outcome
+from initlab.store.work import Done, Measure, Task
+from initlab.sweep.engines.engine import Engine
+from initlab.sweep.tasks import Tick
 
 AHEAD = 2  # tasks in flight for each that is being done: few, so that a stop is heard at once
 BEAT = 0.1  # seconds between two looks at whether to stop

@@ -3,7 +3,8 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from initlab.tasks import Done, Task, Tick
+from initlab.store.work import Done, Task
+from initlab.sweep.tasks import Tick
 
 
 class Engine(Protocol):

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from initlab import sweep
-from initlab.engines.engine import Engine
 from initlab.errors import DiskError, InitlabError
-from initlab.provenance import differences, environment
 from initlab.spec.plan import Plan
-from initlab.stopping import Stop
 from initlab.store.journal import DamagedJournal
+from initlab.store.outcome import Outcome
+from initlab.store.provenance import differences, environment
 from initlab.store.publish import publish
+from initlab.store.work import Missing
 from initlab.store.writable import WritableFolder
-from initlab.tasks import Missing, Tick
-from initlab.verdicts import Outcome
+from initlab.sweep import run
+from initlab.sweep.engines.engine import Engine
+from initlab.sweep.signals import Stop
+from initlab.sweep.tasks import Tick
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _compute(
             if missing:
                 running = engine()
                 _compare(folder, manner.say)
-                sweep.run(
+                run.run(
                     plan,
                     folder.writer,
                     running,

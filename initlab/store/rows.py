@@ -7,9 +7,9 @@ from typing import Any
 from initlab.catalog.columns import columns
 from initlab.cells import csv_line
 from initlab.spec.plan import Plan
+from initlab.store.outcome import STD, Outcome, result_cells
 from initlab.theory.expectation import Forecast
 from initlab.theory.quadrature import Array
-from initlab.verdicts import STD, Outcome, result_cells
 
 RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"
 RESULTS = columns("runs", "result", "predicted")

@@ -6,10 +6,10 @@ import numpy as np
 
 from initlab.errors import InputError
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
-from initlab.provenance import contents, differences, environment
 from initlab.spec.run import Run
 from initlab.spec.shares import Share
 from initlab.store.journal import Journal
+from initlab.store.provenance import contents, differences, environment
 from initlab.theory.quadrature import Array
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from initlab.engines.engine import Engine
-from initlab.flight import Flight
 from initlab.spec.plan import Plan
-from initlab.stopping import Stop
-from initlab.tasks import Done, Missing, Tick, everything, tasks_of
-from initlab.verdicts import Outcome
+from initlab.store.outcome import Outcome
+from initlab.store.work import Done, Missing, everything
+from initlab.sweep.dispatch import Flight
+from initlab.sweep.engines.engine import Engine
+from initlab.sweep.signals import Stop
+from initlab.sweep.tasks import Tick, tasks_of
 
 
 class Ledger(Protocol):

@@ -1,4 +1,4 @@
 """Loaded by every local worker when it starts, so that it comes to work with all it needs."""
 
 import initlab.network.propagate
-import initlab.tasks  # noqa: F401
+import initlab.sweep.tasks  # noqa: F401

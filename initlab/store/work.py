@@ -1,0 +1,101 @@
+"""What a sweep consists of: tasks that need nothing but themselves, wherever they are done.
+
+A share of networks is measured, points are predicted, finite-width bands are simulated.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from initlab.spec.plan import Plan
+from initlab.spec.run import Run, seedless
+from initlab.spec.shares import Share
+from initlab.store.outcome import Outcome
+from initlab.theory.expectation import Expected, simulated
+from initlab.theory.finite_width import Band, Simulated
+
+SIMULATED = 7  # networks simulated in about the time in which one passes forward
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Build and measure the networks of a share."""
+
+    share: Share
+
+    @property
+    def work(self) -> int:
+        """Layers to be passed, forward and backward."""
+        return sum(r.depth * (2 if r.record == "both" else 1) for _, r in self.share.runs)
+
+    def alone(self) -> "list[Measure]":
+        """The same networks, each by itself."""
+        return [Measure(Share((pair,))) for pair in self.share.runs]
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Say what theory expects of some points: runs with seed 0."""
+
+    points: tuple[Run, ...]
+    work = 0
+
+    def alone(self) -> "list[Predict]":
+        """The same points, each by itself."""
+        return [Predict((point,)) for point in self.points]
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """Simulate the finite-width bands of points that share their draws."""
+
+    points: tuple[Simulated, ...]
+    networks: int
+
+    @property
+    def work(self) -> int:
+        """Layers to be simulated; some count as one layer of a network that is built."""
+        return sum(len(point.laws) for point in self.points) * self.networks // SIMULATED
+
+    def alone(self) -> "list[Simulate]":
+        """The same points, each by itself."""
+        return [Simulate((point,), self.networks) for point in self.points]
+
+
+Task = Measure | Predict | Simulate
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task: an outcome for every run's index, or what was found for every point.
+
+    Where a point has a text, it says why nothing was found. That costs nobody a measurement.
+    """
+
+    task: Task
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    found: "tuple[Expected | Band | str, ...]" = ()
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Missing:
+    """What a sweep still has to do: indices of runs, points to predict, bands to simulate."""
+
+    runs: list[int]
+    points: list[Run]
+    bands: list[Simulated]
+
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.points or self.bands)
+
+
+def everything(plan: Plan) -> Missing:
+    """All that a plan asks for, each once. Bands of all parts of a plan are shared out evenly."""
+    points = list(dict.fromkeys(map(seedless, plan.runs)))
+    wanted: list[Simulated] = []
+    if plan.head.band:
+        runs = points if plan.part is None else plan.part.whole.runs
+        wanted = list(dict.fromkeys(s for run in runs if (s := simulated(run)) is not None))
+    if plan.part is not None:
+        wanted = wanted[plan.part.number - 1 :: plan.part.parts]
+    return Missing(list(range(len(plan.runs))), points, wanted)
