@@ -30,24 +30,28 @@ RULES = Table(
     # shapes
     _rule(
         "shape_broadcast",
-        "rules/shapes",
+        "checks/shapes",
         "operands have one shape",
         "torch would stretch the operands against each other and average over all combinations",
         allow=True,
     ),
-    _rule("shape_mismatch", "rules/shapes", "shapes fit the contract", "the shapes do not fit"),
+    _rule("shape_mismatch", "checks/shapes", "shapes fit the contract", "the shapes do not fit"),
     _rule(
         "degenerate_shape",
-        "rules/shapes",
+        "checks/shapes",
         "two classes or more, and vectors of one feature or more",
         "the loss would not depend on the input",
     ),
     _rule(
-        "padding", "rules/labels", "lists of labels end with -1", "zeros are no padding", allow=True
+        "padding",
+        "checks/targets",
+        "lists of labels end with -1",
+        "zeros are no padding",
+        allow=True,
     ),
     _rule(
         "empty_mean",
-        "rules/numbers",
+        "checks/numbers",
         "a mean has something to be a mean of",
         "no values, every target ignored, or every weight 0; torch returns nan",
         allow=True,
@@ -55,14 +59,14 @@ RULES = Table(
     # numbers
     _rule(
         "non_finite",
-        "rules/numbers",
+        "checks/numbers",
         "no nan and no infinity (but -inf as a log-probability or a masked logit)",
         "one nan makes a mean nan; some losses swallow it in silence",
         allow=True,
     ),
     _rule(
         "overflow",
-        "rules/numbers",
+        "checks/numbers",
         "numbers lie within the range of the dtype",
         "a number is finite in float64 and infinite in the dtype of the computation",
         allow=True,
@@ -75,22 +79,22 @@ RULES = Table(
     ),
     _rule(
         "saturated",
-        "rules/probabilities",
+        "checks/probabilities",
         "the loss is finite and its gradient is not lost",
         "a sure prediction that is wrong, a variance below eps, 0 log 0",
     ),
-    _rule("zero_vector", "rules/pairs", "vectors have a length", "the angle to 0 is not defined"),
+    _rule("zero_vector", "checks/pairs", "vectors have a length", "the angle to 0 is not defined"),
     _rule(
         "negative_distance",
-        "rules/pairs",
+        "checks/pairs",
         "x >= 0",
         "hinge_embedding takes distances; scores make its loss negative",
         allow=True,
     ),
-    _rule("variance", "rules/numbers", "var >= 0", "a variance is sigma squared"),
+    _rule("variance", "checks/numbers", "var >= 0", "a variance is sigma squared"),
     _rule(
         "rate",
-        "rules/numbers",
+        "checks/numbers",
         "a rate is above 0, a log-rate is its logarithm",
         "poisson_nll was given one for the other",
         allow=True,
@@ -98,81 +102,87 @@ RULES = Table(
     # probabilities
     _rule(
         "prob_range",
-        "rules/probabilities",
+        "checks/probabilities",
         "0 <= p <= 1",
         "logits or logarithms where probabilities belong",
         allow=True,
     ),
     _rule(
         "not_log_prob",
-        "rules/probabilities",
+        "checks/probabilities",
         "sum of e^x over the classes = 1",
         "scores or probabilities where log-probabilities belong: torch returns a negative loss",
         allow=True,
     ),
     _rule(
         "not_normalised",
-        "rules/probabilities",
+        "checks/probabilities",
         "sum of p over the classes = 1",
         "a target distribution that is none",
         allow=True,
     ),
     _rule(
         "double_softmax",
-        "rules/suspicions",
+        "checks/suspicions",
         "logits are not in 0..1 with rows that sum to 1",
         "softmax before cross_entropy, which takes it itself: the loss cannot get near 0",
     ),
     _rule(
         "double_sigmoid",
-        "rules/suspicions",
+        "checks/suspicions",
         "logits are not all in 0..1",
         "sigmoid before bce_with_logits, which takes it itself: the loss cannot get near 0",
     ),
     _rule(
         "mean_is_no_kl",
-        "rules/probabilities",
+        "checks/probabilities",
         "KL = sum / batch",
         "mean divides by the classes, too; batchmean is the divergence",
     ),
     # targets
     _rule(
-        "dtype_target", "convert", "class ids and lengths are whole numbers", "a cast, or why not"
+        "dtype_target",
+        "operands/convert",
+        "class ids and lengths are whole numbers",
+        "a cast, or why not",
     ),
     _rule(
-        "dtype_input", "convert", "inputs are floating point numbers", "a file's integers were cast"
+        "dtype_input",
+        "operands/convert",
+        "inputs are floating point numbers",
+        "a file's integers were cast",
     ),
     _rule(
         "target_range",
-        "rules/labels",
+        "checks/targets",
         "class ids are 0..C-1, yes or no is 0..1",
         "labels that count from 1, or +1 and -1 where 0 and 1 belong; ids beyond C never pass",
         allow=True,
     ),
     _rule(
         "target_sign",
-        "rules/labels",
+        "checks/targets",
         "t = +1 or -1",
         "0 and 1 where +1 and -1 belong: torch computes something else without a word",
         allow=True,
     ),
     _rule(
         "target_onehot",
-        "rules/labels",
+        "checks/targets",
         "class ids, not one number for each class",
         "one-hot or multi-hot rows where class ids belong",
         allow=True,
     ),
     _rule(
         "duplicate_label",
-        "rules/labels",
+        "checks/targets",
         "a class is listed once",
         "it would count twice",
         allow=True,
     ),
     _rule(
         "count_target",
-        "rules/numbers",
+        "checks/numbers",
         "t = 0, 1, 2, ...",
         "poisson_nll is a likelihood of counts",
         allow=True,
@@ -180,23 +190,37 @@ RULES = Table(
     # sequences
     _rule(
         "ctc_label",
-        "rules/ctc",
+        "checks/ctc",
         "labels are 0..C-1 without the blank",
         "torch reads outside of its memory for others: garbage, or the process ends",
     ),
-    _rule("ctc_length", "rules/ctc", "lengths lie within frames and labels", "a length is off"),
+    _rule("ctc_length", "checks/ctc", "lengths lie within frames and labels", "a length is off"),
     _rule(
         "ctc_too_short",
-        "rules/ctc",
+        "checks/ctc",
         "input_length >= labels + repeats",
         "no alignment exists, the loss is infinite; between equal neighbours stands a blank",
         allow=True,
     ),
     # options and conversions
-    _rule("option_range", "options", "options lie in their range", "an option that is not allowed"),
-    _rule("class_dim", "convert", "classes are where torch has them", "dimensions were moved"),
-    _rule("from", "convert", "the input is what the loss takes", "the input was converted"),
-    _rule("target_map", "convert", "the target is what the loss takes", "values were replaced"),
+    _rule(
+        "option_range",
+        "operands/options",
+        "options lie in their range",
+        "an option that is not allowed",
+    ),
+    _rule(
+        "class_dim", "operands/convert", "classes are where torch has them", "dimensions were moved"
+    ),
+    _rule(
+        "from", "operands/convert", "the input is what the loss takes", "the input was converted"
+    ),
+    _rule(
+        "target_map",
+        "operands/convert",
+        "the target is what the loss takes",
+        "values were replaced",
+    ),
     _rule("torch", "torch_call", "torch takes the operands", "torch itself refuses them"),
 )
 

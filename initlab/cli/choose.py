@@ -20,7 +20,7 @@ def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
         UnknownName: no such activation.
         InputError: a parameter that none of them has, or a value out of its range.
     """
-    from initlab.losslab.options import parse, split
+    from initlab.catalog.values import parse, split
     from initlab.spec.run import Choice
 
     records = [ACTIVATIONS[name] for name in names]

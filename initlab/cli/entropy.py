@@ -125,7 +125,7 @@ def _refuse(values: list[float], bad: list[bool], where: str, what: str) -> None
 
 
 # reading -----------------------------------------------------------------------------------------
-# as initlab/losslab/reading.py does, which loads torch; here a distribution is all there can be
+# as losslab/operands/reading.py does, which loads torch; here a distribution is all there can be
 
 
 def _read(text: str, where: str) -> list[float]:

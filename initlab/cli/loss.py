@@ -120,7 +120,8 @@ def loss(
 
     cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
     """
-    from initlab.losslab.options import complete, mapping, split
+    from initlab.catalog.values import split
+    from initlab.losslab.operands.options import complete, mapping
 
     record = _named(name, full, explain=explain)
     options = split(option or ())
@@ -202,8 +203,8 @@ def _one(
     explain: bool,
     full: bool,
 ) -> None:
-    from initlab.losslab import reading
     from initlab.losslab.evaluate import evaluate
+    from initlab.losslab.operands import reading
 
     record = LOSSES[name]
     read = {}
@@ -219,7 +220,7 @@ def _one(
 
 def _tensors(record: Loss, options: dict[str, str]) -> dict[str, Any]:
     """Options with the tensors among them read, once for all records of a stream."""
-    from initlab.losslab import reading
+    from initlab.losslab.operands import reading
 
     names = {p.name for p in record.parameters if p.kind == "tensor"}
     return {
@@ -253,7 +254,7 @@ def _print(
 
 
 def _explained(evaluation: "Evaluation", *, full: bool) -> str:
-    from initlab.losslab.explain import explain
+    from initlab.losslab.explain.view import explain
 
     return explain(evaluation, full=full)
 

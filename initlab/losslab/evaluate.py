@@ -11,12 +11,12 @@ from torch import Tensor
 from initlab.catalog import LOSSES
 from initlab.catalog.table import load
 from initlab.errors import Finding, LossError
-from initlab.losslab import options as options_of
 from initlab.losslab.call import Call, errors
-from initlab.losslab.checks import check, with_torch
+from initlab.losslab.checks.run import check, with_torch
 from initlab.losslab.formulas.working import Working
+from initlab.losslab.operands import options as options_of
+from initlab.losslab.operands.prepare import prepare
 from initlab.losslab.precision import compare
-from initlab.losslab.prepare import prepare
 from initlab.losslab.settings import Settings
 from initlab.losslab.torch_call import compute, gradients, refusal
 

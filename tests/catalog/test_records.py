@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES, TABLES, Fans
 from initlab.catalog.table import load
 from initlab.cli.app import build
-from initlab.losslab.rules import RULES as CHECKS
+from initlab.losslab.checks import RULES as CHECKS
 
 RECORDS = [(kind, record) for kind, table in TABLES.items() for record in table.values()]
 IDS = [f"{kind}-{record.name}" for kind, record in RECORDS]

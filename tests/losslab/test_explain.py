@@ -9,9 +9,9 @@ import torch
 from initlab.catalog import LOSSES
 from initlab.catalog.rules import ALLOWABLE
 from initlab.losslab.evaluate import evaluate
-from initlab.losslab.explain import explain
+from initlab.losslab.explain.substitution import n4
+from initlab.losslab.explain.view import explain
 from initlab.losslab.settings import Settings
-from initlab.losslab.worked import n4
 
 BLOCKS = ["CONTRACT", "FORMULA", "VALUES", "REDUCTION", "GRADIENT", "VERDICTS", "TORCH"]
 WIDEST, SCREEN = 80, 60

@@ -17,8 +17,8 @@ import torch
 from initlab.catalog import ALLOWABLE, LOSSES
 from initlab.errors import InitlabError, InputError, LossError
 from initlab.losslab.evaluate import evaluate
-from initlab.losslab.explain import explain
-from initlab.losslab.reading import decode, read
+from initlab.losslab.explain.view import explain
+from initlab.losslab.operands.reading import decode, read
 from initlab.losslab.result import as_dict, csv_rows, error_dict, summary
 from initlab.losslab.settings import Settings
 

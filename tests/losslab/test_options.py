@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from initlab.catalog import LOSSES
+from initlab.catalog.values import parse, split
 from initlab.errors import InputError, LossError
-from initlab.losslab.options import complete, mapping, parse, split
+from initlab.losslab.operands.options import complete, mapping
 
 SCALARS = [
     (loss, p) for loss in LOSSES.values() for p in loss.parameters if p.kind != "tensor"

@@ -11,7 +11,7 @@ from torch import tensor
 from initlab.catalog import LOSSES
 from initlab.errors import InputError, LossError
 from initlab.losslab.evaluate import evaluate
-from initlab.losslab.reading import Read
+from initlab.losslab.operands.reading import Read
 from initlab.losslab.settings import Settings
 
 DTYPES = {

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from initlab.errors import InputError
-from initlab.losslab.reading import Read, decode, literal, read
+from initlab.losslab.operands.reading import Read, decode, literal, read
 
 INF, NAN = math.inf, math.nan
 HERE = "--input"

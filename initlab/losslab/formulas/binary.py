@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from initlab.losslab.formulas.working import Operands, Options, Working, softplus, xlogy
+from initlab.losslab.formulas.numerics import softplus, xlogy
+from initlab.losslab.formulas.working import Operands, Options, Working
 
 
 def _times(weight: Tensor | None, losses: Tensor) -> Tensor:

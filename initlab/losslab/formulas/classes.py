@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from initlab.losslab.formulas.working import Operands, Options, Working, log_softmax, xlogy
+from initlab.losslab.formulas.numerics import log_softmax, xlogy
+from initlab.losslab.formulas.working import Operands, Options, Working
 
 
 def _dim(x: Tensor) -> int:

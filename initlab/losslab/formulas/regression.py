@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from initlab.losslab.formulas.working import Operands, Options, Working, xlogy
+from initlab.losslab.formulas.numerics import xlogy
+from initlab.losslab.formulas.working import Operands, Options, Working
 
 
 def _residual(o: Operands) -> Tensor:

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
+from initlab.losslab.explain.substitution import class_row, n4
+from initlab.losslab.explain.tables import WIDTH, label_of, ranked, table
+from initlab.losslab.formulas.numerics import log_softmax, xlogy
 from initlab.losslab.formulas.sequences import extended, lattice, transcripts
-from initlab.losslab.formulas.working import log_softmax, xlogy
-from initlab.losslab.tables import WIDTH, label_of, ranked, table
-from initlab.losslab.worked import class_row, n4
 
 MOST_CLASSES, MOST_ROWS = 6, 5
 MOST_STATES, MOST_FRAMES = 7, 8

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, class_dim
-from initlab.losslab.rules.probabilities import off, row, sums_of
+from initlab.losslab.checks.probabilities import off, row, sums_of
 
 
 def double_softmax(call: Call) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, describe, number, whole
-from initlab.losslab.rules.options import classes_of
-from initlab.losslab.rules.probabilities import rounding
+from initlab.losslab.checks.probabilities import rounding
+from initlab.losslab.checks.weights import classes_of
 
 MOST_MAPPED = 8
 

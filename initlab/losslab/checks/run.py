@@ -8,8 +8,8 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, errors, number
-from initlab.losslab.rules import FIRST, RULES
-from initlab.losslab.rules.shapes import stretched
+from initlab.losslab.checks import FIRST, RULES
+from initlab.losslab.checks.shapes import stretched
 from initlab.losslab.torch_call import FAILURES, call_torch, first_line
 
 #: what torch may be shown although the checks refuse it; the rest of CTC is not safe to call

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from initlab.losslab.call import Call, number
 from initlab.losslab.formulas.classes import logits_of
-from initlab.losslab.formulas.working import Working, log_softmax
+from initlab.losslab.formulas.numerics import log_softmax
+from initlab.losslab.formulas.working import Working
 
 At = tuple[int, ...]
 MOST_TERMS = 4

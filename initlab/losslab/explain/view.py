@@ -13,12 +13,12 @@ from torch import Tensor
 
 from initlab.catalog.losses import MEANING, Operand
 from initlab.losslab.call import name, shape
-from initlab.losslab.closer import closer
 from initlab.losslab.evaluate import Evaluation, work
+from initlab.losslab.explain.substitution import n4, worked
+from initlab.losslab.explain.tables import WIDTH, entries, label_of, ranked, table
+from initlab.losslab.explain.verdicts import verdicts
+from initlab.losslab.explain.worst_value import closer
 from initlab.losslab.snippet import MOST_VALUES, snippet
-from initlab.losslab.tables import WIDTH, entries, label_of, ranked, table
-from initlab.losslab.verdicts import verdicts
-from initlab.losslab.worked import n4, worked
 
 FIRST, WORST = 5, 3
 FEW = 2  # gradients by the other operands

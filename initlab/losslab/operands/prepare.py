@@ -8,9 +8,9 @@ from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding, InputError
-from initlab.losslab import convert, reading
 from initlab.losslab.call import Call
-from initlab.losslab.reading import Read
+from initlab.losslab.operands import convert, reading
+from initlab.losslab.operands.reading import Read
 from initlab.losslab.settings import Settings
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
-from initlab.losslab.worked import n4
+from initlab.losslab.explain.substitution import n4
 
 CLOSE = 0.02  # relative distance at which two losses are called equal
 ENOUGH = 20  # samples from which class frequencies mean something

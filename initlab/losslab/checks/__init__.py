@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call
-from initlab.losslab.rules import (
+from initlab.losslab.checks import (
     ctc,
-    labels,
     numbers,
-    options,
     pairs,
     probabilities,
     shapes,
     suspicions,
+    targets,
+    weights,
 )
 
 Rule = Callable[[Call], Iterator[Finding]]
@@ -25,14 +25,14 @@ RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
         *shapes.RULES,
-        *options.RULES,
+        *weights.RULES,
         *numbers.RULES,
         *probabilities.RULES,
         *suspicions.RULES,
-        *labels.RULES,
+        *targets.RULES,
         *pairs.RULES,
         *ctc.RULES,
     )
 }
 #: those after which the others have nothing to stand on
-FIRST = {rule.__name__ for rule in (*shapes.RULES, *options.RULES, *labels.FIRST, *ctc.FIRST)}
+FIRST = {rule.__name__ for rule in (*shapes.RULES, *weights.RULES, *targets.FIRST, *ctc.FIRST)}

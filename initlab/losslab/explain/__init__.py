@@ -1,0 +1,1 @@
+"""The explain view of a loss, in seven blocks."""

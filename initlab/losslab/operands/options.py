@@ -1,0 +1,71 @@
+"""Options of a loss, from the command line or JSON, held to the ranges of the catalog. Torch-free.
+
+A tensor option (weight, pos_weight) stays as it was given; `prepare.py` reads it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from initlab.catalog import Loss
+from initlab.catalog.values import parse
+from initlab.errors import Finding, InputError, LossError, nearest
+
+
+def mapping(text: str) -> tuple[tuple[float, float], ...]:
+    """The pairs of "{0: -1, 2: 1}"; braces may be left out.
+
+    Raises:
+        InputError: it is none, or replaces a value twice.
+    """
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.strip().strip("{}").split(","))):
+        old, colon, new = item.partition(":")
+        try:
+            pairs.append((float(old), float(new)))
+        except ValueError:
+            problem = "needs numbers" if colon else "needs OLD: NEW"
+            raise InputError(
+                f"--target-map: {item!r} {problem}", "--target-map '{0: -1}'"
+            ) from None
+    if text and len({old for old, _ in pairs}) < max(len(pairs), 1):
+        raise InputError(f"--target-map: {text!r} replaces a value twice, or none")
+    return tuple(pairs)
+
+
+def complete(loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option ") -> dict[str, Any]:
+    """Every option of a loss: as given, or its default. Tensor options that were left out are not
+    in the result.
+
+    Args:
+        loss: the record.
+        given: values by name, as text or as JSON has them.
+        prefix: how the user wrote an option, for messages.
+
+    Raises:
+        LossError: an option that this loss has not, or a value out of its range; all of them.
+    """
+    parameters = {p.name: p for p in loss.parameters}
+    findings, options = [], loss.defaults
+    for name, value in given.items():
+        where = f"{prefix}{name}"
+        if name not in parameters:
+            findings.append(_unknown(loss, name, where))
+            continue
+        try:
+            options[name] = parse(parameters[name], value)
+        except ValueError as error:
+            fix = f"{prefix}{name}={parameters[name].default}".strip()
+            findings.append(Finding("option-range", "error", where, str(error), fix))
+    if findings:
+        raise LossError(findings)
+    return options
+
+
+def _unknown(loss: Loss, name: str, where: str) -> Finding:
+    names = [p.name for p in loss.parameters]
+    close = nearest(name, names)
+    instead = (
+        f"did you mean {' or '.join(close)}?" if close else f"it takes {', '.join(names) or 'none'}"
+    )
+    message = f"{loss.class_name} has no such option; {instead}"
+    return Finding("option-range", "error", where, message, f"initlab describe {loss.name}")
