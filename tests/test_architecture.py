@@ -97,4 +97,4 @@ def test_only_the_store_writes_files():
         for line in path.read_text().splitlines()
         if any(call in line for call in calls) and "devnull" not in line
     }
-    assert writers == {"store/publish.py", "store/writable.py", "cli/new.py"}
+    assert writers == {"store/publish.py", "store/writable.py", "cli/commands/new.py"}

@@ -89,9 +89,9 @@ def test_completion_loads_nothing_heavy():
     code = f"""
 import sys
 import initlab
-from initlab.cli import complete
-complete.names("x"), complete.kinds("s"), complete.checks("n"), complete.losses("b")
-complete.reductions("m"), complete.rules("t"), complete.tasks("b"), complete.activation_names("g")
+from initlab.cli import completion
+completion.names("x"), completion.kinds("s"), completion.checks("n"), completion.losses("b")
+completion.reductions("m"), completion.rules("t"), completion.tasks("b"), completion.activation_names("g")
 sys.exit([name for name in {HEAVY} if name in sys.modules] != [])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from initlab.catalog import ACTIVATIONS
-from initlab.cli.recommend import measure_once
+from initlab.cli.commands.recommend import measure_once
 from initlab.theory.moments import Activation, choice_of
 from initlab.theory.recommend import BEST, default, least_width, recommend
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from initlab import read_results
 from initlab.catalog.columns import columns
-from initlab.cells import csv_line
+from initlab.formatting import csv_line
 from initlab.network.measurement import Measurement
 from initlab.store.outcome import Outcome
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from initlab.cli import (
+from initlab.cli.commands import (
     catalog,
     critical,
     entropy,

@@ -13,7 +13,7 @@ import typer
 from initlab.errors import InputError
 
 if TYPE_CHECKING:
-    from initlab.report.formats import Summary
+    from initlab.report.tables import Summary
 
 
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
@@ -114,14 +114,14 @@ def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) ->
     """A summary as Markdown, or as a table as wide as the terminal; off a terminal, uncut."""
     from rich.console import Console
 
-    from initlab.report import formats
+    from initlab.report import tables
 
     if format_ is Format.md:
-        sys.stdout.writelines(formats.markdown(summary))
+        sys.stdout.writelines(tables.markdown(summary))
         return
     terminal = sys.stdout.isatty()
     console = Console() if terminal else Console(width=1000, color_system=None)
-    drawn = formats.table(summary, title, width=console.width, unicode=unicode_stdout(), wrap=wrap)
+    drawn = tables.table(summary, title, width=console.width, unicode=unicode_stdout(), wrap=wrap)
     console.print(drawn, soft_wrap=not terminal)
 
 
@@ -129,7 +129,7 @@ def summary(
     header: Sequence[str], rows: Sequence[Sequence[object]], caption: str, wanted: Format | None
 ) -> None:
     """Print a table for people (table, md)."""
-    from initlab.report.formats import Summary
+    from initlab.report.tables import Summary
 
     texts = tuple(tuple(map(_text, row)) for row in rows)
     _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
@@ -145,9 +145,9 @@ def records(
     shown: Sequence[str] | None = None,
 ) -> None:
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
-    from initlab.cells import csv_line, json_number
+    from initlab.formatting import csv_line, json_number
     from initlab.report import formats
-    from initlab.report.formats import Summary
+    from initlab.report.tables import Summary
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):

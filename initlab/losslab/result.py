@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from initlab.cells import json_number
 from initlab.errors import Finding, InitlabError, LossError
+from initlab.formatting import json_number
 from initlab.losslab.call import name
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.snippet import snippet

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from initlab.cells import known
+from initlab.formatting import known
 from initlab.spec.plan import Plan
 from initlab.spec.run import seedless
 from initlab.theory.diagnosis import outlook

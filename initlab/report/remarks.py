@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from initlab.cells import brief
+from initlab.formatting import brief
 
 Row = pd.Series
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.cells import brief, short
-from initlab.report.formats import Summary
+from initlab.formatting import brief, short
 from initlab.report.remarks import remarks
+from initlab.report.tables import Summary
 
 Row = pd.Series
 FIELDS = {

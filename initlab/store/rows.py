@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from initlab.catalog.columns import columns
-from initlab.cells import csv_line
+from initlab.formatting import csv_line
 from initlab.spec.plan import Plan
 from initlab.store.outcome import STD, Outcome, result_cells
 from initlab.theory.expectation import Forecast

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from initlab.cells import brief
+from initlab.formatting import brief
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.critical import critical_gain

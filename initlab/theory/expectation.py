@@ -9,7 +9,7 @@ import numpy as np
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
-from initlab.cells import known
+from initlab.formatting import known
 from initlab.spec.run import Run
 from initlab.theory.finite_width import MOST_SAMPLES, Band, Simulated
 from initlab.theory.prediction import Prediction

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from initlab.catalog import SCHEMES, TABLES
-from initlab.cli import complete
+from initlab.cli import completion
 from initlab.cli.app import build
 
 
@@ -91,14 +91,14 @@ def test_gains_are_told_where_torch_has_one():
 
 
 def test_names_are_completed_from_the_catalog():
-    found = [name for name, _ in complete.names("xav")]
+    found = [name for name, _ in completion.names("xav")]
     assert found == ["xavier_uniform", "xavier_normal"]
-    assert complete.kinds("s") == ["schemes", "statistics"]
+    assert completion.kinds("s") == ["schemes", "statistics"]
 
 
 def test_the_last_of_several_checks_is_completed():
-    assert complete.checks("nan,forward.e") == ["nan,forward.exploding"]
-    assert complete.checks("")[:3] == ["nan", "exploding", "vanishing"]
+    assert completion.checks("nan,forward.e") == ["nan,forward.exploding"]
+    assert completion.checks("")[:3] == ["nan", "exploding", "vanishing"]
     from initlab.cli.fail_on import CHECKS
 
-    assert complete.checks("") == CHECKS
+    assert completion.checks("") == CHECKS

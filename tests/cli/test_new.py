@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from initlab import load_plan
 from initlab.cli.app import build
-from initlab.cli.new import TEMPLATE
+from initlab.cli.commands.new import TEMPLATE
 from initlab.spec.model import SpecFile
 
 

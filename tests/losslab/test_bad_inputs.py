@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from initlab.catalog import ALLOWABLE, LOSSES, RULES
 from initlab.cli.app import build
-from initlab.cli.operands import flag
+from initlab.cli.loss_options import flag
 from initlab.errors import LossError
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.settings import Settings

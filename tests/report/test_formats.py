@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from initlab.report import formats
+from initlab.report import formats, tables
 from initlab.report.summary import Summary
 
 CSV = [
@@ -125,7 +125,7 @@ def test_joining_tables_without_rows_leaves_the_header():
 
 def test_markdown_is_a_table():
     summary = Summary(("a", "b"), (("1", "x | y"), ("2", "")))
-    lines = "".join(formats.markdown(summary)).splitlines()
+    lines = "".join(tables.markdown(summary)).splitlines()
     assert lines == ["| a | b |", "| --- | --- |", "| 1 | x \\| y |", "| 2 |  |"]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
 
@@ -159,7 +159,7 @@ def drawn(summary, width, *, title="a title", unicode=True, wrap=0):
         color_system=None,
         legacy_windows=False,
     )
-    console.print(formats.table(summary, title, width=width, unicode=unicode, wrap=wrap))
+    console.print(tables.table(summary, title, width=width, unicode=unicode, wrap=wrap))
     return console.file.getvalue()
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import csv_texts, in_memory
 
 from initlab.catalog.columns import columns
-from initlab.cells import short
+from initlab.formatting import short
 from initlab.network.propagate import Measurement
 from initlab.report.summary import (
     ASCII_BARS,

@@ -11,8 +11,8 @@ import typer
 
 from initlab.catalog import ALLOWABLE, LOSSES, Loss
 from initlab.cli import output
-from initlab.cli.complete import losses, reductions, rules
-from initlab.cli.operands import declare, flag
+from initlab.cli.completion import losses, reductions, rules
+from initlab.cli.loss_options import declare, flag
 from initlab.errors import ChecksFailed, InputError, UnknownName
 
 if TYPE_CHECKING:

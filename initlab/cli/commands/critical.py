@@ -5,9 +5,7 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.choose import activations, number
-from initlab.cli.complete import activation_names
-from initlab.cli.gain import Param
+from initlab.cli.arguments import Name, Param, activations, number
 
 HEADER = (
     "activation", "sigma_b", "sigma_w", "q", "chi_1", "xi_q", "xi_c", "stable", "converged",
@@ -16,7 +14,6 @@ HEADER = (
 
 SHOWN = ("activation", "sigma_b", "sigma_w", "q", "xi_q", "xi_c", "stable")
 
-Name = Annotated[str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)]
 SigmaB = Annotated[
     str, typer.Option("--sigma-b", metavar="STD", help="Standard deviation of the biases.")
 ]

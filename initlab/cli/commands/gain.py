@@ -6,8 +6,8 @@ import typer
 
 from initlab.catalog import ACTIVATIONS
 from initlab.cli import output
-from initlab.cli.choose import activations
-from initlab.cli.complete import activation_names
+from initlab.cli.arguments import Param, activations
+from initlab.cli.completion import activation_names
 
 HEADER = ("activation", "table", "second_moment", "variance", "critical")
 MEANING = (
@@ -24,12 +24,6 @@ Names = Annotated[
         help="Activations: tanh, gelu. All without a name.",
         autocompletion=activation_names,
         show_default=False,
-    ),
-]
-Param = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--param", metavar="NAME=VALUE", help="A parameter of theirs: negative_slope=0.2."
     ),
 ]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.complete import checks
+from initlab.cli.arguments import MaxRuns, Set, Specs
+from initlab.cli.completion import checks
 from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ class Where(StrEnum):
     dask = "dask"
 
 
-Specs = Annotated[
-    list[str], typer.Argument(help="YAML specs; - reads standard input.", show_default=False)
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a field: --set init.gain=2."),
-]
 Out = Annotated[Path, typer.Option(help="Folder of all results; each spec gets one in here.")]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Print only, leave no files.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Move earlier results of this name aside.")]
@@ -60,7 +54,6 @@ FailFast = Annotated[bool, typer.Option("--fail-fast", help="The same as --max-f
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
 Layers = Annotated[bool, typer.Option("--layers", help="Print a row for every layer, not run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and its cost.")]
-MaxRuns = Annotated[int, typer.Option(min=1, help="Refuse a grid of more runs.")]
 FailOn = Annotated[
     str,
     typer.Option(
@@ -110,7 +103,7 @@ def sweep(
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
     from initlab.cli.fail_on import parse_checks
-    from initlab.cli.sweeping import Options, run_all
+    from initlab.cli.run_plans import Options, run_all
     from initlab.spec.expand import make
     from initlab.spec.reader import read
     from initlab.sweep.cost import check_memory, default_jobs

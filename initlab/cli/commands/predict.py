@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from initlab.cli import output
-from initlab.cli.sweep import MaxRuns, Set, Specs
+from initlab.cli.arguments import MaxRuns, Set, Specs
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan

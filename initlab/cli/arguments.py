@@ -1,9 +1,12 @@
-"""Activations and ranges of numbers, as the theory commands take them from the shell."""
+"""Arguments that several commands take: specs, activations and ranges of numbers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from initlab.catalog import ACTIVATIONS
+from initlab.cli.completion import activation_names
 from initlab.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -11,6 +14,22 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 1e-6, 1e6  # of a sigma
 MOST_POINTS = 20_000  # kinked activations take up to 20 ms each in the chaotic phase
+
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param", metavar="NAME=VALUE", help="A parameter of theirs: negative_slope=0.2."
+    ),
+]
+Name = Annotated[str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)]
+Specs = Annotated[
+    list[str], typer.Argument(help="YAML specs; - reads standard input.", show_default=False)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a field: --set init.gain=2."),
+]
+MaxRuns = Annotated[int, typer.Option(min=1, help="Refuse a grid of more runs.")]
 
 
 def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from initlab.cells import brief
 from initlab.cli import output
-from initlab.cli.choose import activations
-from initlab.cli.complete import activation_names
-from initlab.cli.gain import Param
+from initlab.cli.arguments import Param, activations
+from initlab.cli.completion import activation_names
 from initlab.errors import ChecksFailed, InputError
+from initlab.formatting import brief
 
 if TYPE_CHECKING:
     from initlab.spec.run import Run

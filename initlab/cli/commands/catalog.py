@@ -9,7 +9,7 @@ from initlab.catalog.losses import MEANING
 from initlab.catalog.schemes import THEORY
 from initlab.catalog.table import Parameter
 from initlab.cli import output
-from initlab.cli.complete import closest, kinds, names, tasks
+from initlab.cli.completion import closest, kinds, names, tasks
 from initlab.errors import InputError, UnknownName
 
 Kind = Annotated[

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from initlab.cells import known
 from initlab.cli import output
-from initlab.cli.choose import MOST_POINTS, activations, points
-from initlab.cli.critical import Name
-from initlab.cli.gain import Param
+from initlab.cli.arguments import MOST_POINTS, Name, Param, activations, points
 from initlab.errors import InputError
+from initlab.formatting import known
 
 HEADER = (
     "sigma_w", "sigma_b", "q", "chi_1", "c", "xi_q", "xi_c", "phase", "converged", "iterations",

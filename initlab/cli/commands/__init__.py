@@ -1,0 +1,1 @@
+"""One small file a command: options, one call, one render."""
