@@ -424,7 +424,7 @@ print(peak_bytes(), cost.memory_bytes(plan, 1))
 def test_memory_does_not_grow_with_depth_times_width_squared():
     # the weights of 300 layers of 1024 x 1024 float32 take 1.2 GB; they are drawn twice instead
     done = subprocess.run(
-        [sys.executable, "-c", DEEP, str(Path(__file__).parent)],
+        [sys.executable, "-c", DEEP, str(Path(__file__).parents[1])],
         capture_output=True,
         text=True,
         check=True,
