@@ -28,7 +28,7 @@ bench: $(DEV)  ## speed, as ratios measured side by side in one run
 	$(BIN)/python tests/bench.py
 
 torture: $(DEV)  ## 200 kills of a sweep, and a million rows: a few minutes
-	INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability tests/engines -m slow
+	INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability tests/sweep/engines -m slow
 
 clean:  ## remove the environment and caches, keep results
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

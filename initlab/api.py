@@ -19,7 +19,7 @@ from initlab.store.read import read_table
 from initlab.store.writable import prepare
 from initlab.sweep import cost
 from initlab.sweep.engines.threads import Threads
-from initlab.sweep.session import conduct
+from initlab.sweep.session import run_session
 from initlab.sweep.signals import listening
 from initlab.theory.gain_table import Gains, four_gains
 from initlab.theory.moments import choice_of
@@ -73,7 +73,7 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
         folder = prepare(Path(out or temporary), plan.head.name)
         stack.callback(folder.close)
         with listening() as stop:
-            conduct(plan, folder, lambda: _threads(jobs, stack), stop)
+            run_session(plan, folder, lambda: _threads(jobs, stack), stop)
         if stop.signal:
             raise KeyboardInterrupt
         return read_results(folder.path)

@@ -22,7 +22,7 @@ from helpers import swept as saved
 from torch import nn
 
 import initlab
-from initlab.store.work import Simulate
+from initlab.store.work import SimulateTask
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
 from initlab.sweep import session
@@ -123,7 +123,7 @@ def simulation() -> None:
         start = time.perf_counter()
         in_memory(built)  # on one thread
         middle = time.perf_counter()
-        Threads(1).submit(Simulate(tuple(points), REPLICATES), lambda _: None).result()
+        Threads(1).submit(SimulateTask(tuple(points), REPLICATES), lambda _: None).result()
         end = time.perf_counter()
         ours = len(points) * REPLICATES / (end - middle)
         rounds.append((ours, len(built.runs) / (middle - start)))
@@ -250,7 +250,7 @@ def shares_a_second() -> None:
         with tempfile.TemporaryDirectory() as root:
             folder = prepare(Path(root), "trivial")
             start = time.perf_counter()
-            session.conduct(plan, folder, lambda engine=engine: engine, Stop())
+            session.run_session(plan, folder, lambda engine=engine: engine, Stop())
             seconds = time.perf_counter() - start
             folder.close()
         engine.close()

@@ -7,11 +7,11 @@ from dataclasses import replace
 from initlab.spec.run import seedless
 from initlab.store import rows
 from initlab.store.outcome import Outcome
-from initlab.store.work import Measure, Predict, everything
+from initlab.store.work import MeasureTask, PredictTask, plan_work
 from initlab.store.writable import prepare
 from initlab.sweep.engines.threads import Threads
-from initlab.sweep.run import run as run_sweep
-from initlab.sweep.session import Manner, conduct
+from initlab.sweep.run import run_tasks
+from initlab.sweep.session import SessionOptions, run_session
 from initlab.sweep.signals import Stop, listening
 from initlab.theory.expectation import Expected, Forecast, simulated
 
@@ -26,18 +26,18 @@ class Kept:
         self.bands = {}
         self.problems = []
 
-    def missing(self):
-        return everything(self.plan)
+    def remaining(self):
+        return plan_work(self.plan)
 
     def commit(self, done):
         for part in done:
-            if isinstance(part.task, Measure):
+            if isinstance(part.task, MeasureTask):
                 self.measured |= part.outcomes
                 continue
             found = dict(zip(part.task.points, part.found, strict=True))
             self.problems += [text for text in found.values() if isinstance(text, str)]
             known = {point: f for point, f in found.items() if not isinstance(f, str)}
-            (self.expected if isinstance(part.task, Predict) else self.bands).update(known)
+            (self.expected if isinstance(part.task, PredictTask) else self.bands).update(known)
 
     def outcomes(self):
         for index, run in enumerate(self.plan.runs):
@@ -53,7 +53,7 @@ def in_memory(plan, *, jobs=1, on_layer=lambda _: None):
     kept, engine = Kept(plan), Threads(jobs)
     try:
         with listening() as stop:
-            run_sweep(plan, kept, engine, stop, on_layer=on_layer)
+            run_tasks(plan, kept, engine, stop, on_layer=on_layer)
     finally:
         engine.close()
     return list(kept.outcomes()), stop.asked
@@ -64,7 +64,7 @@ def swept(plan, root, *, jobs=1, fresh=False, **options):
     folder = prepare(root, plan.head.name, fresh=fresh)
     try:
         stop = options.pop("stop", Stop())
-        conduct(plan, folder, lambda: Threads(jobs), stop, Manner(**options))
+        run_session(plan, folder, lambda: Threads(jobs), stop, SessionOptions(**options))
     finally:
         folder.close()
     return folder.path

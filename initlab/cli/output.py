@@ -48,7 +48,7 @@ def unicode_stdout() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
-def words(text: str) -> None:
+def note(text: str) -> None:
     """A line for the reader, on stderr."""
     sys.stderr.write(text + "\n")
 

@@ -1,8 +1,8 @@
 """Plans run for a shell: what is said on the way, and what is complained about at the end."""
 
 import shlex
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 MOST_COMPLAINTS = 10
 
 
-@dataclass
-class Options:
-    """How a sweep is to be run."""
+@dataclass(frozen=True)
+class SweepOptions:
+    """How plans are to be run.
+
+    Args:
+        jobs: shares at a time.
+        scheduler: of a Dask cluster, or "local"; None for threads of this process.
+        max_failures: start nothing more after so many failed runs.
+        retry_failed: run again what failed before.
+        quiet: no progress.
+        saved: whether the folders stay.
+    """
 
     jobs: int
     scheduler: str | None
@@ -29,25 +38,38 @@ class Options:
     retry_failed: bool
     quiet: bool
     saved: bool
-    _engine: "Engine | None" = field(default=None, init=False)
 
-    def engine_on(self, stack: ExitStack, stop: "Stop") -> "Engine":
-        """The engine, made when it is needed first; the stack closes it."""
+
+class LazyEngine(AbstractContextManager["LazyEngine"]):
+    """The engine of all plans, made when the first of them needs it, closed at the end."""
+
+    def __init__(self, options: SweepOptions, stop: "Stop") -> None:
+        self._options, self._stop = options, stop
+        self._engine: Engine | None = None
+
+    def get(self) -> "Engine":
+        """The engine; the same one every time."""
         if self._engine is None:
-            if self.scheduler is not None:
-                from initlab.sweep.engines.dask_cluster import Cluster
-
-                self._engine = Cluster(self.scheduler, self.jobs, output.words, stop)
-            else:
-                from initlab.sweep.engines.threads import Threads
-
-                self._engine = Threads(self.jobs)
-            stack.callback(self._engine.close)
+            self._engine = self._make()
         return self._engine
+
+    def _make(self) -> "Engine":
+        options = self._options
+        if options.scheduler is None:
+            from initlab.sweep.engines.threads import Threads
+
+            return Threads(options.jobs)
+        from initlab.sweep.engines.dask_cluster import Cluster
+
+        return Cluster(options.scheduler, options.jobs, output.note, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
 
 def run_all(
-    plans: "list[Plan]", folders: "list[WritableFolder]", options: Options, wanted: list[str]
+    plans: "list[Plan]", folders: "list[WritableFolder]", options: SweepOptions, wanted: list[str]
 ) -> list[str]:
     """Run every plan, and publish it; after Ctrl-C too, with what was finished.
 
@@ -57,10 +79,10 @@ def run_all(
     from initlab.sweep.signals import listening
 
     complaints: list[str] = []
-    with listening() as stop, ExitStack() as engines:
+    with listening() as stop, LazyEngine(options, stop) as engine:
         for plan, folder in zip(plans, folders, strict=True):
             try:
-                shown = _run(plan, folder, options, stop, engines)
+                shown = _run(plan, folder, options, stop, engine)
             except KeyboardInterrupt:
                 raise Interrupted(
                     "ended at once: what was finished is in the journal, and no file was published",
@@ -77,7 +99,7 @@ def run_all(
                 )
             if options.saved and not options.quiet:
                 runs = "1 run" if counts["ok"] == 1 else f"{counts['ok']} runs"
-                output.words(f"{plan.head.name}: {runs} in {folder.path}/")
+                output.note(f"{plan.head.name}: {runs} in {folder.path}/")
             complaints += _complaints(plan, folder, wanted, shown, saved=options.saved)
             if stop.asked:
                 todo = f"; {counts['todo']} runs are to do, the same command continues"
@@ -87,11 +109,15 @@ def run_all(
 
 
 def _run(
-    plan: "Plan", folder: "WritableFolder", options: Options, stop: "Stop", engines: ExitStack
+    plan: "Plan",
+    folder: "WritableFolder",
+    options: SweepOptions,
+    stop: "Stop",
+    engine: LazyEngine,
 ) -> set[int]:
     """Continue one plan; the numbers of those failed runs that were complained about."""
     from initlab.cli.progress import progress
-    from initlab.sweep.session import Manner, conduct
+    from initlab.sweep.session import SessionOptions, run_session
 
     shown: set[int] = set()
 
@@ -102,16 +128,16 @@ def _run(
         shown.add(number)
         again = f"\n  again: initlab rerun {shlex.quote(str(folder.path))} {number}"
         again = again if options.saved else ""
-        output.words(f"{plan.where(index)} failed: {outcome.reason}{again}")
+        output.note(f"{plan.where(index)} failed: {outcome.reason}{again}")
 
-    manner = Manner(
+    session = SessionOptions(
         retry_failed=options.retry_failed,
         max_failures=options.max_failures,
         watch=partial(progress, plan, quiet=options.quiet),
-        say=output.words,
+        notify=output.note,
         on_failure=failed,
     )
-    conduct(plan, folder, lambda: options.engine_on(engines, stop), stop, manner)
+    run_session(plan, folder, engine.get, stop, session)
     return shown
 
 

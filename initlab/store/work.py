@@ -17,55 +17,55 @@ SIMULATED = 7  # networks simulated in about the time in which one passes forwar
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasureTask:
     """Build and measure the networks of a share."""
 
     share: Share
 
     @property
-    def work(self) -> int:
+    def layers(self) -> int:
         """Layers to be passed, forward and backward."""
         return sum(r.depth * (2 if r.record == "both" else 1) for _, r in self.share.runs)
 
-    def alone(self) -> "list[Measure]":
+    def split(self) -> "list[MeasureTask]":
         """The same networks, each by itself."""
-        return [Measure(Share((pair,))) for pair in self.share.runs]
+        return [MeasureTask(Share((pair,))) for pair in self.share.runs]
 
 
 @dataclass(frozen=True)
-class Predict:
+class PredictTask:
     """Say what theory expects of some points: runs with seed 0."""
 
     points: tuple[Run, ...]
-    work = 0
+    layers = 0
 
-    def alone(self) -> "list[Predict]":
+    def split(self) -> "list[PredictTask]":
         """The same points, each by itself."""
-        return [Predict((point,)) for point in self.points]
+        return [PredictTask((point,)) for point in self.points]
 
 
 @dataclass(frozen=True)
-class Simulate:
+class SimulateTask:
     """Simulate the finite-width bands of points that share their draws."""
 
     points: tuple[Simulated, ...]
     networks: int
 
     @property
-    def work(self) -> int:
+    def layers(self) -> int:
         """Layers to be simulated; some count as one layer of a network that is built."""
         return sum(len(point.laws) for point in self.points) * self.networks // SIMULATED
 
-    def alone(self) -> "list[Simulate]":
+    def split(self) -> "list[SimulateTask]":
         """The same points, each by itself."""
-        return [Simulate((point,), self.networks) for point in self.points]
+        return [SimulateTask((point,), self.networks) for point in self.points]
 
 
-Task = Measure | Predict | Simulate
+Task = MeasureTask | PredictTask | SimulateTask
 
 
 @dataclass(frozen=True)
-class Done:
+class TaskResult:
     """What came of a task: an outcome for every run's index, or what was found for every point.
 
     Where a point has a text, it says why nothing was found. That costs nobody a measurement.
@@ -78,7 +78,7 @@ class Done:
 
 
 @dataclass
-class Missing:
+class Work:
     """What a sweep still has to do: indices of runs, points to predict, bands to simulate."""
 
     runs: list[int]
@@ -89,7 +89,7 @@ class Missing:
         return bool(self.runs or self.points or self.bands)
 
 
-def everything(plan: Plan) -> Missing:
+def plan_work(plan: Plan) -> Work:
     """All that a plan asks for, each once. Bands of all parts of a plan are shared out evenly."""
     points = list(dict.fromkeys(map(seedless, plan.runs)))
     wanted: list[Simulated] = []
@@ -98,4 +98,4 @@ def everything(plan: Plan) -> Missing:
         wanted = list(dict.fromkeys(s for run in runs if (s := simulated(run)) is not None))
     if plan.part is not None:
         wanted = wanted[plan.part.number - 1 :: plan.part.parts]
-    return Missing(list(range(len(plan.runs))), points, wanted)
+    return Work(list(range(len(plan.runs))), points, wanted)

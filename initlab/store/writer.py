@@ -20,7 +20,7 @@ from initlab.store.identity import VERSION, band_name, describe, name_of, point_
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
 from initlab.store.provenance import contents
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
-from initlab.store.work import Done, Measure, Missing, Predict, everything
+from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.theory.expectation import RUNS, Expected, simulated
 from initlab.theory.finite_width import Band, Simulated
 from initlab.theory.quadrature import Array
@@ -91,7 +91,7 @@ class Writer(Journal):
         """Say what is to be swept. Runs that are known already keep their numbers."""
         self._plan = plan
         self._kept_something = False
-        self._wanted = everything(plan)
+        self._wanted = plan_work(plan)
         whole = plan.part.whole if plan.part else plan
         self._hashes = contents(whole.runs)
         self._band_names = {band: self._band_name(band) for band in self._wanted.bands}
@@ -173,19 +173,19 @@ class Writer(Journal):
 
     # what is still to be done, and what is done ----------------------------------------------
 
-    def missing(self) -> Missing:
+    def remaining(self) -> Work:
         """What the sweep that has begun still has to do."""
         todo = {id_ for (id_,) in self.rows("SELECT id FROM runs WHERE status = 'todo'")}
         points = {name for (name,) in self.rows("SELECT name FROM points WHERE problem = ''")}
         bands = {name for (name,) in self.rows("SELECT name FROM bands WHERE problem = ''")}
         wanted = self._wanted
-        return Missing(
+        return Work(
             [index for index, id_ in enumerate(self._ids) if id_ in todo],
             [p for p in wanted.points if self._names[p][0] not in points],
             [b for b in wanted.bands if self._band_names[b] not in bands],
         )
 
-    def commit(self, done: Sequence[Done]) -> None:
+    def commit(self, done: Sequence[TaskResult]) -> None:
         """Keep what came of some tasks, all of it or nothing.
 
         Raises:
@@ -196,14 +196,14 @@ class Writer(Journal):
         self._kept_something = True
         with self.transaction():
             for part in done:
-                if isinstance(part.task, Measure):
+                if isinstance(part.task, MeasureTask):
                     self._keep_outcomes(part)
-                elif isinstance(part.task, Predict):
+                elif isinstance(part.task, PredictTask):
                     self._keep_predictions(part.task.points, part)
                 else:
                     self._keep_bands(part.task.points, part)
 
-    def _keep_outcomes(self, done: Done) -> None:
+    def _keep_outcomes(self, done: TaskResult) -> None:
         where = self.environment_id(done.environment) if done.environment else None
         for index, outcome in done.outcomes.items():
             id_, m = self._ids[index], outcome.measurement
@@ -224,13 +224,13 @@ class Writer(Journal):
             attempt = (id_, self._session, outcome.status, reason, where)
             self._db.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", attempt)
 
-    def _keep_predictions(self, points: Sequence[Run], done: Done) -> None:
+    def _keep_predictions(self, points: Sequence[Run], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
             expected, problem = (found, "") if isinstance(found, Expected) else (Expected(), found)
             numbers = [expected.run[name] for name in RUNS]
             self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
 
-    def _keep_bands(self, points: Sequence[Simulated], done: Done) -> None:
+    def _keep_bands(self, points: Sequence[Simulated], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
             band, problem = (found, "") if isinstance(found, Band) else (None, found)
             layers = None if band is None else np.stack(astuple(band), axis=1)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from initlab.catalog.columns import columns
 from initlab.errors import InputError
 from initlab.spec.plan import Plan
-from initlab.store.work import everything
+from initlab.store.work import plan_work
 from initlab.theory.prediction import AT_ONCE
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
@@ -66,7 +66,7 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    points = len(everything(plan).bands)
+    points = len(plan_work(plan).bands)
     return (
         plan.head.name,
         len(plan.runs),

@@ -1,4 +1,4 @@
-"""One sitting of a sweep: what is known is reused, the rest computed, kept and published."""
+"""One session of a sweep: what is known is reused, the rest computed, kept and published."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +10,7 @@ from initlab.store.journal import DamagedJournal
 from initlab.store.outcome import Outcome
 from initlab.store.provenance import differences, environment
 from initlab.store.publish import publish
-from initlab.store.work import Missing
+from initlab.store.work import Work
 from initlab.store.writable import WritableFolder
 from initlab.sweep import run
 from initlab.sweep.engines.engine import Engine
@@ -19,30 +19,30 @@ from initlab.sweep.tasks import Tick
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How to conduct a sweep.
+class SessionOptions:
+    """How to run a session.
 
     Args:
         retry_failed: run again what failed before.
         max_failures: stop after so many failed runs.
-        watch: given what is missing, a context that hands out what to call with each layer.
-        say: told what the user should know.
+        watch: given what is to be done, a context that hands out what to call with each layer.
+        notify: told what the user should know.
         on_failure: called with the index of a run that failed, and its outcome.
     """
 
     retry_failed: bool = False
     max_failures: int | None = None
-    watch: Callable[[Missing], AbstractContextManager[Tick]] = lambda _: nullcontext(lambda _: None)
-    say: Callable[[str], None] = lambda _: None
+    watch: Callable[[Work], AbstractContextManager[Tick]] = lambda _: nullcontext(lambda _: None)
+    notify: Callable[[str], None] = lambda _: None
     on_failure: Callable[[int, Outcome], None] = lambda _, __: None
 
 
-def conduct(
+def run_session(
     plan: Plan,
     folder: WritableFolder,
     engine: Callable[[], Engine],
     stop: Stop,
-    manner: Manner = Manner(),
+    options: SessionOptions = SessionOptions(),
 ) -> None:
     """Continue a plan where its folder's journal has it, and publish what there is at the end.
 
@@ -50,41 +50,45 @@ def conduct(
         plan: what to run.
         folder: open for writing.
         engine: makes or finds the engine, if there is anything to be done.
-        stop: ends the sitting early when it is asked to.
-        manner: how.
+        stop: ends the session early when it is asked to.
+        options: how.
 
     Raises:
         DiskError: the disk refused; what was committed is safe.
         WorkersLost: a cluster has gone; what was committed is published.
     """
-    _compute(plan, folder, engine, stop, manner)
+    _compute(plan, folder, engine, stop, options)
     try:
         publish(folder.path, folder.writer)
     except DamagedJournal as error:  # sound to SQLite, but its numbers are not those written
-        manner.say(f"{error.message}; {folder.set_journal_aside()}")
-        _compute(plan, folder, engine, stop, manner)
+        options.notify(f"{error.message}; {folder.set_journal_aside()}")
+        _compute(plan, folder, engine, stop, options)
         publish(folder.path, folder.writer)
 
 
 def _compute(
-    plan: Plan, folder: WritableFolder, engine: Callable[[], Engine], stop: Stop, manner: Manner
+    plan: Plan,
+    folder: WritableFolder,
+    engine: Callable[[], Engine],
+    stop: Stop,
+    options: SessionOptions,
 ) -> None:
-    for text in folder.begin(plan, retry_failed=manner.retry_failed):
-        manner.say(text)
-    missing = folder.writer.missing()
+    for text in folder.begin(plan, retry_failed=options.retry_failed):
+        options.notify(text)
+    remaining = folder.writer.remaining()
     try:
-        with manner.watch(missing) as on_layer:
-            if missing:
+        with options.watch(remaining) as on_layer:
+            if remaining:
                 running = engine()
-                _compare(folder, manner.say)
-                run.run(
+                _compare(folder, options.notify)
+                run.run_tasks(
                     plan,
                     folder.writer,
                     running,
                     stop,
-                    max_failures=manner.max_failures,
+                    max_failures=options.max_failures,
                     on_layer=on_layer,
-                    on_failure=manner.on_failure,
+                    on_failure=options.on_failure,
                 )
     except DiskError:
         raise
@@ -95,12 +99,12 @@ def _compute(
     folder.writer.finish(stop.reason or "done")
 
 
-def _compare(folder: WritableFolder, say: Callable[[str], None]) -> None:
+def _compare(folder: WritableFolder, notify: Callable[[str], None]) -> None:
     """Say so where runs that are reused were measured with other versions or on other machines."""
     for then, runs in folder.writer.environments():
         changed = differences(then, environment())
         if changed:
-            say(
+            notify(
                 f"{folder.path}: {runs} runs that are reused may differ in their last digits from"
                 f" what this machine would measure: {'; '.join(changed)} (--fresh runs all again)"
             )

@@ -12,7 +12,7 @@ from types import FrameType
 from initlab.errors import Interrupted, Terminated
 
 WORKER = "initlab-share"  # what threads that compute are called
-GRACE = 2.0  # seconds for what is under way
+GRACE_SECONDS = 2.0  # for what is under way
 
 
 class Stop:
@@ -27,7 +27,7 @@ class Stop:
         """Start nothing more."""
         if self._deadline is None:
             self.reason, self.signal = reason, signum
-            self._deadline = time.monotonic() + GRACE
+            self._deadline = time.monotonic() + GRACE_SECONDS
 
     @property
     def asked(self) -> bool:

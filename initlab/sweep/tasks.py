@@ -10,7 +10,15 @@ from initlab.spec.plan import Plan
 from initlab.spec.shares import Share, batched
 from initlab.store.outcome import Outcome
 from initlab.store.provenance import environment
-from initlab.store.work import SIMULATED, Done, Measure, Missing, Predict, Simulate, Task
+from initlab.store.work import (
+    SIMULATED,
+    MeasureTask,
+    PredictTask,
+    SimulateTask,
+    Task,
+    TaskResult,
+    Work,
+)
 from initlab.theory.expectation import Expected, expected
 from initlab.theory.finite_width import Band, Simulated, bands
 from initlab.theory.prediction import predict
@@ -21,17 +29,17 @@ BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any m
 Tick = Callable[[int], None]
 
 
-def tasks_of(plan: Plan, missing: Missing, jobs: int) -> list[Task]:
+def tasks_of(plan: Plan, remaining: Work, jobs: int) -> list[Task]:
     """What is missing, as tasks. How it is divided changes no number."""
-    by_activation = sorted(missing.points, key=lambda run: repr(run.activation))
+    by_activation = sorted(remaining.points, key=lambda run: repr(run.activation))
     return [
-        *(Measure(share) for share in plan.shares(jobs, missing.runs)),
-        *(Predict(tuple(part)) for part in batched(by_activation, PREDICTED_AT_ONCE)),
-        *_simulations(missing.bands, plan.head.band, jobs),
+        *(MeasureTask(share) for share in plan.shares(jobs, remaining.runs)),
+        *(PredictTask(tuple(part)) for part in batched(by_activation, PREDICTED_AT_ONCE)),
+        *_simulations(remaining.bands, plan.head.band, jobs),
     ]
 
 
-def _simulations(points: Sequence[Simulated], networks: int, jobs: int) -> Iterator[Simulate]:
+def _simulations(points: Sequence[Simulated], networks: int, jobs: int) -> Iterator[SimulateTask]:
     """In groups that share their draws, cut so that every job has work."""
     groups: dict[object, list[Simulated]] = {}
     for point in points:
@@ -39,10 +47,10 @@ def _simulations(points: Sequence[Simulated], networks: int, jobs: int) -> Itera
     fair = max(1, math.ceil(len(points) / jobs))
     for group in groups.values():
         for part in batched(group, min(fair, BANDS_AT_ONCE)):
-            yield Simulate(tuple(part), networks)
+            yield SimulateTask(tuple(part), networks)
 
 
-def perform(task: Task, tick: Tick = lambda _: None) -> Done:
+def run_task(task: Task, tick: Tick = lambda _: None) -> TaskResult:
     """Do a task, in any thread of any process.
 
     Args:
@@ -56,23 +64,23 @@ def perform(task: Task, tick: Tick = lambda _: None) -> Done:
 
     torch.set_num_threads(1)  # parallelism is over tasks
     _keep_freed_memory()
-    if isinstance(task, Measure):
-        return Done(task, outcomes=_measured(task.share, tick), environment=environment())
-    return Done(task, found=tuple(_found(task, tick)))
+    if isinstance(task, MeasureTask):
+        return TaskResult(task, outcomes=_measured(task.share, tick), environment=environment())
+    return TaskResult(task, found=tuple(_found(task, tick)))
 
 
-def _found(task: Predict | Simulate, tick: Tick) -> Sequence[Expected | Band | str]:
+def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[Expected | Band | str]:
     """What theory says of each point. An exception is about its own point, and no other."""
     try:
-        if isinstance(task, Predict):
+        if isinstance(task, PredictTask):
             return [expected(p) for p in predict(task.points, tick=lambda: tick(0))]
         return bands(task.points, task.networks, lambda count: tick(count // SIMULATED))
     except Interrupted:
         raise
     except Exception as error:
         if len(task.points) > 1:
-            return [found for alone in task.alone() for found in _found(alone, tick)]
-        what = "prediction" if isinstance(task, Predict) else "band"
+            return [found for alone in task.split() for found in _found(alone, tick)]
+        what = "prediction" if isinstance(task, PredictTask) else "band"
         return [f"no {what}: {in_short(error)}"]
 
 

@@ -231,13 +231,13 @@ def test_a_damaged_journal_is_set_aside_and_what_is_sound_in_it_reused(plan_of, 
     data = DAMAGE[damage](file.read_bytes())
     file.write_bytes(data)
     said = []
-    swept(plan, tmp_path, say=said.append)
+    swept(plan, tmp_path, notify=said.append)
     assert timeless(path) == before
     kept = (path / "journal.damaged-1.sqlite").read_bytes()
     assert kept[100:] == data[100:]  # without SQLite's header, which says how it was opened
     assert "was damaged, and is kept as journal.damaged-1.sqlite" in said[0]
     said.clear()
-    swept(plan, tmp_path, say=said.append)
+    swept(plan, tmp_path, notify=said.append)
     assert said == []
 
 
@@ -255,7 +255,7 @@ def test_a_number_that_was_changed_is_found_and_run_again(plan_of, tmp_path):
     assert one == "the numbers of run 1 are not those that were written"
     assert two.startswith("the numbers of points ")
     said = []
-    swept(plan, tmp_path, say=said.append)
+    swept(plan, tmp_path, notify=said.append)
     assert timeless(path) == before
     assert "2 runs of a damaged journal are sound, and reused" in said[-1]
 
@@ -270,7 +270,7 @@ def test_what_was_set_aside_by_a_sweep_that_was_killed_then_is_reused_by_the_nex
     (path / "runs.csv").unlink()
     (path / "layers.csv").unlink()
     said = []
-    swept(plan, tmp_path, say=said.append)
+    swept(plan, tmp_path, notify=said.append)
     assert said == [f"{path}: 6 runs of a damaged journal are sound, and reused"]
     assert timeless(path) == before
 

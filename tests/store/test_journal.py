@@ -19,7 +19,7 @@ from initlab.store import tables
 from initlab.store.folder import Folder
 from initlab.store.outcome import Outcome
 from initlab.store.tables import BACKWARD, FORWARD
-from initlab.store.work import Done, Measure
+from initlab.store.work import MeasureTask, TaskResult
 from initlab.store.writable import prepare
 from initlab.store.writer import Writer
 
@@ -74,8 +74,10 @@ def test_any_numbers_are_read_back_to_the_last_bit(forward, backward, loss, onse
     writer = Writer(":memory:")
     writer.begin(plan, {})
     m = Measurement(forward, backward, onset, loss, reason)
-    task = Measure(Share(((0, plan.runs[0]),)))
-    writer.commit([Done(task, {0: Outcome("ok", m, seconds=0.25)}, environment={"torch": "0"})])
+    task = MeasureTask(Share(((0, plan.runs[0]),)))
+    writer.commit(
+        [TaskResult(task, {0: Outcome("ok", m, seconds=0.25)}, environment={"torch": "0"})]
+    )
     (outcome,) = writer.outcomes()
     writer.close()
     again = outcome.measurement
@@ -108,7 +110,9 @@ def test_what_is_committed_together_is_kept_whole_or_not_at_all(plan_of, folder,
     outcomes, _ = in_memory(plan)
     folder.begin(plan)
     done = [
-        Done(Measure(Share(((i, plan.runs[i]),))), {i: outcomes[i]}, environment={"torch": "0"})
+        TaskResult(
+            MeasureTask(Share(((i, plan.runs[i]),))), {i: outcomes[i]}, environment={"torch": "0"}
+        )
         for i in range(3)
     ]
     insert, calls = tables.insert, []
@@ -136,8 +140,8 @@ def test_a_reader_sees_what_was_committed_and_holds_nobody_up(plan_of, folder):
     reader = Folder(folder.path).journal()
     for i in range(2):
         assert reader.counts()["ok"] == i
-        task = Measure(Share(((i, plan.runs[i]),)))
-        folder.writer.commit([Done(task, {i: outcomes[i]}, environment={"torch": "0"})])
+        task = MeasureTask(Share(((i, plan.runs[i]),)))
+        folder.writer.commit([TaskResult(task, {i: outcomes[i]}, environment={"torch": "0"})])
     assert reader.counts()["ok"] == 2
     with pytest.raises(DiskError, match="cannot be written: attempt to write a readonly database"):
         reader.rows("DELETE FROM runs")
@@ -152,7 +156,7 @@ def test_ten_thousand_runs_are_begun_and_counted(tmp_path):
     )  # fmt: skip
     folder = prepare(tmp_path, "spec")
     folder.begin(plan)
-    missing = folder.writer.missing()
+    missing = folder.writer.remaining()
     assert (len(missing.runs), len(missing.points), len(missing.bands)) == (10_000, 100, 100)
     assert folder.writer.counts()["todo"] == 10_000
     assert folder.writer.plan().runs == plan.runs

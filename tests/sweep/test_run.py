@@ -19,18 +19,18 @@ from helpers import Kept, in_memory
 from initlab.errors import DiskError, InputError, WorkersLost
 from initlab.spec.thresholds import Thresholds
 from initlab.store.outcome import result_cells
-from initlab.store.work import Measure, Simulate
+from initlab.store.work import MeasureTask, SimulateTask
 from initlab.sweep import cost, tasks
 from initlab.sweep.engines.threads import Threads
-from initlab.sweep.run import run as run_sweep
-from initlab.sweep.run import work
+from initlab.sweep.run import run_tasks, total_layers
 from initlab.sweep.signals import Stop
 
 
 @pytest.fixture(autouse=True)
 def hears_ctrl_c(monkeypatch):
     """A shell that runs a script in the background has SIGINT ignored, and we respect that."""
-    monkeypatch.setattr("initlab.sweep.signals.GRACE", 0.3)  # processes are given the whole of it
+    # processes are given the whole of it
+    monkeypatch.setattr("initlab.sweep.signals.GRACE_SECONDS", 0.3)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -112,7 +112,7 @@ def test_progress_counts_simulated_networks_too(plan_of):
     in_memory(plan, jobs=2, on_layer=advanced.append)
     # 2 passes of 6 layers of every run; 42 simulated networks of every point, seven for one
     points = len(ACTIVATIONS)
-    assert sum(advanced) == work(plan) == 6 * (2 * 2 * points + points * 42 // 7)
+    assert sum(advanced) == total_layers(plan) == 6 * (2 * 2 * points + points * 42 // 7)
 
 
 def test_torch_s_threads_are_one_inside_and_as_they_were_outside(plan_of):
@@ -228,7 +228,7 @@ class Mortal:
             return
         future, task = self.queued.popleft()
         if not self.deadly(task):
-            future.set_result(tasks.perform(task))
+            future.set_result(tasks.run_task(task))
             return
         self.tried.append(task)
         future.set_exception(self.Died())
@@ -247,14 +247,14 @@ class Mortal:
 
 def on_mortal(plan, deadly, **options):
     kept, engine = Kept(plan), Mortal(deadly, **options)
-    run_sweep(plan, kept, engine, Stop())
+    run_tasks(plan, kept, engine, Stop())
     return list(kept.outcomes()), engine
 
 
 def holds(seed):
     """Whether a task is to measure networks of a seed."""
     return lambda task: (
-        isinstance(task, Measure) and any(r.seed == seed for _, r in task.share.runs)
+        isinstance(task, MeasureTask) and any(r.seed == seed for _, r in task.share.runs)
     )
 
 
@@ -290,7 +290,7 @@ def test_a_scheduler_that_retries_by_itself_counts(plan_of):
 
 def test_theory_that_kills_its_worker_costs_no_measurement(plan_of):
     plan = plan_of(width=20, band=20, seeds=2)
-    outcomes, _ = on_mortal(plan, lambda task: isinstance(task, Simulate))
+    outcomes, _ = on_mortal(plan, lambda task: isinstance(task, SimulateTask))
     assert [o.status for o in outcomes] == ["ok", "ok"]
     assert outcomes[0].reason == "no prediction or band: its worker died, 3 times"
     assert outcomes[0].forecast.expected.layers is not None
@@ -310,7 +310,7 @@ def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of)
     plan = plan_of(seeds=6)
     kept, engine = Kept(plan), Gone(lambda _: False)
     with pytest.raises(WorkersLost):
-        run_sweep(plan, kept, engine, Stop())
+        run_tasks(plan, kept, engine, Stop())
     assert [o.status for o in kept.outcomes()].count("ok") == 2
 
 
@@ -322,7 +322,7 @@ def test_a_sweep_stops_after_so_many_failures(plan_of, monkeypatch, most):
     monkeypatch.setattr(torch, "tanh", broken("never"))
     plan, seen = plan_of(seeds=50, width=20), []
     kept, engine, stop = Kept(plan), Threads(1), Stop()
-    run_sweep(
+    run_tasks(
         plan, kept, engine, stop, max_failures=most, on_failure=lambda i, o: seen.append((i, o))
     )
     engine.close()
@@ -340,7 +340,7 @@ def test_an_error_of_the_ledger_ends_the_work(plan_of):
 
     plan, stop, engine = plan_of(seeds=50), Stop(), Threads(2)
     with pytest.raises(DiskError):
-        run_sweep(plan, Full(plan), engine, stop)
+        run_tasks(plan, Full(plan), engine, stop)
     engine.close()
     assert stop.overdue  # which ends what is under way before its next layer
 
@@ -403,7 +403,8 @@ DEEP = """
 import pathlib, re, resource, sys
 sys.path.insert(0, sys.argv[1])
 from helpers import in_memory
-from initlab import load_plan, memory
+from initlab import load_plan
+from initlab.sweep import cost
 
 def peak_bytes():
     status = pathlib.Path("/proc/self/status")

@@ -12,7 +12,7 @@ from scipy.special import polygamma, psi
 from initlab import load_plan
 from initlab.catalog import INPUTS
 from initlab.network.propagate import FORWARD, measure
-from initlab.store.work import Simulate, everything
+from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import tasks_of
 from initlab.theory.expectation import LAYERS, simulated
 from initlab.theory.finite_width import Band, bands, simulate
@@ -153,8 +153,8 @@ def test_any_number_of_jobs_simulates_the_same_points():
     )
 
     def simulations(jobs):
-        found = tasks_of(plan, everything(plan), jobs)
-        return [task.points for task in found if isinstance(task, Simulate)]
+        found = tasks_of(plan, plan_work(plan), jobs)
+        return [task.points for task in found if isinstance(task, SimulateTask)]
 
     one, two = ([p for points in simulations(jobs) for p in points] for jobs in (1, 2))
     assert len(one) == len(set(one)) == 8

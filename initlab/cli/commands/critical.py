@@ -50,18 +50,18 @@ def critical(
     none = (choice.name, std, *[None] * 5, None, False, None)
     output.records(HEADER, rows or [none], format_, shown=SHOWN)
     if not edges:
-        output.words(
+        output.note(
             f"none: no sigma_w gives {choice.name} chi_1 = 1 at a finite fixed point with sigma_b ="
             f" {std:g}; initlab phase {choice.name} shows the plane"
         )
         return
     if not edges[0].stable:
-        output.words(
+        output.note(
             f"not stable: lengths leave q = {edges[0].q:.4g} as networks get deeper, so take this"
             f" for shallow ones only; initlab recommend --activation {choice.name} finds a point"
             " that holds"
         )
-    output.words(_snippet(edges[0].sigma_w, std))
+    output.note(_snippet(edges[0].sigma_w, std))
 
 
 def _snippet(sigma_w: float, sigma_b: float) -> str:

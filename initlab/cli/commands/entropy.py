@@ -78,7 +78,7 @@ def _warn(p: list[float], q: list[float]) -> None:
     cases = (("KL(P||Q) and the cross-entropy are", p, q), ("KL(Q||P) is", q, p))
     for what, one, two in cases:
         if lost := unreachable(one, two):
-            output.words(
+            output.note(
                 f"{what} infinite: outcome {lost[0]} has p = {p[lost[0]]:g} and q = {q[lost[0]]:g}"
                 f" ({len(lost)} of {len(p)} outcomes)"
             )
@@ -102,7 +102,7 @@ def _distribution(text: str, where: str, *, normalise: bool) -> list[float]:
                 LIKE_THIS,
             )
         if total != 1:
-            output.words(f"{where}: divided by its sum, {total!r}")
+            output.note(f"{where}: divided by its sum, {total!r}")
         return [value / total for value in values]
     if abs(total - 1) > SLACK:
         raise InputError(

@@ -47,4 +47,4 @@ def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
                 names = to_parquet(path, folder.writer.plan())
         finally:
             folder.close()
-        output.words(f"wrote {', '.join(str(path / name) for name in names)}")
+        output.note(f"wrote {', '.join(str(path / name) for name in names)}")

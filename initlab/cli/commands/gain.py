@@ -46,4 +46,4 @@ def gain(names: Names = None, param: Param = None, format_: output.FormatOption 
     rows = [(choice.name, *four_gains(choice)) for choice in chosen]
     output.records(HEADER, rows, format_)
     if output.chosen(format_) is output.Format.table:
-        output.words("\n".join(MEANING))
+        output.note("\n".join(MEANING))

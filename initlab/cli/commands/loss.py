@@ -214,7 +214,7 @@ def _one(
         read[key] = reading.read(text, flag(key), names)
     evaluation = evaluate(name, read, _tensors(record, options), settings)
     for found in evaluation.findings:
-        output.words(str(found))
+        output.note(str(found))
     _print(evaluation, settings.reduction, format_, explain=explain, full=full)
 
 

@@ -28,9 +28,9 @@ def merge(parts: Parts, out: Out = Path("results")) -> None:
 
     kept = [part for part in parts if not re.search(r"\.old-\d+/?$", str(part))]
     if len(kept) < len(parts):
-        output.words(f"{len(parts) - len(kept)} folders that --fresh moved aside are left out")
+        output.note(f"{len(parts) - len(kept)} folders that --fresh moved aside are left out")
     folder = joined(kept or parts, out)
     counts = folder.writer.counts()
     folder.close()
     todo = f", {counts['todo']} to do" if counts["todo"] else ""
-    output.words(f"{folder.path.name}: {counts['ok']} runs ok{todo} in {folder.path}/")
+    output.note(f"{folder.path.name}: {counts['ok']} runs ok{todo} in {folder.path}/")

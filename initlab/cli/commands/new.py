@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from initlab.cli.output import words
+from initlab.cli.output import note
 from initlab.errors import FolderError, InputError
 
 TEMPLATE = """\
@@ -60,7 +60,7 @@ def new(file: File = None) -> None:
         ) from None
     except OSError as error:
         raise FolderError(f"{file}: cannot be written: {error.strerror}") from None
-    words(f"wrote {file}; next: initlab sweep {file}")
+    note(f"wrote {file}; next: initlab sweep {file}")
 
 
 def _quoted(name: str) -> str:

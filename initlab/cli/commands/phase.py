@@ -68,4 +68,4 @@ def phase(
     output.records(HEADER, rows, format_, shown=HEADER[:-2])
     lost = sum(not row[-2] for row in rows)
     if lost:
-        output.words(f"{lost} of {len(rows)} points did not converge; their cells are empty")
+        output.note(f"{lost} of {len(rows)} points did not converge; their cells are empty")

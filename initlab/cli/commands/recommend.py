@@ -91,7 +91,7 @@ def recommend(
     header, shown = (*HEADER, *measured), (*SHOWN, *measured)
     cells = [tuple(row.get(name) for name in header) for row in rows]
     output.records(header, cells, format_, shown=shown)
-    output.words(words)
+    output.note(words)
     if measured and {measured[name] for name in MEASURED[2:]} != {"steady"}:
         raise ChecksFailed(
             f"measured, {choice.name} is {measured['measured_forward']} forward and"

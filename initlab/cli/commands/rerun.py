@@ -48,12 +48,12 @@ def rerun(folder: FolderArgument, run: Number, format_: output.FormatOption = No
     row = [name, run, c.was, "ok", c.compared, c.differing, c.largest, c.first, changed]
     output.records(HEADER, [row], format_)
     if c.was == "failed":
-        output.words(
+        output.note(
             f"{name} run {run} failed before, and does not now:"
             " the sweep with --retry-failed takes it over"
         )
     if c.was == "interrupted":
-        output.words(f"{name} run {run} was not done before: there is nothing to compare")
+        output.note(f"{name} run {run} was not done before: there is nothing to compare")
     if c.differing:
         why = changed or ("versions and machine are those recorded; is the machine sound?")
         raise ChecksFailed(

@@ -103,7 +103,7 @@ def sweep(
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
     from initlab.cli.fail_on import parse_checks
-    from initlab.cli.run_plans import Options, run_all
+    from initlab.cli.run_plans import SweepOptions, run_all
     from initlab.spec.expand import make
     from initlab.spec.reader import read
     from initlab.sweep.cost import check_memory, default_jobs
@@ -122,7 +122,7 @@ def sweep(
         for plan in plans:
             check_memory(plan, jobs)
     most = 1 if fail_fast else max_failures
-    options = Options(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
+    options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
         folders = _folders(plans, root, stack, fresh=fresh)
@@ -187,5 +187,5 @@ def _dry_run(plans: "list[Plan]", jobs: int, wanted: output.Format | None) -> No
 
     rows = [estimate(plan, jobs) for plan in plans]
     for plan in plans:
-        output.words(f"{plan.head.name}: {plan.product}")
+        output.note(f"{plan.head.name}: {plan.product}")
     output.records(HEADER, rows, wanted)

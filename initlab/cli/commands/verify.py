@@ -56,7 +56,7 @@ def _problems(path: Path, journal: "Journal") -> list[tuple[str, str, str]]:
     found = [(name, *problem) for problem in islice(problems(path, journal), MOST)]
     if not found:
         counts = journal.counts()
-        output.words(
+        output.note(
             f"{name}: sound; {counts['ok']} runs ok, {counts['failed']} failed,"
             f" {counts['todo']} to do"
         )

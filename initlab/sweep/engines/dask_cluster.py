@@ -15,13 +15,13 @@ from typing import Any
 
 from initlab.errors import InputError, Interrupted, WorkersLost, in_short
 from initlab.store.provenance import environment
-from initlab.store.work import Done, Task
+from initlab.store.work import Task, TaskResult
 from initlab.sweep.signals import Stop
-from initlab.sweep.tasks import Tick, perform
+from initlab.sweep.tasks import Tick, run_task
 
 NOISY = ("distributed", "tornado", "asyncio")  # that log tracebacks when a connection ends
-FRESH = 1.0  # seconds for which the number of workers is believed
-PATIENCE = 10.0  # seconds for a scheduler to answer
+JOBS_CACHE_SECONDS = 1.0  # for which the number of workers is believed
+CONNECT_SECONDS = 10.0  # for a scheduler to answer
 INSTALL = "pip install distributed"
 
 
@@ -32,7 +32,7 @@ class Cluster:
         scheduler: `tcp://host:port`, a scheduler file (`*.json`), or `local` for `jobs` worker
             processes on this machine.
         jobs: how many local ones.
-        say: told what is waited for.
+        notify: told what is waited for.
         stop: ends the waiting.
 
     Raises:
@@ -40,13 +40,15 @@ class Cluster:
         Interrupted: on Ctrl-C, before there was a worker.
     """
 
-    def __init__(self, scheduler: str, jobs: int, say: Callable[[str], None], stop: Stop) -> None:
+    def __init__(
+        self, scheduler: str, jobs: int, notify: Callable[[str], None], stop: Stop
+    ) -> None:
         try:
             import distributed
         except ImportError:
             raise InputError("--engine dask needs the package distributed", INSTALL) from None
         self._killed = distributed.KilledWorker
-        self._scheduler, self._say, self._stop = scheduler, say, stop
+        self._scheduler, self._notify, self._stop = scheduler, notify, stop
         self._jobs, self._asked = 0, -math.inf
         for name in (*logging.root.manager.loggerDict, "asyncio", "tornado.application"):
             if name.startswith(NOISY):  # what matters of it, we say
@@ -65,13 +67,13 @@ class Cluster:
         from distributed import Client
 
         if scheduler == "local":
-            with _deaf():
+            with _sigint_blocked():
                 cluster = self._stack.enter_context(self._local(jobs))
-                self._stack.callback(_kill, cluster)
+                self._stack.callback(_kill_workers, cluster)
                 return Client(cluster, set_as_default=False)
         address = address_of(scheduler)
         try:
-            return Client(address, timeout=PATIENCE, set_as_default=False)
+            return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:  # of many kinds, for addresses of many kinds
             raise InputError(
                 f"--scheduler {scheduler}: nobody answers: {in_short(error)}", "dask scheduler"
@@ -105,7 +107,7 @@ class Cluster:
 
     def _wait_for_a_worker(self) -> None:
         if not self._client.nthreads():
-            self._say(f"waiting for a worker at {self._scheduler}")
+            self._notify(f"waiting for a worker at {self._scheduler}")
         while not self._client.nthreads():
             if self._stop.asked:
                 raise Interrupted(self._stop.reason, exit_code=128 + self._stop.signal)
@@ -137,36 +139,36 @@ class Cluster:
         Raises:
             WorkersLost: the scheduler does not answer any more.
         """
-        if time.monotonic() > self._asked + FRESH:
+        if time.monotonic() > self._asked + JOBS_CACHE_SECONDS:
             try:
                 self._jobs = sum(self._client.nthreads().values())
             except Exception as error:
-                raise self._gone(error) from None
+                raise self._workers_lost(error) from None
             self._asked = time.monotonic()
             if not self._jobs:
-                self._say(f"no worker is left at {self._scheduler}; waiting for one")
-                self._asked += PATIENCE
+                self._notify(f"no worker is left at {self._scheduler}; waiting for one")
+                self._asked += CONNECT_SECONDS
         return self._jobs
 
-    def submit(self, task: Task, tick: Tick) -> Future[Done]:
+    def submit(self, task: Task, tick: Tick) -> Future[TaskResult]:
         """Hand in a task.
 
         Raises:
             WorkersLost: the scheduler does not answer any more.
         """
 
-        def done(_: Future[Done]) -> None:
+        def done(_: Future[TaskResult]) -> None:
             with suppress(Interrupted):
-                tick(task.work)
+                tick(task.layers)
 
         try:
-            future: Future[Done] = self._executor.submit(perform, task)
+            future: Future[TaskResult] = self._executor.submit(run_task, task)
         except Exception as error:
-            raise self._gone(error) from None
+            raise self._workers_lost(error) from None
         future.add_done_callback(done)
         return future
 
-    def _gone(self, error: Exception) -> WorkersLost:
+    def _workers_lost(self, error: Exception) -> WorkersLost:
         """What to say of a scheduler that does not answer; Dask has many kinds of errors for it."""
         return WorkersLost(
             f"the scheduler {self._scheduler} has gone: {in_short(error)}",
@@ -178,7 +180,7 @@ class Cluster:
         with suppress(OSError, RuntimeError):  # who dies meanwhile is not missed
             self._client.run(_import_all, on_error="ignore")
 
-    def recall(self, future: Future[Done]) -> bool:
+    def recall(self, future: Future[TaskResult]) -> bool:
         """Always False: whether a worker has started cannot be known in time."""
         return False
 
@@ -196,7 +198,7 @@ def _import_all() -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     """Keep Ctrl-C, which a terminal sends to all of us, from processes that are started here.
 
     They, and those that replace them, inherit that SIGINT is blocked. We hear it at the end.
@@ -208,7 +210,7 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _kill(cluster: Any) -> None:
+def _kill_workers(cluster: Any) -> None:
     """End workers at once, in the middle of a layer if need be."""
     for worker in cluster.workers.values():
         with suppress(OSError, TypeError, AttributeError):

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from initlab.store.work import Done, Task
+from initlab.store.work import Task, TaskResult
 from initlab.sweep.tasks import Tick
 
 
@@ -14,7 +14,7 @@ class Engine(Protocol):
     def jobs(self) -> int:
         """Tasks that are done at a time, now."""
 
-    def submit(self, task: Task, tick: Tick) -> Future[Done]:
+    def submit(self, task: Task, tick: Tick) -> Future[TaskResult]:
         """Hand in a task; its future holds what came of it.
 
         `tick` is called from any thread, with the number of networks that passed a layer, or once
@@ -24,7 +24,7 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Have those who work import what they need, so that a death is a task's own."""
 
-    def recall(self, future: Future[Done]) -> bool:
+    def recall(self, future: Future[TaskResult]) -> bool:
         """Take back a task that was not started yet; whether that could be done."""
 
     def deaths(self, error: BaseException) -> int:

@@ -2,9 +2,9 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from initlab.store.work import Done, Task
+from initlab.store.work import Task, TaskResult
 from initlab.sweep.signals import WORKER
-from initlab.sweep.tasks import Tick, perform
+from initlab.sweep.tasks import Tick, run_task
 
 
 class Threads:
@@ -17,14 +17,14 @@ class Threads:
         self._torch_threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(jobs, WORKER)
 
-    def submit(self, task: Task, tick: Tick) -> Future[Done]:
+    def submit(self, task: Task, tick: Tick) -> Future[TaskResult]:
         """Hand in a task."""
-        return self._pool.submit(perform, task, tick)
+        return self._pool.submit(run_task, task, tick)
 
     def warm_up(self) -> None:
         """Nothing: this process has done so."""
 
-    def recall(self, future: Future[Done]) -> bool:
+    def recall(self, future: Future[TaskResult]) -> bool:
         """Take back a task that was not started yet."""
         return future.cancel()
 

@@ -100,14 +100,14 @@ def test_reductions_in_json(loss):
         **dict.fromkeys(("triplet_margin", "triplet_margin_with_distance"),
                         ("--anchor", "[[1,2]]", "--positive", "[[1,1]]", "--negative", "[[0,0]]")),
     }.get(loss, ["-i", "[0.5, 0.25]", "-t", "[1, 1]"])  # fmt: skip
-    everything = data("-n", loss, *operands, "-r", "all", "--grad")
-    assert set(everything["value"]) == set(LOSSES[loss].reductions)
+    plan_work = data("-n", loss, *operands, "-r", "all", "--grad")
+    assert set(plan_work["value"]) == set(LOSSES[loss].reductions)
     for reduction in LOSSES[loss].reductions:
         alone = data("-n", loss, *operands, "-r", reduction, "--grad")
-        assert alone["value"] == everything["value"][reduction]
-        assert alone["denominator"] == everything["denominator"][reduction]
-    for name, gradient in everything["gradient"].items():
-        assert np.shape(gradient) == tuple(everything["operands"][name]["shape"])
+        assert alone["value"] == plan_work["value"][reduction]
+        assert alone["denominator"] == plan_work["denominator"][reduction]
+    for name, gradient in plan_work["gradient"].items():
+        assert np.shape(gradient) == tuple(plan_work["operands"][name]["shape"])
 
 
 def test_csv_has_a_row_for_every_value_and_every_slope():

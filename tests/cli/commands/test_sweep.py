@@ -265,7 +265,7 @@ def test_runs_of_an_earlier_spec_stay_in_the_journal(spec, monkeypatch):
     assert done.exit_code == 0
     assert "4 runs that were swept here before are not of this spec" in done.stderr
     assert {row["depth"] for row in rows(done.stdout)} == {"4"}
-    monkeypatch.setattr("initlab.sweep.run.run", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("initlab.sweep.run.run_tasks", lambda *_, **__: pytest.fail("computed"))
     again = initlab(spec)
     assert again.exit_code == 0
     assert again.stdout == first.stdout  # to the last wall time
@@ -295,7 +295,7 @@ def test_a_folder_with_foreign_files_is_left_alone(spec, folder):
 
 @pytest.mark.parametrize("out", ["small.yaml/below", "/proc/none", "/dev/null/x"])
 def test_an_unwritable_folder_is_refused_before_anything_is_computed(spec, out, monkeypatch):
-    monkeypatch.setattr("initlab.sweep.run.run", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("initlab.sweep.run.run_tasks", lambda *_, **__: pytest.fail("computed"))
     done = initlab(spec, "--out", out)
     assert done.exit_code == 2
     assert "cannot be written" in done.stderr
@@ -418,7 +418,7 @@ def test_all_problems_of_a_spec_are_listed_at_once(folder):
 
 
 def test_memory_is_checked_for_every_spec_before_any_is_run(spec, folder, monkeypatch):
-    monkeypatch.setattr("initlab.sweep.run.run", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("initlab.sweep.run.run_tasks", lambda *_, **__: pytest.fail("computed"))
     large = folder / "large.yaml"
     large.write_text(SPEC.replace("name: small", "name: large").replace("width: 4", "width: 9e5"))
     done = initlab(spec, large)

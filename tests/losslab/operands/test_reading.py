@@ -536,7 +536,7 @@ def test_warnings_of_torch_are_not_for_the_reader_of_a_file(content):
 BEYOND = """
 import io, torch
 from initlab.errors import InputError
-from initlab.losslab.reading import decode
+from initlab.losslab.operands.reading import decode
 sparse = torch.sparse_coo_tensor([[{index}]], [1.0], (2,), check_invariants=False)
 buffer = io.BytesIO()
 torch.save(sparse, buffer)

@@ -240,7 +240,7 @@ def test_a_scheduler_is_for_dask(spec, tmp_path):
 
 
 def test_a_scheduler_that_is_not_there_is_refused(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr("initlab.sweep.engines.dask_cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("initlab.sweep.engines.dask_cluster.CONNECT_SECONDS", 0.5)
     for scheduler, message in (
         ("tcp://127.0.0.1:9", "nobody answers"),
         ("nonsense://x", "nobody answers"),
