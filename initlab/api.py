@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from initlab.network.weights import layers_of as layers_of
-from initlab.report.predictions import COLUMNS, preview
+from initlab.report.predictions import COLUMNS, prediction_rows
 from initlab.spec import reader, yamlfile
 from initlab.spec.expand import MAX_RUNS, make
 from initlab.spec.plan import Plan
-from initlab.store.folder import published
+from initlab.store.folder import open_published
 from initlab.store.read import read_table
-from initlab.store.writable import prepare
+from initlab.store.writable import open_for_writing
 from initlab.sweep import cost
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.session import run_session
@@ -70,7 +70,7 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
     """
     cost.check_memory(plan, jobs)
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
-        folder = prepare(Path(out or temporary), plan.head.name)
+        folder = open_for_writing(Path(out or temporary), plan.head.name)
         stack.callback(folder.close)
         with listening() as stop:
             run_session(plan, folder, lambda: _threads(jobs, stack), stop)
@@ -87,7 +87,9 @@ def _threads(jobs: int, stack: ExitStack) -> Threads:
 
 def predict_plan(plan: Plan) -> pd.DataFrame:
     """What theory says of every point of a plan, as `initlab predict` prints it; none is built."""
-    return pd.DataFrame(preview(plan)).reindex(columns=[*plan.fields, "run", "runs", *COLUMNS])
+    return pd.DataFrame(prediction_rows(plan)).reindex(
+        columns=[*plan.fields, "run", "runs", *COLUMNS]
+    )
 
 
 def gains(activation: str, **parameters: float) -> Gains:
@@ -106,5 +108,5 @@ def read_results(folder: str | Path) -> Results:
     Raises:
         FolderError: the folder holds no results.
     """
-    opened = published(Path(folder))
+    opened = open_published(Path(folder))
     return Results(read_table(opened.runs_csv), read_table(opened.layers_csv))

@@ -23,7 +23,7 @@ from torch import nn
 
 import initlab
 from initlab.store.work import SimulateTask
-from initlab.store.writable import prepare
+from initlab.store.writable import open_for_writing
 from initlab.store.writer import Writer
 from initlab.sweep import session
 from initlab.sweep.cost import default_jobs
@@ -248,7 +248,7 @@ def shares_a_second() -> None:
         ("2 Dask workers on this machine", Cluster("local", 2, print, Stop())),
     ):
         with tempfile.TemporaryDirectory() as root:
-            folder = prepare(Path(root), "trivial")
+            folder = open_for_writing(Path(root), "trivial")
             start = time.perf_counter()
             session.run_session(plan, folder, lambda engine=engine: engine, Stop())
             seconds = time.perf_counter() - start

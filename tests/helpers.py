@@ -4,16 +4,15 @@ import csv
 from collections import defaultdict
 from dataclasses import replace
 
-from initlab.spec.run import seedless
 from initlab.store import rows
 from initlab.store.outcome import Outcome
 from initlab.store.work import MeasureTask, PredictTask, plan_work
-from initlab.store.writable import prepare
+from initlab.store.writable import open_for_writing
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.run import run_tasks
 from initlab.sweep.session import SessionOptions, run_session
 from initlab.sweep.signals import Stop, listening
-from initlab.theory.expectation import Expected, Forecast, simulated
+from initlab.theory.expectation import Expectation, PredictedNumbers, band_point
 
 
 class Kept:
@@ -42,10 +41,10 @@ class Kept:
     def outcomes(self):
         for index, run in enumerate(self.plan.runs):
             outcome = self.measured.get(index, Outcome("interrupted"))
-            expected = self.expected.get(seedless(run), Expected())
-            band = self.bands.get(simulated(run)) if self.plan.head.band else None
+            expected = self.expected.get(run.point, PredictedNumbers())
+            band = self.bands.get(band_point(run)) if self.plan.head.band else None
             reason = outcome.reason or "; ".join(self.problems)
-            yield replace(outcome, reason=reason, forecast=Forecast(expected, band))
+            yield replace(outcome, reason=reason, expectation=Expectation(expected, band))
 
 
 def in_memory(plan, *, jobs=1, on_layer=lambda _: None):
@@ -61,7 +60,7 @@ def in_memory(plan, *, jobs=1, on_layer=lambda _: None):
 
 def swept(plan, root, *, jobs=1, fresh=False, **options):
     """The results folder of a plan that was swept in this process."""
-    folder = prepare(root, plan.head.name, fresh=fresh)
+    folder = open_for_writing(root, plan.head.name, fresh=fresh)
     try:
         stop = options.pop("stop", Stop())
         run_session(plan, folder, lambda: Threads(jobs), stop, SessionOptions(**options))

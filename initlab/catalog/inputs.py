@@ -7,7 +7,7 @@ from typing import Any
 from initlab.catalog.table import Parameter, Record, Table
 
 Parameters = Mapping[str, Any]
-Moments = tuple[float, tuple[tuple[float, float], ...]]
+InputMoments = tuple[float, tuple[tuple[float, float], ...]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,7 +20,7 @@ class Input(Record):
     """
 
     check: Callable[[Parameters, int], str | None] = lambda *_: None
-    moments: Callable[[Parameters, int], Moments] | None = None
+    moments: Callable[[Parameters, int], InputMoments] | None = None
 
 
 def _ordered(p: Parameters, _: int) -> str | None:
@@ -31,21 +31,21 @@ def _paired(_: Parameters, batch: int) -> str | None:
     return f"comes in pairs; batch: {batch} is odd" if batch % 2 else None
 
 
-def _independent(mean: float, second: float) -> Moments:
+def _independent(mean: float, second: float) -> InputMoments:
     """Features of one mean: all pairs have the cosine mean^2 / E x^2."""
     return second, ((mean * mean / second if second else 0.0, 1.0),)
 
 
-def _normal(p: Parameters, _: int) -> Moments:
+def _normal(p: Parameters, _: int) -> InputMoments:
     return _independent(p["mean"], p["mean"] ** 2 + p["std"] ** 2)
 
 
-def _uniform(p: Parameters, _: int) -> Moments:
+def _uniform(p: Parameters, _: int) -> InputMoments:
     low, high = p["low"], p["high"]
     return _independent((low + high) / 2, (low * low + low * high + high * high) / 3)
 
 
-def _pairs(p: Parameters, batch: int) -> Moments:
+def _pairs(p: Parameters, batch: int) -> InputMoments:
     partners = 1 / (batch - 1)
     return 1.0, ((p["correlation"], partners), (0.0, 1 - partners))
 

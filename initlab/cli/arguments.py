@@ -88,7 +88,7 @@ def points(text: str, option: str, *, zero: bool = True) -> list[float]:
     example = f"{option} 0.5:4:36, or a single number"
     if len(parts) not in (1, 3):
         raise InputError(f"{option} {text}: needs FROM:TO:HOW_MANY", example)
-    start, *ends = (number(part, option, zero=zero, example=example) for part in parts[:2])
+    start, *ends = (sigma(part, option, zero=zero, example=example) for part in parts[:2])
     if not ends:
         return [start]
     (stop,) = ends
@@ -113,7 +113,7 @@ def points(text: str, option: str, *, zero: bool = True) -> list[float]:
     return [float(value) for value in span.values(whole=False)]
 
 
-def number(text: str, option: str, *, zero: bool = True, example: str = "") -> float:
+def sigma(text: str, option: str, *, zero: bool = True, example: str = "") -> float:
     """A number from SMALLEST to LARGEST, or 0 if `zero` allows it.
 
     Raises:

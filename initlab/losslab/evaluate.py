@@ -81,7 +81,7 @@ def evaluate(
         needed = f"needs one of {', '.join(record.reductions)} or all, got {settings.reduction}"
         finding = Finding("option-range", "error", "--reduction", needed, "--reduction mean")
         raise LossError([finding])
-    complete = options_of.complete(record, options or {})
+    complete = options_of.with_defaults(record, options or {})
     call, done = prepare(record, operands, complete, settings)
     findings = with_torch(call, [*done, *check(call)])
     _refuse(findings)

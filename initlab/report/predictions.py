@@ -4,8 +4,7 @@ from typing import Any
 
 from initlab.formatting import known
 from initlab.spec.plan import Plan
-from initlab.spec.run import seedless
-from initlab.theory.diagnosis import outlook
+from initlab.theory.diagnosis import diagnose
 from initlab.theory.prediction import Prediction, predict
 
 #: columns beside a point's fields, in their order
@@ -16,18 +15,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def preview(plan: Plan) -> list[dict[str, Any]]:
+def prediction_rows(plan: Plan) -> list[dict[str, Any]]:
     """A row for every point of a plan; `runs` says how many seeds share it, `run` names the first.
 
     Rows have the fields of the spec and COLUMNS; None, or no entry, where theory is silent.
     """
     points: dict[object, list[int]] = {}
     for index, run in enumerate(plan.runs):
-        points.setdefault(seedless(run), []).append(index)
+        points.setdefault(run.point, []).append(index)
     predictions = predict([plan.runs[at[0]] for at in points.values()], cosines=False)
     rows = []
     for (first, *others), prediction in zip(points.values(), predictions, strict=True):
-        seen = outlook(plan.runs[first], prediction, plan.head.thresholds)
+        seen = diagnose(plan.runs[first], prediction, plan.head.thresholds)
         rows.append(
             {
                 "spec": plan.head.name,

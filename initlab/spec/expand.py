@@ -8,7 +8,7 @@ from typing import Any
 
 from initlab.catalog import INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
-from initlab.spec.fields import Chosen
+from initlab.spec.fields import ChoiceAxes
 from initlab.spec.model import CHOICE_KEYS, Grid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Run
@@ -111,7 +111,7 @@ def _lengths(grid: Grid) -> dict[str, int]:
 
 
 def _variants(value: Any) -> int:
-    if not isinstance(value, Chosen):
+    if not isinstance(value, ChoiceAxes):
         return 1
     return math.prod(len(v) for v in value.model_dump().values() if isinstance(v, list))
 
@@ -150,7 +150,7 @@ def _values(values: Sequence[Any], key: str | None) -> list[Any]:
     return [c for value in values for c in _choices(value, key)] if key else list(values)
 
 
-def _choices(chosen: Chosen, key: str) -> Iterator[Choice]:
+def _choices(chosen: ChoiceAxes, key: str) -> Iterator[Choice]:
     """Every combination of the parameters of one chosen record."""
     fields = chosen.model_dump()
     name = fields[key]

@@ -43,7 +43,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Chosen(Strict):
+class ChoiceAxes(Strict):
     """A record picked from a table, every parameter an axis. Its subclasses are made by `OneOf`."""
 
 
@@ -151,7 +151,7 @@ class OneOf:
         value = {self.key: value} if isinstance(value, str) else value
         kind = self.table.singular
         article = "an" if kind[0] in "aeiou" else "a"
-        if isinstance(value, Chosen):
+        if isinstance(value, ChoiceAxes):
             return value
         if not isinstance(value, Mapping):
             raise PydanticCustomError(
@@ -192,7 +192,7 @@ class OneOf:
 
 
 @cache
-def _model(record: Record, key: str) -> type[Chosen]:
+def _model(record: Record, key: str) -> type[ChoiceAxes]:
     """The pydantic model of one record: its name under `key`, then each parameter as an axis."""
     names = WithJsonSchema({"enum": [record.name, *record.aliases]})
     fields: dict[str, Any] = {key: (Annotated[Literal[record.name], names], ...)}
@@ -205,7 +205,7 @@ def _model(record: Record, key: str) -> type[Chosen]:
         fields[p.name] = (_parameter(p), default)
     return create_model(
         record.name,
-        __base__=Chosen,
+        __base__=ChoiceAxes,
         __doc__=record.about,
         __module__="initlab.fields",  # stands in the JSON Schema, whose bytes stay
         **fields,

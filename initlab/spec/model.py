@@ -25,7 +25,7 @@ from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.catalog.table import Table
 from initlab.errors import Problem
 from initlab.spec import yamlfile
-from initlab.spec.fields import Axis, Chosen, OneOf, Range, Strict, whole
+from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, whole
 from initlab.spec.thresholds import Thresholds
 
 BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
@@ -101,7 +101,9 @@ SEEDS = {
 }
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
 Bias = Annotated[
-    Annotated[Chosen, OneOf(BIAS_SCHEMES, "scheme")] | None, BeforeValidator(_bias), BiasSchema()
+    Annotated[ChoiceAxes, OneOf(BIAS_SCHEMES, "scheme")] | None,
+    BeforeValidator(_bias),
+    BiasSchema(),
 ]
 Reduction = Literal["none", "sum", "mean"]
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
@@ -115,23 +117,23 @@ class Grid(Strict):
     shape: Annotated[
         list[Annotated[list[Count], Field(min_length=2)]] | None, Axis(nested=True)
     ] = Field(None, description="instead of depth and width: the input, then each layer's neurons")
-    activation: Annotated[list[Annotated[Chosen, OneOf(ACTIVATIONS, "name")]], Axis()] = Field(
+    activation: Annotated[list[Annotated[ChoiceAxes, OneOf(ACTIVATIONS, "name")]], Axis()] = Field(
         description="after every layer, the last one too"
     )
-    init: Annotated[list[Annotated[Chosen, OneOf(SCHEMES, "scheme")]], Axis()] = Field(
+    init: Annotated[list[Annotated[ChoiceAxes, OneOf(SCHEMES, "scheme")]], Axis()] = Field(
         description="how weights are drawn"
     )
     bias: Annotated[list[Bias] | None, Axis()] = Field(
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
-    loss: Annotated[list[Annotated[Chosen, OneOf(LOSSES, "name")]], Axis()] = Field(
+    loss: Annotated[list[Annotated[ChoiceAxes, OneOf(LOSSES, "name")]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
     )
     reduction: Annotated[list[Reduction], Axis()] = Field(
         ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
     )
     batch: Counts = Field([16], description="samples")
-    input: Annotated[list[Annotated[Chosen, OneOf(INPUTS, "name")]], Axis()] = Field(
+    input: Annotated[list[Annotated[ChoiceAxes, OneOf(INPUTS, "name")]], Axis()] = Field(
         ["normal"], validate_default=True, description="what the network is fed"
     )
     dtype: Annotated[list[Dtype], Axis()] = Field(

@@ -67,6 +67,11 @@ class Run:
             self.bias and self._draw(self.bias),
         )
 
+    @property
+    def point(self) -> "Run":
+        """The run with seed 0: equal for runs that share a prediction."""
+        return self if self.seed == 0 else replace(self, seed=0)
+
     def _draw(self, choice: Choice) -> tuple[Any, ...]:
         """A unit draw, and whether a script's constructors have made it already."""
         scheme = SCHEMES[choice.name]
@@ -88,8 +93,3 @@ class Run:
             else:
                 cells[field] = value
         return cells | {"dtype": self.dtype, "draws": self.draws, "record": self.record}
-
-
-def seedless(run: Run) -> Run:
-    """The run with seed 0: equal for runs that share a prediction."""
-    return run if run.seed == 0 else replace(run, seed=0)

@@ -56,7 +56,7 @@ def _adopt_run(
         return False
     if status not in statuses:
         return False
-    if status == "ok" and not tables.sound((status, onset, loss), rows, hashed):
+    if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed):
         return False
     here = writer.environment_id(json.loads(where)) if where else None
     ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
@@ -76,5 +76,5 @@ def _adopt_point(writer: Writer, other: Journal, kind: Kind, name: str) -> None:
     except (DamagedJournal, ValueError):
         return
     _, *numbers, problem, hashed = values
-    if not problem and tables.sound(numbers, rows, hashed):
+    if not problem and tables.digest_matches(numbers, rows, hashed):
         writer.replace(kind, values, rows)

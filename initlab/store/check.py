@@ -35,12 +35,12 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
     for id_, number, status, onset, loss, digest in journal.rows(
         "SELECT id, number, status, nan_onset, loss_value, digest FROM runs WHERE status = 'ok'"
     ):
-        if not tables.sound((status, onset, loss), journal.layers(MEASURED, id_), digest):
+        if not tables.digest_matches((status, onset, loss), journal.layers(MEASURED, id_), digest):
             which = f"run {number}" if number is not None else "a run of an earlier spec"
             yield name, f"the numbers of {which} are not those that were written"
     for kind in (POINTS, BANDS):
         for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
-            if not tables.sound(numbers, journal.layers(kind, id_), digest):
+            if not tables.digest_matches(numbers, journal.layers(kind, id_), digest):
                 yield name, f"the numbers of {kind.table} {named} are not those that were written"
 
 

@@ -89,7 +89,7 @@ class Folder:
             return "another process"
 
 
-def published(path: Path) -> Folder:
+def open_published(path: Path) -> Folder:
     """A folder of published results, to be read.
 
     Raises:

@@ -10,8 +10,8 @@ from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
-from initlab.spec.run import Choice, Run, seedless
-from initlab.theory.finite_width import Simulated
+from initlab.spec.run import Choice, Run
+from initlab.theory.finite_width import BandPoint
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.
@@ -61,17 +61,17 @@ def name_of(run: Run, contents: Mapping[str, str]) -> str:
 
 def point_name(run: Run, contents: Mapping[str, str]) -> str:
     """The same for runs that differ in their seeds only, and so share a prediction."""
-    return name_of(seedless(run), contents)
+    return name_of(run.point, contents)
 
 
-def band_name(point: Simulated, networks: int, contents: Mapping[str, str]) -> str:
+def band_name(point: BandPoint, networks: int, contents: Mapping[str, str]) -> str:
     """The same for a finite-width band, simulated with so many networks."""
     input_: Any = [point.input.name, point.input.parameters]
     if point.input.name == "file":
         input_ = ["file", contents[point.input.parameters["path"]]]
     activation = [point.activation.name, point.activation.parameters]
-    laws = [[len(list(alike)), *astuple(law)] for law, alike in groupby(point.laws)]
-    return _hash([activation, laws, input_, point.batch, point.double, networks])
+    variances = [[len(list(alike)), *astuple(layer)] for layer, alike in groupby(point.variances)]
+    return _hash([activation, variances, input_, point.batch, point.double, networks])
 
 
 def _hash(description: Any) -> str:

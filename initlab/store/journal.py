@@ -18,16 +18,16 @@ from initlab.store import tables
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
-from initlab.theory.expectation import RUNS, Expected, Forecast
+from initlab.theory.expectation import RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
 
 NOT_REACHED = "not reached yet; the same command continues"
-NOT_FORECAST = "no prediction or band yet; the same command continues"
+NOT_PREDICTED = "no prediction or band yet; the same command continues"
 ELSEWHERE = "its band is made in another part; initlab merge joins them"
 AGAIN = "the same sweep command again; it reuses what is sound"
-WAIT = 10.0  # seconds for who is writing just now, where the journal is no WAL
-DISK_SAID_NO = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+BUSY_SECONDS = 10.0  # seconds for who is writing just now, where the journal is no WAL
+DISK_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
 
 class DamagedJournal(FolderError):
@@ -39,7 +39,7 @@ class EmptyJournal(FolderError):
 
 
 @contextmanager
-def told(path: Path | str) -> Iterator[None]:
+def sqlite_errors(path: Path | str) -> Iterator[None]:
     """Turn what SQLite raises into our own errors.
 
     Raises:
@@ -51,7 +51,7 @@ def told(path: Path | str) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in DISK_SAID_NO:
+        if code in DISK_ERRORS:
             message = f"{path}: cannot be written: {error}; what was finished before is kept"
             raise DiskError(message, "make room, then the same command again") from None
         raise FolderError(f"{path}: cannot be used: {error}") from None
@@ -69,7 +69,7 @@ class Journal:
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
-        with told(path):
+        with sqlite_errors(path):
             self._db = self._connect()
             self._check_version()
             self._ready()
@@ -77,13 +77,17 @@ class Journal:
     def _connect(self) -> sqlite3.Connection:
         uri = Path(self.path).absolute().as_uri()
         try:
-            db = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=WAIT)
+            db = sqlite3.connect(
+                f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            )
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
                 raise
             # a rollback journal that a killed process left; SQLite takes it back when it may write
-            db = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
+            db = sqlite3.connect(
+                f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            )
         return db
 
     def _ready(self) -> None:
@@ -120,7 +124,7 @@ class Journal:
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        with told(self.path):
+        with sqlite_errors(self.path):
             return self._db.execute(statement, values).fetchall()
 
     def layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
@@ -218,17 +222,17 @@ class Journal:
             "SELECT id, number, point, band, status, reason, seconds, nan_onset, loss_value, digest"
             f" FROM runs WHERE {which} ORDER BY number"
         )
-        forecast_of = lru_cache(64)(partial(self.forecast, part=bool(self.about("part"))))
+        forecast_of = lru_cache(64)(partial(self.expectation, part=bool(self.about("part"))))
         for id_, number_, point, band, status, reason, seconds, onset, loss, digest in runs:
-            forecast, why = forecast_of(point, band)
+            expectation, why = forecast_of(point, band)
             if status == "todo":
-                yield Outcome("interrupted", reason=NOT_REACHED, forecast=forecast)
+                yield Outcome("interrupted", reason=NOT_REACHED, expectation=expectation)
             elif status == "failed":
-                yield Outcome("failed", reason=reason, seconds=seconds, forecast=forecast)
+                yield Outcome("failed", reason=reason, seconds=seconds, expectation=expectation)
             else:
                 measured = self._measured(id_, number_, onset, loss, digest)
                 measured.reason = reason
-                yield Outcome("ok", measured, why, seconds, forecast)
+                yield Outcome("ok", measured, why, seconds, expectation)
 
     def _measured(
         self, id_: int, number: int, onset: int | None, loss: Any, digest: str
@@ -250,19 +254,21 @@ class Journal:
             )
         return rows
 
-    def forecast(self, point: str, band: str | None, *, part: bool = False) -> tuple[Forecast, str]:
+    def expectation(
+        self, point: str, band: str | None, *, part: bool = False
+    ) -> tuple[Expectation, str]:
         """What is expected of a run of this point and band, and why that is not all."""
         expected, problem = self._expected(point)
         if expected is None:
-            return Forecast(Expected()), NOT_FORECAST
+            return Expectation(PredictedNumbers()), NOT_PREDICTED
         if band is None:
-            return Forecast(expected), problem
+            return Expectation(expected), problem
         simulated, no_band = self._band(band)
         if no_band is None:
-            return Forecast(expected), problem or (ELSEWHERE if part else NOT_FORECAST)
-        return Forecast(expected, simulated), problem or no_band
+            return Expectation(expected), problem or (ELSEWHERE if part else NOT_PREDICTED)
+        return Expectation(expected, simulated), problem or no_band
 
-    def _expected(self, point: str) -> tuple[Expected | None, str]:
+    def _expected(self, point: str) -> tuple[PredictedNumbers | None, str]:
         """What theory says of a point, and what kept it from that; None if it was not asked."""
         found = self.rows("SELECT * FROM points WHERE name = ?", point)
         if not found:
@@ -270,7 +276,7 @@ class Journal:
         ((id_, _, *numbers, problem, digest),) = found
         rows = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
-        return Expected(run, rows if len(rows) else None), problem
+        return PredictedNumbers(run, rows if len(rows) else None), problem
 
     def _band(self, name: str) -> tuple[Band | None, str | None]:
         """A finite-width band, and what kept it from being simulated; None if nobody tried to."""

@@ -10,7 +10,7 @@ from initlab.store.check import broken
 from initlab.store.folder import Folder
 from initlab.store.journal import AGAIN, DamagedJournal, Journal
 from initlab.store.publish import publish
-from initlab.store.writable import WritableFolder, prepare
+from initlab.store.writable import WritableFolder, open_for_writing
 
 
 def merge(parts: Sequence[Path], root: Path) -> WritableFolder:
@@ -46,7 +46,7 @@ def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> W
     for journal in journals:
         for _, problem in broken(journal):
             raise DamagedJournal(f"{journal.path}: {problem}", AGAIN)
-    folder = prepare(root, name)
+    folder = open_for_writing(root, name)
     try:
         folder.connect()
         folder.writer.register(rows, about)

@@ -11,7 +11,7 @@ from initlab.spec.thresholds import Thresholds, verdict
 
 if TYPE_CHECKING:
     from initlab.network.measurement import Measurement
-    from initlab.theory.expectation import Forecast
+    from initlab.theory.expectation import Expectation
 
 STD = columns("layers", "forward").index("std")
 GRAD_STD = columns("layers", "backward").index("grad_std")
@@ -21,14 +21,14 @@ GRAD_STD = columns("layers", "backward").index("grad_std")
 class Outcome:
     """What became of one run: measured, failed with a reason, or not reached before Ctrl-C.
 
-    `forecast` is what theory expected of it, whatever became of it.
+    `expectation` is what theory expected of it, whatever became of it.
     """
 
     status: str  # ok, failed or interrupted
     measurement: "Measurement | None" = None
     reason: str = ""
     seconds: float | None = None
-    forecast: "Forecast | None" = None
+    expectation: "Expectation | None" = None
 
     @property
     def std(self) -> NDArray[np.float64] | None:
@@ -40,8 +40,8 @@ def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
     """Result and predicted columns of runs.csv; None where nothing was measured or predicted."""
     cells: dict[str, Any] = dict.fromkeys(columns("runs", "result", "predicted"))
     cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
-    if outcome.forecast is not None:
-        cells |= outcome.forecast.cells(outcome.std)
+    if outcome.expectation is not None:
+        cells |= outcome.expectation.cells(outcome.std)
     m = outcome.measurement
     if m is None:
         return cells

@@ -8,7 +8,7 @@ from initlab.catalog.columns import columns
 from initlab.formatting import csv_line
 from initlab.spec.plan import Plan
 from initlab.store.outcome import STD, Outcome, result_cells
-from initlab.theory.expectation import Forecast
+from initlab.theory.expectation import Expectation
 from initlab.theory.quadrature import Array
 
 RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"
@@ -25,28 +25,28 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
     """
     yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS])
     yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
-    expected = _Expected()
+    expected = _PredictedText()
     for index, outcome in enumerate(outcomes):
         yield RUNS_CSV, _run_line(plan, index, outcome)
         yield LAYERS_CSV, "".join(_layer_lines(plan, index, outcome, expected))
 
 
-class _Expected:
+class _PredictedText:
     """What is expected of layers, as text. Runs that differ in their seeds share all but surprise,
     and follow each other.
     """
 
     def __init__(self) -> None:
-        self.forecast: Forecast | None = None
+        self.expectation: Expectation | None = None
         self.shared: list[str] = []
 
     def texts(self, outcome: Outcome, std: Array) -> Iterable[str]:
         """The predicted columns of every layer that was reached."""
-        table = None if outcome.forecast is None else outcome.forecast.layers(std)
+        table = None if outcome.expectation is None else outcome.expectation.layers(std)
         if table is None:
             return [UNKNOWN] * len(std)
-        if outcome.forecast is not self.forecast or len(self.shared) < len(std):
-            self.forecast = outcome.forecast
+        if outcome.expectation is not self.expectation or len(self.shared) < len(std):
+            self.expectation = outcome.expectation
             self.shared = [_known(row) for row in table[:, :-1].tolist()]
         surprises = table[:, -1].tolist()
         return (f"{text},{_known([s])}" for text, s in zip(self.shared, surprises, strict=False))
@@ -59,7 +59,9 @@ def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
     return csv_line(cells)
 
 
-def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _Expected) -> Iterator[str]:
+def _layer_lines(
+    plan: Plan, index: int, outcome: Outcome, expected: _PredictedText
+) -> Iterator[str]:
     m, run = outcome.measurement, plan.runs[index]
     if m is None:
         return

@@ -133,12 +133,12 @@ def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
     return hashed.hexdigest()[:32]
 
 
-def sound(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
+def digest_matches(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
     """Whether numbers and rows of layers, as read, are those whose hash was written."""
     return digest(numbers, restored(rows)) == written
 
 
-def layers_of(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
+def layer_rows(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
     """A run's rows of the table `layers`, and as numbers what is read back from them."""
     unmeasured = np.full((len(m.forward), len(BACKWARD)), np.nan)
     matrix = np.hstack([m.forward, unmeasured if m.backward is None else m.backward])

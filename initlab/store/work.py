@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from initlab.spec.plan import Plan
-from initlab.spec.run import Run, seedless
+from initlab.spec.run import Run
 from initlab.spec.shares import Share
 from initlab.store.outcome import Outcome
-from initlab.theory.expectation import Expected, simulated
-from initlab.theory.finite_width import Band, Simulated
+from initlab.theory.expectation import PredictedNumbers, band_point
+from initlab.theory.finite_width import Band, BandPoint
 
 SIMULATED = 7  # networks simulated in about the time in which one passes forward
 
@@ -48,13 +48,13 @@ class PredictTask:
 class SimulateTask:
     """Simulate the finite-width bands of points that share their draws."""
 
-    points: tuple[Simulated, ...]
+    points: tuple[BandPoint, ...]
     networks: int
 
     @property
     def layers(self) -> int:
         """Layers to be simulated; some count as one layer of a network that is built."""
-        return sum(len(point.laws) for point in self.points) * self.networks // SIMULATED
+        return sum(len(point.variances) for point in self.points) * self.networks // SIMULATED
 
     def split(self) -> "list[SimulateTask]":
         """The same points, each by itself."""
@@ -73,7 +73,7 @@ class TaskResult:
 
     task: Task
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    found: "tuple[Expected | Band | str, ...]" = ()
+    found: "tuple[PredictedNumbers | Band | str, ...]" = ()
     environment: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,7 +83,7 @@ class Work:
 
     runs: list[int]
     points: list[Run]
-    bands: list[Simulated]
+    bands: list[BandPoint]
 
     def __bool__(self) -> bool:
         return bool(self.runs or self.points or self.bands)
@@ -91,11 +91,11 @@ class Work:
 
 def plan_work(plan: Plan) -> Work:
     """All that a plan asks for, each once. Bands of all parts of a plan are shared out evenly."""
-    points = list(dict.fromkeys(map(seedless, plan.runs)))
-    wanted: list[Simulated] = []
+    points = list(dict.fromkeys(run.point for run in plan.runs))
+    wanted: list[BandPoint] = []
     if plan.head.band:
         runs = points if plan.part is None else plan.part.whole.runs
-        wanted = list(dict.fromkeys(s for run in runs if (s := simulated(run)) is not None))
+        wanted = list(dict.fromkeys(s for run in runs if (s := band_point(run)) is not None))
     if plan.part is not None:
         wanted = wanted[plan.part.number - 1 :: plan.part.parts]
     return Work(list(range(len(plan.runs))), points, wanted)

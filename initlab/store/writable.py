@@ -27,7 +27,7 @@ EARLIER = (
     " the journal"
 )
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-WAIT = 0.5  # seconds for a lock: `status` looks whether it can be had
+LOCK_SECONDS = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
 @dataclass
@@ -108,7 +108,7 @@ class WritableFolder(Folder):
         self.lock.release()
 
 
-def prepare(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
+def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
     """Make or find a results folder, and lock it, before anything is computed.
 
     Args:
@@ -126,7 +126,7 @@ def prepare(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
     path, lock = folder.path, FileLock(folder.lock_file)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=WAIT)
+        lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
         raise FolderInUse(
             f"{path}: is being written by {folder.holder()}",
@@ -156,7 +156,7 @@ def prepare(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
         raise
 
 
-def writable(path: Path) -> WritableFolder:
+def open_existing(path: Path) -> WritableFolder:
     """A folder that has a journal, to be written.
 
     Raises:
@@ -166,7 +166,7 @@ def writable(path: Path) -> WritableFolder:
     if not (path / JOURNAL).is_file():
         Folder(path).journal()  # raises, saying what is missing
     real = path.resolve()
-    folder = prepare(real.parent, real.name)
+    folder = open_for_writing(real.parent, real.name)
     try:
         folder.connect()
     except BaseException:

@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 
 from initlab.spec.plan import Plan
-from initlab.spec.run import Run, seedless
+from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import VERSION, band_name, describe, name_of, point_name
-from initlab.store.journal import AGAIN, DamagedJournal, Journal, told
+from initlab.store.journal import AGAIN, DamagedJournal, Journal, sqlite_errors
 from initlab.store.provenance import contents
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
-from initlab.theory.expectation import RUNS, Expected, simulated
-from initlab.theory.finite_width import Band, Simulated
+from initlab.theory.expectation import RUNS, PredictedNumbers, band_point
+from initlab.theory.finite_width import Band, BandPoint
 from initlab.theory.quadrature import Array
 
 NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",
 )  # fmt: skip
-BUSY = 60  # seconds to wait for readers, where the journal is no WAL
+BUSY_SECONDS = 60  # seconds to wait for readers, where the journal is no WAL
 
 
 class Writer(Journal):
@@ -41,7 +41,7 @@ class Writer(Journal):
     """
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY)
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         db.execute("PRAGMA synchronous = FULL")
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             db.executescript(
@@ -75,7 +75,7 @@ class Writer(Journal):
         Raises:
             DiskError: the disk refused.
         """
-        with told(self.path):
+        with sqlite_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -101,7 +101,7 @@ class Writer(Journal):
                 number,
                 name_of(run, self._hashes),
                 json.dumps(describe(run)),
-                *self._names[seedless(run)],
+                *self._names[run.point],
             )
             for number, run in zip(plan.numbers, plan.runs, strict=True)
         ]
@@ -152,13 +152,13 @@ class Writer(Journal):
 
     def _named(self, point: Run) -> tuple[str, str | None]:
         """What a point's prediction and its band are kept under."""
-        band = simulated(point) if self._plan.head.band else None
+        band = band_point(point) if self._plan.head.band else None
         name = None if band is None else self._band_names.get(band)
         if band is not None and name is None:  # of a part's point: another part simulates it
             name = self._band_names[band] = self._band_name(band)
         return point_name(point, self._hashes), name
 
-    def _band_name(self, band: Simulated) -> str:
+    def _band_name(self, band: BandPoint) -> str:
         return band_name(band, self._plan.head.band, self._hashes)
 
     def finish(self, ended: str) -> None:
@@ -213,7 +213,7 @@ class Writer(Journal):
             if m is not None:
                 numbers, reason = (outcome.status, m.nan_onset, _cell(m.loss_value)), m.reason
                 biased = self._plan.runs[index].bias is not None
-                rows, matrix = tables.layers_of(m, biased=biased)
+                rows, matrix = tables.layer_rows(m, biased=biased)
                 hashed = tables.digest(numbers, matrix)
                 self.fill(MEASURED, id_, rows)
             self._db.execute(
@@ -226,11 +226,13 @@ class Writer(Journal):
 
     def _keep_predictions(self, points: Sequence[Run], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
-            expected, problem = (found, "") if isinstance(found, Expected) else (Expected(), found)
+            expected, problem = (
+                (found, "") if isinstance(found, PredictedNumbers) else (PredictedNumbers(), found)
+            )
             numbers = [expected.run[name] for name in RUNS]
             self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
 
-    def _keep_bands(self, points: Sequence[Simulated], done: TaskResult) -> None:
+    def _keep_bands(self, points: Sequence[BandPoint], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
             band, problem = (found, "") if isinstance(found, Band) else (None, found)
             layers = None if band is None else np.stack(astuple(band), axis=1)

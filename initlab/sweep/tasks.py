@@ -19,8 +19,8 @@ from initlab.store.work import (
     TaskResult,
     Work,
 )
-from initlab.theory.expectation import Expected, expected
-from initlab.theory.finite_width import Band, Simulated, bands
+from initlab.theory.expectation import PredictedNumbers
+from initlab.theory.finite_width import Band, BandPoint, bands
 from initlab.theory.prediction import predict
 
 PREDICTED_AT_ONCE = 2000  # points of one task
@@ -39,9 +39,9 @@ def tasks_of(plan: Plan, remaining: Work, jobs: int) -> list[Task]:
     ]
 
 
-def _simulations(points: Sequence[Simulated], networks: int, jobs: int) -> Iterator[SimulateTask]:
+def _simulations(points: Sequence[BandPoint], networks: int, jobs: int) -> Iterator[SimulateTask]:
     """In groups that share their draws, cut so that every job has work."""
-    groups: dict[object, list[Simulated]] = {}
+    groups: dict[object, list[BandPoint]] = {}
     for point in points:
         groups.setdefault(point.draws, []).append(point)
     fair = max(1, math.ceil(len(points) / jobs))
@@ -69,11 +69,11 @@ def run_task(task: Task, tick: Tick = lambda _: None) -> TaskResult:
     return TaskResult(task, found=tuple(_found(task, tick)))
 
 
-def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[Expected | Band | str]:
+def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[PredictedNumbers | Band | str]:
     """What theory says of each point. An exception is about its own point, and no other."""
     try:
         if isinstance(task, PredictTask):
-            return [expected(p) for p in predict(task.points, tick=lambda: tick(0))]
+            return [PredictedNumbers.of(p) for p in predict(task.points, tick=lambda: tick(0))]
         return bands(task.points, task.networks, lambda count: tick(count // SIMULATED))
     except Interrupted:
         raise

@@ -82,9 +82,9 @@ def _candidates(curves: Curves, sigma_b: float) -> list[float]:
     from scipy.optimize import brentq
 
     def excess(ln_q: Array) -> Array:
-        point = curves.at(ln_q)
+        at = curves.at(ln_q)
         # (q - V/D - sigma_b^2) / q
-        return 1 - np.exp(point.ln_v - point.ln_d - ln_q) - sigma_b**2 * np.exp(-ln_q)
+        return 1 - np.exp(at.ln_v - at.ln_d - ln_q) - sigma_b**2 * np.exp(-ln_q)
 
     values = excess(SCAN)
     if np.isnan(values).all():

@@ -27,7 +27,7 @@ _AT = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)  # Chebyshev points of (-
 _FIT = np.linalg.inv(np.polynomial.chebyshev.chebvander(_AT, NODES - 1))
 
 
-class Point(NamedTuple):
+class CurveValues(NamedTuple):
     """What the curves say at some ln q, all of one shape."""
 
     ln_v: Array  # ln E phi^2
@@ -80,7 +80,7 @@ class Curves:
         self._points = Patches(self._point)
         self._shares = Patches(lambda q: self._series(q, TERMS))
 
-    def at(self, ln_q: Array) -> Point:
+    def at(self, ln_q: Array) -> CurveValues:
         """Moments at ln q of any shape; nan where quadrature cannot resolve the activation."""
         ln_v, ln_d, ln_variance, growth, overlap = np.moveaxis(self._points(ln_q), -1, 0)
         # so far out every activation is a power of |x|: logarithms go on as straight lines
@@ -95,7 +95,7 @@ class Curves:
         ln_variance = np.where(linear, ln_q + ln_d, ln_variance + beyond)
         with np.errstate(over="ignore", under="ignore"):
             std = np.exp(ln_variance / 2)
-        return Point(ln_v + beyond, ln_d, growth, overlap, std)
+        return CurveValues(ln_v + beyond, ln_d, growth, overlap, std)
 
     @cached_property
     def _powers(self) -> tuple[float, float]:
@@ -129,8 +129,8 @@ class Curves:
     def slope_at_1(self, ln_q: Array) -> Array:
         """d (K/V) / dc at c = 1, which is q D(q) / V(q); as far out as the series."""
         near = np.clip(ln_q, -SCALE_FREE, SCALE_FREE)
-        point = self.at(near)
-        slope: Array = np.exp(near + point.ln_d - point.ln_v)
+        at = self.at(near)
+        slope: Array = np.exp(near + at.ln_d - at.ln_v)
         return slope
 
 

@@ -16,7 +16,7 @@ DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Diagnosis:
     """Verdicts as `runs.csv` has them, before anything was run; None where theory is silent."""
 
     forward: str | None
@@ -24,13 +24,15 @@ class Outlook:
     why: str
 
 
-def outlook(run: Run, prediction: Prediction, thresholds: Thresholds) -> Outlook:
+def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagnosis:
     """What theory expects of a run, and the reason for it in one line."""
     layers = prediction.layers
     if layers is None:
-        return Outlook(None, None, f"no prediction: {prediction.reason}")
+        return Diagnosis(None, None, f"no prediction: {prediction.reason}")
     if math.isnan(float(layers.std[-1])):
-        return Outlook(None, None, f"no prediction: {run.activation.name} cannot be resolved there")
+        return Diagnosis(
+            None, None, f"no prediction: {run.activation.name} cannot be resolved there"
+        )
     limits = prediction.limits
     forward = "nan" if limits.nan_onset is not None else _verdict(layers.std, thresholds)
     reasons = [_forward(run, prediction, layers, forward)]
@@ -40,7 +42,7 @@ def outlook(run: Run, prediction: Prediction, thresholds: Thresholds) -> Outlook
         backward = backward or _verdict(layers.grad_std[::-1], thresholds)
         reasons.append(_backward(run, prediction, layers, forward, backward))
     reasons.append(_reach(run, prediction))
-    return Outlook(forward, backward, "; ".join(filter(None, reasons)))
+    return Diagnosis(forward, backward, "; ".join(filter(None, reasons)))
 
 
 def _verdict(path: Array, thresholds: Thresholds) -> str:

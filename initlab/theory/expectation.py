@@ -11,10 +11,10 @@ from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.formatting import known
 from initlab.spec.run import Run
-from initlab.theory.finite_width import MOST_SAMPLES, Band, Simulated
+from initlab.theory.finite_width import MOST_SAMPLES, Band, BandPoint
 from initlab.theory.prediction import Prediction
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import Law, laws_of
+from initlab.theory.variances import LayerVariance, layer_variances
 
 #: columns of layers.csv, in their order, and those of runs.csv alone
 LAYERS = columns("layers", "predicted")
@@ -25,23 +25,28 @@ PREDICTED = ("predicted_pre_std", "predicted_std", "predicted_grad_std", "predic
 BAND = ("p10", "p50", "p90", "mean_log", "sd_log")
 
 
-def simulated(run: Run) -> Simulated | None:
+def band_point(run: Run) -> BandPoint | None:
     """The band that a run is measured against; None where there is none."""
-    laws = laws_of(run)
+    variances = layer_variances(run)
     draw = str(SCHEMES[run.init.name].draw(run.init.parameters)[0])
-    if isinstance(laws, str) or THEORY[draw] != INDEPENDENT or run.batch > MOST_SAMPLES:
+    if isinstance(variances, str) or THEORY[draw] != INDEPENDENT or run.batch > MOST_SAMPLES:
         return None
-    return Simulated(run.activation, _rounded(laws), run.input, run.batch, run.dtype == "float64")
+    return BandPoint(
+        run.activation, _rounded(variances), run.input, run.batch, run.dtype == "float64"
+    )
 
 
 @cache
-def _rounded(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+def _rounded(variances: tuple[LayerVariance, ...]) -> tuple[LayerVariance, ...]:
     """Two schemes of one variance come to it by other roundings; they are to share a band."""
-    return tuple(replace(law, weight_variance=float(f"{law.weight_variance:.12g}")) for law in laws)
+    return tuple(
+        replace(layer, weight_variance=float(f"{layer.weight_variance:.12g}"))
+        for layer in variances
+    )
 
 
 @dataclass(frozen=True)
-class Expected:
+class PredictedNumbers:
     """A prediction as numbers, all that is kept of it.
 
     `run` holds those of the whole network, columns RUNS; `layers` has shape (depth, PREDICTED), nan
@@ -51,37 +56,37 @@ class Expected:
     run: dict[str, float | int | None] = field(default_factory=lambda: dict.fromkeys(RUNS))
     layers: Array | None = None
 
-
-def expected(prediction: Prediction) -> Expected:
-    """What is kept of a prediction."""
-    if prediction.layers is None:
-        return Expected()
-    numbers: dict[str, float | int | None] = dict.fromkeys(RUNS)
-    numbers["predicted_nan_onset"] = prediction.limits.nan_onset
-    if (fixed := prediction.fixed) is not None:
-        for name, value in (
-            ("predicted_q", fixed.q),
-            ("chi_1", fixed.chi_1),
-            ("xi_c", fixed.xi_c),
-        ):
-            numbers[name] = known(float(value[0]))
-    layers = prediction.layers
-    unknown = np.full(len(layers.std), np.nan)
-    gradient = layers.grad_std if prediction.gradient_known else unknown
-    columns_ = {
-        "predicted_pre_std": layers.pre_std,
-        "predicted_std": layers.std,
-        "predicted_grad_std": gradient,
-        "predicted_cosine": layers.cosine,
-    }
-    return Expected(numbers, np.stack([columns_[name] for name in PREDICTED], axis=1))
+    @classmethod
+    def of(cls, prediction: Prediction) -> "PredictedNumbers":
+        """What is kept of a prediction."""
+        if prediction.layers is None:
+            return cls()
+        numbers: dict[str, float | int | None] = dict.fromkeys(RUNS)
+        numbers["predicted_nan_onset"] = prediction.limits.nan_onset
+        if (fixed := prediction.fixed) is not None:
+            for name, value in (
+                ("predicted_q", fixed.q),
+                ("chi_1", fixed.chi_1),
+                ("xi_c", fixed.xi_c),
+            ):
+                numbers[name] = known(float(value[0]))
+        layers = prediction.layers
+        unknown = np.full(len(layers.std), np.nan)
+        gradient = layers.grad_std if prediction.gradient_known else unknown
+        columns_ = {
+            "predicted_pre_std": layers.pre_std,
+            "predicted_std": layers.std,
+            "predicted_grad_std": gradient,
+            "predicted_cosine": layers.cosine,
+        }
+        return cls(numbers, np.stack([columns_[name] for name in PREDICTED], axis=1))
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Expectation:
     """What is expected of a run, and a band where one was simulated."""
 
-    expected: Expected
+    expected: PredictedNumbers
     band: Band | None = None
 
     def layers(self, std: Array) -> Array | None:

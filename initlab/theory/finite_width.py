@@ -22,7 +22,7 @@ from initlab.catalog import ACTIVATIONS
 from initlab.spec.run import Choice
 from initlab.spec.samples import read_samples
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import Law
+from initlab.theory.variances import LayerVariance
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -34,11 +34,11 @@ SEED = 2019
 
 
 @dataclass(frozen=True)
-class Simulated:
+class BandPoint:
     """What a band depends on; runs that agree in it share one."""
 
     activation: Choice
-    laws: tuple[Law, ...]
+    variances: tuple[LayerVariance, ...]
     input: Choice
     batch: int
     double: bool = False
@@ -46,8 +46,8 @@ class Simulated:
     @property
     def draws(self) -> tuple[Any, ...]:
         """Equal for those that can use the same random numbers."""
-        widths = tuple(law.fan_out for law in self.laws)
-        return self.laws[0].fan_in, widths, self.batch, self.double
+        widths = tuple(layer.fan_out for layer in self.variances)
+        return self.variances[0].fan_in, widths, self.batch, self.double
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Band:
 
 
 def bands(
-    points: Sequence[Simulated], replicates: int, tick: Callable[[int], None] = lambda _: None
+    points: Sequence[BandPoint], replicates: int, tick: Callable[[int], None] = lambda _: None
 ) -> list[Band]:
     """The band of every point; all points must have equal `draws`, which they share.
 
@@ -93,7 +93,7 @@ def _band(stds: Array) -> Band:
 
 
 def simulate(
-    points: Sequence[Simulated], replicates: int, tick: Callable[[int], None] = lambda _: None
+    points: Sequence[BandPoint], replicates: int, tick: Callable[[int], None] = lambda _: None
 ) -> list[Array]:
     """The std of every layer of random networks, for each point of shape (replicates, depth).
 
@@ -103,8 +103,8 @@ def simulate(
     import torch
 
     first = points[0]
-    widest = max(law.fan_out for law in first.laws)
-    size = max(1, AT_ONCE // (first.batch * max(widest, first.laws[0].fan_in)))
+    widest = max(layer.fan_out for layer in first.variances)
+    size = max(1, AT_ONCE // (first.batch * max(widest, first.variances[0].fan_in)))
     parts = []
     with torch.no_grad():
         for start in range(0, replicates, size):
@@ -113,7 +113,7 @@ def simulate(
 
 
 def _block(
-    points: Sequence[Simulated], start: int, replicates: int, tick: Callable[[int], None]
+    points: Sequence[BandPoint], start: int, replicates: int, tick: Callable[[int], None]
 ) -> list[Array]:
     """Some replicates of every point, layer by layer; `start` says which."""
     import torch
@@ -121,16 +121,16 @@ def _block(
     first, generator = points[0], _seeded(start, "layers")
     dtype = torch.float64 if first.double else torch.float32
     shape = (replicates, first.batch)
-    x_RBN = torch.empty(*shape, first.laws[0].fan_in, dtype=dtype)
+    x_RBN = torch.empty(*shape, first.variances[0].fan_in, dtype=dtype)
     states = [
         _Signal(_input(point.input, x_RBN.clone(), _seeded(start, "input"))) for point in points
     ]
     activations = [ACTIVATIONS[p.activation.name].bind(p.activation.parameters) for p in points]
-    stds = [np.empty((replicates, len(first.laws))) for _ in points]
-    for index, law in enumerate(first.laws):
-        normal_RBN = torch.empty(*shape, law.fan_out, dtype=dtype).normal_(generator=generator)
+    stds = [np.empty((replicates, len(first.variances))) for _ in points]
+    for index, layer in enumerate(first.variances):
+        normal_RBN = torch.empty(*shape, layer.fan_out, dtype=dtype).normal_(generator=generator)
         for point, state, phi, std in zip(points, states, activations, stds, strict=True):
-            std[:, index] = state.through(point.laws[index], normal_RBN, phi)
+            std[:, index] = state.through(point.variances[index], normal_RBN, phi)
         tick(len(points) * replicates)
     return stds
 
@@ -149,9 +149,11 @@ class _Signal:
         self.scale_R11 = scale.where(scale != 0, 1.0)
         self.unit_RBN = h_RBN.div_(self.scale_R11)
 
-    def through(self, law: Law, normal_RBN: "Tensor", phi: "Callable[[Tensor], Tensor]") -> Array:
+    def through(
+        self, layer: LayerVariance, normal_RBN: "Tensor", phi: "Callable[[Tensor], Tensor]"
+    ) -> Array:
         """Pass a layer; the std of its activations, shape (R,)."""
-        factor_RBB = self._factor(law) * self.scale_R11
+        factor_RBB = self._factor(layer) * self.scale_R11
         self._hold(phi(factor_RBB.to(normal_RBN.dtype).bmm(normal_RBN)))
         mean = self.unit_RBN.mean((1, 2), keepdim=True)
         count = self.unit_RBN[0].numel()
@@ -160,14 +162,14 @@ class _Signal:
         result: Array = std.numpy()
         return result
 
-    def _factor(self, law: Law) -> "Tensor":
+    def _factor(self, layer: LayerVariance) -> "Tensor":
         """L with L L^T = K / scale^2, in float64, shape (R, B, B)."""
         import torch
 
         # summed in float32, K would not be positive definite where samples have become alike
         unit, scale = self.unit_RBN.double(), self.scale_R11.double()
-        gram = unit.bmm(unit.transpose(1, 2)) * law.weight_variance
-        gram += law.bias_variance / scale.square()
+        gram = unit.bmm(unit.transpose(1, 2)) * layer.weight_variance
+        gram += layer.bias_variance / scale.square()
         # then it is singular; its rounding is made good on the diagonal
         diagonal = gram.diagonal(dim1=1, dim2=2)
         diagonal += JITTER * diagonal.mean(1, keepdim=True) + torch.finfo(torch.float64).tiny

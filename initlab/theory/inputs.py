@@ -10,10 +10,10 @@ from initlab.spec.samples import read_samples
 MOST_ROWS, MOST_CLASSES = 1000, 32  # rows of a file that are paired, classes of such pairs
 
 #: E x^2, and the pairs of samples: (cosine, share of the pairs)
-Moments = tuple[float, tuple[tuple[float, float], ...]]
+InputMoments = tuple[float, tuple[tuple[float, float], ...]]
 
 
-def input_moments(input_: Choice, batch: int, *, pairs: bool = True) -> Moments:
+def input_moments(input_: Choice, batch: int, *, pairs: bool = True) -> InputMoments:
     """E x^2 of an input's features, and if asked its pairs of samples."""
     known = INPUTS[input_.name].moments
     if known is not None:

@@ -98,11 +98,11 @@ def fixed_points(
     """
     w2, b2 = np.square(sigma_w), np.square(sigma_b)
     ln_q, found, steps = _length_fixed_point(curves, w2, b2)
-    point = curves.at(ln_q)
+    at = curves.at(ln_q)
     with np.errstate(over="ignore"):
-        share = np.exp(np.log(w2) + point.ln_v - ln_q)  # sigma_w^2 V / q*: of the weights in q*
-        chi_1 = w2 * np.exp(point.ln_d)
-        chi_q = point.growth * share  # dq'/dq = sigma_w^2 dV/dq
+        share = np.exp(np.log(w2) + at.ln_v - ln_q)  # sigma_w^2 V / q*: of the weights in q*
+        chi_1 = w2 * np.exp(at.ln_d)
+        chi_q = at.growth * share  # dq'/dq = sigma_w^2 dV/dq
     settles = np.isfinite(chi_1) & (ln_q < FARTHEST)
     c, chi_c = np.full_like(chi_1, np.nan), np.full_like(chi_1, np.nan)
     c[settles], chi_c[settles], sure, more = _correlation_fixed_point(

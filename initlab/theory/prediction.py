@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from initlab.catalog import LOSSES
-from initlab.spec.run import Choice, Run, seedless
+from initlab.spec.run import Choice, Run
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import Law, laws_of
+from initlab.theory.variances import LayerVariance, layer_variances
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -33,7 +33,7 @@ class Layers(NamedTuple):
 class Prediction:
     """What theory says of one network; only `reason` where it says nothing.
 
-    `fixed` holds its fixed points (arrays of one), where all of its layers have one law.
+    `fixed` holds its fixed points (arrays of one), where all of its layers have the same variances.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
     growth, which may be off by a factor that the last layers make (2.7 was seen).
     """
@@ -61,33 +61,33 @@ def predict(
         tick: called from time to time; it may raise.
     """
     known: dict[Run, Prediction] = {}
-    groups: dict[Choice, list[tuple[Run, tuple[Law, ...]]]] = {}
-    for run in dict.fromkeys(map(seedless, runs)):
-        laws = laws_of(run)
-        if isinstance(laws, str):
-            known[run] = Prediction(reason=laws)
+    groups: dict[Choice, list[tuple[Run, tuple[LayerVariance, ...]]]] = {}
+    for run in dict.fromkeys(run.point for run in runs):
+        variances = layer_variances(run)
+        if isinstance(variances, str):
+            known[run] = Prediction(reason=variances)
         else:
-            groups.setdefault(run.activation, []).append((run, laws))
+            groups.setdefault(run.activation, []).append((run, variances))
     for activation, group in groups.items():
         curves = curves_of(activation)
         for part in _parts(sorted(group, key=lambda pair: pair[0].depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
-    return [known[seedless(run)] for run in runs]
+    return [known[run.point] for run in runs]
 
 
-Group = list[tuple[Run, tuple[Law, ...]]]
+Group = list[tuple[Run, tuple[LayerVariance, ...]]]
 
 
 def _parts(group: Group) -> Iterator[Group]:
     """Networks of similar depth, few enough for memory; `group` is sorted by depth."""
     part: Group = []
-    for run, laws in group:
+    for run, variances in group:
         # the deepest, which comes last, sets the size of all
         if part and (len(part) == NETWORKS or (len(part) + 1) * run.depth > AT_ONCE):
             yield part
             part = []
-        part.append((run, laws))
+        part.append((run, variances))
     if part:
         yield part
 
@@ -97,31 +97,31 @@ def _predict(
 ) -> dict[Run, Prediction]:
     """Predictions for networks of one activation, side by side: arrays of shape (depth, R)."""
     depth = max(run.depth for run, _ in group)
-    padded = [laws + (laws[-1],) * (depth - len(laws)) for _, laws in group]
-    w2 = np.array([[law.sigma_w2 for law in laws] for laws in padded]).T
-    b2 = np.array([[law.bias_variance for law in laws] for laws in padded]).T
+    padded = [variances + (variances[-1],) * (depth - len(variances)) for _, variances in group]
+    w2 = np.array([[layer.sigma_w2 for layer in variances] for variances in padded]).T
+    b2 = np.array([[layer.bias_variance for layer in variances] for variances in padded]).T
     inputs = [input_moments(run.input, run.batch, pairs=cosines) for run, _ in group]
     second = np.array([moments[0] for moments in inputs])
     ln_q = recursions.lengths(curves, w2, b2, second)
-    point = curves.at(ln_q)
+    at = curves.at(ln_q)
     cosine = np.full_like(ln_q, np.nan)
     if cosines:
-        cosine = recursions.cosines(curves, ln_q, point, w2, b2, inputs)
-    ln_grad = recursions.gradients([run for run, _ in group], padded, ln_q, point)
+        cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
+    ln_grad = recursions.gradients([run for run, _ in group], padded, ln_q, at)
     fixed = _fixed(curves, w2, b2, tick)
     pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
     result = {}
-    for at, (run, _) in enumerate(group):
-        own, last = (slice(run.depth), at), (run.depth - 1, at)
+    for index, (run, _) in enumerate(group):
+        own, last = (slice(run.depth), index), (run.depth - 1, index)
         layers = Layers(
             pre_std=pre_std[own],
-            std=point.std[own],
+            std=at.std[own],
             grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
-        ends = limits(run, curves.activation, ln_q[own], point.std[own], ln_grad[own])
-        sure = _sure(run, float(point.ln_v[last]))
-        result[run] = Prediction("", layers, ends, fixed.get(at), sure)
+        ends = limits(run, curves.activation, ln_q[own], at.std[own], ln_grad[own])
+        sure = _sure(run, float(at.ln_v[last]))
+        result[run] = Prediction("", layers, ends, fixed.get(index), sure)
     return result
 
 

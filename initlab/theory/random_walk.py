@@ -33,7 +33,7 @@ class Walks(NamedTuple):
     ln_grad: Array  # ln of the gradient's std at layer 0 over that at the last
 
 
-def walks(curves: Curves, sigma_w: Array, sigma_b: Array, depth: int, width: int) -> Walks:
+def random_walks(curves: Curves, sigma_w: Array, sigma_b: Array, depth: int, width: int) -> Walks:
     """Random networks of C pairs of scales, shape (C,), for an input of unit variance."""
     rng, w2, b2 = np.random.default_rng(SEED), np.square(sigma_w), np.square(sigma_b)
     ln_q = np.broadcast_to(np.log(w2 + b2), (PATHS, len(w2)))
@@ -41,19 +41,19 @@ def walks(curves: Curves, sigma_w: Array, sigma_b: Array, depth: int, width: int
     with np.errstate(divide="ignore"):
         ln_w2, ln_b2 = np.log(w2), np.log(b2)
     for layer in range(depth):
-        point = curves.at(ln_q)
+        at = curves.at(ln_q)
         signal, slope = np.moveaxis(kurtosis(ln_q), -1, 0)
         s1, s2 = np.log1p((signal - 1) / width), np.log1p(3 * (slope - 1) / width)
         s2 = s2 + np.log1p(2 / width)
-        both = np.log1p((point.overlap - 1) / width) / np.sqrt(s1 * s2)
+        both = np.log1p((at.overlap - 1) / width) / np.sqrt(s1 * s2)
         x, y = rng.standard_normal((2, *ln_q.shape))
         y = both * x + np.sqrt((1 - both * both).clip(min=0)) * y
         if layer:  # the gradient passes every layer but the first
-            ln_grad = ln_grad + ln_w2 + point.ln_d + np.sqrt(s2) * y - s2 / 2
+            ln_grad = ln_grad + ln_w2 + at.ln_d + np.sqrt(s2) * y - s2 / 2
         if layer < depth - 1:
-            ln_q = np.logaddexp(ln_w2 + point.ln_v + np.sqrt(s1) * x - s1 / 2, ln_b2)
+            ln_q = np.logaddexp(ln_w2 + at.ln_v + np.sqrt(s1) * x - s1 / 2, ln_b2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return Walks(np.log(point.std), ln_grad / 2)
+        return Walks(np.log(at.std), ln_grad / 2)
 
 
 @cache

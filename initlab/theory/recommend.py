@@ -11,17 +11,17 @@ from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds
 from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
-from initlab.theory.diagnosis import Outlook, outlook
+from initlab.theory.diagnosis import Diagnosis, diagnose
 from initlab.theory.gains import second_moment
 from initlab.theory.prediction import Prediction, predict
 from initlab.theory.quadrature import Array
-from initlab.theory.random_walk import walks
+from initlab.theory.random_walk import random_walks
 
-ALONG = np.arange(-8.0, 5.01, 0.25)  # ln q of the points tried on the edge of chaos
+EDGE_LN_Q = np.arange(-8.0, 5.01, 0.25)  # ln q of the points tried on the edge of chaos
 WALKED = 4  # candidates, the best at infinite width, whose finite width is looked at
 WIDEST = 1 << 16
 BATCH = 16
-BEST = Thresholds(vanishing=1e-3, exploding=1e3)
+STEADY_THRESHOLDS = Thresholds(vanishing=1e-3, exploding=1e3)
 #: its first gradient knows nothing of the activations, so that gradients grow by chi_1 alone
 LOSS = "cross_entropy"
 
@@ -43,7 +43,7 @@ class Candidate:
     sigma_b: float
     run: Run
     prediction: Prediction
-    outlook: Outlook
+    diagnosis: Diagnosis
     loss: float
     critical: bool = True
     std: Deciles | None = None
@@ -54,7 +54,7 @@ class Candidate:
         """Whether signal and gradient arrive at infinite width, in this dtype."""
         limits = self.prediction.limits
         lost = (limits.zero_onset, limits.grad_overflow, limits.grad_underflow)
-        words = self.outlook.forward, self.outlook.backward
+        words = self.diagnosis.forward, self.diagnosis.backward
         return (
             words == ("steady", "steady")
             and all(layer is None for layer in lost)
@@ -69,7 +69,7 @@ class Candidate:
         first = float(self.prediction.layers.std[0]) if self.prediction.layers else math.nan
         low = min(self.std[0] / first, self.gradient[0])
         high = max(self.std[2] / first, self.gradient[2])
-        return low >= BEST.vanishing and high <= BEST.exploding
+        return low >= STEADY_THRESHOLDS.vanishing and high <= STEADY_THRESHOLDS.exploding
 
 
 def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list[Candidate]:
@@ -85,30 +85,30 @@ def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list
         critical.append(False)
     except ValueError:  # it has none
         pass
-    runs = [a_run(activation, w, b, depth=depth, width=width, dtype=dtype) for w, b in pairs]
+    runs = [scaled_run(activation, w, b, depth=depth, width=width, dtype=dtype) for w, b in pairs]
     found = [
-        replace(judged(*pair, run, prediction), critical=on_edge)
+        replace(candidate_of(*pair, run, prediction), critical=on_edge)
         for pair, run, prediction, on_edge in zip(pairs, runs, predict(runs), critical, strict=True)
     ]
     found.sort(key=lambda c: (not c.steady, not c.critical, round(c.loss, 1), c.sigma_b))
     best = [candidate for candidate in found[:WALKED] if candidate.steady]
-    found[: len(best)] = walked(curves, best)
+    found[: len(best)] = with_finite_width(curves, best)
     return sorted(found, key=lambda candidate: not candidate.holds)
 
 
-def judged(sigma_w: float, sigma_b: float, run: Run, prediction: Prediction) -> Candidate:
+def candidate_of(sigma_w: float, sigma_b: float, run: Run, prediction: Prediction) -> Candidate:
     """A candidate of a run and what theory says of it."""
-    seen = outlook(run, prediction, BEST)
+    seen = diagnose(run, prediction, STEADY_THRESHOLDS)
     return Candidate(sigma_w, sigma_b, run, prediction, seen, _loss(prediction))
 
 
-def walked(curves: Curves, steady: list[Candidate]) -> list[Candidate]:
+def with_finite_width(curves: Curves, steady: list[Candidate]) -> list[Candidate]:
     """Candidates of one depth and width, with what finite width does to them."""
     if not steady:
         return []
     run = steady[0].run
     w, b = np.array([[c.sigma_w, c.sigma_b] for c in steady]).T
-    ends = walks(curves, w, b, run.depth, run.shape[0])
+    ends = random_walks(curves, w, b, run.depth, run.shape[0])
     std, gradient = (np.exp(np.quantile(end, [0.1, 0.5, 0.9], axis=0)).T.tolist() for end in ends)
     return [
         replace(candidate, std=tuple(s), gradient=tuple(g))
@@ -122,7 +122,7 @@ def least_width(candidate: Candidate) -> int | None:
     width = 2 * run.shape[0]
     while width <= WIDEST:
         wider = replace(candidate, run=replace(run, shape=(width,) * (run.depth + 1)))
-        if walked(curves, [wider])[0].holds:
+        if with_finite_width(curves, [wider])[0].holds:
             return width
         width *= 2
     return None
@@ -146,10 +146,10 @@ def _loss(prediction: Prediction) -> float:
 def _on_the_edge(curves: Curves) -> list[tuple[float, float]]:
     """Stable points (sigma_w, sigma_b): without biases, and along the curve over q."""
     pairs = [(edge.sigma_w, 0.0) for edge in edges_of_chaos(curves, 0.0) if edge.stable]
-    point = curves.at(ALONG)
-    w2 = np.exp(-point.ln_d)
-    b2 = np.exp(ALONG) - w2 * np.exp(point.ln_v)
-    chi_q = point.growth * w2 * np.exp(point.ln_v - ALONG)
+    at = curves.at(EDGE_LN_Q)
+    w2 = np.exp(-at.ln_d)
+    b2 = np.exp(EDGE_LN_Q) - w2 * np.exp(at.ln_v)
+    chi_q = at.growth * w2 * np.exp(at.ln_v - EDGE_LN_Q)
     for w, b in zip(w2[(b2 > 1e-8) & (chi_q < 1)], b2[(b2 > 1e-8) & (chi_q < 1)], strict=True):
         pairs.append((math.sqrt(w), math.sqrt(b)))
     return pairs
@@ -160,10 +160,10 @@ def default(activation: Choice, *, depth: int, width: int, dtype: str) -> Candid
     own = Choice("torch_default")
     run = network(activation, own, own, depth, width, dtype)
     scale = 3**-0.5
-    return judged(scale, scale / math.sqrt(width), run, predict([run])[0])
+    return candidate_of(scale, scale / math.sqrt(width), run, predict([run])[0])
 
 
-def a_run(
+def scaled_run(
     activation: Choice, sigma_w: float, sigma_b: float, *, depth: int, width: int, dtype: str
 ) -> Run:
     """A network of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, fed with normal samples."""

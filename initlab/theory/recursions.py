@@ -20,10 +20,10 @@ import numpy as np
 
 from initlab.catalog import LOSSES
 from initlab.spec.run import Run
-from initlab.theory.curves import Curves, Point, correlation
-from initlab.theory.inputs import Moments
+from initlab.theory.curves import Curves, CurveValues, correlation
+from initlab.theory.inputs import InputMoments
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import Law
+from initlab.theory.variances import LayerVariance
 
 LEAST_LN = -1e4  # ln of what is 0
 SURE = 0.01  # of a cosine
@@ -54,7 +54,10 @@ def lengths(curves: Curves, w2: Array, b2: Array, second: Array) -> Array:
 
 
 def gradients(
-    runs: Sequence[Run], laws: Sequence[Sequence[Law]], ln_q: Array, point: Point
+    runs: Sequence[Run],
+    variances: Sequence[Sequence[LayerVariance]],
+    ln_q: Array,
+    at: CurveValues,
 ) -> Array:
     """ln Var dL/dh of every layer, relative to the last one's, shape (depth, R).
 
@@ -69,34 +72,42 @@ def gradients(
     independence would have: the second moment of a product of L Gaussian matrices. An orthogonal W
     keeps lengths, so that what it hands on along h is missing in r'.
     """
-    width = _ln(np.array([[law.backward for law in own] for own in laws])).T
+    width = _ln(np.array([[layer.backward for layer in own] for own in variances])).T
     last = np.array([run.depth - 1 for run in runs])
     # of y and of t ~ N(0, 1)
     residual = np.where([LOSSES[run.loss.name].residual for run in runs], 0.0, -np.inf)
     ln_k2, ln_r2 = np.zeros((2, len(runs)))
-    ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(point.std)
-    along = 2 * (width + point.ln_v + np.log(point.growth.clip(min=1e-300)) - ln_q)
-    across = width + point.ln_v + point.ln_d + np.log(point.overlap.clip(min=1e-300))
-    across += _ln(1 - exp(along - width + ln_q + _ln(_kept(laws, ln_q)) - across))
+    ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(at.std)
+    along = 2 * (width + at.ln_v + np.log(at.growth.clip(min=1e-300)) - ln_q)
+    across = width + at.ln_v + at.ln_d + np.log(at.overlap.clip(min=1e-300))
+    across += _ln(1 - exp(along - width + ln_q + _ln(_kept(variances, ln_q)) - across))
     for layer in range(len(ln_q) - 1, -1, -1):
         ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
         ln_g2[layer] = np.logaddexp(ln_k2 + ln_variance[layer], ln_r2)  # centred, as measured
-        ln_r2 = np.logaddexp(ln_k2 + across[layer], ln_r2 + width[layer] + point.ln_d[layer])
+        ln_r2 = np.logaddexp(ln_k2 + across[layer], ln_r2 + width[layer] + at.ln_d[layer])
         ln_k2 = ln_k2 + along[layer]
     relative: Array = ln_g2 - ln_g2[last, np.arange(len(runs))]
     return relative
 
 
-def _kept(laws: Sequence[Sequence[Law]], ln_q: Array) -> Array:
+def _kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
     """Share of E z^2 that an orthogonal W^T hands on along h, shape (depth, R); 0 of other W."""
-    wide = [[law.orthogonal * min(law.fan_out / law.fan_in, 1) for law in own] for own in laws]
-    biases = _ln(np.array([[law.bias_variance for law in own] for own in laws])).T
+    wide = [
+        [layer.orthogonal * min(layer.fan_out / layer.fan_in, 1) for layer in own]
+        for own in variances
+    ]
+    biases = _ln(np.array([[layer.bias_variance for layer in own] for own in variances])).T
     share: Array = np.array(wide).T * (1 - exp(biases - ln_q))  # z = W h + b
     return share
 
 
 def cosines(
-    curves: Curves, ln_q: Array, point: Point, w2: Array, b2: Array, inputs: Sequence["Moments"]
+    curves: Curves,
+    ln_q: Array,
+    at: CurveValues,
+    w2: Array,
+    b2: Array,
+    inputs: Sequence[InputMoments],
 ) -> Array:
     """Mean cosine of h between different samples, shape (depth, R); nan where it may be off.
 
@@ -105,8 +116,8 @@ def cosines(
     most = max(len(classes) for _, classes in inputs)
     c = np.zeros((len(inputs), most))
     share, error = np.zeros_like(c), np.zeros_like(c)
-    for at, (_, classes) in enumerate(inputs):
-        c[at, : len(classes)], share[at, : len(classes)] = zip(*classes, strict=True)
+    for index, (_, classes) in enumerate(inputs):
+        c[index, : len(classes)], share[index, : len(classes)] = zip(*classes, strict=True)
     ln_second = _ln(np.array([second for second, _ in inputs]))
     cosine, slope_at_1 = np.empty_like(ln_q), curves.slope_at_1(ln_q)
     for layer in range(len(ln_q)):
@@ -118,5 +129,5 @@ def cosines(
         error = np.minimum(np.abs(mapped.slope) * weights * error + mapped.bound, 2)
         c = mapped.value.clip(-1, 1)
         cosine[layer] = np.where((share * error).sum(-1) <= SURE, (share * c).sum(-1), np.nan)
-        ln_second = point.ln_v[layer]
+        ln_second = at.ln_v[layer]
     return cosine

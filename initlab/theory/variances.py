@@ -20,8 +20,8 @@ LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
 
 
 @dataclass(frozen=True)
-class Law:
-    """The law of one layer's weights W (fan_out, fan_in) and biases: both have mean 0.
+class LayerVariance:
+    """The variances of one layer's weights W (fan_out, fan_in) and biases: both have mean 0.
 
     `weight_variance` is E W^2 of one weight, `bias_variance` E b^2 of one bias; 0 without biases.
     Weights are independent of each other, or rows or columns of one orthogonal matrix.
@@ -44,16 +44,16 @@ class Law:
         return self.fan_out * self.weight_variance
 
 
-def laws_of(run: Run) -> tuple[Law, ...] | str:
-    """The law of every layer, or why theory does not hold for this network."""
-    return _laws(run.shape, run.activation, run.init, run.bias)
+def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
+    """The variances of every layer, or why theory does not hold for this network."""
+    return _layer_variances(run.shape, run.activation, run.init, run.bias)
 
 
 @cache
-def _laws(
+def _layer_variances(
     shape: tuple[int, ...], activation: Choice, init: Choice, bias: Choice | None
-) -> tuple[Law, ...] | str:
-    laws = {}
+) -> tuple[LayerVariance, ...] | str:
+    layers = {}
     for pair in dict.fromkeys(pairwise(shape)):
         fans = Fans(*pair)
         weights = _moments(init, fans, activation)
@@ -71,8 +71,9 @@ def _laws(
         inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
         if inputs < LEAST_WIDTH:
             return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
-        laws[pair] = Law(*pair, weight_variance, bias_variance, draw[0] == "orthogonal")
-    return tuple(laws[pair] for pair in pairwise(shape))
+        orthogonal = draw[0] == "orthogonal"
+        layers[pair] = LayerVariance(*pair, weight_variance, bias_variance, orthogonal)
+    return tuple(layers[pair] for pair in pairwise(shape))
 
 
 def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES, TABLES, Fans
 from initlab.catalog.table import load
 from initlab.cli.app import build
-from initlab.losslab.checks import RULES as CHECKS
+from initlab.losslab.checks import CHECKS
 
 RECORDS = [(kind, record) for kind, table in TABLES.items() for record in table.values()]
 IDS = [f"{kind}-{record.name}" for kind, record in RECORDS]
@@ -190,14 +190,14 @@ def test_the_options_of_a_loss_are_torch_s_with_its_defaults(record):
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
 def test_the_rules_of_a_loss_exist_and_its_names_are_its_own(record):
-    assert set(record.rules) <= set(CHECKS)
+    assert set(record.checks) <= set(CHECKS)
     assert len(record.names) == len({n for o in record.operands for n in (o.name, *o.aliases)})
     assert record.names["inputs"] == record.operands[0].name
     assert set(record.reductions) >= {"none", "sum", "mean"}
 
 
 def test_every_check_belongs_to_a_loss():
-    assert {rule for record in LOSSES.values() for rule in record.rules} == set(CHECKS)
+    assert {check for record in LOSSES.values() for check in record.checks} == set(CHECKS)
 
 
 @pytest.mark.parametrize("record", INPUTS.values(), ids=lambda r: r.name)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from initlab.cli.app import build
 from initlab.store.folder import Folder
-from initlab.store.writable import prepare
+from initlab.store.writable import open_for_writing
 
 SPEC = """\
 name: kept
@@ -114,10 +114,10 @@ def test_status_while_somebody_writes_and_after_that_was_killed(root):
     assert "initlab export" in initlab("show", path).stderr
     assert initlab("export", path).exit_code == 0
     assert initlab("verify", path).exit_code == 0
-    published = rows(initlab("show", path).stdout)
-    assert len(published) == 480
-    assert {r["status"] for r in published} == {"ok", "interrupted"}
-    assert [r["status"] for r in published].count("ok") == row["ok"]
+    open_published = rows(initlab("show", path).stdout)
+    assert len(open_published) == 480
+    assert {r["status"] for r in open_published} == {"ok", "interrupted"}
+    assert [r["status"] for r in open_published].count("ok") == row["ok"]
 
 
 def ok_of(path):
@@ -452,7 +452,7 @@ def test_merged_parts_are_the_sweep_in_one_go(parts, kept, tmp_path):
 
 
 def test_a_part_that_is_not_finished_leaves_its_runs_to_do(parts, kept, root, tmp_path):
-    folder = prepare(tmp_path, "kept.part-2-of-3")
+    folder = open_for_writing(tmp_path, "kept.part-2-of-3")
     folder.close()
     copied = tmp_path / parts[1].name
     shutil.copy(parts[1] / "journal.sqlite", copied / "journal.sqlite")
@@ -534,9 +534,9 @@ def test_one_signal_finishes_publishes_and_a_second_ends_at_once(root, signum, c
     assert command.wait(30) == code
     assert f"stopped by {'Ctrl-C' if code == 130 else 'SIGTERM'}: " in command.stderr()
     assert "fix: the same command continues" in command.stderr()
-    published = rows((path / "runs.csv").read_text())
+    open_published = rows((path / "runs.csv").read_text())
     assert initlab("verify", path).exit_code == 0
-    done = [row["status"] for row in published].count("ok")
+    done = [row["status"] for row in open_published].count("ok")
     assert 5 < done < 480
     # one network that takes long: the first signal waits for it, the second does not
     spec.write_text(LONG.replace("depth: 30", "depth: 3000").replace("width: 20", "width: 900"))

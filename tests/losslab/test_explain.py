@@ -9,7 +9,7 @@ import torch
 from initlab.catalog import LOSSES
 from initlab.catalog.rules import ALLOWABLE
 from initlab.losslab.evaluate import evaluate
-from initlab.losslab.explain.substitution import n4
+from initlab.losslab.explain.substitution import four_decimals
 from initlab.losslab.explain.view import explain
 from initlab.losslab.settings import Settings
 
@@ -242,7 +242,9 @@ def test_the_numbers_are_those_of_the_evaluation(name, operands, options):
             if label is None:
                 break  # a closer look follows
             shown[label[1]] = line.split()[-1]
-        expected = dict(zip(labels(losses), map(n4, losses.flatten().tolist()), strict=True))
+        expected = dict(
+            zip(labels(losses), map(four_decimals, losses.flatten().tolist()), strict=True)
+        )
         assert shown == {k: v for k, v in expected.items() if k in shown}
         if full or losses.numel() <= 8:
             assert set(shown) == set(expected)
@@ -254,7 +256,7 @@ def test_the_numbers_are_those_of_the_evaluation(name, operands, options):
         text = " ".join(line.strip() for line in found["REDUCTION"])
         for reduction in ("sum", "mean", "batchmean"):
             if reduction in evaluation.exact:
-                value = n4(float(evaluation.exact[reduction]))
+                value = four_decimals(float(evaluation.exact[reduction]))
                 assert re.search(rf"\b{reduction} = [^=]*=? ?{re.escape(value)}", text), reduction
 
 
@@ -278,7 +280,7 @@ def test_gradients_agree_with_differences(name, operands, options):
         slopes = evaluation.gradients[operand].flatten().tolist()
         rows = lines[start + 1 : start + 1 + len(slopes)]
         cells = [re.sub(r"^\s*(\[.*\]|value)", "", row).split()[0] for row in rows]
-        assert cells == [n4(slope) for slope in slopes]
+        assert cells == [four_decimals(slope) for slope in slopes]
 
 
 @every_call
@@ -314,7 +316,7 @@ def test_the_worked_line_is_true(name, operands, options):
     # the formula may take lines; the one with numbers begins with an index
     line = " ".join(part.strip() for part in blocks(explain(evaluation))["FORMULA"])
     left, right = re.search(r"(?:\[[\d, ]+\]|value): (.*) = (\S+)$", line).groups()
-    assert right == n4(float(evaluation.working.losses.max()))
+    assert right == four_decimals(float(evaluation.working.losses.max()))
     words = ("...", "P(", "ignored", " of ", "smoothed", "sum q")
     if not any(word in left for word in words):  # words, or more terms than fit
         # four digits of each number
@@ -397,7 +399,7 @@ def test_long_labels_and_long_numbers_leave_room_for_the_loss():
     assert max(map(len, text.splitlines())) <= WIDEST
     losses = evaluation.exact["none"].flatten()
     first = [line.split()[-1] for line in blocks(text)["VALUES"][1:6]]
-    assert first == [n4(v) for v in losses[:5].tolist()]
+    assert first == [four_decimals(v) for v in losses[:5].tolist()]
 
 
 def test_half_precision():

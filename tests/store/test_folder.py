@@ -13,9 +13,9 @@ from helpers import swept, timeless
 
 from initlab.errors import FolderError, FolderInUse
 from initlab.store.check import problems
-from initlab.store.folder import Folder, published
+from initlab.store.folder import Folder, open_published
 from initlab.store.journal import DamagedJournal
-from initlab.store.writable import prepare, writable
+from initlab.store.writable import open_existing, open_for_writing
 
 FILES = {"runs.csv", "layers.csv", "spec.yaml", "provenance.json", "journal.sqlite"}
 
@@ -26,7 +26,7 @@ def contents(folder):
 
 @contextmanager
 def opened(root, name="spec", **options):
-    folder = prepare(root, name, **options)
+    folder = open_for_writing(root, name, **options)
     try:
         yield folder
     finally:
@@ -50,7 +50,7 @@ def test_foreign_files_are_kept(plan_of, tmp_path, name):
     before = contents(path)
     for fresh in (False, True):
         with pytest.raises(FolderError, match=f"'{name}', which initlab did not write"):
-            prepare(tmp_path, "spec", fresh=fresh)
+            open_for_writing(tmp_path, "spec", fresh=fresh)
     assert contents(path) == before
 
 
@@ -59,7 +59,7 @@ def test_results_without_a_journal_are_kept(plan_of, tmp_path):
     (path / "journal.sqlite").unlink()
     before = contents(path)
     with pytest.raises(FolderError, match="results without a journal") as error:
-        prepare(tmp_path, "spec")
+        open_for_writing(tmp_path, "spec")
     assert "--fresh" in error.value.fix
     assert contents(path) == before
 
@@ -72,7 +72,7 @@ def test_a_database_of_something_else_is_kept(tmp_path):
     db.close()
     before = file.read_bytes()
     with pytest.raises(FolderError, match=r"journal\.sqlite: is no journal of initlab"):
-        prepare(tmp_path, "spec")
+        open_for_writing(tmp_path, "spec")
     assert file.read_bytes() == before
 
 
@@ -83,7 +83,7 @@ def test_a_journal_of_another_version_is_kept(plan_of, tmp_path):
     db.close()
     before = contents(path)
     with pytest.raises(FolderError, match="is of journal version 99, this initlab has") as error:
-        prepare(tmp_path, "spec")
+        open_for_writing(tmp_path, "spec")
     assert "sweep with --fresh to move it aside" in error.value.fix
     assert contents(path) == before
     with pytest.raises(FolderError, match="version 99"):
@@ -123,7 +123,7 @@ def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
     with opened(tmp_path) as folder:
         folder.begin(plan_of())
         with pytest.raises(FolderInUse, match=f"by process {os.getpid()} on .* since 20") as caught:
-            prepare(tmp_path, "spec")
+            open_for_writing(tmp_path, "spec")
         assert caught.value.exit_code == 4
         assert Folder(folder.path).written_by().startswith(f"process {os.getpid()} on ")
     assert Folder(folder.path).written_by() == ""
@@ -133,13 +133,13 @@ def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
 
 def test_a_holder_that_has_not_said_who_it_is_holds_all_the_same(tmp_path):
     with FileLock(tmp_path / ".spec.lock"), pytest.raises(FolderInUse, match="another process"):
-        prepare(tmp_path, "spec")
+        open_for_writing(tmp_path, "spec")
 
 
 def test_a_dead_holder_s_lock_does_not_block(tmp_path):
     code = (
-        "import os, sys, pathlib; from initlab.store.writable import prepare;"
-        "prepare(pathlib.Path(sys.argv[1]), 'spec'); os.kill(os.getpid(), 9)"
+        "import os, sys, pathlib; from initlab.store.writable import open_for_writing;"
+        "open_for_writing(pathlib.Path(sys.argv[1]), 'spec'); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert done.returncode == -9
@@ -153,14 +153,14 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path, root):
     (tmp_path / "file").write_text("x")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere/at/all")
     with pytest.raises(FolderError, match="cannot be written") as error:
-        prepare(tmp_path / root, "spec")
+        open_for_writing(tmp_path / root, "spec")
     assert "--no-save" in error.value.fix
 
 
 def test_a_file_in_the_folder_s_place_is_kept(tmp_path):
     (tmp_path / "spec").write_text("mine")
     with pytest.raises(FolderError):
-        prepare(tmp_path, "spec")
+        open_for_writing(tmp_path, "spec")
     assert (tmp_path / "spec").read_text() == "mine"
 
 
@@ -169,7 +169,7 @@ def test_a_refused_folder_is_not_left_locked(tmp_path):
     (tmp_path / "spec/mine").write_text("")
     for _ in range(2):
         with pytest.raises(FolderError, match="'mine'"):
-            prepare(tmp_path, "spec")
+            open_for_writing(tmp_path, "spec")
 
 
 # opening ----------------------------------------------------------------------------------------
@@ -177,25 +177,25 @@ def test_a_refused_folder_is_not_left_locked(tmp_path):
 
 def test_a_folder_without_results_is_refused(plan_of, tmp_path):
     with pytest.raises(FolderError, match="no such folder"):
-        published(tmp_path / "none")
+        open_published(tmp_path / "none")
     with pytest.raises(FolderError, match=r"holds no runs\.csv"):
-        published(tmp_path)
+        open_published(tmp_path)
     for missing in ("no such folder", r"holds no journal\.sqlite"):
         with pytest.raises(FolderError, match=missing):
             Folder(tmp_path / "none" if "such" in missing else tmp_path).journal()
     path = swept(plan_of(), tmp_path)
     (path / "layers.csv").unlink()
     with pytest.raises(FolderError, match="not published yet") as error:
-        published(path)
+        open_published(path)
     assert error.value.fix == f"initlab export {path}"
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"about: [", b"\xff", b"name: x"])
 def test_a_folder_without_a_readable_spec_is_about_nothing(plan_of, tmp_path, text):
     path = swept(plan_of(about="something"), tmp_path)
-    assert published(path).about() == "something"
+    assert open_published(path).about() == "something"
     (path / "spec.yaml").write_bytes(text)
-    assert published(path).about() == ""
+    assert open_published(path).about() == ""
 
 
 # damage -----------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_a_damaged_journal_is_left_to_the_sweep(plan_of, tmp_path):
     file.write_bytes(DAMAGE["pages"](file.read_bytes()))
     damaged = file.read_bytes()
     with pytest.raises(DamagedJournal, match="is damaged") as error:
-        writable(path)
+        open_existing(path)
     assert "the same sweep command again" in error.value.fix
     with opened(tmp_path):  # a sweep that is refused for another reason does not begin
         pass
@@ -304,9 +304,9 @@ def test_a_link_is_the_folder_that_it_leads_to(plan_of, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here/spec").symlink_to(path)
     with opened(tmp_path / "there"), pytest.raises(FolderInUse):
-        prepare(tmp_path / "here", "spec")
+        open_for_writing(tmp_path / "here", "spec")
     with opened(tmp_path / "here"), pytest.raises(FolderInUse):
-        prepare(tmp_path / "there", "spec")
+        open_for_writing(tmp_path / "there", "spec")
 
 
 def test_two_files_of_one_content_are_two_runs(plan_of, tmp_path):

@@ -11,7 +11,7 @@ from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.spec.run import Choice, Run
 from initlab.store.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.store.tables import SCHEMA
-from initlab.theory.expectation import simulated
+from initlab.theory.expectation import band_point
 
 SHAPE = {"depth": 3, "width": 24, "activation": "tanh", "init": "he"}
 #: parameters that a record needs
@@ -85,9 +85,9 @@ def test_bands_are_shared_by_what_they_depend_on():
     runs = load_plan(
         {**SHAPE, "init": ["he", {"scheme": "kaiming_uniform"}], "loss": ["mse", "l1"], "seeds": 2}
     ).runs
-    (point,) = {simulated(run) for run in runs}
+    (point,) = {band_point(run) for run in runs}
     names = {band_name(point, networks, {}) for networks in (20, 400)}
-    deeper = simulated(load_plan({**SHAPE, "depth": 4}).runs[0])
+    deeper = band_point(load_plan({**SHAPE, "depth": 4}).runs[0])
     assert len({*names, band_name(deeper, 20, {})}) == 3
 
 

@@ -20,13 +20,13 @@ from initlab.store.folder import Folder
 from initlab.store.outcome import Outcome
 from initlab.store.tables import BACKWARD, FORWARD
 from initlab.store.work import MeasureTask, TaskResult
-from initlab.store.writable import prepare
+from initlab.store.writable import open_for_writing
 from initlab.store.writer import Writer
 
 
 @pytest.fixture
 def folder(tmp_path):
-    opened = prepare(tmp_path, "spec")
+    opened = open_for_writing(tmp_path, "spec")
     yield opened
     opened.close()
 
@@ -49,7 +49,7 @@ def test_where_a_wal_cannot_be_there_is_a_rollback_journal(plan_of, tmp_path, mo
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: disks)
     (tmp_path.parent / kind).symlink_to(tmp_path)
     for way in (tmp_path, tmp_path.parent / kind):
-        folder = prepare(way, "spec")
+        folder = open_for_writing(way, "spec")
         folder.connect()
         assert pragma(folder.writer, "journal_mode") == "delete"
         folder.close()
@@ -154,7 +154,7 @@ def test_ten_thousand_runs_are_begun_and_counted(tmp_path):
          "init": {"scheme": "scaled_normal", "sigma_w": {"from": 1, "to": 2, "steps": 50}},
          "seeds": 100}
     )  # fmt: skip
-    folder = prepare(tmp_path, "spec")
+    folder = open_for_writing(tmp_path, "spec")
     folder.begin(plan)
     missing = folder.writer.remaining()
     assert (len(missing.runs), len(missing.points), len(missing.bands)) == (10_000, 100, 100)

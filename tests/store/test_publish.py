@@ -12,7 +12,7 @@ from initlab import load_plan, read_results
 from initlab.errors import DiskError
 from initlab.store.publish import publish, spec_text
 from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
-from initlab.store.writable import writable
+from initlab.store.writable import open_existing
 from initlab.sweep.signals import Stop
 
 FILES = ["runs.csv", "layers.csv", "spec.yaml", "provenance.json"]
@@ -49,7 +49,7 @@ def test_publishing_again_changes_no_byte(tmp_path):
     before = {name: (path / name).read_bytes() for name in FILES}
     for name in FILES:
         (path / name).unlink()
-    folder = writable(path)
+    folder = open_existing(path)
     publish(path, folder.writer)
     folder.close()
     assert {name: (path / name).read_bytes() for name in FILES} == before

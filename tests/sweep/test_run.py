@@ -169,8 +169,8 @@ def test_ctrl_c_during_a_band_keeps_every_measurement(plan_of):
     (outcome,), interrupted = in_memory(plan, jobs=1, on_layer=on_layer)
     assert interrupted
     assert outcome.status == "ok"
-    assert outcome.forecast.band is None
-    assert outcome.forecast.expected.layers is not None
+    assert outcome.expectation.band is None
+    assert outcome.expectation.expected.layers is not None
 
 
 def test_a_band_that_fails_costs_no_measurement(plan_of, monkeypatch):
@@ -293,7 +293,7 @@ def test_theory_that_kills_its_worker_costs_no_measurement(plan_of):
     outcomes, _ = on_mortal(plan, lambda task: isinstance(task, SimulateTask))
     assert [o.status for o in outcomes] == ["ok", "ok"]
     assert outcomes[0].reason == "no prediction or band: its worker died, 3 times"
-    assert outcomes[0].forecast.expected.layers is not None
+    assert outcomes[0].expectation.expected.layers is not None
 
 
 def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of):
@@ -348,7 +348,7 @@ def test_an_error_of_the_ledger_ends_the_work(plan_of):
 @pytest.mark.parametrize("what", ["predict", "bands"])
 def test_theory_that_fails_at_one_point_is_silent_there_only(plan_of, monkeypatch, what):
     plan = plan_of(width=20, band=20, activation=["tanh", "relu", "selu"])
-    healthy = [o.forecast for o in in_memory(plan)[0]]
+    healthy = [o.expectation for o in in_memory(plan)[0]]
     theory = getattr(tasks, what)
 
     def fails(points, *more, **options):
@@ -357,7 +357,7 @@ def test_theory_that_fails_at_one_point_is_silent_there_only(plan_of, monkeypatc
         return theory(points, *more, **options)
 
     monkeypatch.setattr(tasks, what, fails)
-    found = [o.forecast for o in in_memory(plan)[0]]
+    found = [o.expectation for o in in_memory(plan)[0]]
     for index, name in enumerate(("tanh", "relu", "selu")):
         for part in ("expected", "band"):
             before, now = getattr(healthy[index], part), getattr(found[index], part)

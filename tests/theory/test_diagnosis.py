@@ -7,7 +7,7 @@ from initlab.network.propagate import measure
 from initlab.spec.run import Choice
 from initlab.spec.thresholds import Thresholds
 from initlab.store.outcome import Outcome, result_cells
-from initlab.theory.diagnosis import described, outlook, times
+from initlab.theory.diagnosis import described, diagnose, times
 from initlab.theory.prediction import predict
 
 THRESHOLDS = Thresholds()
@@ -16,7 +16,7 @@ DEEP = {"depth": 100, "width": 256}
 
 def seen(**fields):
     (run,) = load_plan({**DEEP, **fields}).runs
-    return outlook(run, predict([run])[0], THRESHOLDS)
+    return diagnose(run, predict([run])[0], THRESHOLDS)
 
 
 def test_tanh_with_its_gain_is_steady_forward_only():
@@ -110,7 +110,7 @@ def test_tanh_with_its_gain_is_steady_forward_only():
 def test_what_is_said(fields, forward, backward, parts):
     fields = {name: value for name, value in {**DEEP, **fields}.items() if value is not None}
     (run,) = load_plan(fields).runs
-    found = outlook(run, predict([run])[0], THRESHOLDS)
+    found = diagnose(run, predict([run])[0], THRESHOLDS)
     assert (found.forward, found.backward) == (forward, backward)
     for part in parts:
         assert part in found.why
@@ -123,7 +123,7 @@ def test_verdicts_come_true(activation, gain, dtype):
     spec = {"depth": 60, "width": 256, "activation": activation, "dtype": dtype}
     (run,) = (plan := load_plan({**spec, "init": {"scheme": "lecun_normal", "gain": gain}})).runs
     (prediction,) = predict([run])
-    found = outlook(run, prediction, THRESHOLDS)
+    found = diagnose(run, prediction, THRESHOLDS)
     (measurement,) = measure(plan.shares()[0]).values()
     cells = result_cells(Outcome("ok", measurement), THRESHOLDS)
     assert found.forward == cells["forward_verdict"]

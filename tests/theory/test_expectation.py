@@ -11,7 +11,7 @@ from initlab import load_plan, run_plan
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.cli.app import build
-from initlab.theory.expectation import LAYERS, RUNS, Forecast, expected, simulated
+from initlab.theory.expectation import LAYERS, RUNS, Expectation, PredictedNumbers, band_point
 from initlab.theory.finite_width import bands
 from initlab.theory.prediction import predict
 
@@ -26,7 +26,7 @@ def outcome_of(**fields):
 
 def cells_of(**fields):
     outcome = outcome_of(**fields)
-    return outcome.forecast.cells(outcome.std)
+    return outcome.expectation.cells(outcome.std)
 
 
 def test_names_are_the_catalog_s():
@@ -39,8 +39,8 @@ def test_names_are_the_catalog_s():
 def test_layers_hold_the_prediction_and_the_band():
     plan = load_plan(SPEC)
     (outcome,), _ = in_memory(plan)
-    table = outcome.forecast.layers(outcome.std)
-    (prediction,), (band,) = predict(plan.runs), bands([simulated(plan.runs[0])], 20)
+    table = outcome.expectation.layers(outcome.std)
+    (prediction,), (band,) = predict(plan.runs), bands([band_point(plan.runs[0])], 20)
     expected = {
         "predicted_pre_std": prediction.layers.pre_std,
         "predicted_std": prediction.layers.std,
@@ -58,7 +58,7 @@ def test_layers_hold_the_prediction_and_the_band():
 
 def test_a_run_holds_where_signal_and_gradient_end():
     outcome = outcome_of()
-    table, cells = outcome.forecast.layers(outcome.std), outcome.forecast.cells(outcome.std)
+    table, cells = outcome.expectation.layers(outcome.std), outcome.expectation.cells(outcome.std)
     for name in LAYERS:
         row = 0 if name == "predicted_grad_std" else -1
         assert cells[name] == table[row, LAYERS.index(name)], name
@@ -93,7 +93,7 @@ def test_what_is_empty(fields, empty):
     if "shape" in fields:
         del spec["depth"], spec["width"]
     (outcome,), _ = in_memory(load_plan(spec))
-    cells = outcome.forecast.cells(outcome.std)
+    cells = outcome.expectation.cells(outcome.std)
     assert {name for name, value in cells.items() if value is None} == set(empty)
 
 
@@ -114,17 +114,19 @@ def test_describe_says_what_theory_does(scheme):
 
 def test_a_network_that_overflows():
     outcome = outcome_of(depth=60, width=256, activation="identity", init="normal", band=20)
-    cells = outcome.forecast.cells(outcome.std)
+    cells = outcome.expectation.cells(outcome.std)
     # 16^l times the largest of 16 x 256 normal values, from the article: layer 31
     assert cells["predicted_nan_onset"] == outcome.measurement.nan_onset == 31
     assert cells["surprise"] is None
-    assert len(outcome.forecast.layers(outcome.std)) == 32
+    assert len(outcome.expectation.layers(outcome.std)) == 32
 
 
 def test_a_run_that_was_not_measured_has_a_forecast_without_a_surprise():
     plan = load_plan(SPEC)
-    forecast = Forecast(expected(predict(plan.runs)[0]), bands([simulated(plan.runs[0])], 20)[0])
-    cells = forecast.cells(None)
+    expectation = Expectation(
+        PredictedNumbers.of(predict(plan.runs)[0]), bands([band_point(plan.runs[0])], 20)[0]
+    )
+    cells = expectation.cells(None)
     assert {name for name, value in cells.items() if value is None} == {
         "surprise",
         "predicted_nan_onset",
@@ -134,7 +136,7 @@ def test_a_run_that_was_not_measured_has_a_forecast_without_a_surprise():
 def test_a_network_that_is_not_the_one_specified_is_a_surprise():
     # weights of twice the std: 2 layers in, the signal is far off the band of the spec
     asked = {**SPEC, "width": 256, "activation": "identity", "band": 100}
-    (band,) = bands([simulated(load_plan(asked).runs[0])], 100)
+    (band,) = bands([band_point(load_plan(asked).runs[0])], 100)
     built = {**asked, "init": {"scheme": "lecun_normal", "gain": 2.0}, "band": 0}
     for spec, low, high in ((asked, 0, 4), (built, 10, 1000)):
         (outcome,), _ = in_memory(load_plan(spec))
@@ -147,8 +149,8 @@ def test_files_hold_what_the_forecast_does(tmp_path):
     outcomes, _ = in_memory(plan)
     for index, outcome in enumerate(outcomes):
         rows = results.layers[results.layers["run"] == index]
-        table = outcome.forecast.layers(outcome.std)
+        table = outcome.expectation.layers(outcome.std)
         np.testing.assert_array_equal(rows[LAYERS].to_numpy(), table)
-        cells = outcome.forecast.cells(outcome.std)
+        cells = outcome.expectation.cells(outcome.std)
         row = results.runs.iloc[index]
         assert all(cells[n] == row[n] or cells[n] is None for n in [*LAYERS, *RUNS])

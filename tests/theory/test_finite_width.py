@@ -14,7 +14,7 @@ from initlab.catalog import INPUTS
 from initlab.network.propagate import FORWARD, measure
 from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import tasks_of
-from initlab.theory.expectation import LAYERS, simulated
+from initlab.theory.expectation import LAYERS, band_point
 from initlab.theory.finite_width import Band, bands, simulate
 
 DEPTH, WIDTH = 20, 32
@@ -28,7 +28,7 @@ def plan_of(**fields):
 
 
 def point_of(**fields):
-    return simulated(plan_of(**fields).runs[0])
+    return band_point(plan_of(**fields).runs[0])
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_law_is_that_of_networks(fields):
     plan = plan_of(**fields, seeds=150, record="forward")
     shares = [measure(share) for share in plan.shares()]
     drawn = np.stack([m.forward[:, STD] for share in shares for m in share.values()])
-    (stds,) = simulate([simulated(plan.runs[0])], 1_000)
+    (stds,) = simulate([band_point(plan.runs[0])], 1_000)
     for layer in {0, drawn.shape[1] // 2, drawn.shape[1] - 1}:
         assert stats.ks_2samp(drawn[:, layer], stds[:, layer]).pvalue > UNLIKELY
 
@@ -122,7 +122,7 @@ def test_80_per_cent_of_networks_lie_within_the_band():
     low, high = (LAYERS.index(f"predicted_std_{end}") for end in ("p10", "p90"))
     inside = []
     for outcome in outcomes:
-        table = outcome.forecast.layers(outcome.std)
+        table = outcome.expectation.layers(outcome.std)
         inside.append((table[:, low] <= outcome.std) & (outcome.std <= table[:, high]))
     shares = np.reshape(inside, (4, 200, 100)).mean(1)[:, [9, 49, 99]]
     assert shares == pytest.approx(np.full((4, 3), 0.8), abs=0.0601)
@@ -137,7 +137,7 @@ def test_a_band_does_not_depend_on_those_computed_with_it():
         init=[{"scheme": "lecun_normal", "gain": g} for g in (0.3, 1.0, 30.0)],
         width=33,
     )
-    points = [simulated(run) for run in plan.runs]
+    points = [band_point(run) for run in plan.runs]
     for point, together in zip(points, bands(points, 50), strict=True):
         (alone,) = bands([point], 50)
         for ours, own in zip(vars(together).values(), vars(alone).values(), strict=True):
@@ -193,8 +193,8 @@ def test_bands_of_networks_that_overflow():
 
 def test_bands_of_networks_of_zeros():
     point = point_of()
-    laws = tuple(replace(law, weight_variance=0.0) for law in point.laws)
-    (band,) = bands([replace(point, laws=laws)], 20)
+    variances = tuple(replace(law, weight_variance=0.0) for law in point.variances)
+    (band,) = bands([replace(point, variances=variances)], 20)
     assert band.p10.tolist() == band.p90.tolist() == [0.0] * DEPTH
     assert np.isnan(band.surprise(np.zeros(DEPTH))).all()
 

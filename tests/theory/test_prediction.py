@@ -8,9 +8,8 @@ import pytest
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
 from initlab.network.propagate import BACKWARD, FORWARD, measure
-from initlab.spec.run import seedless
 from initlab.spec.shares import Share
-from initlab.theory.expectation import expected
+from initlab.theory.expectation import PredictedNumbers
 from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
@@ -47,7 +46,7 @@ def measured(runs):
 
 def off(runs):
     """Per quantity (mean, sd) over seeds of measured / predicted - 1 (cosines: the difference)."""
-    (prediction,) = {seedless(run): predict([run])[0] for run in runs}.values()
+    (prediction,) = {run.point: predict([run])[0] for run in runs}.values()
     result = {}
     for name, values in measured(runs).items():
         predicted = getattr(prediction.layers, name)
@@ -307,8 +306,8 @@ def test_a_point_does_not_depend_on_those_beside_it(plan_of, activation):
     # from where signals die to where they overflow: sin has no slope to go on with out there
     stds = [0.02, 0.05, 0.2, 0.31, 1, 20]
     plan = plan_of(activation=activation, init={"scheme": "normal", "std": stds}, width=24)
-    together = [expected(prediction) for prediction in predict(plan.runs)]
+    together = [PredictedNumbers.of(prediction) for prediction in predict(plan.runs)]
     for run, beside in zip(plan.runs, together, strict=True):
-        alone = expected(predict([run])[0])
+        alone = PredictedNumbers.of(predict([run])[0])
         assert repr(alone.run) == repr(beside.run)
         assert alone.layers.tobytes() == beside.layers.tobytes()

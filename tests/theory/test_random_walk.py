@@ -8,12 +8,12 @@ from initlab import load_plan
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation, choice_of
-from initlab.theory.random_walk import PATHS, kurtoses, walks
+from initlab.theory.random_walk import PATHS, kurtoses, random_walks
 
 
 def walked(name, sigma_w, sigma_b, depth, width):
     curves = curves_of(choice_of(name))
-    ends = walks(curves, np.array([sigma_w]), np.array([sigma_b]), depth, width)
+    ends = random_walks(curves, np.array([sigma_w]), np.array([sigma_b]), depth, width)
     return ends.ln_std[:, 0], ends.ln_grad[:, 0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from initlab.catalog import ACTIVATIONS
 from initlab.cli.commands.recommend import measure_once
 from initlab.theory.moments import Activation, choice_of
-from initlab.theory.recommend import BEST, default, least_width, recommend
+from initlab.theory.recommend import STEADY_THRESHOLDS, default, least_width, recommend
 
 SIZE = {"depth": 100, "width": 256, "dtype": "float32"}
 NONE = {"softplus", "logsigmoid", "relu_squared", "tanhshrink"}
@@ -25,7 +25,7 @@ def test_every_activation_has_scales_that_hold_or_none(name):
         return
     first = found[0]
     assert first.holds
-    assert first.outlook.forward == first.outlook.backward == "steady"
+    assert first.diagnosis.forward == first.diagnosis.backward == "steady"
     # on the edge: chi_1 = sigma_w^2 D(q) = 1 where the lengths of the network end up
     q = first.prediction.layers.pre_std[-1:] ** 2
     d = float(Activation(first.run.activation).moments(q).slope[0])
@@ -47,7 +47,7 @@ def test_recommended_networks_are_steady_when_built(name):
 @pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "sigmoid"])
 def test_torch_s_default_is_what_it_improves_on(name):
     usual = default(choice_of(name), **SIZE)
-    assert usual.outlook.backward == "vanishing"
+    assert usual.diagnosis.backward == "vanishing"
     assert usual.run.init.name == "torch_default"
 
 
@@ -93,4 +93,4 @@ def test_shallow_networks(size):
 
 
 def test_the_thresholds_are_a_sweep_s():
-    assert (BEST.vanishing, BEST.exploding) == (1e-3, 1e3)
+    assert (STEADY_THRESHOLDS.vanishing, STEADY_THRESHOLDS.exploding) == (1e-3, 1e3)

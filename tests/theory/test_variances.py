@@ -8,7 +8,7 @@ import pytest
 from initlab import load_plan
 from initlab.catalog import SCHEMES
 from initlab.network.weights import layers_of
-from initlab.theory.variances import laws_of
+from initlab.theory.variances import layer_variances
 
 SHAPE = [300, 200, 400, 300]
 # what is required, and what moves a law; every scheme is tested with its defaults too
@@ -44,11 +44,11 @@ def run_of(scheme, parameters, **fields):
 @pytest.mark.parametrize(("scheme", "parameters"), DEFAULTS + PARAMETERS)
 def test_variances_are_those_of_the_weights(scheme, parameters):
     run = run_of(scheme, parameters)
-    laws = laws_of(run)
+    variances = layer_variances(run)
     if (not parameters and scheme in NO_LAW) or scheme == "constant":
-        assert NO_LAW[scheme] in laws
+        assert NO_LAW[scheme] in variances
         return
-    for law, (weights, _) in zip(laws, layers_of(run), strict=True):
+    for law, (weights, _) in zip(variances, layers_of(run), strict=True):
         w = weights.double().numpy()
         assert w.shape == (law.fan_out, law.fan_in)
         # 60,000 or more of kurtosis up to 10 (sparse): a standard error of 1.2 % at most
@@ -68,9 +68,9 @@ def test_variances_are_those_of_the_weights(scheme, parameters):
     ],
 )
 def test_biases(bias, variance):
-    laws = laws_of(run_of("lecun_normal", {}, bias=bias))
+    variances = layer_variances(run_of("lecun_normal", {}, bias=bias))
     expected = [variance(fan_in) for fan_in in SHAPE[:-1]]
-    assert [law.bias_variance for law in laws] == pytest.approx(expected, rel=1e-14)
+    assert [law.bias_variance for law in variances] == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_biases(bias, variance):
     ],
 )
 def test_why_theory_does_not_hold(scheme, parameters, fields, reason):
-    assert reason in laws_of(run_of(scheme, parameters, **fields))
+    assert reason in layer_variances(run_of(scheme, parameters, **fields))
 
 
 def test_a_narrow_output_does_not_matter():
     # nothing is summed over it
-    assert not isinstance(laws_of(run_of("normal", {}, shape=[300, 300, 10])), str)
+    assert not isinstance(layer_variances(run_of("normal", {}, shape=[300, 300, 10])), str)
 
 
 @pytest.mark.parametrize("cut", [1e-5, 9.99e-4, 1.001e-3, 0.1, 1.0, 6.0])
 def test_truncated_variances_on_both_sides_of_the_switch(cut):
     # by the trapezoid rule, which is exact to 1e-10 on so smooth a curve
-    (law, *_) = laws_of(run_of("trunc_normal", {"std": 1.0, "a": -cut, "b": cut}))
+    (law, *_) = layer_variances(run_of("trunc_normal", {"std": 1.0, "a": -cut, "b": cut}))
     x = np.linspace(-cut, cut, 100_001)
     density = np.exp(-x * x / 2)
     expected = np.trapezoid(x * x * density, x) / np.trapezoid(density, x)

@@ -16,7 +16,7 @@ RECORDS = (
         operands=(first("input", SHAPE, "probs"), target("as input", "zero_one")),
         parameters=(WEIGHTS,),
         task=("binary", "multi_label"),
-        rules=(
+        checks=(
             "same_shape",
             "elementwise_weight",
             "finite",
@@ -52,7 +52,7 @@ RECORDS = (
             ),
         ),
         task=("binary", "multi_label"),
-        rules=(
+        checks=(
             "same_shape",
             "elementwise_weight",
             "positive_weight",
@@ -79,7 +79,7 @@ RECORDS = (
         working="initlab.losslab.formulas.binary:soft_margin",
         operands=(first("input", SHAPE, "scores"), target("as input", "signs")),
         task=("binary",),
-        rules=("same_shape", "finite", "some_values", "signs"),
+        checks=("same_shape", "finite", "some_values", "signs"),
         unit="value",
         formula="log(1 + e^(-t x))",
         gradient="-t s(-t x), s the sigmoid",
@@ -98,7 +98,7 @@ RECORDS = (
         operands=(first("input", "(..., C)", "logits"), target("as input", "zero_one")),
         parameters=(WEIGHT,),
         task=("multi_label",),
-        rules=("same_shape", "class_weight_last", "finite", "some_values", "hard_zero_one"),
+        checks=("same_shape", "class_weight_last", "finite", "some_values", "hard_zero_one"),
         class_dim=-1,
         unit="sample",
         bases=("_WeightedLoss", "_Loss"),

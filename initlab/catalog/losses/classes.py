@@ -36,7 +36,7 @@ RECORDS = (
         ),
         parameters=(WEIGHT, IGNORE_INDEX, SMOOTHING),
         task=("multi_class",),
-        rules=(
+        checks=(
             "class_shapes",
             "class_weight",
             "finite",
@@ -68,7 +68,7 @@ RECORDS = (
         operands=(first("input", SCORES, "log_probs"), target(IDS, "classes")),
         parameters=(WEIGHT, IGNORE_INDEX),
         task=("multi_class",),
-        rules=(
+        checks=(
             "class_shapes",
             "class_weight",
             "finite",
@@ -105,7 +105,7 @@ RECORDS = (
         ),
         parameters=(WEIGHT, IGNORE_INDEX, SMOOTHING),
         task=("multi_class",),
-        rules=("linear_shapes", "class_weight", "finite", "class_targets", "kept_targets"),
+        checks=("linear_shapes", "class_weight", "finite", "class_targets", "kept_targets"),
         class_dim=1,
         unit="sample",
         bases=("_WeightedLoss", "_Loss"),
@@ -133,7 +133,7 @@ RECORDS = (
             Parameter("log_target", "the target holds log-probabilities, too", False, "flag"),
         ),
         task=("distribution",),
-        rules=("same_shape", "finite", "some_values", "log_probs", "distribution", "support"),
+        checks=("same_shape", "finite", "some_values", "log_probs", "distribution", "support"),
         class_dim=-1,
         broadcasts=True,
         unit="class",

@@ -75,7 +75,7 @@ class Loss(Record):
 
     `module` and `function` name torch's class and the function that its forward calls, `bases` the
     classes between it and Module, `state` the buffers it carries. `working` names our own formula,
-    in float64 and unreduced. `rules` name the checks of `losslab/rules/` that inputs must pass, in
+    in float64 and unreduced. `checks` name those of `losslab/checks/` that inputs must pass, in
     order. `unit` is what one value of reduction "none" belongs to. `class_dim` is the input's
     dimension that runs over classes, where there is one (0 of an input without a batch).
     `broadcasts` says whether `--allow-broadcast` may let operands of different shapes broadcast.
@@ -92,7 +92,7 @@ class Loss(Record):
     working: str
     operands: tuple[Operand, ...]
     task: tuple[str, ...]
-    rules: tuple[str, ...]
+    checks: tuple[str, ...]
     unit: str
     gradient: str
     bases: tuple[str, ...] = ("_Loss",)

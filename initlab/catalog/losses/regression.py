@@ -6,7 +6,7 @@ from initlab.catalog.table import Parameter
 SHAPE = "(...)"
 WEIGHTS = Parameter("weight", "a weight for each value; of the functional form only", kind="tensor")
 PAIR = (first("input", SHAPE, "values"), target(SHAPE, "values"))
-RULES = ("same_shape", "finite", "some_values", "elementwise_weight")
+CHECKS = ("same_shape", "finite", "some_values", "elementwise_weight")
 NORMAL = "t ~ N(0, 1) for every output"
 
 RECORDS = (
@@ -18,7 +18,7 @@ RECORDS = (
         operands=PAIR,
         parameters=(WEIGHTS,),
         task=("regression",),
-        rules=RULES,
+        checks=CHECKS,
         broadcasts=True,
         unit="value",
         formula="w (x - t)^2",
@@ -41,7 +41,7 @@ RECORDS = (
         operands=PAIR,
         parameters=(WEIGHTS,),
         task=("regression",),
-        rules=RULES,
+        checks=CHECKS,
         broadcasts=True,
         unit="value",
         formula="w |x - t|",
@@ -61,7 +61,7 @@ RECORDS = (
         operands=PAIR,
         parameters=(Parameter("beta", "where it turns linear; 0 is L1", 1.0, minimum=0),),
         task=("regression",),
-        rules=RULES[:-1],
+        checks=CHECKS[:-1],
         broadcasts=True,
         unit="value",
         formula="(x - t)^2 / (2 beta) if |x - t| < beta else |x - t| - beta/2",
@@ -80,7 +80,7 @@ RECORDS = (
         operands=PAIR,
         parameters=(Parameter("delta", "where it turns linear", 1.0, above=0), WEIGHTS),
         task=("regression",),
-        rules=RULES,
+        checks=CHECKS,
         broadcasts=True,
         unit="value",
         formula="w (x - t)^2 / 2 if |x - t| <= delta else w delta (|x - t| - delta/2)",
@@ -103,7 +103,7 @@ RECORDS = (
             Parameter("eps", "added to the rate under the logarithm", 1e-8, minimum=0),
         ),
         task=("regression", "counts"),
-        rules=("same_shape", "finite", "some_values", "rates", "counts"),
+        checks=("same_shape", "finite", "some_values", "rates", "counts"),
         broadcasts=True,
         unit="value",
         formula="e^x - t x, or x - t log(x + eps) without log_input; full adds log t!",
@@ -131,7 +131,7 @@ RECORDS = (
             Parameter("eps", "the least variance that is taken", 1e-6, minimum=0),
         ),
         task=("regression",),
-        rules=("gaussian_shapes", "finite", "some_values", "variances"),
+        checks=("gaussian_shapes", "finite", "some_values", "variances"),
         broadcasts=True,
         unit="value",
         formula="(log v + (x - t)^2 / v) / 2, v = max(var, eps); full adds log(2 pi) / 2",

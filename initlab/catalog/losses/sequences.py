@@ -20,7 +20,7 @@ RECORDS = (
             Parameter("zero_infinity", "count impossible samples as 0", False, "flag"),
         ),
         task=("sequence",),
-        rules=("ctc_shapes", "ctc_lengths", "ctc_labels", "finite", "log_probs", "ctc_alignable"),
+        checks=("ctc_shapes", "ctc_lengths", "ctc_labels", "finite", "log_probs", "ctc_alignable"),
         class_dim=-1,
         unit="sequence",
         formula="-log sum over alignments of prod_t y_t[path_t]",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.arguments import Name, Param, activations, number
+from initlab.cli.arguments import Name, Param, activations, sigma
 
 HEADER = (
     "activation", "sigma_b", "sigma_w", "q", "chi_1", "xi_q", "xi_c", "stable", "converged",
@@ -42,7 +42,7 @@ def critical(
     from initlab.theory.curves import curves_of
 
     (choice,) = activations([activation], param or ())
-    std = number(sigma_b, "--sigma-b")
+    std = sigma(sigma_b, "--sigma-b")
     edges = edges_of_chaos(curves_of(choice), std)
     rows: list[tuple[object, ...]] = [
         (choice.name, std, *(getattr(e, name) for name in HEADER[2:])) for e in edges

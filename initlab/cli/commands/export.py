@@ -34,10 +34,10 @@ def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
     initlab export results/xavier_tanh --format parquet
     """
     from initlab.store.publish import publish
-    from initlab.store.writable import writable
+    from initlab.store.writable import open_existing
 
     for path in folders:
-        folder = writable(path)
+        folder = open_existing(path)
         try:
             publish(path, folder.writer)
             names = ["runs.csv", "layers.csv"]

@@ -121,11 +121,11 @@ def loss(
     cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
     """
     from initlab.catalog.values import split
-    from initlab.losslab.operands.options import complete, mapping
+    from initlab.losslab.operands.options import mapping, with_defaults
 
     record = _named(name, full, explain=explain)
     options = split(option or ())
-    complete(record, options)  # before torch is loaded
+    with_defaults(record, options)  # before torch is loaded
     given = {key: text for key, text in operands.items() if text is not None}
     allowed = _rules([*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])])
     pairs = mapping(target_map)

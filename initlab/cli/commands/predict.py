@@ -31,7 +31,7 @@ def predict(
 
     cat spec.yaml | initlab predict - --format jsonl | jq -r .why
     """
-    from initlab.report.predictions import COLUMNS, preview
+    from initlab.report.predictions import COLUMNS, prediction_rows
     from initlab.spec.expand import make
     from initlab.spec.reader import read
 
@@ -39,7 +39,9 @@ def predict(
     axes = list(dict.fromkeys(axis for plan in plans for axis in _axes(plan)))
     several = ["spec"] if len(plans) > 1 else []
     header = (*several, "run", *axes, "runs", *COLUMNS)
-    rows = [tuple(row.get(name) for name in header) for plan in plans for row in preview(plan)]
+    rows = [
+        tuple(row.get(name) for name in header) for plan in plans for row in prediction_rows(plan)
+    ]
     output.records(header, rows, format_, shown=(*several, *axes, *SHOWN))
 
 

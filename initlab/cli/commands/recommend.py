@@ -110,9 +110,9 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
         "scheme": c.run.init.name,
         "gain": c.run.init.parameters.get("gain"),
         "bias_std": c.sigma_b,
-        "forward_verdict": c.outlook.forward,
-        "backward_verdict": c.outlook.backward,
-        "why": c.outlook.why,
+        "forward_verdict": c.diagnosis.forward,
+        "backward_verdict": c.diagnosis.backward,
+        "why": c.diagnosis.why,
     }
     if fixed is not None:
         row |= {"q": float(fixed.q[0]), "chi_1": float(fixed.chi_1[0])}
@@ -149,7 +149,7 @@ def _lines(best: "Candidate") -> str:
         else "nn.init.zeros_(layer.bias)"
     )
     return (
-        f"{best.outlook.why}\n{_width(best)}\n"
+        f"{best.diagnosis.why}\n{_width(best)}\n"
         f"in a spec:\n  init: {{scheme: {best.run.init.name}, gain: {best.sigma_w:.6g}}}{bias}\n"
         "in torch, for every nn.Linear:\n"
         f"  nn.init.normal_(layer.weight, std={best.sigma_w:.6g} / layer.in_features**0.5)\n"
@@ -170,7 +170,9 @@ def _why_none(found: "list[Candidate]") -> str:
         wider = least_width(best)
         enough = f"a width of {wider} will do" if wider else "no width will do"
         return f"nothing can at this width: {_width(best)}, with the best of all scales; {enough}"
-    return f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.outlook.why}"
+    return (
+        f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.diagnosis.why}"
+    )
 
 
 def measure_once(run: "Run") -> tuple[float, float, str, str]:
@@ -178,10 +180,10 @@ def measure_once(run: "Run") -> tuple[float, float, str, str]:
     from initlab.network.propagate import measure
     from initlab.spec.shares import Share
     from initlab.store.outcome import Outcome, result_cells
-    from initlab.theory.recommend import BEST
+    from initlab.theory.recommend import STEADY_THRESHOLDS
 
     (measurement,) = measure(Share(((0, run),))).values()
-    cells = result_cells(Outcome("ok", measurement), BEST)
+    cells = result_cells(Outcome("ok", measurement), STEADY_THRESHOLDS)
     first, last = cells["grad_std_first"], cells["grad_std_last"]
     ratio = first / last if last else math.nan
     return cells["std_last"], ratio, cells["forward_verdict"], cells["backward_verdict"] or "nan"

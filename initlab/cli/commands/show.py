@@ -21,8 +21,8 @@ def show(
 
     initlab show results/*/ --format md >> notes.md
     """
-    from initlab.store.folder import published
+    from initlab.store.folder import open_published
 
-    opened = [published(folder) for folder in folders]
+    opened = [open_published(folder) for folder in folders]
     named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]
     output.results(named, format_, layers=layers)

@@ -150,11 +150,11 @@ def _folders(
     plans: "list[Plan]", root: Path, stack: ExitStack, *, fresh: bool
 ) -> "list[WritableFolder]":
     """Folders open for writing, all before anything is computed."""
-    from initlab.store.writable import prepare
+    from initlab.store.writable import open_for_writing
 
     folders = []
     for plan in plans:
-        folders.append(prepare(root, plan.head.name, fresh=fresh))
+        folders.append(open_for_writing(root, plan.head.name, fresh=fresh))
         stack.callback(folders[-1].close)
     return folders
 

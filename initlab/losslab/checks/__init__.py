@@ -1,7 +1,7 @@
-"""What operands must fulfil before a loss is computed; a record names its rules in order.
+"""What operands must fulfil before a loss is computed; a record names its checks in order.
 
-A rule is a function of a `Call` that yields findings. Rules about shapes come first in a record
-and end the checks when they fail, so that the others may rely on shapes.
+A check is a function of a `Call` that yields findings. Checks of shapes come first in a record
+and end the list when they fail, so that the others may rely on shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,20 +19,20 @@ from initlab.losslab.checks import (
     weights,
 )
 
-Rule = Callable[[Call], Iterator[Finding]]
+Check = Callable[[Call], Iterator[Finding]]
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        *shapes.RULES,
-        *weights.RULES,
-        *numbers.RULES,
-        *probabilities.RULES,
-        *suspicions.RULES,
-        *targets.RULES,
-        *pairs.RULES,
-        *ctc.RULES,
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        *shapes.CHECKS,
+        *weights.CHECKS,
+        *numbers.CHECKS,
+        *probabilities.CHECKS,
+        *suspicions.CHECKS,
+        *targets.CHECKS,
+        *pairs.CHECKS,
+        *ctc.CHECKS,
     )
 }
 #: those after which the others have nothing to stand on
-FIRST = {rule.__name__ for rule in (*shapes.RULES, *weights.RULES, *targets.FIRST, *ctc.FIRST)}
+FIRST = {check.__name__ for check in (*shapes.CHECKS, *weights.CHECKS, *targets.FIRST, *ctc.FIRST)}

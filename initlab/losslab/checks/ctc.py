@@ -113,4 +113,4 @@ def ctc_alignable(call: Call) -> Iterator[Finding]:
 
 
 FIRST = (ctc_shapes, ctc_lengths, ctc_labels)
-RULES = (*FIRST, ctc_alignable)
+CHECKS = (*FIRST, ctc_alignable)

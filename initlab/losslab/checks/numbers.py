@@ -21,7 +21,7 @@ def finite(call: Call) -> Iterator[Finding]:
         logarithm = operand.holds == "log_probs" or (
             operand.holds == "distribution" and call.options["log_target"]
         )
-        masked = "masked_logits" in call.loss.rules and operand.holds == "logits"
+        masked = "masked_logits" in call.loss.checks and operand.holds == "logits"
         bad = torch.isnan(value) | (value == torch.inf)
         if not (logarithm or masked):
             bad |= value == -torch.inf
@@ -102,4 +102,4 @@ def variances(call: Call) -> Iterator[Finding]:
         yield call.info("variance", "var", f"read as a variance: sigma is {sigma}")
 
 
-RULES = (finite, some_values, rates, counts, variances)
+CHECKS = (finite, some_values, rates, counts, variances)

@@ -44,4 +44,4 @@ def zero_vectors(call: Call) -> Iterator[Finding]:
                 yield call.warning("zero-vector", name, message)
 
 
-RULES = (distances, negative_margin, zero_vectors)
+CHECKS = (distances, negative_margin, zero_vectors)

@@ -155,4 +155,4 @@ def clamped(call: Call) -> Iterator[Finding]:
         )
 
 
-RULES = (probabilities, log_probs, distribution, support, clamped)
+CHECKS = (probabilities, log_probs, distribution, support, clamped)

@@ -1,4 +1,4 @@
-"""Runs the rules of a loss before torch is called, and says what torch would have done."""
+"""Runs the checks of a loss before torch is called, and says what torch would have done."""
 
 import warnings
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, errors, number
-from initlab.losslab.checks import FIRST, RULES
+from initlab.losslab.checks import FIRST, CHECKS
 from initlab.losslab.checks.shapes import stretched
 from initlab.losslab.torch_call import FAILURES, call_torch, first_line
 
@@ -18,10 +18,10 @@ MOST_TRIED = 10_000_000  # values that torch may make to show what it would have
 
 
 def check(call: Call) -> list[Finding]:
-    """What the rules of a loss find, in their order; after a wrong shape no more are asked."""
+    """What the checks of a loss find, in their order; after a wrong shape no more are asked."""
     found: list[Finding] = []
-    for name in call.loss.rules:
-        found += RULES[name](call)
+    for name in call.loss.checks:
+        found += CHECKS[name](call)
         if name in FIRST and errors(found):
             break
     return found

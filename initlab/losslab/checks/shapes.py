@@ -250,7 +250,7 @@ def cosine_shapes(call: Call) -> Iterator[Finding]:
     yield Finding(rule, "error", call.name_of("target"), message, fix)
 
 
-RULES = (
+CHECKS = (
     same_shape,
     triplet_shapes,
     gaussian_shapes,

@@ -82,4 +82,4 @@ def _mass(call: Call, dim: int) -> Tensor:
     return torch.where(kept, (t * (1 - smoothing) + smoothing / x.shape[dim]) * along, 0.0)
 
 
-RULES = (double_softmax, double_sigmoid, masked_logits)
+CHECKS = (double_softmax, double_sigmoid, masked_logits)

@@ -182,4 +182,4 @@ def _short(values: list[int]) -> str:
 
 
 FIRST = (class_targets, label_lists)
-RULES = (class_targets, kept_targets, signs, zero_one, hard_zero_one, label_lists)
+CHECKS = (class_targets, kept_targets, signs, zero_one, hard_zero_one, label_lists)

@@ -95,4 +95,4 @@ def _broadcasts(weight: Tensor, x: Tensor) -> bool:
     return weight.ndim <= x.ndim and all(one in (1, size) for one, size in sizes)
 
 
-RULES = (class_weight, class_weight_last, elementwise_weight, positive_weight)
+CHECKS = (class_weight, class_weight_last, elementwise_weight, positive_weight)

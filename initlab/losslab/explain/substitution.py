@@ -14,16 +14,16 @@ At = tuple[int, ...]
 MOST_TERMS = 4
 
 
-def worked(call: Call, working: Working, at: At) -> str:
+def substituted(call: Call, working: Working, at: At) -> str:
     """The formula of one value of the loss with its numbers filled in, as text."""
     given = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
     values = {n: float(c[at]) for n, c in working.columns.items()}
     fill = FILLED.get(call.loss.name)
     filled = fill(call, given, values, at) if fill else call.loss.formula
-    return f"{filled} = {n4(float(working.losses[at]))}"
+    return f"{filled} = {four_decimals(float(working.losses[at]))}"
 
 
-def n4(value: float) -> str:
+def four_decimals(value: float) -> str:
     """Four decimals where they tell the number, four digits elsewhere."""
     return (
         f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else number(float(f"{value:.4g}"))
@@ -73,7 +73,7 @@ def _huber(call: Call, _: Given, v: Values, __: At) -> str:
 def _poisson(call: Call, g: Given, v: Values, at: At) -> str:
     x, t = short(_x(g, "log_input", at)), short(v["t"])
     text = f"e^{x} - {t} * {x}" if call.options["log_input"] else f"{x} - {t} log {x}"
-    return text + (f" + {n4(v['log t!'])}" if call.options["full"] else "")
+    return text + (f" + {four_decimals(v['log t!'])}" if call.options["full"] else "")
 
 
 def _gaussian(call: Call, _: Given, v: Values, __: At) -> str:
@@ -97,14 +97,17 @@ def _cross_entropy(call: Call, g: Given, v: Values, at: At) -> str:
         return "ignored"
     if smoothing:
         hard = -v["weight"] * math.log(v["p(class)"]) if v["p(class)"] else math.inf
-        return f"{1 - smoothing:.4g} * {n4(hard)} + {smoothing:.4g} * {n4(v['spread'])}"
+        spread = four_decimals(v["spread"])
+        return f"{1 - smoothing:.4g} * {four_decimals(hard)} + {smoothing:.4g} * {spread}"
     exps = [f"e^{short(float(s))}" for s in row[:MOST_TERMS]]
     below = " + ".join(exps) + (" + ..." if len(row) > MOST_TERMS else "")
     return f"-{_times(v)}log(e^{short(float(row[picked]))} / ({below}))"
 
 
 def _terms(q: Tensor, log_p: Tensor) -> str:
-    terms = [f"{short(float(a))} * {n4(float(b))}" for a, b in zip(q, log_p, strict=True)]
+    terms = [
+        f"{short(float(a))} * {four_decimals(float(b))}" for a, b in zip(q, log_p, strict=True)
+    ]
     return " + ".join(terms[:MOST_TERMS]) + (" + ..." if len(terms) > MOST_TERMS else "")
 
 

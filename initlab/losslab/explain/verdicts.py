@@ -8,7 +8,7 @@ from torch import Tensor
 
 from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
-from initlab.losslab.explain.substitution import n4
+from initlab.losslab.explain.substitution import four_decimals
 
 CLOSE = 0.02  # relative distance at which two losses are called equal
 ENOUGH = 20  # samples from which class frequencies mean something
@@ -53,7 +53,9 @@ def _cross_entropy(e: Evaluation) -> Iterator[str]:
     if not kept.any():
         return
     loss, knows_nothing = float(e.working.losses[kept].mean()), math.log(classes)
-    compared = f"loss {n4(loss)} against ln C = {n4(knows_nothing)} (C = {classes})"
+    compared = (
+        f"loss {four_decimals(loss)} against ln C = {four_decimals(knows_nothing)} (C = {classes})"
+    )
     if _close(loss, knows_nothing):
         yield f"{compared}: the model knows nothing"
     elif loss > knows_nothing:
@@ -66,7 +68,7 @@ def _cross_entropy(e: Evaluation) -> Iterator[str]:
         terms = [q * math.log(q) for q in (right, *[other] * (classes - 1)) if q > 0]
         floor = -math.fsum(terms)
         lower = "; it cannot go lower" if _close(loss, floor) else ""
-        compared = f"loss {n4(loss)} against the floor {n4(floor)}"
+        compared = f"loss {four_decimals(loss)} against the floor {four_decimals(floor)}"
         yield f"{compared} of label smoothing {smoothing:g}{lower}"
 
 
@@ -77,7 +79,7 @@ def _prior(loss: float, t: Tensor, classes: int) -> Iterator[str]:
     if not prior:
         return
     only = "; only the class frequencies are learnt" if _close(loss, prior) else ""
-    skill = f"skill 1 - {n4(loss)}/{n4(prior)} = {1 - loss / prior:.3f}"
+    skill = f"skill 1 - {four_decimals(loss)}/{four_decimals(prior)} = {1 - loss / prior:.3f}"
     yield f"{skill} over the class frequencies{only}"
 
 
@@ -87,7 +89,7 @@ def _negative(e: Evaluation) -> Iterator[str]:
         losses = e.working.losses
         low = float((losses.sum(class_dim(e.call)) if losses.ndim else losses).min())
     if low < -1e-6:
-        yield f"a loss of {n4(low)} < 0: the input holds no log-probabilities"
+        yield f"a loss of {four_decimals(low)} < 0: the input holds no log-probabilities"
 
 
 def _binary(e: Evaluation) -> Iterator[str]:
@@ -95,7 +97,7 @@ def _binary(e: Evaluation) -> Iterator[str]:
         return
     losses = e.working.losses
     loss = float(losses.mean())
-    compared = f"loss {n4(loss)} against ln 2 = 0.6931"
+    compared = f"loss {four_decimals(loss)} against ln 2 = 0.6931"
     if _close(loss, math.log(2)):
         yield f"{compared}: the model knows nothing"
     elif loss > math.log(2):
@@ -118,7 +120,8 @@ def _regression(e: Evaluation) -> Iterator[str]:
     losses = e.working.losses
     if e.call.loss.name == "mse" and "weight" not in e.call.options and losses.numel() > 1:
         loss, var, zero = float(losses.mean()), float(t.var(correction=0)), float((t**2).mean())
-        compared = f"loss {n4(loss)} against var(target) = {n4(var)}, mean(target^2) = {n4(zero)}"
+        constants = f"var(target) = {four_decimals(var)}, mean(target^2) = {four_decimals(zero)}"
+        compared = f"loss {four_decimals(loss)} against {constants}"
         if var and _close(loss, var):
             yield f"{compared}: no better than predicting the mean"
         elif zero and _close(loss, zero):
@@ -137,7 +140,7 @@ def _regression(e: Evaluation) -> Iterator[str]:
         "smooth_l1": torch.where(size < 1, r**2 / 2, size - 0.5),
         "huber(delta=2)": torch.where(size <= 2, r**2 / 2, 2 * (size - 1)),
     }
-    means = ", ".join(f"{k} {n4(float(v.mean()))}" for k, v in rivals.items())
+    means = ", ".join(f"{k} {four_decimals(float(v.mean()))}" for k, v in rivals.items())
     yield f"on the same residuals, means: {means}"
 
 
@@ -151,7 +154,7 @@ def _gaussian(e: Evaluation) -> Iterator[str]:
         state = "the variances are too small: overconfident"
     elif spread < 0.5:
         state = "the variances are too large: underconfident"
-    yield f"mean z^2 = {n4(spread)} against 1: {state}"
+    yield f"mean z^2 = {four_decimals(spread)} against 1: {state}"
 
 
 # margins -----------------------------------------------------------------------------------------
@@ -193,7 +196,8 @@ def _ctc(e: Evaluation) -> Iterator[str]:
         yield f"sample {sample} cannot be aligned: {lacking} frames are missing"
     worst = int(losses.argmax())
     if len(losses) > 1:
-        yield f"the worst of {len(losses)} sequences is {worst}, with {n4(float(losses[worst]))}"
+        its = four_decimals(float(losses[worst]))
+        yield f"the worst of {len(losses)} sequences is {worst}, with {its}"
 
 
 JUDGES: Mapping[str, Callable[[Evaluation], Iterator[str]]] = {

@@ -14,10 +14,10 @@ from torch import Tensor
 from initlab.catalog.losses import MEANING, Operand
 from initlab.losslab.call import name, shape
 from initlab.losslab.evaluate import Evaluation, work
-from initlab.losslab.explain.substitution import n4, worked
+from initlab.losslab.explain.substitution import four_decimals, substituted
 from initlab.losslab.explain.tables import WIDTH, entries, label_of, ranked, table
 from initlab.losslab.explain.verdicts import verdicts
-from initlab.losslab.explain.worst_value import closer
+from initlab.losslab.explain.worst_value import worst_value
 from initlab.losslab.snippet import MOST_VALUES, snippet
 
 FIRST, WORST = 5, 3
@@ -39,7 +39,7 @@ def explain(e: Evaluation, *, full: bool = False) -> str:
     blocks = (
         ("contract", _contract(e)),
         ("formula", _formula(e)),
-        ("values", [*_values(e, full=full), *closer(e)]),
+        ("values", [*_values(e, full=full), *worst_value(e)]),
         ("reduction", _reduction(e)),
         ("gradient", _gradient(e, full=full)),
         ("verdicts", _wrapped(verdicts(e))),
@@ -104,7 +104,7 @@ def _formula(e: Evaluation) -> list[str]:
     lines = [e.call.loss.formula]
     if e.working.losses.numel():
         at = ranked(e.working.losses)[0]
-        lines.append(f"{label_of(at)}: {worked(e.call, e.working, at)}")
+        lines.append(f"{label_of(at)}: {substituted(e.call, e.working, at)}")
     return _wrapped(lines)
 
 
@@ -123,7 +123,7 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
     columns = e.working.columns
     header = ["", *columns, "loss"]
     cells = [
-        [label_of(at), *(_cell(c[at]) for c in columns.values()), n4(float(losses[at]))]
+        [label_of(at), *(_cell(c[at]) for c in columns.values()), four_decimals(float(losses[at]))]
         for at in rows
     ]
     lines = table(header, cells)
@@ -135,7 +135,9 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
 def _cell(value: Tensor) -> str:
     number = value.item() + 0  # -0.0 is 0
     return (
-        n4(number) if isinstance(number, float) and number != round(number, 0) else f"{number:.6g}"
+        four_decimals(number)
+        if isinstance(number, float) and number != round(number, 0)
+        else f"{number:.6g}"
     )
 
 
@@ -144,11 +146,15 @@ def _cell(value: Tensor) -> str:
 
 def _reduction(e: Evaluation) -> list[str]:
     working = e.working
-    terms = [n4(v) for v in working.losses.flatten()[:4].tolist()]
+    terms = [four_decimals(v) for v in working.losses.flatten()[:4].tolist()]
     total = " + ".join(terms) + (" + ..." if working.losses.numel() > 4 else "")
     lines = []
     for reduction in e.reductions:
-        value = n4(float(e.exact[reduction])) if reduction != "none" else shape(working.losses)
+        value = (
+            four_decimals(float(e.exact[reduction]))
+            if reduction != "none"
+            else shape(working.losses)
+        )
         match reduction:
             case "mean" if working.denominator is not None and working.denominator.ndim == 0:
                 below = float(working.denominator)
@@ -163,8 +169,12 @@ def _reduction(e: Evaluation) -> list[str]:
             case _:
                 lines.append(f"none: {working.losses.numel()} values of shape {value}")
     for reduction, given in e.values.items():
-        if reduction != "none" and n4(float(given)) != n4(float(e.exact[reduction])):
-            lines.append(f"torch's {reduction} in {name(given.dtype)} is {n4(float(given))}")
+        if reduction != "none" and four_decimals(float(given)) != four_decimals(
+            float(e.exact[reduction])
+        ):
+            lines.append(
+                f"torch's {reduction} in {name(given.dtype)} is {four_decimals(float(given))}"
+            )
     return _wrapped(lines)
 
 
@@ -184,7 +194,11 @@ def _gradient(e: Evaluation, *, full: bool) -> list[str]:
         # each difference computes the loss twice
         checked = [_difference(e, operand, at, of) for at in shown[:MOST_CHECKED]]
         rows = [
-            [label_of(at), n4(float(gradient[at])), n4(numeric) if numeric is not None else ""]
+            [
+                label_of(at),
+                four_decimals(float(gradient[at])),
+                four_decimals(numeric) if numeric is not None else "",
+            ]
             for at, numeric in zip_longest(shown, checked)
         ]
         lines += table([f"d {of} / d {operand}", "torch", "by differences"], rows)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from initlab.losslab.call import class_dim
 from initlab.losslab.evaluate import Evaluation
-from initlab.losslab.explain.substitution import class_row, n4
+from initlab.losslab.explain.substitution import class_row, four_decimals
 from initlab.losslab.explain.tables import WIDTH, label_of, ranked, table
 from initlab.losslab.formulas.numerics import log_softmax, xlogy
 from initlab.losslab.formulas.sequences import extended, lattice, transcripts
@@ -17,7 +17,7 @@ MOST_STATES, MOST_FRAMES = 7, 8
 MOST_PATHS = 20_000
 
 
-def closer(e: Evaluation) -> list[str]:
+def worst_value(e: Evaluation) -> list[str]:
     """The worst sample class by class; the lattice of CTC; divergences of distributions."""
     if not e.working.losses.numel():
         return []
@@ -45,10 +45,10 @@ def _softmax_table(e: Evaluation) -> list[str]:
         picked = "<-" if not soft and c == int(t[at] if t.ndim else t) else ""
         shifted = row[c] - row.max()
         numbers = (row[c], shifted, shifted.exp(), log_p[c].exp(), log_p[c])
-        mark = picked if target is None else n4(float(target[c]))
-        rows.append([str(c), *(n4(float(number)) for number in numbers), mark])
+        mark = picked if target is None else four_decimals(float(target[c]))
+        rows.append([str(c), *(four_decimals(float(number)) for number in numbers), mark])
     header = ["class", "logit", "- max", "exp", "softmax", "log softmax", "target"]
-    log_sum = n4(float(row.max() - log_p.max() + (row - row.max()).max()))
+    log_sum = four_decimals(float(row.max() - log_p.max() + (row - row.max()).max()))
     return ["", f"the worst, {label_of(at)}: logsumexp {log_sum}", *table(header, rows)]
 
 
@@ -63,7 +63,7 @@ def _divergences(e: Evaluation) -> list[str]:
     h, kl = -xlogy(p, p.log()).sum(-1), _kl(p, q)
     js = (_kl(p, middle) + _kl(q, middle)) / 2
     rows = [
-        [str(i), *map(n4, row)]
+        [str(i), *map(four_decimals, row)]
         for i, row in enumerate(torch.stack([h, h + kl, kl, js], 1).tolist())
     ]
     return ["", *table(["row", "H(t)", "H(t, q)", "KL(t||q)", "JS"], rows)]
@@ -92,7 +92,8 @@ def _lattice(e: Evaluation) -> list[str]:
         )
     if frames.shape[-1] ** length <= MOST_PATHS and length:
         count, proof = _all_paths(frames[:length, sample], label, call.options["blank"])
-        lines.append(f"-log P = {n4(-float(total))}; summed over all {count} paths: {n4(proof)}")
+        found = four_decimals(-float(total))
+        lines.append(f"-log P = {found}; summed over all {count} paths: {four_decimals(proof)}")
     return lines
 
 

@@ -60,7 +60,7 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
         if operand.holds in INTEGERS and not probabilities:
             cast = _to_integers(value)
             if cast is None:
-                continue  # the rules say what is wrong with it
+                continue  # the checks say what is wrong with it
         else:
             cast = value.to(dtype)
         call.set(operand.name, cast)

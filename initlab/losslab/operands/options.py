@@ -32,7 +32,9 @@ def mapping(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(pairs)
 
 
-def complete(loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option ") -> dict[str, Any]:
+def with_defaults(
+    loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option "
+) -> dict[str, Any]:
     """Every option of a loss: as given, or its default. Tensor options that were left out are not
     in the result.
 

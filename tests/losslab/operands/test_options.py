@@ -10,7 +10,7 @@ import pytest
 from initlab.catalog import LOSSES
 from initlab.catalog.values import parse, split
 from initlab.errors import InputError, LossError
-from initlab.losslab.operands.options import complete, mapping
+from initlab.losslab.operands.options import mapping, with_defaults
 
 SCALARS = [
     (loss, p) for loss in LOSSES.values() for p in loss.parameters if p.kind != "tensor"
@@ -27,7 +27,7 @@ def of(pair):
 def refusal(loss, given):
     """The findings that a loss has for its options."""
     with pytest.raises(LossError) as caught:
-        complete(LOSSES[loss], given)
+        with_defaults(LOSSES[loss], given)
     for finding in caught.value.findings:
         assert (finding.rule, finding.level) == ("option-range", "error")
         assert finding.fix
@@ -44,7 +44,7 @@ def test_what_is_left_out_has_torchs_default(loss):
     import torch
 
     record = LOSSES[loss]
-    options = complete(record, {})
+    options = with_defaults(record, {})
     names = {p.name for p in record.parameters}
     assert set(options) == {p.name for p in record.parameters if p.kind != "tensor"}
     signature = inspect.signature(getattr(torch.nn, record.class_name)).parameters
@@ -56,8 +56,8 @@ def test_what_is_left_out_has_torchs_default(loss):
 @pytest.mark.parametrize("pair", SCALARS, ids=of)
 def test_text_and_json_are_the_same(pair):
     loss, p = pair
-    typed = complete(loss, {p.name: str(p.default)})[p.name]
-    assert typed == complete(loss, {p.name: p.default})[p.name] == p.default
+    typed = with_defaults(loss, {p.name: str(p.default)})[p.name]
+    assert typed == with_defaults(loss, {p.name: p.default})[p.name] == p.default
     assert type(typed) is type(parse(p, p.default))
 
 
@@ -74,12 +74,12 @@ def test_a_number_lies_within_its_bounds(pair):
         assert words in said
         assert f"got {bound + beyond:g}" in said
         if name in ("minimum", "maximum"):
-            assert complete(loss, {p.name: bound})[p.name] == bound
+            assert with_defaults(loss, {p.name: bound})[p.name] == bound
         else:
             nearly = math.nextafter(bound, math.inf if name == "above" else -math.inf)
-            assert complete(loss, {p.name: nearly})[p.name] == nearly
+            assert with_defaults(loss, {p.name: nearly})[p.name] == nearly
     if p.minimum is None and p.above is None:
-        assert complete(loss, {p.name: -5})[p.name] == -5
+        assert with_defaults(loss, {p.name: -5})[p.name] == -5
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_whole_numbers(pair):
     loss, p = pair
     good = 1
     for value in (good, str(good), f"{good}.0", float(good), f" {good} "):
-        found = complete(loss, {p.name: value})[p.name]
+        found = with_defaults(loss, {p.name: value})[p.name]
         assert found == good
         assert type(found) is int
     for value in (1.5, "1.5", 2.0**53, str(2**62)):
@@ -117,7 +117,7 @@ def test_truth_values(pair):
         (False, [False, "false", "no", "off", "0"]),
     ):
         for word in words:
-            assert complete(loss, {p.name: word})[p.name] is truth
+            assert with_defaults(loss, {p.name: word})[p.name] is truth
     for value in ("", "maybe", 2, 0.5, None, [], "truee"):
         (said,) = refusal(loss.name, {p.name: value})
         assert "needs true or false, got" in said
@@ -127,7 +127,7 @@ def test_truth_values(pair):
 def test_choices(pair):
     loss, p = pair
     for choice in p.choices:
-        assert complete(loss, {p.name: choice})[p.name] == choice
+        assert with_defaults(loss, {p.name: choice})[p.name] == choice
     for value in ("", "cosin", None, 1, [], {}, ["cosine"]):
         (said,) = refusal(loss.name, {p.name: value})
         assert f"needs one of {', '.join(p.choices)}, got" in said
@@ -137,7 +137,7 @@ def test_choices(pair):
 def test_tensors_stay_as_they_were_given(pair):
     loss, p = pair
     for value in ("[1, 2]", [1, 2], 1.0, "file.npy"):
-        assert complete(loss, {p.name: value})[p.name] is value
+        assert with_defaults(loss, {p.name: value})[p.name] is value
 
 
 # names -------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_every_problem_comes_at_once():
 
 def test_a_prefix_of_json_is_kept():
     with pytest.raises(LossError, match="options\\.delta: needs a number above 0, got 0"):
-        complete(LOSSES["huber"], {"delta": 0}, prefix="options.")
+        with_defaults(LOSSES["huber"], {"delta": 0}, prefix="options.")
 
 
 # NAME=VALUE --------------------------------------------------------------------------------------
