@@ -5,7 +5,7 @@ from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
 from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand
 from initlab.catalog.rules import ALLOWABLE, RULES, Rule
-from initlab.catalog.schemes import SCHEMES, Fans, Scheme
+from initlab.catalog.schemes import BIAS_SCHEMES, SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
 
 #: every table, by the plural that `initlab list` takes
@@ -13,10 +13,20 @@ TABLES: dict[str, Table[Record]] = {
     table.plural: table for table in (SCHEMES, ACTIVATIONS, LOSSES, INPUTS, COLUMNS, RULES)
 }
 
+#: the table behind every field of a spec that names a record
+FIELDS: dict[str, Table[Record]] = {
+    "init": SCHEMES,
+    "activation": ACTIVATIONS,
+    "input": INPUTS,
+    "bias": BIAS_SCHEMES,
+    "loss": LOSSES,
+}
+
 __all__ = [
     "ACTIVATIONS",
     "ALLOWABLE",
     "COLUMNS",
+    "FIELDS",
     "INPUTS",
     "LOSSES",
     "RULES",

@@ -1,12 +1,16 @@
-"""What a network is fed. To add a random input, add a record and its draw in `network/heads.py`."""
+"""What a network is fed. To add an input, add its record, and its draw in `network/inputs.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.table import Parameter, Record, Table, load
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 Parameters = Mapping[str, Any]
+#: E x^2, and the pairs of samples: (cosine E x x' / E x^2, share of the pairs)
 InputMoments = tuple[float, tuple[tuple[float, float], ...]]
 
 
@@ -14,13 +18,21 @@ InputMoments = tuple[float, tuple[tuple[float, float], ...]]
 class Input(Record):
     """A batch of samples, shape (batch, fan_in of the first layer).
 
+    `draw` names a function of (x, parameters, generator) that fills x, of shape (..., batch,
+    features), with samples of any number of networks; it is called through `fill`.
     `check(parameters, batch)` returns what is wrong with values that are each in range.
     `moments(parameters, batch)` is E x^2 of a feature, and what two different samples are to each
     other: cosines E x x' / E x^2, each with its share of the pairs. None of what only a file knows.
     """
 
+    draw: str
     check: Callable[[Parameters, int], str | None] = lambda *_: None
     moments: Callable[[Parameters, int], InputMoments] | None = None
+
+    def fill(self, x: "Tensor", parameters: Parameters, generator: "Generator") -> "Tensor":
+        """Fill x, shape (..., batch, features), with samples of every network, and return it."""
+        load(self.draw)(x, parameters, generator)
+        return x
 
 
 def _ordered(p: Parameters, _: int) -> str | None:
@@ -60,6 +72,7 @@ INPUTS = Table(
             Parameter("std", "standard deviation of every feature", 1.0, minimum=0),
         ),
         formula="x ~ N(mean, std^2)",
+        draw="initlab.network.inputs:normal",
         moments=_normal,
         about="independent normal features",
         source="Glorot & Bengio 2010",
@@ -72,6 +85,7 @@ INPUTS = Table(
             Parameter("high", "upper bound", 1.0),
         ),
         formula="x ~ U(low, high)",
+        draw="initlab.network.inputs:uniform",
         about="independent uniform features, as pixels scaled to 0..1",
         check=_ordered,
         moments=_uniform,
@@ -85,6 +99,7 @@ INPUTS = Table(
             ),
         ),
         formula="x_2k ~ N(0, 1), x_2k+1 = c x_2k + sqrt(1 - c^2) e, e ~ N(0, 1)",
+        draw="initlab.network.inputs:correlated",
         check=_paired,
         moments=_pairs,
         about="pairs of samples: does the network tell them apart, or make them equal?",
@@ -94,6 +109,7 @@ INPUTS = Table(
         name="file",
         parameters=(Parameter("path", "a .csv or .npy file, one sample a row", kind="text"),),
         formula="x = rows of the file",
+        draw="initlab.network.inputs:from_file",
         about="your own data; a relative path is read from the spec's folder",
         source="numpy.load, numpy.loadtxt",
     ),

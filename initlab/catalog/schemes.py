@@ -317,4 +317,9 @@ SCHEMES = Table(
         source="PyTorch, torch.nn.Linear.reset_parameters",
         aliases=("pytorch_default", "default"),
     ),
+    key="scheme",
+)
+#: those that can fill a vector
+BIAS_SCHEMES = Table(
+    SCHEMES.singular, SCHEMES.plural, *[s for s in SCHEMES.values() if s.for_bias], key=SCHEMES.key
 )

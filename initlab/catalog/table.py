@@ -63,13 +63,19 @@ R = TypeVar("R", bound=Record, covariant=True)
 class Table(Mapping[str, R], Generic[R]):
     """Records by name. Looking up an alias works, and case and hyphens do not matter.
 
+    Args:
+        singular: what one record is called.
+        plural: what they are called, as `initlab list` takes it.
+        records: all of them.
+        key: of a record's name, where a spec gives it with parameters: {scheme: normal, std: 1}.
+
     Raises:
         UnknownName: from a look-up, naming the nearest records.
         ValueError: at construction, if two records claim one name.
     """
 
-    def __init__(self, singular: str, plural: str, *records: R) -> None:
-        self.singular, self.plural = singular, plural
+    def __init__(self, singular: str, plural: str, *records: R, key: str = "name") -> None:
+        self.singular, self.plural, self.key = singular, plural, key
         self._records = MappingProxyType({record.name: record for record in records})
         names: dict[str, str] = {}
         for record in records:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from initlab.catalog import ALLOWABLE
+from initlab.catalog.dtypes import DTYPES
 from initlab.errors import InputError
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 GIVEN = ("logits", "probs", "log-probs")
 
 

@@ -1,37 +1,57 @@
-"""What a network is fed: a batch of samples, drawn or read."""
+"""What a network is fed: a batch of samples, drawn or read.
+
+A draw fills x of shape (..., B, N): a batch of B samples for every network, whose leading
+dimensions it need not know. Records in `catalog/inputs.py` name them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from initlab.catalog import INPUTS
 from initlab.spec.run import Run
 from initlab.spec.samples import read_samples
+
+Parameters = Mapping[str, Any]
 
 
 def draw_input(run: Run, generator: Generator) -> Tensor:
     """The batch a network is fed: shape (batch, fan_in of its first layer), in the draws' dtype.
 
     Raises:
-        ValueError: no such input, or a file whose shape does not fit.
+        OSError, ValueError: a file that cannot be read, or whose shape does not fit.
     """
-    shape, dtype = (run.batch, run.shape[0]), getattr(torch, run.draw_dtype)
-    p = run.input.parameters
-    match run.input.name:
-        case "normal":
-            return torch.empty(shape, dtype=dtype).normal_(p["mean"], p["std"], generator=generator)
-        case "uniform":
-            return torch.empty(shape, dtype=dtype).uniform_(
-                p["low"], p["high"], generator=generator
-            )
-        case "correlated":
-            return _pairs(
-                torch.empty(shape, dtype=dtype).normal_(generator=generator), p["correlation"]
-            )
-        case "file":
-            return torch.from_numpy(read_samples(p["path"]))[: run.batch].to(dtype)
-    raise ValueError(f"unknown input {run.input.name!r}; known are those of catalog/inputs.py")
+    x_BN = torch.empty((run.batch, run.shape[0]), dtype=getattr(torch, run.draw_dtype))
+    return INPUTS[run.input.name].fill(x_BN, run.input.parameters, generator)
 
 
-def _pairs(x: Tensor, correlation: float) -> Tensor:
+def normal(x: Tensor, parameters: Parameters, generator: Generator) -> None:
+    """Independent features, x ~ N(mean, std^2)."""
+    x.normal_(parameters["mean"], parameters["std"], generator=generator)
+
+
+def uniform(x: Tensor, parameters: Parameters, generator: Generator) -> None:
+    """Independent features, x ~ U(low, high)."""
+    x.uniform_(parameters["low"], parameters["high"], generator=generator)
+
+
+def correlated(x: Tensor, parameters: Parameters, generator: Generator) -> None:
+    """Samples in pairs of correlation c (Poole et al. 2016, sec. 3)."""
+    x.normal_(generator=generator)
+    c = parameters["correlation"]
     # x_2k+1 = c x_2k + sqrt(1 - c^2) e
-    x[1::2] = correlation * x[::2] + (1 - correlation**2) ** 0.5 * x[1::2]
-    return x
+    x[..., 1::2, :] = c * x[..., ::2, :] + (1 - c**2) ** 0.5 * x[..., 1::2, :]
+
+
+def from_file(x: Tensor, parameters: Parameters, _: Generator) -> None:
+    """The first B rows of a file, the same for every network.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or its shape does not fit.
+    """
+    rows = read_samples(parameters["path"])[: x.shape[-2]]
+    if rows.shape != x.shape[-2:]:  # a single row or column would be repeated
+        raise ValueError(f"{parameters['path']} holds {rows.shape}, needed are {x.shape[-2:]}")
+    x[:] = torch.from_numpy(rows)

@@ -29,7 +29,7 @@ def loss_and_gradient(
     """
     record, parameters = LOSSES[loss.name], loss.parameters
     function, options = load(record.function), loss_arguments(loss.name, parameters)
-    half = output_BN.dtype in (torch.float16, torch.bfloat16)
+    half = output_BN.dtype.itemsize < 4
     dtype = torch.float32 if half and not record.half else output_BN.dtype
     given = [t.to(dtype) if t.is_floating_point() else t for t in target]
     with torch.enable_grad():

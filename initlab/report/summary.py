@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog import FIELDS
 from initlab.formatting import brief, short
 from initlab.report.remarks import remarks
 from initlab.report.tables import Summary
 
 Row = pd.Series
-FIELDS = {
-    "activation": ACTIVATIONS,
-    "init": SCHEMES,
-    "bias": SCHEMES,
-    "loss": LOSSES,
-    "input": INPUTS,
-}
 
 RESULTS = ("std last", "predicted", "forward", "grad ratio", "pred. ratio", "backward")
 

@@ -3,13 +3,14 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from initlab.catalog import INPUTS, LOSSES, SCHEMES
+from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
 from initlab.spec.fields import ChoiceAxes
-from initlab.spec.model import CHOICE_KEYS, Grid, Spec
+from initlab.spec.model import Grid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Run
 
@@ -61,7 +62,7 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("input",), f"{run.input.name} {problem}"
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
-    if run.input.name == "file" and (problem := _check_file(run)):
+    if run.input.path is not None and (problem := _check_file(run, run.input.path)):
         yield ("input", "path"), problem
 
 
@@ -81,10 +82,9 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("loss", "blank"), f"the last layer has {outputs} outputs, valid are 0..{outputs - 1}"
 
 
-def _check_file(run: Run) -> str | None:
+def _check_file(run: Run, path: str) -> str | None:
     from initlab.spec.samples import shape_of
 
-    path = run.input.parameters["path"]
     try:
         samples, features = shape_of(path)
     except OSError as error:
@@ -121,18 +121,22 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     shapes = _shapes(grid)
     biases: Sequence[Choice | None] | None = None
     if grid.bias is not None:
-        biases = [
-            c for value in grid.bias for c in (_choices(value, "scheme") if value else [None])
-        ]
-    axes = [_values(getattr(grid, field), CHOICE_KEYS.get(field)) for field in fields]
+        biases = [c for bias in grid.bias for c in (_choices(bias, "bias") if bias else [None])]
+    axes = [_values(getattr(grid, field), field) for field in fields]
     for shape, *point in itertools.product(shapes, *axes):
         named = dict(zip(fields, point, strict=True))
-        if named["input"].name == "file":
-            path = (folder / named["input"].parameters["path"]).resolve()
-            named["input"] = Choice("file", (("path", str(path)),))
+        named["input"] = _located(named["input"], folder)
         for bias in biases if biases is not None else [_default_bias(named["init"])]:
             for seed in grid.seeds:
                 yield Run(shape=shape, bias=bias, seed=seed, **named)
+
+
+def _located(choice: Choice, folder: Path) -> Choice:
+    """A choice whose relative path, if it has one, starts in this folder."""
+    if choice.path is None:
+        return choice
+    path = str((folder / choice.path).resolve())
+    return replace(choice, items=tuple({**choice.parameters, "path": path}.items()))
 
 
 def _shapes(grid: Grid) -> list[tuple[int, ...]]:
@@ -146,14 +150,15 @@ def _default_bias(init: Choice) -> Choice | None:
     return Choice(bias) if bias else None
 
 
-def _values(values: Sequence[Any], key: str | None) -> list[Any]:
-    return [c for value in values for c in _choices(value, key)] if key else list(values)
+def _values(values: Sequence[Any], field: str) -> list[Any]:
+    if field not in FIELDS:
+        return list(values)
+    return [choice for value in values for choice in _choices(value, field)]
 
 
-def _choices(chosen: ChoiceAxes, key: str) -> Iterator[Choice]:
+def _choices(chosen: ChoiceAxes, field: str) -> Iterator[Choice]:
     """Every combination of the parameters of one chosen record."""
-    fields = chosen.model_dump()
-    name = fields[key]
-    names = [field for field in fields if field != key]
-    for values in itertools.product(*(fields[field] for field in names)):
-        yield Choice(name, tuple(zip(names, values, strict=True)))
+    parameters = chosen.model_dump()
+    name = parameters.pop(FIELDS[field].key)
+    for values in itertools.product(*parameters.values()):
+        yield Choice(name, tuple(zip(parameters, values, strict=True)))

@@ -140,11 +140,14 @@ class OneOf:
 
     Args:
         table: what can be named.
-        key: the key that holds the name in a mapping ("scheme").
     """
 
     table: Table[Record]
-    key: str
+
+    @property
+    def key(self) -> str:
+        """The key that holds the name in a mapping ("scheme")."""
+        return self.table.key
 
     def named(self, value: Any) -> Any:
         """The mapping form, with the record's own name."""

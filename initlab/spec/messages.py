@@ -3,21 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.catalog.table import Record, Table
+from initlab.catalog import FIELDS
 from initlab.errors import nearest
 from initlab.spec.model import SpecFile
 from initlab.spec.thresholds import Thresholds
 
 Context = Mapping[str, Any]
-
-TABLES_OF: dict[str, Table[Record]] = {
-    "init": SCHEMES,
-    "activation": ACTIVATIONS,
-    "input": INPUTS,
-    "bias": SCHEMES,
-    "loss": LOSSES,
-}
 
 SENTENCES: dict[str, Callable[[Context], str]] = {
     "int_type": lambda _: "needs a whole number",
@@ -68,14 +59,14 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
     if loc[0] == "thresholds":
         return f"thresholds has no {key!r}; {_instead(key, [*Thresholds.model_fields])}"
     if len(loc) > 1:
-        record = TABLES_OF[str(loc[0])][str(loc[-2])]
+        record = FIELDS[str(loc[0])][str(loc[-2])]
         if any(p.name == key and p.kind == "tensor" for p in record.parameters):
             return _a_tensor(key)
         known = [p.name for p in record.parameters if p.kind != "tensor"]
         return f"{record.name} has no {key!r}; {_instead(key, known)}"
     if key in SpecFile.model_fields:
         return f"{key!r} stands at the top of a spec, for all of its cases"
-    for field, table in TABLES_OF.items():
+    for field, table in FIELDS.items():
         kinds = {p.kind for r in table.values() for p in r.parameters if p.name == key}
         if kinds == {"tensor"}:
             return _a_tensor(key)

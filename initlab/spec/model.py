@@ -21,24 +21,16 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.catalog.table import Table
+from initlab.catalog import FIELDS
+from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
 from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, whole
 from initlab.spec.thresholds import Thresholds
 
-BIAS_SCHEMES = Table("scheme", "schemes", *[s for s in SCHEMES.values() if s.for_bias])
 LARGEST = 1_000_000
 BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
-CHOICE_KEYS = {
-    "activation": "name",
-    "init": "scheme",
-    "bias": "scheme",
-    "loss": "name",
-    "input": "name",
-}
 
 
 def _bias(value: Any) -> Any:
@@ -48,8 +40,8 @@ def _bias(value: Any) -> Any:
         raise PydanticCustomError(
             "bias", "say how biases are drawn: {std: 0.05}, zeros or torch_default"
         )
-    if isinstance(value, Mapping) and "scheme" not in value:
-        return {"scheme": "normal", **value}
+    if isinstance(value, Mapping) and FIELDS["bias"].key not in value:
+        return {FIELDS["bias"].key: "normal", **value}
     return value
 
 
@@ -101,12 +93,11 @@ SEEDS = {
 }
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
 Bias = Annotated[
-    Annotated[ChoiceAxes, OneOf(BIAS_SCHEMES, "scheme")] | None,
+    Annotated[ChoiceAxes, OneOf(FIELDS["bias"])] | None,
     BeforeValidator(_bias),
     BiasSchema(),
 ]
 Reduction = Literal["none", "sum", "mean"]
-Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
 
 class Grid(Strict):
@@ -117,26 +108,26 @@ class Grid(Strict):
     shape: Annotated[
         list[Annotated[list[Count], Field(min_length=2)]] | None, Axis(nested=True)
     ] = Field(None, description="instead of depth and width: the input, then each layer's neurons")
-    activation: Annotated[list[Annotated[ChoiceAxes, OneOf(ACTIVATIONS, "name")]], Axis()] = Field(
+    activation: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["activation"])]], Axis()] = Field(
         description="after every layer, the last one too"
     )
-    init: Annotated[list[Annotated[ChoiceAxes, OneOf(SCHEMES, "scheme")]], Axis()] = Field(
+    init: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["init"])]], Axis()] = Field(
         description="how weights are drawn"
     )
     bias: Annotated[list[Bias] | None, Axis()] = Field(
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
-    loss: Annotated[list[Annotated[ChoiceAxes, OneOf(LOSSES, "name")]], Axis()] = Field(
+    loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
     )
     reduction: Annotated[list[Reduction], Axis()] = Field(
         ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
     )
     batch: Counts = Field([16], description="samples")
-    input: Annotated[list[Annotated[ChoiceAxes, OneOf(INPUTS, "name")]], Axis()] = Field(
+    input: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["input"])]], Axis()] = Field(
         ["normal"], validate_default=True, description="what the network is fed"
     )
-    dtype: Annotated[list[Dtype], Axis()] = Field(
+    dtype: Annotated[list[DtypeName], Axis()] = Field(
         ["float32"], description="of weights and activations; statistics are always float64"
     )
     draws: Annotated[list[Literal["layered", "script"]], Axis()] = Field(

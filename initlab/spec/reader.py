@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
+from initlab.catalog import FIELDS
 from initlab.errors import InputError, Problem, SpecError
 from initlab.spec import yamlfile
 from initlab.spec.messages import wording
-from initlab.spec.model import CHOICE_KEYS, Grid, Head, Spec, safe_name
+from initlab.spec.model import Grid, Head, Spec, safe_name
 
 #: fields that say the same thing: setting one takes the others away
 RIVALS = {"shape": ("depth", "width"), "depth": ("shape",), "width": ("shape",)}
@@ -111,7 +112,7 @@ class _Validator:
         known = self.document.known(path)
         # field, index, record, parameter: what a bare name or an override leaves without a place
         inside = path[2:] if path[:1] == ("cases",) else path
-        if len(inside) > 3 and inside[0] in CHOICE_KEYS and inside[3] not in known:
+        if len(inside) > 3 and inside[0] in FIELDS and inside[3] not in known:
             known = (*known, inside[3])
         text = "".join(f"[{e}]" if isinstance(e, int) else f".{e}" for e in known).lstrip(".")
         self.problems[Problem(self.document.where(path), text, message)] = None
@@ -166,12 +167,12 @@ def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, t
     """One step down. A bare name on the way ("init: normal") becomes a mapping."""
     if isinstance(at, list):
         index = _index(at, key, path, text)
-        if isinstance(at[index], str) and path and path[-1] in CHOICE_KEYS:
-            at[index] = {CHOICE_KEYS[path[-1]]: at[index]}
+        if isinstance(at[index], str) and path and path[-1] in FIELDS:
+            at[index] = {FIELDS[path[-1]].key: at[index]}
         inner, path = at[index], (*path, index)
     else:
-        if isinstance(at.get(key), str) and key in CHOICE_KEYS:
-            at[key] = {CHOICE_KEYS[key]: at[key]}
+        if isinstance(at.get(key), str) and key in FIELDS:
+            at[key] = {FIELDS[key].key: at[key]}
         elif at.get(key) is None:
             at[key] = {}
         inner, path = at[key], (*path, key)

@@ -5,8 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from initlab.catalog import SCHEMES
-
-ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+from initlab.catalog.dtypes import DTYPES
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,11 @@ class Choice:
     def parameters(self) -> dict[str, Any]:
         """Values by name, in a dictionary of the caller's own."""
         return dict(self.items)
+
+    @property
+    def path(self) -> str | None:
+        """The file that it reads, which a parameter of that name gives; None if it reads none."""
+        return self.parameters.get("path")
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Run:
 
     @property
     def draw_dtype(self) -> str:
-        """Low precision networks are rounded from float32 draws, and so pair with float32 ones."""
-        return "float64" if self.dtype == "float64" else "float32"
+        """The dtype of its random numbers: those of low precision are rounded float32 ones."""
+        return DTYPES[self.dtype].drawn_in
 
     @cached_property
     def draw_key(self) -> tuple[Any, ...]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from initlab.catalog import SCHEMES
-from initlab.spec.run import ITEM_BYTES, Run
+from initlab.catalog.dtypes import DTYPES
+from initlab.spec.run import Run
 
 KEEP_BYTES = 512 << 20  # draws of one share kept in memory; beyond it they are drawn again
 
@@ -33,7 +34,7 @@ class Share:
     def draw_bytes(self) -> int:
         """Size of all unit draws of the network."""
         pairs = itertools.pairwise(self.first.shape)
-        return sum(a * b + b for a, b in pairs) * ITEM_BYTES[self.first.draw_dtype]
+        return sum(a * b + b for a, b in pairs) * DTYPES[self.first.draw_dtype].bytes
 
     @property
     def keeps_draws(self) -> bool:
@@ -58,7 +59,7 @@ def run_bytes(run: Run) -> int:
     slope phi'(z).
     """
     blocks = 8 * 8 * run.batch * max(run.shape)
-    kept = 2 * run.batch * sum(run.shape) * ITEM_BYTES[run.dtype]
+    kept = 2 * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
     return blocks + (kept if run.record == "both" else 0)
 
 

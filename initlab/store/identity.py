@@ -10,6 +10,7 @@ from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
+from initlab.catalog import FIELDS
 from initlab.spec.run import Choice, Run
 from initlab.theory.finite_width import BandPoint
 
@@ -17,13 +18,11 @@ from initlab.theory.finite_width import BandPoint
 #: meaning of a column change: journals of another version are not continued.
 VERSION = 1
 
-CHOICES = ("activation", "init", "bias", "loss", "input")
-
 
 def describe(run: Run) -> dict[str, Any]:
     """A run as JSON can have it, every default filled in; `rebuilt` turns it back."""
     described = {name: getattr(run, name) for name in Run.__dataclass_fields__}
-    for field in CHOICES:
+    for field in FIELDS:
         choice = described[field]
         described[field] = choice and [choice.name, choice.parameters]
     return described
@@ -31,8 +30,8 @@ def describe(run: Run) -> dict[str, Any]:
 
 def rebuilt(description: Mapping[str, Any]) -> Run:
     """The run that was described."""
-    fields = {name: _frozen(value) for name, value in description.items() if name not in CHOICES}
-    for field in CHOICES:
+    fields = {name: _frozen(value) for name, value in description.items() if name not in FIELDS}
+    for field in FIELDS:
         choice = description[field]
         fields[field] = choice and Choice(
             choice[0], tuple((name, _frozen(value)) for name, value in choice[1].items())
@@ -54,8 +53,8 @@ def name_of(run: Run, contents: Mapping[str, str]) -> str:
             the same are two runs of a spec.
     """
     described = describe(run)
-    if run.input.name == "file":
-        described["contents"] = contents[run.input.parameters["path"]]
+    if run.input.path is not None:
+        described["contents"] = contents[run.input.path]
     return _hash(described)
 
 
@@ -67,8 +66,8 @@ def point_name(run: Run, contents: Mapping[str, str]) -> str:
 def band_name(point: BandPoint, networks: int, contents: Mapping[str, str]) -> str:
     """The same for a finite-width band, simulated with so many networks."""
     input_: Any = [point.input.name, point.input.parameters]
-    if point.input.name == "file":
-        input_ = ["file", contents[point.input.parameters["path"]]]
+    if point.input.path is not None:
+        input_ = [point.input.name, contents[point.input.path]]
     activation = [point.activation.name, point.activation.parameters]
     variances = [[len(list(alike)), *astuple(layer)] for layer, alike in groupby(point.variances)]
     return _hash([activation, variances, input_, point.batch, point.double, networks])

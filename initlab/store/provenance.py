@@ -80,5 +80,5 @@ def _git() -> dict[str, Any] | None:
 
 def contents(runs: Iterable[Run]) -> dict[str, str]:
     """SHA-256 of every file that networks are fed, by its path."""
-    paths = {run.input.parameters["path"] for run in runs if run.input.name == "file"}
+    paths = {run.input.path for run in runs if run.input.path is not None}
     return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sorted(paths)}

@@ -32,7 +32,7 @@ def band_point(run: Run) -> BandPoint | None:
     if isinstance(variances, str) or THEORY[draw] != INDEPENDENT or run.batch > MOST_SAMPLES:
         return None
     return BandPoint(
-        run.activation, _rounded(variances), run.input, run.batch, run.dtype == "float64"
+        run.activation, _rounded(variances), run.input, run.batch, run.draw_dtype == "float64"
     )
 
 

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initlab.catalog import ACTIVATIONS
+from initlab.catalog import ACTIVATIONS, INPUTS
 from initlab.spec.run import Choice
-from initlab.spec.samples import read_samples
 from initlab.theory.quadrature import Array
 from initlab.theory.variances import LayerVariance
 
@@ -122,9 +121,7 @@ def _block(
     dtype = torch.float64 if first.double else torch.float32
     shape = (replicates, first.batch)
     x_RBN = torch.empty(*shape, first.variances[0].fan_in, dtype=dtype)
-    states = [
-        _Signal(_input(point.input, x_RBN.clone(), _seeded(start, "input"))) for point in points
-    ]
+    states = [_Signal(_fed(point.input, x_RBN.clone(), start)) for point in points]
     activations = [ACTIVATIONS[p.activation.name].bind(p.activation.parameters) for p in points]
     stds = [np.empty((replicates, len(first.variances))) for _ in points]
     for index, layer in enumerate(first.variances):
@@ -188,22 +185,6 @@ def _seeded(start: int, role: str) -> "Generator":
     return generator
 
 
-def _input(input_: Choice, x: "Tensor", generator: "Generator") -> "Tensor":
-    """Fill x (R, B, N) with a batch for every replicate: rows of the file, or drawn afresh."""
-    import torch
-
-    p = input_.parameters
-    match input_.name:
-        case "normal":
-            x.normal_(p["mean"], p["std"], generator=generator)
-        case "uniform":
-            x.uniform_(p["low"], p["high"], generator=generator)
-        case "correlated":
-            x.normal_(generator=generator)
-            c = p["correlation"]
-            x[:, 1::2] = c * x[:, ::2] + (1 - c * c) ** 0.5 * x[:, 1::2]
-        case "file":
-            x[:] = torch.from_numpy(read_samples(p["path"])[: x.shape[1]])
-        case other:
-            raise ValueError(f"unknown input {other!r}; known are those of catalog/inputs.py")
-    return x
+def _fed(input_: Choice, x_RBN: "Tensor", start: int) -> "Tensor":
+    """The batch of every replicate."""
+    return INPUTS[input_.name].fill(x_RBN, input_.parameters, _seeded(start, "input"))

@@ -4,13 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.catalog import INPUTS
+from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice
 from initlab.spec.samples import read_samples
 
 MOST_ROWS, MOST_CLASSES = 1000, 32  # rows of a file that are paired, classes of such pairs
-
-#: E x^2, and the pairs of samples: (cosine, share of the pairs)
-InputMoments = tuple[float, tuple[tuple[float, float], ...]]
 
 
 def input_moments(input_: Choice, batch: int, *, pairs: bool = True) -> InputMoments:

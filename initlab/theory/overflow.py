@@ -5,22 +5,17 @@ layer overflows when that exceeds the dtype's largest number, and is all zero wh
 to 0: below half of the smallest subnormal.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from initlab.catalog import LOSSES
+from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import Run
 from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array
-
-#: ln of the largest number, and of half the smallest subnormal one
-RANGE = {
-    "float64": (np.log(np.finfo(np.float64).max), -1074 * np.log(2) - np.log(2)),
-    "float32": (np.log(float(np.finfo(np.float32).max)), -149 * np.log(2) - np.log(2)),
-    "bfloat16": (np.log((2 - 2.0**-7) * 2.0**127), -133 * np.log(2) - np.log(2)),
-    "float16": (np.log(65504.0), -24 * np.log(2) - np.log(2)),
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
     """
     if np.isnan(ln_q).any():  # the activation cannot be resolved there
         return Limits()
-    largest, smallest = RANGE[run.dtype]
+    largest, smallest = log_range(run.dtype)
     reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
     ln_x = ln_q / 2 + reach
     with np.errstate(over="ignore"):
@@ -80,6 +75,12 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
     )
 
 
+def log_range(dtype: str) -> tuple[float, float]:
+    """Ln of the largest number of a dtype, and of half its smallest, which rounds to 0."""
+    held = DTYPES[dtype]
+    return math.log(held.largest), math.log(held.smallest) - math.log(2)
+
+
 def largest_of(n: Array) -> Array:
     """Median of the largest of n standard normal values: t with N(t)^n = 1/2."""
     from scipy.special import ndtri
@@ -100,9 +101,9 @@ def _ln_start(run: Run, std: float) -> float | None:
     return start
 
 
-def _first(where: Array) -> int | None:
+def _first(where: NDArray[np.bool_]) -> int | None:
     return int(where.argmax()) if where.any() else None
 
 
-def _last(where: Array) -> int | None:
+def _last(where: NDArray[np.bool_]) -> int | None:
     return int(np.flatnonzero(where)[-1]) if where.any() else None

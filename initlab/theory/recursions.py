@@ -19,9 +19,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from initlab.catalog import LOSSES
+from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Run
 from initlab.theory.curves import Curves, CurveValues, correlation
-from initlab.theory.inputs import InputMoments
 from initlab.theory.quadrature import Array
 from initlab.theory.variances import LayerVariance
 

@@ -120,7 +120,7 @@ def test_a_range_as_wide_as_floats_are_is_validated_or_refused(axis, scale):
 
 # choices ----------------------------------------------------------------------------------------
 
-CHOICE = TypeAdapter(Annotated[object, OneOf(SCHEMES, "scheme")])
+CHOICE = TypeAdapter(Annotated[object, OneOf(SCHEMES)])
 
 
 def test_a_choice_is_a_name_or_a_mapping():
@@ -157,7 +157,7 @@ def test_a_gain_that_no_float_holds_is_refused():
 
 # options of losses: whole numbers, yes or no, and tensors ----------------------------------------
 
-LOSS = TypeAdapter(Annotated[object, OneOf(LOSSES, "name")])
+LOSS = TypeAdapter(Annotated[object, OneOf(LOSSES)])
 TENSORS = [(r.name, p.name) for r in LOSSES.values() for p in r.parameters if p.kind == "tensor"]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from initlab.catalog import ALLOWABLE, LOSSES, Loss
+from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.completion import losses, reductions, rules
 from initlab.cli.loss_options import declare, flag
@@ -54,7 +55,7 @@ Explain = Annotated[
 ]
 Full = Annotated[str, typer.Argument(hidden=True, metavar="[full]", show_default=False)]
 Dtype = Annotated[
-    Literal["float64", "float32", "bfloat16", "float16"] | None,
+    DtypeName | None,
     typer.Option(help="Compute in it; by default the input file's, or float32."),
 ]
 From = Annotated[

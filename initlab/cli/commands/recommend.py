@@ -1,10 +1,11 @@
 """`initlab recommend`: scales that keep a deep network alive."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.arguments import Param, activations
 from initlab.cli.completion import activation_names
@@ -33,9 +34,7 @@ Activation = Annotated[
 ]
 Depth = Annotated[int, typer.Option(min=1, max=DEEPEST, help="Layers.")]
 Width = Annotated[int, typer.Option(min=1, max=WIDEST, help="Neurons of every layer.")]
-Dtype = Annotated[
-    Literal["float64", "float32", "bfloat16", "float16"], typer.Option(help="Of the network.")
-]
+Dtype = Annotated[DtypeName, typer.Option(help="Of the network.")]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Build and measure the recommended network.")
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, errors, number
-from initlab.losslab.checks import FIRST, CHECKS
+from initlab.losslab.checks import CHECKS, FIRST
 from initlab.losslab.checks.shapes import stretched
 from initlab.losslab.torch_call import FAILURES, call_torch, first_line
 
