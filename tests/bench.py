@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +23,7 @@ from helpers import swept as saved
 from torch import nn
 
 import initlab
+from initlab.store.recorder import Recorder
 from initlab.store.work import SimulateTask
 from initlab.store.writable import open_for_writing
 from initlab.store.writer import Writer
@@ -30,7 +32,7 @@ from initlab.sweep.cost import default_jobs
 from initlab.sweep.engines.dask_cluster import Cluster
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.signals import Stop
-from initlab.theory.expectation import simulated
+from initlab.theory.expectation import band_point
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -45,7 +47,10 @@ DEPTH, WIDTH, BATCH = 100, 256, 16
 REPLICATES = 40  # simulated networks of each point
 ROUNDS = 5
 SHARES = 2000
-WRITING = ("begin", "missing", "commit", "finish", "close")
+WRITING = [
+    *((Recorder, name) for name in ("__init__", "remaining", "commit", "finish")),
+    (Writer, "close"),
+]
 SAMPLE = 20  # networks of the reference loop in each round; it has no cost that more would share
 
 
@@ -117,7 +122,7 @@ def simulation() -> None:
     spec = {"depth": DEPTH, "width": WIDTH, "activation": list(ACTIVATIONS), "record": "forward"}
     init = {"scheme": "scaled_normal", "sigma_w": [0.8, 1.0, 1.2, 1.4]}
     built = initlab.load_plan({**spec, "init": init, "seeds": 4, "band": 0})
-    points = list(dict.fromkeys(p for r in built.runs if (p := simulated(r)) is not None))
+    points = list(dict.fromkeys(p for r in built.runs if (p := band_point(r)) is not None))
     rounds = []
     for _ in range(ROUNDS + 1):
         start = time.perf_counter()
@@ -218,11 +223,12 @@ def bookkeeping(band: int, rounds: int) -> None:
         writing, publishing = Stopwatch(), Stopwatch()
         with (
             tempfile.TemporaryDirectory() as root,
-            mock.patch.multiple(Writer, **{name: getattr(Writer, name) for name in WRITING}),
-            mock.patch.object(session, "publish", session.publish),
+            ExitStack() as patched,
         ):
-            for name in WRITING:
-                writing.time(Writer, name)
+            for owner, name in [*WRITING, (session, "publish")]:  # put back at the end
+                patched.enter_context(mock.patch.object(owner, name, getattr(owner, name)))
+            for owner, name in WRITING:
+                writing.time(owner, name)
             publishing.time(session, "publish")
             begin = time.perf_counter()
             saved(plan, Path(root), jobs=jobs)

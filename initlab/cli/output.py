@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.errors import InputError
+from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
     from initlab.report.tables import Summary
@@ -82,7 +83,7 @@ def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> 
     with ExitStack() as stack:
         tables: list[tuple[str, Iterable[str]]] = []
         for name, path in folders:
-            file = path / ("layers.csv" if layers else "runs.csv")
+            file = path / (LAYERS_CSV if layers else RUNS_CSV)
             tables.append((name, stack.enter_context(file.open(newline="", encoding="utf-8"))))
         lines = tables[0][1] if len(tables) == 1 else formats.joined(tables)
         if format_ is not Format.csv:
@@ -94,7 +95,7 @@ def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
     from initlab.report.summary import layer_table, summarise
     from initlab.store.read import read_table
 
-    file = path / "layers.csv"
+    file = path / LAYERS_CSV
     if layers:
         with file.open("rb") as opened:
             rows = sum(1 for _ in opened) - 1
@@ -106,7 +107,7 @@ def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
         summary = layer_table(read_table(file))
     else:
         stds = read_table(file, ["run", "std"])
-        summary = summarise(read_table(path / "runs.csv"), stds, unicode=unicode_stdout())
+        summary = summarise(read_table(path / RUNS_CSV), stds, unicode=unicode_stdout())
     _print(summary, title, format_)
 
 

@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from initlab.store import tables
+from initlab.store.files import LAYERS_CSV, RUNS_CSV, SPEC
 from initlab.store.journal import DamagedJournal, Journal
-from initlab.store.publish import SPEC, spec_text
-from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
+from initlab.store.publish import spec_text
+from initlab.store.rows import lines
 from initlab.store.tables import BANDS, MEASURED, POINTS
 
 

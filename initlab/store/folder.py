@@ -12,9 +12,8 @@ from filelock import FileLock, Timeout
 
 from initlab.catalog.columns import columns
 from initlab.errors import FolderError
+from initlab.store.files import JOURNAL, LAYERS_CSV, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
-
-JOURNAL = "journal.sqlite"
 
 
 @dataclass
@@ -26,12 +25,12 @@ class Folder:
     @property
     def runs_csv(self) -> Path:
         """A row for every run."""
-        return self.path / "runs.csv"
+        return self.path / RUNS_CSV
 
     @property
     def layers_csv(self) -> Path:
         """A row for every run and layer."""
-        return self.path / "layers.csv"
+        return self.path / LAYERS_CSV
 
     @property
     def lock_file(self) -> Path:
@@ -42,7 +41,7 @@ class Folder:
     def about(self) -> str:
         """What the sweep's spec said about itself."""
         try:
-            spec = yaml.safe_load((self.path / "spec.yaml").read_text(encoding="utf-8"))
+            spec = yaml.safe_load((self.path / SPEC).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             return ""
         return str(spec.get("about", "")) if isinstance(spec, dict) else ""
@@ -99,10 +98,11 @@ def open_published(path: Path) -> Folder:
     if not folder.runs_csv.is_file() or not folder.layers_csv.is_file():
         if (path / JOURNAL).is_file():
             raise FolderError(
-                f"{path}: its runs.csv and layers.csv are not published yet",
+                f"{path}: its {RUNS_CSV} and {LAYERS_CSV} are not published yet",
                 f"initlab export {shlex.quote(str(path))}",
             )
-        missing = "no such folder" if not path.is_dir() else "holds no runs.csv and layers.csv"
+        holds_none = f"holds no {RUNS_CSV} and {LAYERS_CSV}"
+        missing = "no such folder" if not path.is_dir() else holds_none
         raise FolderError(f"{path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
     for file, needed in (
         (folder.runs_csv, {"run", "seed", *columns("runs")}),

@@ -8,6 +8,7 @@ from typing import Any
 from initlab.catalog.columns import COLUMNS, WORDS
 from initlab.errors import DiskError, InputError
 from initlab.spec.plan import Plan
+from initlab.store.files import PARQUET
 
 WHOLE = ("index", "layer index", "integer", "neurons")  # units that count
 BLOCK = 8 << 20  # bytes of CSV in memory
@@ -29,10 +30,10 @@ def to_parquet(path: Path, plan: Plan) -> list[str]:
         ) from None
     types = {name: getattr(pa, kind)() for name, kind in _types(plan).items()}
     names = []
-    for name in ("runs", "layers"):
-        temporary, final = path / f".{name}.parquet.tmp", path / f"{name}.parquet"
+    for source, name in PARQUET.items():
+        temporary, final = path / f".{name}.tmp", path / name
         reader = csv.open_csv(
-            path / f"{name}.csv",
+            path / source,
             read_options=csv.ReadOptions(block_size=BLOCK),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(
@@ -50,7 +51,7 @@ def to_parquet(path: Path, plan: Plan) -> list[str]:
             raise DiskError(f"{final}: cannot be written: {error}", "make room") from None
         finally:
             temporary.unlink(missing_ok=True)
-        names.append(final.name)
+        names.append(name)
     return names
 
 

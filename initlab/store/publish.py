@@ -12,11 +12,9 @@ import yaml
 from initlab.errors import DiskError
 from initlab.spec.plan import Plan
 from initlab.spec.yamlfile import resolve
+from initlab.store.files import LAYERS_CSV, PARQUET, PROVENANCE, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
-from initlab.store.rows import LAYERS_CSV, RUNS_CSV, lines
-
-PARQUET = ("runs.parquet", "layers.parquet")
-SPEC, PROVENANCE = "spec.yaml", "provenance.json"
+from initlab.store.rows import lines
 
 
 def publish(path: Path, journal: Journal) -> None:
@@ -33,7 +31,7 @@ def publish(path: Path, journal: Journal) -> None:
         files[SPEC].write(spec_text(plan))
         json.dump(provenance(journal), files[PROVENANCE], indent=2)
         files[PROVENANCE].write("\n")
-    for name in PARQUET:  # of what was published before
+    for name in PARQUET.values():  # of what was published before
         (path / name).unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import json
-import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +13,20 @@ from filelock import FileLock, Timeout
 from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
-from initlab.store.folder import JOURNAL, Folder
+from initlab.store.files import (
+    DAMAGED_JOURNALS,
+    JOURNAL,
+    JOURNAL_PARTS,
+    RUNS_CSV,
+    damaged_journal,
+    is_ours,
+)
+from initlab.store.folder import Folder
 from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
 from initlab.store.provenance import origin, process
+from initlab.store.recorder import Recorder
 from initlab.store.writer import Writer
 
-OURS = re.compile(
-    r"(runs|layers)\.(csv|parquet)|spec\.yaml|provenance\.json"
-    r"|journal(\.damaged-\d+)?\.sqlite(-wal|-shm|-journal)?"
-)
 EARLIER = (
     "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
     " the journal"
@@ -60,33 +65,40 @@ class WritableFolder(Folder):
             try:
                 writer.check()
             except BaseException:
-                Journal.close(writer)  # without a change
+                writer.close_unchanged()
                 raise
             self._writer = writer
 
-    def begin(self, plan: Plan, *, retry_failed: bool = False) -> list[str]:
-        """Say what is to be swept. A damaged journal is set aside first.
+    def begin(
+        self,
+        plan: Plan,
+        *,
+        retry_failed: bool = False,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> Recorder:
+        """Register what is to be swept. A damaged journal is set aside first.
 
-        Returns:
-            What the user should know of the journal, in words.
+        Args:
+            plan: what is to be swept.
+            retry_failed: count failed runs as still to be done.
+            notify: told what the user should know of the journal.
         """
-        words = []
         try:
             self.connect()
         except DamagedJournal:
-            words.append(self.set_journal_aside())
+            notify(self.set_journal_aside())
         before = self.writer.numbered()
-        self.writer.begin(plan, origin(), retry_failed=retry_failed)
+        recorder = Recorder(self.writer, plan, origin(), retry_failed=retry_failed)
         if dropped := len(before - self.writer.numbered()):
-            words.append(f"{self.path}: {dropped} {EARLIER}")
+            notify(f"{self.path}: {dropped} {EARLIER}")
         if reused := self._adopt_damaged():
-            words.append(f"{self.path}: {reused} runs of a damaged journal are sound, and reused")
-        return words
+            notify(f"{self.path}: {reused} runs of a damaged journal are sound, and reused")
+        return recorder
 
     def _adopt_damaged(self) -> int:
         """Take over what is sound in journals that were set aside, by us or by who was killed."""
         reused = 0
-        for file in sorted(self.path.glob("journal.damaged-*.sqlite")):
+        for file in sorted(self.path.glob(DAMAGED_JOURNALS)):
             with suppress(FolderError), Journal(file) as old:
                 reused += adopt(self.writer, old, statuses=("ok",))
         return reused
@@ -190,7 +202,7 @@ def _check_journal(path: Path) -> None:
     if (path / JOURNAL).exists():
         with suppress(DamagedJournal, EmptyJournal):  # those are for `begin`
             Journal(path / JOURNAL).close()
-    elif (path / "runs.csv").exists():
+    elif (path / RUNS_CSV).exists():
         raise FolderError(
             f"{path}: holds results without a journal, which cannot be continued; nothing was"
             " changed",
@@ -201,9 +213,9 @@ def _check_journal(path: Path) -> None:
 def _set_aside(file: Path) -> Path:
     """Rename a journal, with what SQLite keeps beside it."""
     number = 1
-    while (aside := file.with_name(f"journal.damaged-{number}.sqlite")).exists():
+    while (aside := file.with_name(damaged_journal(number))).exists():
         number += 1
-    for end in ("", "-wal", "-shm", "-journal"):
+    for end in JOURNAL_PARTS:
         if (part := Path(f"{file}{end}")).exists():
             part.rename(f"{aside}{end}")
     return aside
@@ -212,7 +224,7 @@ def _set_aside(file: Path) -> Path:
 def _check_ours(path: Path) -> None:
     """Refuse a path that holds anything that initlab did not write."""
     names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    foreign = sorted(name for name in names if not OURS.fullmatch(name))
+    foreign = sorted(name for name in names if not is_ours(name))
     if foreign:
         raise FolderError(
             f"{path}: holds {foreign[0]!r}, which initlab did not write; nothing was changed",

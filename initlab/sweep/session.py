@@ -73,9 +73,8 @@ def _compute(
     stop: Stop,
     options: SessionOptions,
 ) -> None:
-    for text in folder.begin(plan, retry_failed=options.retry_failed):
-        options.notify(text)
-    remaining = folder.writer.remaining()
+    recorder = folder.begin(plan, retry_failed=options.retry_failed, notify=options.notify)
+    remaining = recorder.remaining()
     try:
         with options.watch(remaining) as on_layer:
             if remaining:
@@ -83,7 +82,7 @@ def _compute(
                 _compare(folder, options.notify)
                 run.run_tasks(
                     plan,
-                    folder.writer,
+                    recorder,
                     running,
                     stop,
                     max_failures=options.max_failures,
@@ -93,10 +92,10 @@ def _compute(
     except DiskError:
         raise
     except InitlabError as error:
-        folder.writer.finish(error.message)
+        recorder.finish(error.message)
         publish(folder.path, folder.writer)
         raise
-    folder.writer.finish(stop.reason or "done")
+    recorder.finish(stop.reason or "done")
 
 
 def _compare(folder: WritableFolder, notify: Callable[[str], None]) -> None:

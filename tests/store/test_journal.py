@@ -18,6 +18,7 @@ from initlab.spec.shares import Share
 from initlab.store import tables
 from initlab.store.folder import Folder
 from initlab.store.outcome import Outcome
+from initlab.store.recorder import Recorder
 from initlab.store.tables import BACKWARD, FORWARD
 from initlab.store.work import MeasureTask, TaskResult
 from initlab.store.writable import open_for_writing
@@ -72,10 +73,10 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64)
 def test_any_numbers_are_read_back_to_the_last_bit(forward, backward, loss, onset, reason):
     plan = load_plan({"depth": 3, "width": 4, "activation": "tanh", "init": "he", "bias": "zeros"})
     writer = Writer(":memory:")
-    writer.begin(plan, {})
+    recorder = Recorder(writer, plan, {})
     m = Measurement(forward, backward, onset, loss, reason)
     task = MeasureTask(Share(((0, plan.runs[0]),)))
-    writer.commit(
+    recorder.commit(
         [TaskResult(task, {0: Outcome("ok", m, seconds=0.25)}, environment={"torch": "0"})]
     )
     (outcome,) = writer.outcomes()
@@ -108,7 +109,7 @@ def test_many_layers_are_read_back_in_order(tmp_path):
 def test_what_is_committed_together_is_kept_whole_or_not_at_all(plan_of, folder, monkeypatch):
     plan = plan_of(seeds=3)
     outcomes, _ = in_memory(plan)
-    folder.begin(plan)
+    recorder = folder.begin(plan)
     done = [
         TaskResult(
             MeasureTask(Share(((i, plan.runs[i]),))), {i: outcomes[i]}, environment={"torch": "0"}
@@ -125,23 +126,23 @@ def test_what_is_committed_together_is_kept_whole_or_not_at_all(plan_of, folder,
 
     monkeypatch.setattr(tables, "insert", fails_late)
     with pytest.raises(Exception, match="disk is full"):
-        folder.writer.commit(done)
+        recorder.commit(done)
     monkeypatch.undo()
     assert folder.writer.counts() == {"todo": 3, "ok": 0, "failed": 0}
     assert folder.writer.rows("SELECT count(*) FROM layers") == [(0,)]
-    folder.writer.commit(done)
+    recorder.commit(done)
     assert folder.writer.counts() == {"todo": 0, "ok": 3, "failed": 0}
 
 
 def test_a_reader_sees_what_was_committed_and_holds_nobody_up(plan_of, folder):
     plan = plan_of(seeds=2)
     outcomes, _ = in_memory(plan)
-    folder.begin(plan)
+    recorder = folder.begin(plan)
     reader = Folder(folder.path).journal()
     for i in range(2):
         assert reader.counts()["ok"] == i
         task = MeasureTask(Share(((i, plan.runs[i]),)))
-        folder.writer.commit([TaskResult(task, {i: outcomes[i]}, environment={"torch": "0"})])
+        recorder.commit([TaskResult(task, {i: outcomes[i]}, environment={"torch": "0"})])
     assert reader.counts()["ok"] == 2
     with pytest.raises(DiskError, match="cannot be written: attempt to write a readonly database"):
         reader.rows("DELETE FROM runs")
@@ -155,8 +156,8 @@ def test_ten_thousand_runs_are_begun_and_counted(tmp_path):
          "seeds": 100}
     )  # fmt: skip
     folder = open_for_writing(tmp_path, "spec")
-    folder.begin(plan)
-    missing = folder.writer.remaining()
+    recorder = folder.begin(plan)
+    missing = recorder.remaining()
     assert (len(missing.runs), len(missing.points), len(missing.bands)) == (10_000, 100, 100)
     assert folder.writer.counts()["todo"] == 10_000
     assert folder.writer.plan().runs == plan.runs

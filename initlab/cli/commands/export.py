@@ -33,6 +33,7 @@ def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
 
     initlab export results/xavier_tanh --format parquet
     """
+    from initlab.store.files import LAYERS_CSV, RUNS_CSV
     from initlab.store.publish import publish
     from initlab.store.writable import open_existing
 
@@ -40,7 +41,7 @@ def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
         folder = open_existing(path)
         try:
             publish(path, folder.writer)
-            names = ["runs.csv", "layers.csv"]
+            names = [RUNS_CSV, LAYERS_CSV]
             if format_ is Kind.parquet:
                 from initlab.store.parquet import to_parquet
 

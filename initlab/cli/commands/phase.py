@@ -1,6 +1,5 @@
 """`initlab phase`: fixed points over the plane of weight and bias scales."""
 
-import itertools
 from typing import Annotated
 
 import typer
@@ -8,11 +7,6 @@ import typer
 from initlab.cli import output
 from initlab.cli.arguments import MOST_POINTS, Name, Param, activations, points
 from initlab.errors import InputError
-from initlab.formatting import known
-
-HEADER = (
-    "sigma_w", "sigma_b", "q", "chi_1", "c", "xi_q", "xi_c", "phase", "converged", "iterations",
-)  # fmt: skip
 
 SigmaW = Annotated[
     str,
@@ -43,10 +37,7 @@ def phase(
 
     initlab phase relu6 --format jsonl | jq -c 'select(.phase == "chaotic")'
     """
-    import numpy as np
-
-    from initlab.theory.curves import curves_of
-    from initlab.theory.meanfield import fixed_points
+    from initlab.theory.phase_map import COLUMNS, phase_map
 
     (choice,) = activations([activation], param or ())
     across, up = points(sigma_w, "--sigma-w", zero=False), points(sigma_b, "--sigma-b")
@@ -55,17 +46,8 @@ def phase(
             f"{len(across):,} x {len(up):,} points; {MOST_POINTS:,} are the most",
             "--sigma-w 0.5:4:36 --sigma-b 0:0.5:11",
         )
-    plane = list(itertools.product(across, up))
-    w, b = (np.array(side) for side in zip(*plane, strict=True))
-    at = fixed_points(curves_of(choice), w, b)
-    columns = [x.tolist() for x in (at.q, at.chi_1, at.c, at.xi_q, at.xi_c)]
-    rows = [
-        (*point, *map(known, numbers), name or None, bool(converged), int(count))
-        for point, numbers, name, converged, count in zip(
-            plane, zip(*columns, strict=True), at.phase, at.converged, at.iterations, strict=True
-        )
-    ]
-    output.records(HEADER, rows, format_, shown=HEADER[:-2])
-    lost = sum(not row[-2] for row in rows)
+    rows = list(phase_map(choice, across, up).rows())
+    output.records(COLUMNS, rows, format_, shown=COLUMNS[:-2])
+    lost = sum(not row[COLUMNS.index("converged")] for row in rows)
     if lost:
         output.note(f"{lost} of {len(rows)} points did not converge; their cells are empty")

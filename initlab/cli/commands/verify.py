@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from initlab.cli import output
 from initlab.errors import ChecksFailed, FolderInUse
+from initlab.store.files import SPEC
 
 if TYPE_CHECKING:
     from initlab.store.journal import Journal
@@ -67,7 +68,7 @@ def _fix(path: Path, journal: "Journal", found: list[tuple[str, str, str]]) -> s
     """The command that mends a folder."""
     if not any(file.startswith("journal") for _, file, _ in found):
         return f"initlab export {shlex.quote(str(path))}"
-    command = ["initlab", "sweep", str(path / "spec.yaml"), "--out", str(path.parent)]
+    command = ["initlab", "sweep", str(path / SPEC), "--out", str(path.parent)]
     if part := journal.about("part"):
         command += ["--part", f"{part[0]}/{part[1]}"]
     return shlex.join(command)
