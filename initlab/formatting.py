@@ -1,4 +1,4 @@
-"""One value as CSV and JSON have it: nothing else of ours is imported here."""
+"""Values as text: as CSV and JSON have them, and in few characters for people."""
 
 import csv
 import io
@@ -28,6 +28,26 @@ def short(number: float, digits: int) -> str:
 def brief(number: float) -> str:
     """A number whose size matters, and not its digits: 0.644, 5.6e6."""
     return short(number, 3 if 1e-3 < abs(number) < 1e3 else 2)
+
+
+def times(ratio: float) -> str:
+    """A factor: x 0.87, x 1.5e4."""
+    return f"x {brief(ratio)}"
+
+
+def around_one(number: float) -> str:
+    """A number whose distance from 1 matters: 1.210."""
+    return f"{number:.3f}" if 1e-3 <= number < 1e3 else brief(number)
+
+
+def layer_count(layers: float) -> str:
+    """A number of layers that need not be whole: 73, 4.2."""
+    return f"{layers:.0f}" if layers >= 10 else f"{layers:.2g}"
+
+
+def cell(value: object) -> str:
+    """A cell of a table: numbers in six digits, None as nothing."""
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def known(number: float) -> float | None:

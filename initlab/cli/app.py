@@ -36,7 +36,7 @@ from initlab.cli.commands import (
     verify,
 )
 from initlab.errors import InitlabError, Interrupted, Terminated
-from initlab.sweep.signals import WORKER
+from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
 
 #: (name, function), in the order in which `--help` lists them
@@ -190,7 +190,7 @@ def main() -> None:
         build()()
     except SystemExit as end:
         sys.stdout.flush()
-        if any(thread.name.startswith(WORKER) for thread in threading.enumerate()):
+        if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
             # they are in the middle of a layer that nobody waits for any more
             sys.stderr.flush()
             os._exit(end.code if isinstance(end.code, int) else 1)

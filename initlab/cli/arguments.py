@@ -21,7 +21,9 @@ Param = Annotated[
         "--param", metavar="NAME=VALUE", help="A parameter of theirs: negative_slope=0.2."
     ),
 ]
-Name = Annotated[str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)]
+ActivationName = Annotated[
+    str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)
+]
 Specs = Annotated[
     list[str], typer.Argument(help="YAML specs; - reads standard input.", show_default=False)
 ]

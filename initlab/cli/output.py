@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.errors import InputError
+from initlab.formatting import cell, csv_line, json_number
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def summary(
     """Print a table for people (table, md)."""
     from initlab.report.tables import Summary
 
-    texts = tuple(tuple(map(_text, row)) for row in rows)
+    texts = tuple(tuple(map(cell, row)) for row in rows)
     _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
     if chosen(wanted) is Format.md and caption:
         sys.stdout.write(f"\n{caption}\n")
@@ -146,24 +147,18 @@ def records(
     shown: Sequence[str] | None = None,
 ) -> None:
     """Print a small table of our own, in any format; `shown` are the columns a person needs."""
-    from initlab.formatting import csv_line, json_number
     from initlab.report import formats
     from initlab.report.tables import Summary
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):
         at = [header.index(name) for name in shown or header]
-        texts = tuple(tuple(_text(row[i]) for i in at) for row in rows)
+        texts = tuple(tuple(cell(row[i]) for i in at) for row in rows)
         _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
         return
     if format_ is Format.csv:
         sys.stdout.writelines(csv_line(line) for line in chain([header], rows))
         return
-    worded = ([json_number(cell) for cell in row] for row in rows)
+    worded = ([json_number(value) for value in row] for row in rows)
     objects = (json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in worded)
     sys.stdout.writelines(formats.json_array(objects) if format_ is Format.json else objects)
-
-
-def _text(cell: object) -> str:
-    """A cell for people: numbers in six digits, None as nothing."""
-    return "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)

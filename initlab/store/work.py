@@ -13,7 +13,7 @@ from initlab.store.outcome import Outcome
 from initlab.theory.expectation import PredictedNumbers, band_point
 from initlab.theory.finite_width import Band, BandPoint
 
-SIMULATED = 7  # networks simulated in about the time in which one passes forward
+SIMULATED_PER_BUILT = 7  # networks simulated in about the time in which one passes forward
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ class SimulateTask:
     @property
     def layers(self) -> int:
         """Layers to be simulated; some count as one layer of a network that is built."""
-        return sum(len(point.variances) for point in self.points) * self.networks // SIMULATED
+        return (
+            sum(len(point.variances) for point in self.points)
+            * self.networks
+            // SIMULATED_PER_BUILT
+        )
 
     def split(self) -> "list[SimulateTask]":
         """The same points, each by itself."""

@@ -1,4 +1,4 @@
-"""Runs the tasks of a plan: hands them to an engine, and their results to a ledger."""
+"""Runs the tasks of a plan: hands them to an engine, and their results to a sink."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,8 +12,8 @@ from initlab.sweep.signals import Stop
 from initlab.sweep.tasks import Tick, tasks_of
 
 
-class Ledger(Protocol):
-    """Where results go. What was committed is safe."""
+class ResultSink(Protocol):
+    """What results are handed to; what was committed is safe. `store.recorder` has one."""
 
     def remaining(self) -> Work:
         """What is still to be done."""
@@ -30,7 +30,7 @@ def total_layers(plan: Plan, remaining: Work | None = None) -> int:
 
 def run_tasks(
     plan: Plan,
-    ledger: Ledger,
+    sink: ResultSink,
     engine: Engine,
     stop: Stop,
     *,
@@ -38,11 +38,11 @@ def run_tasks(
     on_layer: Tick = lambda _: None,
     on_failure: Callable[[int, Outcome], None] = lambda _, __: None,
 ) -> None:
-    """Run what a ledger lacks of a plan: measure every network, predict what it should be.
+    """Run what is still to be done of a plan: measure every network, predict what it should be.
 
     Args:
         plan: what to run.
-        ledger: is given the results as they come.
+        sink: says what remains, and is given the results as they come.
         engine: does the tasks.
         stop: ends the sweep early when it is asked to. What is under way has its grace.
         max_failures: stop after so many failed runs.
@@ -58,12 +58,12 @@ def run_tasks(
         stop.check()
         on_layer(networks)
 
-    dispatcher = Dispatcher(engine, tick, tasks_of(plan, ledger.remaining(), engine.jobs))
+    dispatcher = Dispatcher(engine, tick, tasks_of(plan, sink.remaining(), engine.jobs))
     failed = 0
     try:
         while dispatcher.submit(more=not stop.asked) and not stop.overdue:
             done = dispatcher.completed()
-            ledger.commit(done)
+            sink.commit(done)
             if dispatcher.error is not None:
                 raise dispatcher.error
             for index, outcome in (pair for d in done for pair in sorted(d.outcomes.items())):

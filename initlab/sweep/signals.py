@@ -11,7 +11,7 @@ from types import FrameType
 
 from initlab.errors import Interrupted, Terminated
 
-WORKER = "initlab-share"  # what threads that compute are called
+THREAD_PREFIX = "initlab-share"  # what threads that compute are called
 GRACE_SECONDS = 2.0  # for what is under way
 
 

@@ -11,7 +11,7 @@ from initlab.spec.shares import Share, batched
 from initlab.store.outcome import Outcome
 from initlab.store.provenance import environment
 from initlab.store.work import (
-    SIMULATED,
+    SIMULATED_PER_BUILT,
     MeasureTask,
     PredictTask,
     SimulateTask,
@@ -74,7 +74,7 @@ def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[PredictedNu
     try:
         if isinstance(task, PredictTask):
             return [PredictedNumbers.of(p) for p in predict(task.points, tick=lambda: tick(0))]
-        return bands(task.points, task.networks, lambda count: tick(count // SIMULATED))
+        return bands(task.points, task.networks, lambda count: tick(count // SIMULATED_PER_BUILT))
     except Interrupted:
         raise
     except Exception as error:

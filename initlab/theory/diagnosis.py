@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from initlab.formatting import brief
+from initlab.formatting import around_one, layer_count, times
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.critical import critical_gain
@@ -55,11 +55,6 @@ def _layers(depth: int) -> str:
     return f"{depth} layer{'s' if depth > 1 else ''}"
 
 
-def times(ratio: float) -> str:
-    """A factor: x 0.87, x 1.5e4."""
-    return f"x {brief(ratio)}"
-
-
 def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str:
     first, last = float(layers.std[0]), float(layers.std[-1])
     limits, fixed = prediction.limits, prediction.fixed
@@ -88,7 +83,7 @@ def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str
 def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, word: str) -> str:
     limits, fixed = prediction.limits, prediction.fixed
     chi_1 = float(fixed.chi_1[0]) if fixed is not None else math.nan
-    because = "" if math.isnan(chi_1) else f"chi_1 = {_number(chi_1)}, "
+    because = "" if math.isnan(chi_1) else f"chi_1 = {around_one(chi_1)}, "
     ratio = float(layers.grad_std[0])
     about = "" if prediction.sure_start else "about "
     gradient = f"{because}gradient {about}{times(ratio)} over {_layers(run.depth)}"
@@ -126,15 +121,7 @@ def _reach(run: Run, prediction: Prediction) -> str:
     if not 0 < DEEP * xi_c < run.depth:
         return ""
     fate = "samples end up alike" if c > 1 - 1e-9 else "samples lose what they have in common"
-    return f"deeper than {DEEP} xi_c = {_whole(DEEP * xi_c)} layers: {fate}"
-
-
-def _number(chi: float) -> str:
-    return f"{chi:.3f}" if 1e-3 <= chi < 1e3 else brief(chi)
-
-
-def _whole(layers: float) -> str:
-    return f"{layers:.0f}" if layers >= 10 else f"{layers:.2g}"
+    return f"deeper than {DEEP} xi_c = {layer_count(DEEP * xi_c)} layers: {fate}"
 
 
 def described(choice: Choice) -> str:

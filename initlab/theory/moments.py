@@ -9,7 +9,6 @@ Schoenholz et al. 2017, eq. 5). Nothing here knows any activation.
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,12 +33,6 @@ class Moments(NamedTuple):
     variance: Array  # V - E^2, where that would cancel, too
     growth: Array
     overlap: Array  # E phi^2 phi'^2
-
-
-@cache
-def moments_of(activation: Choice) -> "Activation":
-    """The activation of a choice; one object for equal choices, so that its tables are kept."""
-    return Activation(activation)
 
 
 def choice_of(name: str, **parameters: float) -> Choice:

@@ -332,7 +332,7 @@ def test_a_sweep_stops_after_so_many_failures(plan_of, monkeypatch, most):
     assert [i for i, _ in seen] == sorted(i for i, _ in seen)
 
 
-def test_an_error_of_the_ledger_ends_the_work(plan_of):
+def test_an_error_of_the_sink_ends_the_work(plan_of):
     class Full(Kept):
         def commit(self, done):
             if done:

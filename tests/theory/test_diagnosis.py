@@ -3,11 +3,12 @@
 import pytest
 
 from initlab import load_plan
+from initlab.formatting import times
 from initlab.network.propagate import measure
 from initlab.spec.run import Choice
 from initlab.spec.thresholds import Thresholds
 from initlab.store.outcome import Outcome, result_cells
-from initlab.theory.diagnosis import described, diagnose, times
+from initlab.theory.diagnosis import described, diagnose
 from initlab.theory.prediction import predict
 
 THRESHOLDS = Thresholds()

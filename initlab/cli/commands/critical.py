@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.arguments import Name, Param, activations, sigma
+from initlab.cli.arguments import ActivationName, Param, activations, sigma
 
 HEADER = (
     "activation", "sigma_b", "sigma_w", "q", "chi_1", "xi_q", "xi_c", "stable", "converged",
@@ -20,7 +20,7 @@ SigmaB = Annotated[
 
 
 def critical(
-    activation: Name,
+    activation: ActivationName,
     sigma_b: SigmaB = "0",
     param: Param = None,
     format_: output.FormatOption = None,

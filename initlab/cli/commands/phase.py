@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.arguments import MOST_POINTS, Name, Param, activations, points
+from initlab.cli.arguments import MOST_POINTS, ActivationName, Param, activations, points
 from initlab.errors import InputError
 
 SigmaW = Annotated[
@@ -19,7 +19,7 @@ SigmaB = Annotated[
 
 
 def phase(
-    activation: Name,
+    activation: ActivationName,
     sigma_w: SigmaW = "0.5:4:36",
     sigma_b: SigmaB = "0:0.5:11",
     param: Param = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from initlab.store.writable import WritableFolder
 
 
-class Where(StrEnum):
+class EngineName(StrEnum):
     """What `--engine` takes."""
 
     threads = "threads"
@@ -33,7 +33,7 @@ Jobs = Annotated[
     typer.Option(min=1, help="Shares at a time; all processors by default. Changes no number."),
 ]
 EngineOption = Annotated[
-    Where | None,
+    EngineName | None,
     typer.Option("--engine", help="threads of this process, or workers of a Dask cluster."),
 ]
 Scheduler = Annotated[
@@ -133,11 +133,11 @@ def sweep(
         raise ChecksFailed("\n".join(complaints))
 
 
-def _cluster(engine: Where | None, scheduler: str | None) -> str | None:
+def _cluster(engine: EngineName | None, scheduler: str | None) -> str | None:
     """The scheduler of the cluster that is asked for; None for threads."""
-    if engine is Where.threads and scheduler:
+    if engine is EngineName.threads and scheduler:
         raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
-    if engine is Where.dask and not scheduler:
+    if engine is EngineName.dask and not scheduler:
         return "local"
     if scheduler not in (None, "local"):
         from initlab.sweep.engines.dask_cluster import address_of

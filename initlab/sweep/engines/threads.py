@@ -3,7 +3,7 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from initlab.store.work import Task, TaskResult
-from initlab.sweep.signals import WORKER
+from initlab.sweep.signals import THREAD_PREFIX
 from initlab.sweep.tasks import Tick, run_task
 
 
@@ -15,7 +15,7 @@ class Threads:
 
         self.jobs = jobs
         self._torch_threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(jobs, WORKER)
+        self._pool = ThreadPoolExecutor(jobs, THREAD_PREFIX)
 
     def submit(self, task: Task, tick: Tick) -> Future[TaskResult]:
         """Hand in a task."""
