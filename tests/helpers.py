@@ -16,7 +16,7 @@ from initlab.theory.expectation import Expectation, PredictedNumbers, band_point
 
 
 class Kept:
-    """A ledger in memory, without any file."""
+    """A sink for results in memory, without any file."""
 
     def __init__(self, plan):
         self.plan = plan
