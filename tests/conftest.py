@@ -1,12 +1,16 @@
 """What several tests use."""
 
 import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: xdist's workers share processors
+
+from commands import SPEC, initlab
 
 from initlab import load_plan
 from initlab.spec.plan import Plan
@@ -21,3 +25,35 @@ def plan_of() -> Callable[..., Plan]:
         return load_plan({"activation": "tanh", "init": "xavier_normal", **size, **fields})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def swept_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small spec and its results, made once and never written to."""
+    root = tmp_path_factory.mktemp("kept")
+    (root / "kept.yaml").write_text(SPEC)
+    assert initlab("sweep", root / "kept.yaml", "--out", root / "results").exit_code == 0
+    return root
+
+
+@pytest.fixture
+def root(swept_once: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    shutil.copytree(swept_once, tmp_path / "root")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def kept(root: Path) -> Path:
+    """The results in the copy."""
+    return root / "results/kept"
+
+
+@pytest.fixture(scope="session")
+def parts(swept_once: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same sweep in three parts, made once and never written to."""
+    out = tmp_path_factory.mktemp("parts")
+    for k in (1, 2, 3):
+        done = initlab("sweep", swept_once / "kept.yaml", "--part", f"{k}/3", "--out", out)
+        assert done.exit_code == 0, done.stderr
+    return [out / f"kept.part-{k}-of-3" for k in (1, 2, 3)]

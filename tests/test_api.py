@@ -1,6 +1,9 @@
-"""The Python API of the theory; that of sweeps is tested with the store."""
+"""The Python API: that of the theory, and sweeps that it shares with the commands."""
+
+import json
 
 import pytest
+from processes import run
 
 import initlab
 from initlab.cli.app import build
@@ -43,3 +46,12 @@ def test_names_that_are_not_there_are_refused():
         initlab.gains("tahn")
     with pytest.raises(InputError, match="tanh has no parameter 'slope'; known: none"):
         initlab.gains("tanh", slope=1.0)
+
+
+def test_the_cli_and_the_python_api_continue_each_other(root, kept):
+    plan = initlab.load_plan(root / "kept.yaml", ["seeds=5"])
+    results = initlab.run_plan(plan, jobs=2, out=root / "results")
+    assert len(results.runs) == 60
+    code, stdout, _ = run("status", kept, "--format", "json", cwd=root)
+    assert code == 0
+    assert json.loads(stdout)[0]["ok"] == 60

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from commands import initlab
 from filelock import FileLock
 from helpers import swept, timeless
 
@@ -188,6 +189,21 @@ def test_a_folder_without_results_is_refused(plan_of, tmp_path):
     with pytest.raises(FolderError, match="not published yet") as error:
         open_published(path)
     assert error.value.fix == f"initlab export {path}"
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "export", "rerun", "merge"])
+def test_what_is_no_results_folder_is_refused(tmp_path, command):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "garbage").mkdir()
+    (tmp_path / "garbage/journal.sqlite").write_bytes(os.urandom(9000))
+    more = ["0"] if command == "rerun" else []
+    for name in ("none", "empty", "file", "garbage"):
+        done = initlab(command, tmp_path / name, *more)
+        assert done.exit_code == 2, (name, done.stderr)
+        assert str(tmp_path / name) in done.stderr
+        assert "fix: " in done.stderr
+        assert done.stdout == ""
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"about: [", b"\xff", b"name: x"])

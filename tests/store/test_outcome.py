@@ -1,4 +1,4 @@
-"""From measurements to words."""
+"""From measurements to the cells of a run."""
 
 import math
 
@@ -6,45 +6,12 @@ import numpy as np
 import pytest
 
 from initlab.catalog.columns import columns
-from initlab.cli.fail_on import CHECKS, failing, parse_checks
-from initlab.errors import InputError
 from initlab.network.propagate import BACKWARD, FORWARD, Measurement
-from initlab.spec.thresholds import Thresholds, verdict
+from initlab.spec.thresholds import Thresholds
 from initlab.store.outcome import Outcome, result_cells
 
 THRESHOLDS = Thresholds()  # vanishing below 1e-3, exploding above 1e3
 INF, NAN = math.inf, math.nan
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "word"),
-    [
-        (1, 1, "steady"),
-        (1, 1e-3, "steady"),  # the bound itself is steady, on both sides
-        (1, 1e3, "steady"),
-        (1, 0.999e-3, "vanishing"),
-        (1, 1.001e3, "exploding"),
-        (2e300, 1e300, "steady"),
-        (1e-300, 2e-300, "steady"),
-        (1e-200, 1e200, "exploding"),  # the ratio overflows
-        (1e200, 1e-200, "vanishing"),  # the ratio underflows
-        (1, 0, "vanishing"),
-        (0, 0, "vanishing"),
-        (0, 1, "exploding"),
-        (1, INF, "nan"),
-        (1, NAN, "nan"),
-        (NAN, 1, "nan"),
-        (NAN, 0, "nan"),
-    ],
-)
-def test_verdict(start, end, word):
-    assert verdict(start, end, THRESHOLDS) == word
-
-
-def test_thresholds_are_the_spec_s():
-    narrow = Thresholds(vanishing=0.5, exploding=2)
-    words = [verdict(1, end, narrow) for end in (0.4, 0.5, 2, 2.5)]
-    assert words == ["vanishing", "steady", "steady", "exploding"]
 
 
 def measurement(stds, grad_stds=None, **fields):
@@ -105,42 +72,3 @@ def test_cells_of_a_run_without_measurements(status):
     cells = result_cells(Outcome(status, reason="because"), THRESHOLDS)
     filled = {name: value for name, value in cells.items() if value is not None}
     assert filled == {"status": status, "reason": "because"}
-
-
-# --fail-on --------------------------------------------------------------------------------------
-
-
-def test_checks_are_verdicts_with_or_without_a_way():
-    words = ["nan", "exploding", "vanishing"]
-    ways = [f"{way}.{word}" for way in ("forward", "backward") for word in words]
-    assert words + ways == CHECKS
-
-
-def test_parse_checks():
-    assert parse_checks("nan, forward.vanishing,") == ["nan", "forward.vanishing"]
-    assert parse_checks("") == []
-
-
-@pytest.mark.parametrize(("text", "fix"), [("nann", "nan"), ("nan,forward.explode", "exploding")])
-def test_an_unknown_check_names_the_nearest(text, fix):
-    with pytest.raises(InputError) as error:
-        parse_checks(text)
-    assert error.value.fix.startswith("--fail-on ")
-    assert fix in error.value.fix
-
-
-@pytest.mark.parametrize(
-    ("forward", "backward", "met"),
-    [
-        ("steady", "steady", []),
-        ("nan", None, ["nan", "forward.nan"]),
-        ("steady", "vanishing", ["vanishing", "backward.vanishing"]),
-        ("exploding", "exploding", ["exploding", "forward.exploding", "backward.exploding"]),
-        (None, None, []),  # failed: that is exit code 1 by itself
-    ],
-)
-def test_checks_that_a_run_meets(forward, backward, met):
-    cells = {"forward_verdict": forward, "backward_verdict": backward}
-    assert failing(cells, CHECKS) == met
-    assert failing(cells, []) == []
-    assert failing(cells, ["backward.vanishing"]) == [c for c in met if c == "backward.vanishing"]

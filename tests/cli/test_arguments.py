@@ -1,0 +1,43 @@
+"""Arguments that several commands take, and what is said where they cannot be used."""
+
+import shlex
+
+import pytest
+from commands import initlab
+
+BAD = [
+    ("gain tahn", "unknown activation 'tahn'; did you mean tanh"),
+    ("gain tanh --param slope=1", "--param slope: no parameter of tanh; there are none"),
+    ("gain elu --param alhpa=1", "did you mean alpha?"),
+    ("gain elu --param alpha=-1", "--param alpha: needs a number above 0, got -1"),
+    ("gain elu --param alpha=x", "needs a finite number, got x"),
+    ("gain elu --param alpha", "--param alpha: needs a value"),
+    ("gain elu --param alpha=1 --param alpha=2", "--param alpha: given twice, as 1 and 2"),
+    ("critical nope", "unknown activation 'nope'"),
+    ("critical tanh --sigma-b -0.1", "--sigma-b: needs 0, or a number from 1e-06"),
+    ("critical tanh --sigma-b nan", "--sigma-b: needs 0, or a number from 1e-06"),
+    ("critical tanh --sigma-b one", "--sigma-b: needs a number, got 'one'"),
+    ("phase tanh --sigma-w 4:0.5:36", "4 is not below 0.5\n  fix: --sigma-w 0.5:4:36"),
+    ("phase tanh --sigma-w 1:1:3", "1 is not below 1\n  fix: --sigma-w 1\n"),
+    ("phase tanh --sigma-w 0", "--sigma-w: needs a number from 1e-06"),
+    ("phase tanh --sigma-w -1:2:3", "--sigma-w: needs a number from 1e-06"),
+    ("phase tanh --sigma-b=-1:2:3", "--sigma-b: needs 0, or a number from 1e-06"),
+    ("phase tanh --sigma-w 1:2", "needs FROM:TO:HOW_MANY"),
+    ("phase tanh --sigma-w 1:2:1", "from 2 to 20,000, got '1'"),
+    ("phase tanh --sigma-w 1:2:3.5", "got '3.5'"),
+    ("phase tanh --sigma-w 1e30", "to 1e+06, got 1e30"),
+    ("phase tanh --sigma-w 1:2:1000 --sigma-b 0:1:1000", "20,000 are the most"),
+    ("predict none.yaml", "none.yaml: no such file"),
+    ("recommend --activation nope", "unknown activation 'nope'"),
+    ("recommend --activation tanh --width 4", "theory needs at least 16 neurons"),
+    ("recommend --activation tanh --depth 0", "0 is not in the range"),
+    ("recommend --activation tanh --dtype int8", "is not one of"),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), BAD)
+def test_bad_input_is_named_and_ends_in_2(command, words):
+    done = initlab(*shlex.split(command))
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert words in done.stderr
