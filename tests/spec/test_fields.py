@@ -222,10 +222,3 @@ def test_a_tensor_is_refused_with_the_command_that_takes_it(plan_of, loss, tenso
         with pytest.raises(SpecError) as error:
             plan_of(**fields)
         assert [problem.message for problem in error.value.problems] == [said]
-
-
-def test_what_a_tensor_s_loss_takes_is_told_without_the_tensor(plan_of):
-    with pytest.raises(SpecError, match="huber has no 'weigth'; it takes delta"):
-        plan_of(loss={"name": "huber", "weigth": [1]})
-    with pytest.raises(SpecError, match="l1 has no 'beta'; it takes no parameters"):
-        plan_of(loss={"name": "l1", "beta": 1})

@@ -296,65 +296,6 @@ def test_a_file_of_samples_is_found_from_the_spec_s_folder(tmp_path):
     assert run.input.parameters["path"] == str(tmp_path / "x.npy")
 
 
-def samples(tmp_path, kind):
-    """A file that holds no table of 16 x 4 numbers."""
-    rows = {
-        "empty.npy": b"",
-        "empty.csv": b"",
-        "words.csv": b"a,b,c,d\n",
-        "ragged.csv": b"1,2,3,4\n1,2\n",
-        "binary.csv": b"\xff\xfe\x00\x01",
-        "nan.csv": b"1,2,3,nan\n" * 20,
-        "few.csv": b"1,2,3,4\n" * 15,
-        "wide.csv": b"1,2,3,4,5\n" * 20,
-    }
-    path = tmp_path / kind
-    if kind in rows:
-        path.write_bytes(rows[kind])
-    elif kind == "folder.npy":
-        path.mkdir()
-    elif kind == "archive.npy":
-        with path.open("wb") as file:
-            np.savez(file, x=np.ones((20, 4)))
-    elif kind == "pickled.npy":
-        np.save(path, np.array([[None] * 4] * 20), allow_pickle=True)
-    elif kind == "complex.npy":
-        np.save(path, np.full((20, 4), 1j))
-    elif kind == "cube.npy":
-        np.save(path, np.ones((20, 4, 1)))
-    elif kind == "half.npy":
-        np.save(path, np.ones((20, 4)))
-        path.write_bytes(path.read_bytes()[:200])
-    return path
-
-
-NO_TABLES = [
-    "empty.npy",
-    "empty.csv",
-    "words.csv",
-    "ragged.csv",
-    "binary.csv",
-    "nan.csv",
-    "few.csv",
-    "wide.csv",
-    "folder.npy",
-    "archive.npy",
-    "pickled.npy",
-    "complex.npy",
-    "cube.npy",
-    "half.npy",
-    "missing.npy",
-]
-
-
-@pytest.mark.parametrize("kind", NO_TABLES)
-def test_a_file_that_is_no_table_of_samples_is_refused(tmp_path, kind):
-    path = samples(tmp_path, kind)
-    (problem,) = problems(TEXT + f"input: {{name: file, path: {path}}}\n")
-    assert problem.startswith("s.yaml:5:21: input.path: ")
-    assert kind in problem
-
-
 # overrides --------------------------------------------------------------------------------------
 
 
