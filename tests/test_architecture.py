@@ -1,6 +1,7 @@
-"""The shape of the code: nine rooms, no import points back, no function outgrows a screen."""
+"""The shape of the code: nine rooms that tests mirror, no import points back, short functions."""
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,25 @@ RANKS = [
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 SCREEN = 55  # lines, without the docstring
+#: tests that are of no single module, and what they are of instead
+CROSS_CUTTING = {
+    "catalog/test_records.py": "every record of every table",
+    "cli/test_shell.py": "every command on pipes, terminals, locales and full disks",
+    "durability/test_disk.py": "sweeps, on disks that are full or read-only",
+    "durability/test_kills.py": "sweeps, killed at any instant",
+    "durability/test_large.py": "memory, from sweep to show",
+    "losslab/test_bad_inputs.py": "what is refused, from the operands to the message",
+    "losslab/test_extremes.py": "numbers at the edge of a dtype, in all of the loss lab",
+    "losslab/test_fuzz.py": "random operands, in all of the loss lab",
+    "losslab/test_torch_suite.py": "torch's own samples, in all of the loss lab",
+    "losslab/test_worked_examples.py": "a course chapter, in all of the loss lab",
+    "network/test_invariance.py": "a run's numbers, however and beside whatever it is run",
+    "test_architecture.py": "the shape of the package",
+    "test_article.py": "the article's experiments, from spec to layers",
+    "test_configs.py": "every spec that ships",
+    "test_docs.py": "what the documents say",
+    "test_lazy.py": "what light commands load",
+}
 
 
 def top(path: Path) -> str:
@@ -107,3 +127,32 @@ def test_only_the_store_writes_files():
         if any(call in line for call in calls) and "devnull" not in line
     }
     assert writers == {"store/publish.py", "store/writable.py", "cli/commands/new.py"}
+
+
+def without_module(tests: Iterable[str]) -> set[str]:
+    """Test files whose name is that of no module or package in the room that they stand in."""
+    found = set()
+    for test in tests:
+        path = ROOT / test
+        module = path.with_name(path.name.removeprefix("test_"))
+        if not module.is_file() and not (module.with_suffix("") / "__init__.py").is_file():
+            found.add(test)
+    return found
+
+
+def test_tests_stand_where_their_modules_do():
+    tests = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
+    assert without_module(tests) == set(CROSS_CUTTING)
+
+
+def test_the_check_sees_a_test_that_stands_elsewhere():
+    at_home = {"test_api.py", "theory/test_gains.py", "cli/commands/test_gain.py"}
+    packages = {"losslab/test_formulas.py", "sweep/test_engines.py", "test_theory.py"}
+    strays = {
+        "test_gains.py",  # not in its room
+        "network/test_gains.py",  # in another one
+        "cli/test_gain.py",  # a room too high
+        "theory/test_gain.py",  # of no module there
+        "durability/test_disk.py",  # of no room
+    }
+    assert without_module(at_home | packages | strays) == strays
