@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 
 from initlab.catalog import INPUTS
+from initlab.errors import UnknownName
 from initlab.network.inputs import draw_input
 from initlab.spec.run import Choice
 
@@ -79,5 +80,32 @@ def test_samples_from_a_file(plan_of, tmp_path, dtype):
 
 def test_an_unknown_input_is_refused(plan_of):
     (run,) = plan_of().runs
-    with pytest.raises(ValueError, match="unknown input 'noise'"):
+    with pytest.raises(UnknownName, match="unknown input 'noise'"):
         draw_input(replace(run, input=Choice("noise")), torch.Generator())
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 1), (1, 3)])
+def test_a_file_that_does_not_fit_is_refused(plan_of, tmp_path, shape):
+    # with a single row or column, torch would repeat it to (4, 3)
+    np.save(tmp_path / "x.npy", np.ones(shape))
+    (run,) = plan_of(shape=[3, 2], batch=4).runs
+    source = Choice("file", (("path", str(tmp_path / "x.npy")),))
+    with pytest.raises(ValueError, match=r"x\.npy holds"):
+        draw_input(replace(run, input=source), torch.Generator())
+
+
+@pytest.mark.parametrize("name", list(INPUTS))
+def test_a_draw_fills_a_batch_of_one_network_and_of_many_alike(name, tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((4, 3)))
+    parameters = {"path": str(tmp_path / "x.npy")} | INPUTS[name].defaults
+    one, many = (
+        INPUTS[name].fill(torch.empty(shape), parameters, torch.Generator().manual_seed(1))
+        for shape in ((4, 3), (5, 4, 3))
+    )
+    drawn = INPUTS[name].fill(torch.empty(1, 4, 3), parameters, torch.Generator().manual_seed(1))
+    assert torch.equal(drawn[0], one)
+    assert many.shape == (5, 4, 3)
+    if name == "file":
+        assert torch.equal(many, one.expand(5, 4, 3))
+    else:
+        assert len(many.unique()) > one.numel()  # every network has its own batch

@@ -11,7 +11,6 @@ import pytest
 from helpers import csv_texts, in_memory
 
 from initlab.catalog.columns import columns
-from initlab.formatting import short
 from initlab.network.propagate import Measurement
 from initlab.report.summary import (
     ASCII_BARS,
@@ -69,24 +68,6 @@ def test_a_spread_of_nothing_says_so(nothing):
 @pytest.mark.parametrize("series", [[math.inf, 1.0], [math.inf] * 3, [0.0, 0.0], [1e308, 1e308]])
 def test_a_spread_of_extremes_is_said_without_a_warning(series):
     assert "[" in spread(pd.Series(series))
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (1.386e22, "1.39e22"),
-        (5.9e-16, "5.9e-16"),
-        (1e-5, "1e-5"),
-        (0.6543, "0.654"),
-        (12345.0, "1.23e4"),
-        (math.inf, "inf"),
-        (0.0, "0"),
-        (1e100, "1e100"),
-        (1e-100, "1e-100"),
-    ],
-)
-def test_numbers_are_short(number, text):
-    assert short(number, 3) == text
 
 
 # sparklines -------------------------------------------------------------------------------------

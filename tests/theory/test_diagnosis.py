@@ -3,7 +3,6 @@
 import pytest
 
 from initlab import load_plan
-from initlab.formatting import times
 from initlab.network.propagate import measure
 from initlab.spec.run import Choice
 from initlab.spec.thresholds import Thresholds
@@ -131,13 +130,6 @@ def test_verdicts_come_true(activation, gain, dtype):
     first = prediction.layers.grad_std[0]
     if found.backward is not None and not 1e-5 < first < 1e-1 and not 1e1 < first < 1e5:
         assert found.backward == cells["backward_verdict"]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "text"), [(0.87, "x 0.87"), (1.5e4, "x 1.5e4"), (3e-11, "x 3e-11"), (999.0, "x 999")]
-)
-def test_factors(ratio, text):
-    assert times(ratio) == text
 
 
 def test_a_choice_is_described_with_what_is_not_its_default():

@@ -1,0 +1,62 @@
+"""What a session keeps: whole or not at all, and what remains to be done."""
+
+import sqlite3
+
+import pytest
+from helpers import in_memory
+
+from initlab import load_plan
+from initlab.spec.shares import Share
+from initlab.store import tables
+from initlab.store.work import MeasureTask, TaskResult
+from initlab.store.writable import open_for_writing
+
+
+@pytest.fixture
+def folder(tmp_path):
+    opened = open_for_writing(tmp_path, "spec")
+    yield opened
+    opened.close()
+
+
+def test_what_is_committed_together_is_kept_whole_or_not_at_all(plan_of, folder, monkeypatch):
+    plan = plan_of(seeds=3)
+    outcomes, _ = in_memory(plan)
+    recorder = folder.begin(plan)
+    done = [
+        TaskResult(
+            MeasureTask(Share(((i, plan.runs[i]),))), {i: outcomes[i]}, environment={"torch": "0"}
+        )
+        for i in range(3)
+    ]
+    insert, calls = tables.insert, []
+
+    def fails_late(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        return insert(*arguments)
+
+    monkeypatch.setattr(tables, "insert", fails_late)
+    with pytest.raises(Exception, match="disk is full"):
+        recorder.commit(done)
+    monkeypatch.undo()
+    assert folder.writer.counts() == {"todo": 3, "ok": 0, "failed": 0}
+    assert folder.writer.rows("SELECT count(*) FROM layers") == [(0,)]
+    recorder.commit(done)
+    assert folder.writer.counts() == {"todo": 0, "ok": 3, "failed": 0}
+
+
+def test_ten_thousand_runs_are_begun_and_counted(tmp_path):
+    plan = load_plan(
+        {"name": "spec", "depth": 50, "width": 64, "activation": ["tanh", "relu"],
+         "init": {"scheme": "scaled_normal", "sigma_w": {"from": 1, "to": 2, "steps": 50}},
+         "seeds": 100}
+    )  # fmt: skip
+    folder = open_for_writing(tmp_path, "spec")
+    recorder = folder.begin(plan)
+    missing = recorder.remaining()
+    assert (len(missing.runs), len(missing.points), len(missing.bands)) == (10_000, 100, 100)
+    assert folder.writer.counts()["todo"] == 10_000
+    assert folder.writer.plan().runs == plan.runs
+    folder.close()
