@@ -1,4 +1,4 @@
-"""Arguments that several commands take: specs, activations and ranges of numbers."""
+"""Arguments that several commands take: specs, activations and ranges of sigma."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +75,7 @@ def _unknown(name: str, known: list[str], activations: Sequence[str]) -> str:
     return f"--param {name}: no parameter of {', '.join(activations)}; {instead}"
 
 
-def points(text: str, option: str, *, zero: bool = True) -> list[float]:
+def sigmas(text: str, option: str, *, zero: bool = True) -> list[float]:
     """The numbers of "0.5:4:36" (from, to and how many, ends included), or of a single one.
 
     Args:

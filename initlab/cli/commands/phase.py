@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
-from initlab.cli.arguments import MOST_POINTS, ActivationName, Param, activations, points
+from initlab.cli.arguments import MOST_POINTS, ActivationName, Param, activations, sigmas
 from initlab.errors import InputError
 
 SigmaW = Annotated[
@@ -40,7 +40,7 @@ def phase(
     from initlab.theory.phase_map import COLUMNS, phase_map
 
     (choice,) = activations([activation], param or ())
-    across, up = points(sigma_w, "--sigma-w", zero=False), points(sigma_b, "--sigma-b")
+    across, up = sigmas(sigma_w, "--sigma-w", zero=False), sigmas(sigma_b, "--sigma-b")
     if len(across) * len(up) > MOST_POINTS:
         raise InputError(
             f"{len(across):,} x {len(up):,} points; {MOST_POINTS:,} are the most",
