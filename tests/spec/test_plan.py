@@ -1,12 +1,11 @@
-"""Runs and shares: which runs use the same random numbers, what they cost, their columns."""
+"""Plans: which runs use the same random numbers, and the columns of their fields."""
 
 import itertools
 
 import pytest
 
 from initlab.spec.plan import MOST_TOGETHER, TOGETHER_BYTES
-from initlab.spec.shares import KEEP_BYTES, run_bytes
-from initlab.sweep.cost import HEADER, estimate
+from initlab.spec.shares import run_bytes
 
 
 def share_count(plan, jobs=1):
@@ -108,51 +107,6 @@ def test_one_run_larger_than_every_bound_is_still_a_share(plan_of):
 
 
 # memory and cost --------------------------------------------------------------------------------
-
-
-def test_the_size_of_the_draws(plan_of):
-    (share,) = plan_of(shape=[3, 5, 2], dtype="float64").shares()
-    assert share.draw_bytes == 8 * (3 * 5 + 5 + 5 * 2 + 2)
-    (share,) = plan_of(shape=[3, 5, 2], dtype="float16").shares()
-    assert share.draw_bytes == 4 * (3 * 5 + 5 + 5 * 2 + 2)  # drawn in float32, then rounded
-
-
-def test_draws_that_would_fill_memory_are_not_kept(plan_of):
-    # 2000 x 1024 x 1025 float32 are 7.8 GiB
-    (share,) = plan_of(depth=2000, width=1024).shares()
-    assert share.draw_bytes > 7 * 2**30
-    assert not share.keeps_draws
-    assert share.memory_bytes < 2**30
-    (small,) = plan_of(depth=20, width=1024).shares()
-    assert small.keeps_draws
-    assert small.draw_bytes <= KEEP_BYTES
-
-
-def test_what_the_backward_pass_keeps(plan_of):
-    (run,) = plan_of(shape=[3, 5, 2], batch=7, dtype="float64").runs
-    blocks = 8 * 8 * 7 * 5  # eight blocks of the widest layer, in float64
-    assert run_bytes(run) == blocks + 8 * 7 * 2 * (3 + 5 + 2)
-    (run,) = plan_of(shape=[3, 5, 2], record="forward").runs
-    assert run_bytes(run) == 8 * 8 * 16 * 5
-
-
-def test_an_estimate_counts_layers_draws_and_products(plan_of):
-    plan = plan_of(shape=[3, 5, 2], batch=10_000, activation=["tanh", "relu"], seeds=3)
-    row = dict(zip(HEADER, estimate(plan, 1), strict=True))
-    assert (row["runs"], row["shares"], row["layers"]) == (6, 3, 12)
-    assert row["random_numbers"] == 3 * (3 * 5 + 5 * 2)  # once a seed
-    # 2 B I O forward for both layers, and as many backward for the last one; 6 runs
-    assert row["gflop"] == round(6 * 2 * 10_000 * (15 + 10 + 10) / 1e9, 3)
-
-
-def test_forward_only_costs_less(plan_of):
-    def costs(record):
-        row = estimate(plan_of(depth=50, width=300, batch=64, record=record), 1)
-        return dict(zip(HEADER, row, strict=True))
-
-    both, forward = costs("both"), costs("forward")
-    assert forward["gflop"] < both["gflop"]
-    assert forward["memory_mib"] < both["memory_mib"]
 
 
 # columns ----------------------------------------------------------------------------------------

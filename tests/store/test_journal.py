@@ -1,5 +1,7 @@
 """The journal read: every number as it was written, while another process writes."""
 
+import sqlite3
+
 import numpy as np
 import pytest
 from helpers import in_memory, swept
@@ -12,6 +14,7 @@ from initlab.errors import DiskError
 from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
 from initlab.store.folder import Folder
+from initlab.store.journal import DamagedJournal
 from initlab.store.outcome import Outcome
 from initlab.store.recorder import Recorder
 from initlab.store.tables import BACKWARD, FORWARD
@@ -87,3 +90,16 @@ def test_a_reader_sees_what_was_committed_and_holds_nobody_up(plan_of, folder):
     with pytest.raises(DiskError, match="cannot be written: attempt to write a readonly database"):
         reader.rows("DELETE FROM runs")
     reader.close()
+
+
+@pytest.mark.parametrize("what", ["layers", "predictions", "band_layers"])
+def test_any_number_that_was_changed_is_noticed(plan_of, tmp_path, what):
+    path = swept(plan_of(width=20, band=20), tmp_path)
+    with sqlite3.connect(path / "journal.sqlite") as db:
+        column = [row[1] for row in db.execute(f"PRAGMA table_info({what})")][-1]
+        db.execute(f"UPDATE {what} SET {column} = 3.25 WHERE layer = 1")  # noqa: S608
+    db.close()
+    journal = Folder(path).journal()
+    with pytest.raises(DamagedJournal, match="are not those that were written"):
+        list(journal.outcomes())
+    journal.close()
