@@ -53,3 +53,38 @@ def cell(value: object) -> str:
 def known(number: float) -> float | None:
     """A number, or None for nan, where that stands for one that is not known."""
     return None if math.isnan(number) else number
+
+
+def number(value: float | int | bool) -> str:
+    """A number of a message, in four digits, or six if it is large: 2, 0.5723, 1e-08, 1234.56."""
+    if isinstance(value, bool | int):
+        return str(value)
+    text = f"{value:.4g}"
+    return text if abs(value) < 1 or float(text) == value or value != value else f"{value:.6g}"
+
+
+def four_decimals(value: float) -> str:
+    """Four decimals of 0 and from 1e-3 to 1e5, four digits of any other: 0.6931, 1.234e-05."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.4f}"
+    return number(float(f"{value:.4g}"))
+
+
+def table_cell(value: float | int | bool) -> str:
+    """A number of a table: four decimals of a fraction, up to six digits of a whole number."""
+    value = value + 0  # -0.0 is 0, True is 1
+    if isinstance(value, float) and value != round(value, 0):
+        return four_decimals(value)
+    return f"{value:.6g}"
+
+
+def bracketed(value: float) -> str:
+    """A number within a formula, in up to four digits; negative ones in brackets: 0.5, (-1.2)."""
+    text = f"{value:.4g}"
+    return f"({text})" if text.startswith("-") else text
+
+
+def short_list(values: Sequence[int]) -> str:
+    """Whole numbers in 40 characters at most: [1,0,-1]."""
+    text = str(list(values)).replace(" ", "")
+    return text if len(text) <= 40 else text[:36] + "...]"

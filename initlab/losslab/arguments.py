@@ -6,14 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from initlab.catalog import LOSSES
+
 
 def loss_arguments(loss: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a loss, by its record's name, as torch's function has them."""
-    arguments = dict(options)
+    """Options of a loss, by its record's name, as torch's function takes them."""
+    record, arguments = LOSSES[loss], dict(options)
     if "distance" in arguments:
         arguments["distance_function"] = distance_function(arguments.pop("distance"))
-    if loss == "linear_cross_entropy" and arguments["ignore_index"] == -100:
-        arguments["ignore_index"] = None  # torch's default, which probabilities as target need
+    for option, default in record.torch_defaults.items():
+        if arguments[option] == record.defaults[option]:
+            arguments[option] = default
     return arguments
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding
+from initlab.formatting import number
 from initlab.losslab.settings import Settings
 
 ROUNDED_SUM = 2e-2  # how far from 1 probabilities that were rounded may sum
@@ -109,14 +110,6 @@ def describe(tensor: Tensor, bad: Tensor, predicate: str, *, what: str = "values
 def whole(x: Tensor) -> Tensor:
     """Which entries are whole numbers that fit an int64."""
     return torch.isfinite(x) & (x == x.round()) & (x.abs() < 2**62)
-
-
-def number(value: float | int | bool) -> str:
-    """A number of a message, in as few digits as tell it: 2, 1.2, 0.5723, 1e-08."""
-    if isinstance(value, bool | int):
-        return str(value)
-    text = f"{value:.4g}"
-    return text if abs(value) < 1 or float(text) == value or value != value else f"{value:.6g}"
 
 
 def shape(of: Tensor | tuple[int, ...]) -> str:

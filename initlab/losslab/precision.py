@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, describe, name, number
+from initlab.formatting import number
+from initlab.losslab.call import Call, describe, name
 from initlab.losslab.torch_call import FAILURES, call_torch
 
 GAP = 1e-5  # relative; a larger one is reported

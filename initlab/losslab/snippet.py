@@ -43,7 +43,7 @@ def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
 
 def _functional(call: Call) -> bool:
     """Whether only the function takes what is given: torch's class owns it or lacks it."""
-    if "linear_weight" in call.operands:
+    if any(operand.parameter for operand in call.loss.operands):
         return True
     return "weight" in call.options and "weight" not in call.loss.state
 

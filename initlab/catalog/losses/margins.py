@@ -9,6 +9,8 @@ RECORDS = (
         module="torch.nn:MultiMarginLoss",
         function="torch.nn.functional:multi_margin_loss",
         working="initlab.losslab.formulas.margins:multi_margin",
+        substitution="initlab.losslab.explain.margins:substitute_multi_margin",
+        verdicts="initlab.losslab.explain.verdicts:count_active",
         operands=(first("input", "(C) or (N, C)", "scores"), target("() or (N)", "classes")),
         parameters=(
             Parameter("p", "power of each hinge", 1, "integer", minimum=1, maximum=2),
@@ -37,6 +39,8 @@ RECORDS = (
         module="torch.nn:MultiLabelMarginLoss",
         function="torch.nn.functional:multilabel_margin_loss",
         working="initlab.losslab.formulas.margins:multilabel_margin",
+        substitution="initlab.losslab.explain.margins:substitute_multilabel_margin",
+        verdicts="initlab.losslab.explain.verdicts:count_active",
         operands=(first("input", "(C) or (N, C)", "scores"), target("as input", "label_lists")),
         task=("multi_label",),
         checks=("list_shapes", "finite", "label_lists"),

@@ -1,7 +1,7 @@
 """What a loss is, in data: its operands, options, checks and the sources of its formula."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from initlab.catalog.table import Parameter, Record
@@ -57,13 +57,17 @@ INTEGERS: frozenset[Holds] = frozenset(
 
 @dataclass(frozen=True)
 class Operand:
-    """One tensor that a loss is computed from, named as torch's forward names it."""
+    """One tensor that a loss is computed from, named as torch's forward names it.
+
+    `parameter` marks one that only torch's function takes; its class owns it, to be trained.
+    """
 
     name: str
     shape: str
     holds: Holds
     aliases: tuple[str, ...] = ()
     optional: bool = False
+    parameter: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"
@@ -74,12 +78,21 @@ class Loss(Record):
     """A loss of torch, as the loss lab and the head of a network use it.
 
     `module` and `function` name torch's class and the function that its forward calls, `bases` the
-    classes between it and Module, `state` the buffers it carries. `working` names our own formula,
-    in float64 and unreduced. `checks` name those of `losslab/checks/` that inputs must pass, in
-    order. `unit` is what one value of reduction "none" belongs to. `class_dim` is the input's
-    dimension that runs over classes, where there is one (0 of an input without a batch).
-    `broadcasts` says whether `--allow-broadcast` may let operands of different shapes broadcast.
-    `departs` says where torch's own arithmetic leaves the textbook's.
+    classes between it and Module, `state` the buffers it carries. `checks` name those of
+    `losslab/checks/` that inputs must pass, in order. `unit` is what one value of reduction "none"
+    belongs to. `class_dim` is the input's dimension that runs over classes, where there is one (0
+    of an input without a batch). `broadcasts` says whether `--allow-broadcast` may let operands of
+    different shapes broadcast. `departs` says where torch's own arithmetic leaves the textbook's.
+
+    Four fields name functions of ours, as "module:function": `working` the formula, in float64 and
+    unreduced; `substitution` the formula with the numbers of one value in it, as text; `verdicts`
+    what a value says about a model; `details` a closer look at the worst value, None where there
+    is none.
+
+    `torch_defaults` are the defaults that torch spells otherwise than we do, by option.
+    `gradient_by_scores` says that torch's gradient is that by the scores before log_softmax, not by
+    the operand that it is given. `harmless` are the rules whose errors torch can be called with, to
+    show what it makes of them; with others it would read outside of its memory. None is every rule.
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
@@ -90,6 +103,9 @@ class Loss(Record):
     module: str
     function: str
     working: str
+    substitution: str
+    verdicts: str
+    details: str | None = None
     operands: tuple[Operand, ...]
     task: tuple[str, ...]
     checks: tuple[str, ...]
@@ -102,6 +118,9 @@ class Loss(Record):
     departs: str = ""
     class_dim: int | None = None
     broadcasts: bool = False
+    torch_defaults: Mapping[str, Any] = field(default_factory=dict)
+    gradient_by_scores: bool = False
+    harmless: frozenset[str] | None = None
     adapter: str = "as_is"
     target: str
     synthetic: str

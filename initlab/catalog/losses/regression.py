@@ -6,7 +6,7 @@ from initlab.catalog.table import Parameter
 SHAPE = "(...)"
 WEIGHTS = Parameter("weight", "a weight for each value; of the functional form only", kind="tensor")
 PAIR = (first("input", SHAPE, "values"), target(SHAPE, "values"))
-CHECKS = ("same_shape", "finite", "some_values", "elementwise_weight")
+CHECKS = ("same_shape", "finite", "some_values")
 NORMAL = "t ~ N(0, 1) for every output"
 
 RECORDS = (
@@ -15,10 +15,12 @@ RECORDS = (
         module="torch.nn:MSELoss",
         function="torch.nn.functional:mse_loss",
         working="initlab.losslab.formulas.regression:mse",
+        substitution="initlab.losslab.explain.regression:substitute_square",
+        verdicts="initlab.losslab.explain.regression:judge_squared_error",
         operands=PAIR,
         parameters=(WEIGHTS,),
         task=("regression",),
-        checks=CHECKS,
+        checks=(*CHECKS, "some_weight", "elementwise_weight"),
         broadcasts=True,
         unit="value",
         formula="w (x - t)^2",
@@ -38,10 +40,12 @@ RECORDS = (
         module="torch.nn:L1Loss",
         function="torch.nn.functional:l1_loss",
         working="initlab.losslab.formulas.regression:l1",
+        substitution="initlab.losslab.explain.regression:substitute_absolute",
+        verdicts="initlab.losslab.explain.regression:judge_residuals",
         operands=PAIR,
         parameters=(WEIGHTS,),
         task=("regression",),
-        checks=CHECKS,
+        checks=(*CHECKS, "some_weight", "elementwise_weight"),
         broadcasts=True,
         unit="value",
         formula="w |x - t|",
@@ -58,10 +62,12 @@ RECORDS = (
         module="torch.nn:SmoothL1Loss",
         function="torch.nn.functional:smooth_l1_loss",
         working="initlab.losslab.formulas.regression:smooth_l1",
+        substitution="initlab.losslab.explain.regression:substitute_smooth_l1",
+        verdicts="initlab.losslab.explain.regression:judge_residuals",
         operands=PAIR,
         parameters=(Parameter("beta", "where it turns linear; 0 is L1", 1.0, minimum=0),),
         task=("regression",),
-        checks=CHECKS[:-1],
+        checks=CHECKS,
         broadcasts=True,
         unit="value",
         formula="(x - t)^2 / (2 beta) if |x - t| < beta else |x - t| - beta/2",
@@ -77,10 +83,12 @@ RECORDS = (
         module="torch.nn:HuberLoss",
         function="torch.nn.functional:huber_loss",
         working="initlab.losslab.formulas.regression:huber",
+        substitution="initlab.losslab.explain.regression:substitute_huber",
+        verdicts="initlab.losslab.explain.regression:judge_residuals",
         operands=PAIR,
         parameters=(Parameter("delta", "where it turns linear", 1.0, above=0), WEIGHTS),
         task=("regression",),
-        checks=CHECKS,
+        checks=(*CHECKS, "elementwise_weight"),
         broadcasts=True,
         unit="value",
         formula="w (x - t)^2 / 2 if |x - t| <= delta else w delta (|x - t| - delta/2)",
@@ -96,6 +104,8 @@ RECORDS = (
         module="torch.nn:PoissonNLLLoss",
         function="torch.nn.functional:poisson_nll_loss",
         working="initlab.losslab.formulas.regression:poisson_nll",
+        substitution="initlab.losslab.explain.regression:substitute_poisson",
+        verdicts="initlab.losslab.explain.verdicts:no_verdict",
         operands=(first("log_input", SHAPE, "log_rates"), target(SHAPE, "counts")),
         parameters=(
             Parameter("log_input", "the input is the logarithm of the rate", True, "flag"),
@@ -121,6 +131,8 @@ RECORDS = (
         module="torch.nn:GaussianNLLLoss",
         function="torch.nn.functional:gaussian_nll_loss",
         working="initlab.losslab.formulas.regression:gaussian_nll",
+        substitution="initlab.losslab.explain.regression:substitute_gaussian",
+        verdicts="initlab.losslab.explain.regression:judge_variances",
         operands=(
             first("input", SHAPE, "values"),
             target(SHAPE, "values"),

@@ -9,6 +9,9 @@ RECORDS = (
         module="torch.nn:CTCLoss",
         function="torch.nn.functional:ctc_loss",
         working="initlab.losslab.formulas.sequences:ctc",
+        substitution="initlab.losslab.explain.sequences:substitute_ctc",
+        verdicts="initlab.losslab.explain.sequences:judge_alignments",
+        details="initlab.losslab.explain.sequences:alignment_table",
         operands=(
             first("log_probs", "(T, N, C) or (T, C)", "log_probs"),
             target("(N, S), their concatenation, or (S)", "labels", "targets"),
@@ -21,6 +24,8 @@ RECORDS = (
         ),
         task=("sequence",),
         checks=("ctc_shapes", "ctc_lengths", "ctc_labels", "finite", "log_probs", "ctc_alignable"),
+        gradient_by_scores=True,
+        harmless=frozenset({"not-log-prob", "non-finite", "ctc-too-short"}),
         class_dim=-1,
         unit="sequence",
         formula="-log sum over alignments of prod_t y_t[path_t]",

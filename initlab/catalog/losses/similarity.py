@@ -21,6 +21,8 @@ RECORDS = (
         module="torch.nn:MarginRankingLoss",
         function="torch.nn.functional:margin_ranking_loss",
         working="initlab.losslab.formulas.similarity:margin_ranking",
+        substitution="initlab.losslab.explain.similarity:substitute_margin_ranking",
+        verdicts="initlab.losslab.explain.verdicts:count_active",
         operands=(
             first("input1", "(...)", "scores"),
             Operand("input2", "as input1", "scores"),
@@ -45,6 +47,8 @@ RECORDS = (
         module="torch.nn:HingeEmbeddingLoss",
         function="torch.nn.functional:hinge_embedding_loss",
         working="initlab.losslab.formulas.similarity:hinge_embedding",
+        substitution="initlab.losslab.explain.similarity:substitute_hinge_embedding",
+        verdicts="initlab.losslab.explain.verdicts:count_active",
         operands=(first("input", "(...)", "distances"), target("as input", "signs")),
         parameters=(Parameter("margin", "how far dissimilar pairs must be", 1.0),),
         task=("embedding",),
@@ -66,6 +70,8 @@ RECORDS = (
         module="torch.nn:CosineEmbeddingLoss",
         function="torch.nn.functional:cosine_embedding_loss",
         working="initlab.losslab.formulas.similarity:cosine_embedding",
+        substitution="initlab.losslab.explain.similarity:substitute_cosine",
+        verdicts="initlab.losslab.explain.similarity:judge_cosine",
         operands=(
             first("input1", VECTORS, "embeddings"),
             Operand("input2", "as input1", "embeddings"),
@@ -93,6 +99,8 @@ RECORDS = (
         module="torch.nn:TripletMarginLoss",
         function="torch.nn.functional:triplet_margin_loss",
         working="initlab.losslab.formulas.similarity:triplet_margin",
+        substitution="initlab.losslab.explain.similarity:substitute_triplet",
+        verdicts="initlab.losslab.explain.similarity:judge_triplets",
         operands=TRIPLET,
         parameters=(
             MARGIN,
@@ -119,6 +127,8 @@ RECORDS = (
         module="torch.nn:TripletMarginWithDistanceLoss",
         function="torch.nn.functional:triplet_margin_with_distance_loss",
         working="initlab.losslab.formulas.similarity:triplet_margin_with_distance",
+        substitution="initlab.losslab.explain.similarity:substitute_triplet",
+        verdicts="initlab.losslab.explain.similarity:judge_triplets",
         operands=TRIPLET,
         parameters=(
             Parameter(

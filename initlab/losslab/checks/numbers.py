@@ -48,6 +48,16 @@ def some_values(call: Call) -> Iterator[Finding]:
         yield call.error("empty-mean", name, message, "--reduction sum, which is 0")
 
 
+def some_weight(call: Call) -> Iterator[Finding]:
+    """A mean that divides by the sum of a weight for each value needs one that is not 0."""
+    weight = call.options.get("weight")
+    if weight is None or call.reduction not in ("mean", "all"):
+        return
+    fits = weight.shape == call.input.shape  # elementwise_weight reports another shape
+    if fits and weight.numel() and not weight.any():
+        yield call.error("empty-mean", "weight", "every weight is 0; the mean divides by their sum")
+
+
 def rates(call: Call) -> Iterator[Finding]:
     """Rates are positive; logarithms of rates are not as large as rates."""
     x = call.input
@@ -102,4 +112,4 @@ def variances(call: Call) -> Iterator[Finding]:
         yield call.info("variance", "var", f"read as a variance: sigma is {sigma}")
 
 
-CHECKS = (finite, some_values, rates, counts, variances)
+CHECKS = (finite, some_values, some_weight, rates, counts, variances)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, class_dim, describe, number
+from initlab.formatting import number
+from initlab.losslab.call import Call, class_dim, describe
 
 ROUNDING = {torch.float16: 2e-2, torch.bfloat16: 5e-2}  # of a sum of probabilities
 ENOUGH = 1e-3

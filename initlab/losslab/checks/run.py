@@ -1,4 +1,4 @@
-"""Runs the checks of a loss before torch is called, and says what torch would have done."""
+"""Runs the checks of a loss before torch is called; errors also show what torch would have done."""
 
 import warnings
 from collections.abc import Iterable
@@ -7,18 +7,17 @@ from dataclasses import replace
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, errors, number
+from initlab.formatting import number
+from initlab.losslab.call import Call, errors
 from initlab.losslab.checks import CHECKS, FIRST
 from initlab.losslab.checks.shapes import stretched
 from initlab.losslab.torch_call import FAILURES, call_torch, first_line
 
-#: what torch may be shown although the checks refuse it; the rest of CTC is not safe to call
-HARMLESS_TO_CTC = {"not-log-prob", "non-finite", "ctc-too-short"}
-MOST_TRIED = 10_000_000  # values that torch may make to show what it would have returned
+MOST_VALUES = 10_000_000  # that torch may compute to show what it would have returned
 
 
 def check(call: Call) -> list[Finding]:
-    """What the checks of a loss find, in their order; after a wrong shape no more are asked."""
+    """What the checks of a loss find, in their order; a wrong shape ends the list."""
     found: list[Finding] = []
     for name in call.loss.checks:
         found += CHECKS[name](call)
@@ -28,25 +27,29 @@ def check(call: Call) -> list[Finding]:
 
 
 def with_torch(call: Call, findings: Iterable[Finding]) -> list[Finding]:
-    """The same findings; errors also say what torch does with these operands, and end in a fix."""
+    """The same findings, their errors with a fix and with what torch does with these operands."""
     contract = f"initlab describe {call.loss.name}"
     findings = [replace(f, fix=f.fix or contract) if f.level == "error" else f for f in findings]
     refused = errors(findings)
     if not refused or not _safe(call, refused):
         return findings
-    says = torch_says(call)
-    return [replace(f, torch=says) if f.level == "error" and not f.torch else f for f in findings]
+    outcome = torch_outcome(call)
+    return [
+        replace(f, torch=outcome) if f.level == "error" and not f.torch else f for f in findings
+    ]
 
 
 def _safe(call: Call, refused: list[Finding]) -> bool:
-    if call.loss.name == "ctc":
-        return {f.rule for f in refused} <= HARMLESS_TO_CTC
-    if not any(f.rule == "shape-broadcast" for f in refused):
+    """Whether torch can be called with what was refused: within its memory, and within ours."""
+    rules, harmless = {f.rule for f in refused}, call.loss.harmless
+    if harmless is not None and not rules <= harmless:
+        return False
+    if "shape-broadcast" not in rules:
         return True
-    return stretched([x.shape for x in call.operands.values()]) <= MOST_TRIED
+    return stretched([x.shape for x in call.operands.values()]) <= MOST_VALUES
 
 
-def torch_says(call: Call) -> str:
+def torch_outcome(call: Call) -> str:
     """What torch does with these operands: the number, or the first line of its exception."""
     reduction = "mean" if call.reduction == "all" else call.reduction
     try:
@@ -56,10 +59,11 @@ def torch_says(call: Call) -> str:
     except FAILURES as error:
         return f"{type(error).__name__}: {first_line(error)}"
     warned = f"{caught[0].category.__name__}, then" if caught else "no error,"
-    return f"{warned} returns {_told(value)}"
+    return f"{warned} returns {_values_of(value)}"
 
 
-def _told(value: Tensor) -> str:
+def _values_of(value: Tensor) -> str:
+    """A number, or the first four values and the shape."""
     if value.numel() == 1:
         return number(float(value))
     shown = ", ".join(number(float(v)) for v in value.flatten()[:4])

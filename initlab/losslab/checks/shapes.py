@@ -103,7 +103,7 @@ def class_shapes(call: Call) -> Iterator[Finding]:
     classes = x.shape[0 if x.ndim == 1 else 1]
     if classes == 0:
         yield _degenerate(call, first, "has no classes")
-    elif classes == 1 and call.loss.name == "cross_entropy":
+    elif classes == 1 and call.loss.operands[0].holds == "logits":  # whose softmax is taken
         yield _degenerate(
             call,
             first,

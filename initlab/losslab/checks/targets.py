@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, describe, number, whole
+from initlab.formatting import number, short_list
+from initlab.losslab.call import Call, describe, whole
 from initlab.losslab.checks.probabilities import rounding
 from initlab.losslab.checks.weights import classes_of
 
@@ -146,9 +147,9 @@ def label_lists(call: Call) -> Iterator[Finding]:
         ids = rows[row].nonzero().flatten().tolist()
         ids += [-1] * (classes - len(ids))
         message = (
-            f"row {row} is {_short(rows[row].tolist())}, 0 or 1 for each class; needs class ids"
+            f"row {row} is {short_list(rows[row].tolist())}, 0 or 1 for each class; needs class ids"
         )
-        yield call.error("target-onehot", name, message, f"give {_short(ids)} for it")
+        yield call.error("target-onehot", name, message, f"give {short_list(ids)} for it")
         return
     yield from _repeats(call, rows)
 
@@ -157,13 +158,13 @@ def _repeats(call: Call, rows: Tensor) -> Iterator[Finding]:
     after = (rows == -1).cummax(1).values.bool() if rows.numel() else rows.bool()
     for index, (row, ended) in enumerate(zip(rows, after, strict=True)):
         labels = row[~ended].tolist()
-        where = f"row {index} is {_short(row.tolist())}"
+        where = f"row {index} is {short_list(row.tolist())}"
         repeated = sorted({label for label in labels if labels.count(label) > 1})
         if repeated == [0] and labels[-1] == 0:
             message = f"{where}: zeros at the end read as class 0, again and again; padding is -1"
             unpadded = labels[: labels.index(0)]
             ids = unpadded + [-1] * (len(row) - len(unpadded))
-            yield call.error("padding", "target", message, f"give {_short(ids)} for it")
+            yield call.error("padding", "target", message, f"give {short_list(ids)} for it")
             return
         if repeated:
             message = f"{where}: class {repeated[0]} is listed {labels.count(repeated[0])} times"
@@ -171,14 +172,9 @@ def _repeats(call: Call, rows: Tensor) -> Iterator[Finding]:
             return
         lost = row[ended & (row >= 0)].tolist()
         if lost:
-            message = f"{where}: {_short(lost)} after the first -1 is not read"
+            message = f"{where}: {short_list(lost)} after the first -1 is not read"
             yield call.warning("padding", "target", message, "put -1 at the end only")
             return
-
-
-def _short(values: list[int]) -> str:
-    text = str(values).replace(" ", "")
-    return text if len(text) <= 40 else text[:36] + "...]"
 
 
 FIRST = (class_targets, label_lists)

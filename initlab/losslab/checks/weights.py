@@ -69,9 +69,6 @@ def elementwise_weight(call: Call) -> Iterator[Finding]:
         yield _range(call, "weight", message)
         return
     yield from _signs(call, "weight", weight)
-    divided = call.loss.name in ("mse", "l1") and call.reduction in ("mean", "all")
-    if divided and weight.numel() and not weight.any():
-        yield call.error("empty-mean", "weight", "every weight is 0; the mean divides by their sum")
 
 
 def positive_weight(call: Call) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
-"""Plain text tables for the explain view, and the indices that label their rows."""
+"""Plain text for the explain view: tables, the indices that label their rows, wrapped lines."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import product
 
@@ -16,6 +17,22 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
         for row in [header, *rows]
     ]
+
+
+def wrapped(lines: Sequence[str]) -> list[str]:
+    """Lines broken at spaces to the width of the view."""
+    return [part for line in lines for part in broken(line, "  ")]
+
+
+def broken(line: str, indent: str) -> list[str]:
+    """One line in parts, all but the first indented."""
+    return textwrap.wrap(
+        line,
+        WIDTH - 2,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def label_of(at: tuple[int, ...]) -> str:

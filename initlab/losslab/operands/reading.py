@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab.errors import InputError
+from initlab.losslab.call import shape as shape_text
 
 NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
 DEEPEST = 16  # levels of lists
@@ -137,8 +138,8 @@ def _numbers(value: Any, where: str, path: tuple[int, ...]) -> Any:
         for index, shape in enumerate(shapes):
             if shape != shapes[0]:
                 raise InputError(
-                    f"{here}: entry {index} has shape {_shape(shape)}, entry 0 has"
-                    f" {_shape(shapes[0])}; a tensor needs entries of one shape"
+                    f"{here}: entry {index} has shape {shape_text(shape)}, entry 0 has"
+                    f" {shape_text(shapes[0])}; a tensor needs entries of one shape"
                 )
         return rows
     if isinstance(value, str) and value.lower() in NOT_FINITE:
@@ -148,10 +149,6 @@ def _numbers(value: Any, where: str, path: tuple[int, ...]) -> Any:
             raise InputError(f"{here}: {str(value)[:20]}... is too large for a float64")
         return float(value)
     raise InputError(f"{here}: needs a number, got {json.dumps(value, default=repr)[:60]}")
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"
 
 
 def _plain(text: str) -> list[float] | float | None:
