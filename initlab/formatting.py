@@ -56,7 +56,10 @@ def known(number: float) -> float | None:
 
 
 def number(value: float | int | bool) -> str:
-    """A number of a message, in four digits, or six if it is large: 2, 0.5723, 1e-08, 1234.56."""
+    """A number of a message: four digits, or six from 1 on where four are not exact.
+
+    2, 0.5723, 1e-08, 1.23456.
+    """
     if isinstance(value, bool | int):
         return str(value)
     text = f"{value:.4g}"

@@ -1,16 +1,25 @@
 """Every record of the catalog, by a parametrised test: a new record is tested with no new test."""
 
+import ast
+import dataclasses
+import importlib
 import inspect
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES, TABLES, Fans
+import initlab
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, RULES, SCHEMES, TABLES, Fans, Loss
 from initlab.catalog.table import load
 from initlab.cli.app import build
 from initlab.losslab.checks import CHECKS
+from initlab.losslab.evaluate import evaluate
+from initlab.losslab.explain.view import explain
+from initlab.losslab.settings import Settings
+from initlab.network.targets import ADAPTERS, TARGETS
 
 RECORDS = [(kind, record) for kind, table in TABLES.items() for record in table.values()]
 IDS = [f"{kind}-{record.name}" for kind, record in RECORDS]
@@ -156,6 +165,19 @@ def test_a_scheme_s_own_bias_is_a_scheme_for_biases(record):
 
 # losses and inputs ------------------------------------------------------------------------------
 
+CODE = ("working", "substitution", "verdicts", "details")
+NAMED = [(r, field) for r in LOSSES.values() for field in CODE if getattr(r, field) is not None]
+
+
+def sample(record):
+    """A loss computed from what a sweep would give it: no operands are written here by hand."""
+    generator, options = torch.Generator().manual_seed(0), record.defaults
+    output = torch.randn(6, 4, generator=generator, dtype=torch.float64)
+    target = TARGETS[record.target](output.shape, options, generator, output.dtype)
+    tensors = (*ADAPTERS[record.adapter](output, options), *target)
+    needed = [o.name for o in record.operands if not o.optional]
+    return evaluate(record.name, dict(zip(needed, tensors, strict=True)), {}, Settings(grad=True))
+
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
 def test_a_loss_is_torch_s(record):
@@ -163,12 +185,14 @@ def test_a_loss_is_torch_s(record):
     module, function = load(record.module), load(record.function)
     bases = [base.__name__ for base in module.__mro__[1:]]
     assert tuple(bases[: bases.index("Module")]) == record.bases
-    built = module(3, 2) if record.name == "linear_cross_entropy" else module()
+    owned = [o.name for o in record.operands if o.parameter]
+    built = module(3, 2, bias=True) if owned else module()
     assert tuple(built._buffers) == record.state
+    trained = [name.replace(".", "_") for name, _ in built.named_parameters()]
+    assert trained == owned
     assert f"F.{function.__name__}(" in inspect.getsource(module.forward)
     forward = [name for name in inspect.signature(module.forward).parameters if name != "self"]
-    owned = {"linear_weight", "linear_bias"}  # parameters of the class, operands of the function
-    assert [o.name for o in record.operands if o.name not in owned] == forward
+    assert [o.name for o in record.operands if not o.parameter] == forward
 
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
@@ -179,8 +203,8 @@ def test_the_options_of_a_loss_are_torch_s_with_its_defaults(record):
     ours = {p.name: p.default for p in record.parameters}
     if "distance" in ours:  # names what torch takes as a function
         ours["distance_function"] = {"euclidean": None}[ours.pop("distance")]
-    if record.name == "linear_cross_entropy":
-        ours["ignore_index"] = {-100: None}[ours["ignore_index"]]  # None is mapped to -100
+    assert ours.keys() >= record.torch_defaults.keys()
+    ours |= record.torch_defaults
     found = {name: p.default for name, p in list(theirs.items()) if name in ours}
     assert found == ours
     # torch's functions name some operands otherwise; what is left over are operands
@@ -198,6 +222,109 @@ def test_the_rules_of_a_loss_exist_and_its_names_are_its_own(record):
 
 def test_every_check_belongs_to_a_loss():
     assert {check for record in LOSSES.values() for check in record.checks} == set(CHECKS)
+
+
+@pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
+def test_rules_that_are_harmless_to_torch_exist(record):
+    assert {rule.replace("-", "_") for rule in record.harmless or ()} <= set(RULES)
+
+
+@pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
+def test_torch_s_gradient_is_by_the_operand_or_by_the_scores_before_it(record):
+    """By scores it sums to 0 over the classes: softmax is the same of all scores plus a constant."""
+    first = record.operands[0]
+    totals = sample(record).gradients[first.name].sum(-1)
+    by_scores = first.holds == "log_probs" and bool((totals.abs() < 1e-12).all())
+    assert by_scores == record.gradient_by_scores
+
+
+@pytest.mark.parametrize(
+    ("record", "field"), NAMED, ids=[f"{record.name}-{field}" for record, field in NAMED]
+)
+def test_the_code_that_a_loss_names_is_public_documented_and_used(monkeypatch, record, field):
+    module, _, name = getattr(record, field).partition(":")
+    function = load(getattr(record, field))
+    assert not name.startswith("_")
+    assert function.__doc__
+    assert function.__module__ == module  # where it is written, not where it is imported
+    calls = []
+
+    def spy(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    monkeypatch.setattr(importlib.import_module(module), name, spy)
+    text = " ".join(explain(sample(record)).split())
+    assert calls
+    if field != "working":
+        shown = function(*calls[0])
+        for line in [shown] if isinstance(shown, str) else shown:
+            assert " ".join(line.split()) in text
+
+
+@pytest.mark.parametrize("field", ["working", "substitution", "verdicts"])
+def test_a_loss_cannot_be_without_a_formula_a_substitution_or_verdicts(field):
+    given = {f.name: getattr(LOSSES["mse"], f.name) for f in dataclasses.fields(Loss)}
+    assert dataclasses.asdict(Loss(**given)) == dataclasses.asdict(LOSSES["mse"])
+    del given[field]
+    with pytest.raises(TypeError, match=f"'{field}'"):
+        Loss(**given)
+
+
+def test_every_explanation_of_a_loss_is_named_by_one():
+    named = {getattr(record, field) for record, field in NAMED}
+    written = {
+        f"{module}:{name}"
+        for module in {target.partition(":")[0] for target in named}
+        for name, function in vars(importlib.import_module(module)).items()
+        if name.startswith(("substitute_", "judge_")) or name.endswith("_table")
+        if function.__module__ == module
+    }
+    assert len(written) > len(LOSSES)
+    assert written <= named
+
+
+# names of losses --------------------------------------------------------------------------------
+
+ROOT = Path(initlab.__file__).parent
+LOSS_NAMES = {name for r in LOSSES.values() for name in (r.name, r.class_name, r.function_name)}
+#: file -> what may stand there: a default or an example, which has to be some loss
+EXCEPTIONS = {
+    "cli/commands/loss.py": {"bce"},  # the example in a message
+    "spec/model.py": {"mse"},  # the default of a spec
+    "theory/recommend.py": {"cross_entropy"},  # what a recommendation measures with
+    "network/losses.py": {"kl_div"},  # its mean, of which torch warns
+}
+
+
+def losses_in(source):
+    """Names of losses that stand in quotes, and torch's own losses that are used."""
+    nodes = list(ast.walk(ast.parse(source)))
+    quoted = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return LOSS_NAMES & (quoted | used)
+
+
+def test_no_loss_is_known_by_name_outside_of_its_record():
+    files = [path for path in ROOT.rglob("*.py") if ROOT / "catalog/losses" not in path.parents]
+    found = {path.relative_to(ROOT).as_posix(): losses_in(path.read_text()) for path in files}
+    assert {name: losses for name, losses in found.items() if losses} == EXCEPTIONS
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('if call.loss.name == "ctc": pass', {"ctc"}),
+        ('JUDGES = {"mse": 1, "l1": 2}', {"mse", "l1"}),
+        ("torch.nn.CTCLoss()", {"CTCLoss"}),
+        ("functional.nll_loss(x, t)", {"nll_loss"}),
+        ('"""The mse of a call; kl_div."""', set()),
+        ('Finding("ctc-label")', set()),
+        ("def mse(o, p): return mse", set()),
+    ],
+)
+def test_the_check_sees_a_loss_known_by_name(line, found):
+    assert losses_in(line) == found
 
 
 @pytest.mark.parametrize("record", INPUTS.values(), ids=lambda r: r.name)

@@ -2,4 +2,6 @@
 
 A formula takes operands and options by torch's names and returns a `Working`. It uses neither
 torch's losses nor their eps, clamps and approximations, so it is a second route to the number.
+Shapes have torch's names: N samples, C classes, D features, d... further dimensions; () is one
+number. Floating operands are float64, class ids and lengths int64.
 """

@@ -1,4 +1,4 @@
-"""Over yes or no."""
+"""Over yes or no; `weight` and `pos_weight` broadcast to the input where no shape is given."""
 
 from torch import Tensor
 
@@ -15,7 +15,10 @@ def _weights(p: Options) -> dict[str, Tensor]:
 
 
 def bce(o: Operands, p: Options) -> Working:
-    """-w (t log x + (1 - t) log(1 - x)) with 0 log 0 = 0."""
+    """-w (t log x + (1 - t) log(1 - x)) with 0 log 0 = 0 (Cox 1958).
+
+    input (...) of probabilities, target (...) in 0..1; losses (...).
+    """
     x, t = o["input"], o["target"]
     yes, no = -xlogy(t, x.log()), -xlogy(1 - t, (-x).log1p())
     losses = _times(p.get("weight"), yes + no)
@@ -24,7 +27,10 @@ def bce(o: Operands, p: Options) -> Working:
 
 
 def bce_with_logits(o: Operands, p: Options) -> Working:
-    """Weighted: w (pw t softplus(-x) + (1 - t) softplus(x))."""
+    """Weighted: w (pw t softplus(-x) + (1 - t) softplus(x)) (Cox 1958; pw: King & Zeng 2001).
+
+    input (...) of logits, target (...) in 0..1; losses (...).
+    """
     x, t = o["input"], o["target"]
     yes, no = _times(p.get("pos_weight"), t * softplus(-x)), (1 - t) * softplus(x)
     losses = _times(p.get("weight"), yes + no)
@@ -33,13 +39,20 @@ def bce_with_logits(o: Operands, p: Options) -> Working:
 
 
 def soft_margin(o: Operands, _: Options) -> Working:
-    """log(1 + e^(-t x)) = softplus(-t x)."""
+    """log(1 + e^(-t x)) = softplus(-t x) (Friedman, Hastie & Tibshirani 2000).
+
+    input (...) of scores, target (...) of +1 and -1; losses (...).
+    """
     margin = o["target"] * o["input"]
     return Working(softplus(-margin), {"x": o["input"], "t": o["target"], "t x": margin})
 
 
 def multilabel_soft_margin(o: Operands, p: Options) -> Working:
-    """The mean over the last dimension of w (t softplus(-x) + (1 - t) softplus(x))."""
+    """The mean over the last dimension of w (t softplus(-x) + (1 - t) softplus(x)).
+
+    input (..., C) of logits, target (..., C) of 0 and 1, weight (C); losses (...).
+    PyTorch, torch.nn.MultiLabelSoftMarginLoss.
+    """
     x, t = o["input"], o["target"]
     cells = _times(p.get("weight"), t * softplus(-x) + (1 - t) * softplus(x))
     worst = cells.argmax(-1)

@@ -19,7 +19,12 @@ def _weights(p: Options, classes: int) -> Tensor:
 
 
 def cross_entropy(o: Operands, p: Options) -> Working:
-    """The nll of log_softmax(x), smoothed; or -sum_c w_c q_c log softmax(x)_c for a target q."""
+    """The nll of log_softmax(x), smoothed; or -sum_c w_c q_c log softmax(x)_c for a target q.
+
+    input (C) or (N, C, d...) of logits, target () or (N, d...) of class ids, or probabilities like
+    input, weight (C); losses () or (N, d...).
+    Good 1952; Bridle 1990; label smoothing: Szegedy et al. 2016, sec. 7.
+    """
     x, t = o["input"], o["target"]
     log_p = log_softmax(x, _dim(x))
     if t.is_floating_point():
@@ -28,17 +33,29 @@ def cross_entropy(o: Operands, p: Options) -> Working:
 
 
 def nll(o: Operands, p: Options) -> Working:
-    """-w_t x_t."""
+    """-w_t x_t (Fisher 1922).
+
+    input (C) or (N, C, d...) of log-probabilities, target () or (N, d...) of class ids, weight (C);
+    losses () or (N, d...).
+    """
     return _hard(o["input"], o["target"], p, 0.0)
 
 
 def linear_cross_entropy(o: Operands, p: Options) -> Working:
-    """cross_entropy of x W^T + b."""
+    """cross_entropy of x W^T + b (Wijmans et al. 2024).
+
+    input (D) or (N, D), linear_weight (C, d..., D), linear_bias (C, d...), target () or (N, d...)
+    of class ids, or probabilities like the logits (C) or (N, C, d...); losses () or (N, d...).
+    """
     return cross_entropy({"input": logits_of(o), "target": o["target"]}, p)
 
 
 def logits_of(o: Operands) -> Tensor:
-    """The input itself, or x W^T + b where a linear layer stands before the softmax."""
+    """The input itself, or x W^T + b where a linear layer stands before the softmax.
+
+    input (C) or (N, C, d...); or (D) or (N, D) with linear_weight (C, d..., D) and, if any,
+    linear_bias (C, d...). Returns (C) or (N, C, d...).
+    """
     x, weight = o["input"], o.get("linear_weight")
     if weight is None:
         return x
@@ -48,7 +65,10 @@ def logits_of(o: Operands) -> Tensor:
 
 
 def _hard(log_p: Tensor, t: Tensor, p: Options, smoothing: float) -> Working:
-    """-(1 - e) w_t log p_t - e/C sum_c w_c log p_c, 0 where t is ignored."""
+    """-(1 - e) w_t log p_t - e/C sum_c w_c log p_c, 0 where t is ignored; e is the smoothing.
+
+    log_p (C) or (N, C, d...), t () or (N, d...) of class ids; losses like t.
+    """
     dim = _dim(log_p)
     classes = log_p.shape[dim]
     weight = _weights(p, classes)
@@ -78,7 +98,10 @@ def _counted(w: Tensor, weighted: bool) -> str:
 
 
 def _soft(log_p: Tensor, q: Tensor, p: Options) -> Working:
-    """-sum_c w_c q_c log p_c with 0 log 0 = 0; divided by the number of samples."""
+    """-sum_c w_c q_c log p_c with 0 log 0 = 0; the mean divides by the number of samples.
+
+    log_p and q (C) or (N, C, d...); losses () or (N, d...).
+    """
     dim = _dim(log_p)
     classes = log_p.shape[dim]
     smoothing = p["label_smoothing"]
@@ -94,7 +117,11 @@ def _soft(log_p: Tensor, q: Tensor, p: Options) -> Working:
 
 
 def kl_div(o: Operands, p: Options) -> Working:
-    """Each term t (log t - x) with 0 log 0 = 0; t = e^target with log_target."""
+    """Each term t (log t - x) with 0 log 0 = 0; t = e^target with log_target.
+
+    input (...) of log-probabilities, target (...) of probabilities or their logarithms, classes
+    last; losses (...), a term for each class. Kullback & Leibler 1951.
+    """
     x, t = o["input"], o["target"]
     log_t = t if p["log_target"] else t.clamp(min=0).log()
     t = t.exp() if p["log_target"] else t

@@ -14,7 +14,10 @@ def _rows(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, bool]:
 
 
 def multi_margin(o: Operands, p: Options) -> Working:
-    """1/C sum_{i != t} w_t max(0, margin - x_t + x_i)^p."""
+    """1/C sum_{i != t} w_t max(0, margin - x_t + x_i)^p (Weston & Watkins 1999).
+
+    input (C) or (N, C) of scores, target () or (N) of class ids, weight (C); losses () or (N).
+    """
     x, t, batched = _rows(o["input"], o["target"])
     t, batched = t.reshape(-1), batched or o["target"].ndim == 1  # torch has (1) of a target (1)
     rows, classes = torch.arange(len(x)), x.shape[1]
@@ -31,7 +34,11 @@ def multi_margin(o: Operands, p: Options) -> Working:
 
 
 def multilabel_margin(o: Operands, _: Options) -> Working:
-    """1/C sum_{j in t} sum_{i not in t} max(0, 1 - x_j + x_i); t ends at its first -1."""
+    """1/C sum_{j in t} sum_{i not in t} max(0, 1 - x_j + x_i) (Crammer & Singer 2003).
+
+    input (C) or (N, C) of scores, target like input of class ids, which end at the first -1;
+    losses () or (N).
+    """
     x, t, batched = _rows(o["input"], o["target"])
     listed = (t >= 0).cumprod(1).bool()
     safe = torch.where(listed, t, 0)
@@ -49,6 +56,7 @@ def multilabel_margin(o: Operands, _: Options) -> Working:
 
 
 def _samples(losses: Tensor, columns: dict[str, Tensor], batched: bool, classes: int) -> Working:
+    """The working of losses and columns (N); without a batch, of (1), the number that it holds."""
     if not batched:
         losses, columns = losses[0], {k: v[0] for k, v in columns.items()}
     working = Working(losses, columns)

@@ -1,4 +1,7 @@
-"""Squared, absolute and in between; Poisson and normal likelihoods."""
+"""Squared, absolute and in between; Poisson and normal likelihoods.
+
+Operands have one shape or broadcast to it; losses have that shape, (...).
+"""
 
 import math
 
@@ -14,7 +17,10 @@ def _residual(o: Operands) -> Tensor:
 
 
 def _weighted(losses: Tensor, columns: dict[str, Tensor], p: Options, *, by_sum: bool) -> Working:
-    """The mean of mse and l1 divides by the sum of the weights, huber by their number."""
+    """The working of losses (...) times a weight (...), if there is one.
+
+    The mean divides by the sum of the weights where `by_sum` is set, else by their number.
+    """
     weight = p.get("weight")
     if weight is None:
         return Working(losses, columns)
@@ -27,19 +33,28 @@ def _weighted(losses: Tensor, columns: dict[str, Tensor], p: Options, *, by_sum:
 
 
 def mse(o: Operands, p: Options) -> Working:
-    """Squared error: w (x - t)^2."""
+    """Squared error: w (x - t)^2 (Legendre 1805; Gauss 1809).
+
+    input, target and weight (...); losses (...).
+    """
     r = _residual(o)
     return _weighted(r**2, {"x - t": r}, p, by_sum=True)
 
 
 def l1(o: Operands, p: Options) -> Working:
-    """Absolute error: w |x - t|."""
+    """Absolute error: w |x - t| (Laplace 1774).
+
+    input, target and weight (...); losses (...).
+    """
     r = _residual(o)
     return _weighted(r.abs(), {"x - t": r}, p, by_sum=True)
 
 
 def smooth_l1(o: Operands, p: Options) -> Working:
-    """(x - t)^2 / (2 beta) where |x - t| < beta, |x - t| - beta/2 elsewhere; beta = 0 is l1."""
+    """(x - t)^2 / (2 beta) where |x - t| < beta, |x - t| - beta/2 elsewhere; beta = 0 is l1.
+
+    input and target (...); losses (...). Girshick 2015, Fast R-CNN, eq. 3.
+    """
     r, beta = _residual(o), p["beta"]
     inside = r.abs() < beta
     losses = torch.where(inside, r**2 / (2 * beta or 1), r.abs() - beta / 2)
@@ -47,7 +62,10 @@ def smooth_l1(o: Operands, p: Options) -> Working:
 
 
 def huber(o: Operands, p: Options) -> Working:
-    """Squared: w (x - t)^2 / 2 where |x - t| <= delta, else w delta (|x - t| - delta/2)."""
+    """Squared: w (x - t)^2 / 2 where |x - t| <= delta, else w delta (|x - t| - delta/2).
+
+    input, target and weight (...); losses (...). Huber 1964.
+    """
     r, delta = _residual(o), p["delta"]
     inside = r.abs() <= delta
     losses = torch.where(inside, r**2 / 2, delta * (r.abs() - delta / 2))
@@ -55,7 +73,11 @@ def huber(o: Operands, p: Options) -> Working:
 
 
 def poisson_nll(o: Operands, p: Options) -> Working:
-    """e^x - t x, or x - t log x for rates; full adds log t!, exactly."""
+    """e^x - t x, or x - t log x for rates; full adds log t!, exactly.
+
+    log_input (...) of log-rates or rates, target (...) of counts; losses (...).
+    McCullagh & Nelder 1989, sec. 6.2.
+    """
     x, t = o["log_input"], o["target"]
     rate = x.exp() if p["log_input"] else x
     log_rate = x if p["log_input"] else x.clamp(min=0).log()
@@ -71,7 +93,10 @@ def poisson_nll(o: Operands, p: Options) -> Working:
 
 
 def gaussian_nll(o: Operands, p: Options) -> Working:
-    """(log v + (x - t)^2 / v) / 2, and log(2 pi) / 2 with full."""
+    """(log v + (x - t)^2 / v) / 2, and log(2 pi) / 2 with full (Nix & Weigend 1994).
+
+    input (..., D), target (..., D), var (..., D), (..., 1) or (...); losses (..., D).
+    """
     r, x, v = _residual(o), o["input"], o["var"]
     if v.shape != x.shape and v.shape == x.shape[:-1]:
         v = v.unsqueeze(-1)  # one variance for each row

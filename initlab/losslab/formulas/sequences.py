@@ -7,7 +7,11 @@ from initlab.losslab.formulas.working import Operands, Options, Working
 
 
 def ctc(o: Operands, p: Options) -> Working:
-    """-log of the probability of all alignments, by the forward variables of Graves et al. 2006."""
+    """-log of the probability of all alignments, by the forward variables of Graves et al. 2006.
+
+    log_probs (T, N, C) or (T, C) of T frames, targets (N, S), all labels in one row or (S),
+    input_lengths and target_lengths (N) or (); losses (N) or ().
+    """
     log_probs = o["log_probs"]
     batched = log_probs.ndim == 3
     frames = log_probs if batched else log_probs.unsqueeze(1)
@@ -32,7 +36,10 @@ def ctc(o: Operands, p: Options) -> Working:
 
 
 def transcripts(targets: Tensor, lengths: Tensor) -> list[Tensor]:
-    """The labels of each sequence, from padded rows (N, S) or all in one (sum of lengths)."""
+    """The labels of each of N sequences, from padded rows (N, S) or one row (sum of lengths).
+
+    lengths (N). Returns N tensors of one dimension.
+    """
     if targets.ndim == 2:
         return [row[:length] for row, length in zip(targets, lengths.tolist(), strict=True)]
     ends = lengths.cumsum(0).tolist()
@@ -40,7 +47,7 @@ def transcripts(targets: Tensor, lengths: Tensor) -> list[Tensor]:
 
 
 def extended(label: Tensor, blank: int) -> Tensor:
-    """The labels with blanks before, between and after them: 2 S + 1 states."""
+    """The labels (S) with blanks before, between and after them: (2 S + 1) states."""
     states = torch.full((2 * len(label) + 1,), blank, dtype=torch.int64)
     states[1::2] = label
     return states
@@ -50,7 +57,9 @@ def lattice(frames_TC: Tensor, label: Tensor, blank: int) -> tuple[list[Tensor],
     """Forward variables log alpha_t(s) of every frame, and the log-probability of the label.
 
     alpha_t(s) = y_t(s) (alpha_{t-1}(s) + alpha_{t-1}(s-1) + alpha_{t-1}(s-2)), the last only from a
-    label to a different label (eq. 6).
+    label to a different label (Graves et al. 2006, eq. 6).
+
+    frames (T, C) of log-probabilities, label (S). Returns T rows (2 S + 1), and a number ().
     """
     states = extended(label, blank)
     if not len(frames_TC):

@@ -13,11 +13,11 @@ Options = Mapping[str, Any]
 
 @dataclass
 class Working:
-    """The unreduced loss of a call with the numbers on the way to it, all float64.
+    """The unreduced loss of a call with the numbers on the way to it.
 
-    `losses` has the shape of torch's reduction "none". `columns` are named quantities of that
-    shape, in the order in which a reader needs them. The mean is
-    the sum of `losses / denominator`, a number or one for every loss; `counted` spells it out.
+    `losses` has the shape of torch's reduction "none", float64. `columns` are named quantities of
+    that shape, in the order in which a reader needs them. The mean is the sum of
+    `losses / denominator`, () or like losses; `counted` says in words what that denominator is.
     `batch` is what batchmean divides by.
     """
 
