@@ -1,4 +1,4 @@
-"""A loss with everything it is computed from, and what can be found wrong with that."""
+"""A loss with its operands and options, and the findings that checks report about them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,15 @@ from initlab.errors import Finding
 from initlab.formatting import number
 from initlab.losslab.settings import Settings
 
-ROUNDED_SUM = 2e-2  # how far from 1 probabilities that were rounded may sum
+ROUNDED_SUM = 2e-2  # how far from 1 the sum of rounded probabilities may be
 
 
 @dataclass
 class Call:
     """Operands and options of one loss, by torch's names.
 
-    `typed` has each name as the user wrote it ("--target"), `raw` the operands as they were read.
+    `typed` are these names as the user wrote them ("--target"), `raw` the operands as they were
+    read, before any conversion.
     """
 
     loss: Loss
@@ -61,8 +62,8 @@ class Call:
             return tuple(self.input.shape)
         return (*self.input.shape[:-1], *weight.shape[:-1])
 
-    def counted(self, operand: str) -> Tensor:
-        """An operand as it is told of: one number that was expanded is still one."""
+    def unexpanded(self, operand: str) -> Tensor:
+        """An operand for a message: where one number was expanded to a shape, that number."""
         value, raw = self.operands[operand], self.raw.get(operand)
         single = raw is not None and raw.ndim == 0 and value.numel() > 0
         return value.flatten()[0] if single else value
@@ -74,7 +75,7 @@ class Call:
     # findings ------------------------------------------------------------------------------
 
     def error(self, rule: str, where: str, message: str, fix: str = "", torch: str = "") -> Finding:
-        """A reason to refuse; a warning where the user allows it."""
+        """A finding that refuses the operands; a warning where the user allows the rule."""
         level = "warning" if rule in self.settings.allow else "error"
         fix = fix if level == "error" else fix.partition(", or --allow")[0]
         return Finding(rule, level, self.name_of(where), message, fix, torch)
@@ -82,11 +83,11 @@ class Call:
     def warning(
         self, rule: str, where: str, message: str, fix: str = "", torch: str = ""
     ) -> Finding:
-        """Computed all the same, but worth a look."""
+        """A finding about operands that are computed, but look wrong."""
         return Finding(rule, "warning", self.name_of(where), message, fix, torch)
 
     def info(self, rule: str, where: str, message: str, fix: str = "", torch: str = "") -> Finding:
-        """Something that was done, or that a reader should know."""
+        """A finding about a conversion, or about what a number means."""
         return Finding(rule, "info", self.name_of(where), message, fix, torch)
 
 
@@ -120,8 +121,8 @@ def shape(of: Tensor | tuple[int, ...]) -> str:
 def class_dim(call: Call) -> int:
     """The dimension of the input that runs over classes; 0 where there is no batch.
 
-    A distribution as target says itself where its classes are: in the last dimension or, as images
-    have them, in dimension 1.
+    A target that is a distribution has its classes where it sums to 1: in the last dimension or, as
+    images do, in dimension 1.
     """
     x, name = call.input, call.target_name
     if x.ndim < 2:

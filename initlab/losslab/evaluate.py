@@ -21,7 +21,12 @@ from initlab.losslab.settings import Settings
 from initlab.losslab.torch_call import compute, gradients, refusal
 
 LEVELS = ("error", "warning", "info")
-NOT_FINITE = ("saturated", "non-finite", "ctc-too-short", "zero-vector")  # rules that tell of it
+NOT_FINITE = (
+    "saturated",
+    "non-finite",
+    "ctc-too-short",
+    "zero-vector",
+)  # rules that already report it
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,17 @@ def evaluate(
     return replace(evaluation, gradients=slopes, findings=tuple(findings))
 
 
-def _compared(evaluation: Evaluation, said: list[Finding]) -> list[Finding]:
-    """The most serious difference between torch's values and ours, of all reductions asked for."""
+def _compared(evaluation: Evaluation, findings: list[Finding]) -> list[Finding]:
+    """The most serious difference between torch's values and ours, of all reductions asked for.
+
+    A value that is not finite is left out where one of `findings` warns of its cause.
+    """
     found = [
         finding
         for reduction, value in evaluation.values.items()
         for finding in compare(evaluation.call, reduction, value, evaluation.exact[reduction])
     ]
-    known = any(f.rule in NOT_FINITE and f.level == "warning" for f in said)
+    known = any(f.rule in NOT_FINITE and f.level == "warning" for f in findings)
     found = [f for f in found if not (known and f.rule == "saturated")]
     return sorted(found, key=lambda f: LEVELS.index(f.level))[:1]
 

@@ -13,7 +13,7 @@ from initlab.losslab.call import Call, describe, name
 from initlab.losslab.torch_call import FAILURES, call_torch
 
 GAP = 1e-5  # relative; a larger one is reported
-TINY = 1e-13
+TINY = 1e-13  # an exact value below it may come out as 0 up to rounding
 
 
 def relative_gap(value: Tensor, exact: Tensor) -> float:
@@ -24,7 +24,7 @@ def relative_gap(value: Tensor, exact: Tensor) -> float:
         return 0.0
     gap = torch.where(same, 0.0, (value - exact).abs() / exact.abs())
     unsure = torch.where(torch.isnan(gap), torch.inf, gap)
-    # what float32 makes of 1 - 1; but a 0 for a number that is not 0 is worth a word
+    # such as 1e-8 for 1 - 1 in float32; but a 0 for a number that is not 0 is reported
     negligible = (exact.abs() < TINY) & (value.abs() < 1e-6) & ((value != 0) | (exact == 0))
     return float(torch.where(negligible, 0.0, unsure).max())
 
@@ -38,9 +38,9 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
     one, other = float(value.flatten()[at]), float(exact.flatten()[at])
     finite = math.isfinite(one) or not math.isfinite(other)
     doubled = _in_float64(call, reduction)
-    mends = doubled is not None and relative_gap(doubled, exact) <= GAP
-    departs = not mends and bool(call.loss.departs)
-    # known: what its documents say of torch, or no more than this dtype promises
+    only_rounding = doubled is not None and relative_gap(doubled, exact) <= GAP
+    departs = not only_rounding and bool(call.loss.departs)
+    # known: a departure that the record states, or no more than the rounding of this dtype
     known = (
         finite and not math.isnan(other) and (departs or gap <= 8 * torch.finfo(value.dtype).eps)
     )
@@ -54,7 +54,7 @@ def compare(call: Call, reduction: str, value: Tensor, exact: Tensor) -> list[Fi
         cause = f"in torch {call.loss.departs}"
     given = f"torch gives {number(one)} in {name(value.dtype)}"
     message = f"{given}, the formula {other:.6g} in float64: {cause}"
-    fix = "--dtype float64" if mends and not known else ""
+    fix = "--dtype float64" if only_rounding and not known else ""
     return [Finding(rule, "info" if known else "warning", "value", message, fix)]
 
 
@@ -68,7 +68,7 @@ def _not_finite(value: Tensor) -> list[Finding]:
 
 
 def _in_float64(call: Call, reduction: str) -> Tensor | None:
-    """Torch's value on the same numbers in float64."""
+    """Torch's value on the same numbers in float64, or None where it refuses that."""
     operands = {n: x.double() if x.is_floating_point() else x for n, x in call.operands.items()}
     options = {k: v.double() if isinstance(v, Tensor) else v for k, v in call.options.items()}
     try:
@@ -79,6 +79,7 @@ def _in_float64(call: Call, reduction: str) -> Tensor | None:
 
 
 def _worst(value: Tensor, exact: Tensor) -> Tensor:
+    """The index, of the flattened values, of the largest relative difference."""
     gap = ((value.to(torch.float64) - exact).abs() / exact.abs()).flatten()
     same = (value.to(torch.float64) == exact).flatten()
     return torch.where(same, -1.0, torch.where(torch.isnan(gap), torch.inf, gap)).argmax()

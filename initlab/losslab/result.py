@@ -58,11 +58,12 @@ def plain(value: Tensor | None) -> Any:
     if value.ndim == 0:
         return json_number(value.item())
     finite = not value.is_floating_point() or bool(value.isfinite().all())
-    return value.tolist() if finite else _worded(value.tolist())
+    return value.tolist() if finite else _with_words(value.tolist())
 
 
-def _worded(value: Any) -> Any:
-    return [_worded(v) for v in value] if isinstance(value, list) else json_number(value)
+def _with_words(value: Any) -> Any:
+    """Nested lists whose infinities and nan are words."""
+    return [_with_words(v) for v in value] if isinstance(value, list) else json_number(value)
 
 
 def csv_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
@@ -83,7 +84,7 @@ def csv_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
 def summary(
     evaluation: Evaluation, most: int
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]], str]:
-    """A table for people: header, rows and a caption that spells the mean's denominator out."""
+    """A table for people: header, rows and a caption with the denominator of the mean."""
     rows = list(islice(csv_rows(evaluation), most + 1))
     differ = any(f"{row[4]:.5g}" != f"{row[5]:.5g}" for row in rows if row[5] is not None)
     gradient = any(row[2] != "loss" for row in rows)

@@ -68,6 +68,7 @@ _DISTANCES = {
 
 
 def _tensor(operand: str, value: Tensor, most: int = MOST_VALUES) -> str:
+    """Python that makes a tensor, or loads it where it is larger than `most`."""
     if value.numel() > most:
         return f'torch.load("{operand}.pt")'
     dtype = (
@@ -81,6 +82,7 @@ def _tensor(operand: str, value: Tensor, most: int = MOST_VALUES) -> str:
 
 
 def _nested(value: Tensor) -> str:
+    """A tensor as lists of Python's literals, from which the same tensor can be made."""
     if value.ndim:
         return "[" + ", ".join(_nested(v) for v in value) + "]"
     if not value.is_floating_point():

@@ -1,4 +1,4 @@
-"""The one place where torch computes a loss of the user."""
+"""Torch's own value and gradients of a loss; nothing else calls torch's losses."""
 
 import warnings
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def call_torch(call: Call, reduction: str, operands: Mapping[str, Tensor] | None
 
 
 def compute(call: Call, reduction: str) -> Tensor:
-    """Torch's value; its warnings are left to our own findings.
+    """Torch's value, without its warnings: our findings take their place.
 
     Raises:
         LossError: torch refuses what the checks let through.
@@ -70,18 +70,18 @@ def gradients(call: Call, reduction: str) -> dict[str, Tensor]:
 
 def refusal(call: Call, error: Exception) -> Finding:
     """Torch's exception as a finding."""
-    said = first_line(error)
+    reason = first_line(error)
     fix = ""
-    if "not implemented for" in said:
+    if "not implemented for" in reason:
         fix = "--dtype float32"
-    elif "memory" in said:
+    elif "memory" in reason:
         fix = "give it less at a time"
     return Finding(
-        "torch", "error", call.loss.class_name, f"torch refuses these operands: {said}", fix
+        "torch", "error", call.loss.class_name, f"torch refuses these operands: {reason}", fix
     )
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, without torch's later lines and its final point."""
+    """The first line of an exception's message, without a final point."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:300].rstrip(".")

@@ -1,7 +1,7 @@
 """What operands must fulfil before a loss is computed; a record names its checks in order.
 
 A check is a function of a `Call` that yields findings. Checks of shapes come first in a record
-and end the list when they fail, so that the others may rely on shapes.
+and end the list when they fail, so that the others can rely on shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from initlab.errors import Finding
 from initlab.losslab.call import Call
 from initlab.losslab.checks import (
+    class_shapes,
     ctc,
     numbers,
     pairs,
@@ -25,6 +26,7 @@ CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
         *shapes.CHECKS,
+        *class_shapes.CHECKS,
         *weights.CHECKS,
         *numbers.CHECKS,
         *probabilities.CHECKS,
@@ -34,5 +36,14 @@ CHECKS: dict[str, Check] = {
         *ctc.CHECKS,
     )
 }
-#: those after which the others have nothing to stand on
-FIRST = {check.__name__ for check in (*shapes.CHECKS, *weights.CHECKS, *targets.FIRST, *ctc.FIRST)}
+#: those whose errors end the list: the checks after them rely on shapes and ranges
+FIRST = {
+    check.__name__
+    for check in (
+        *shapes.CHECKS,
+        *class_shapes.CHECKS,
+        *weights.CHECKS,
+        *targets.FIRST,
+        *ctc.FIRST,
+    )
+}

@@ -15,7 +15,7 @@ def finite(call: Call) -> Iterator[Finding]:
     for operand in call.loss.operands:
         if operand.name not in call.operands:
             continue
-        value = call.counted(operand.name)
+        value = call.unexpanded(operand.name)
         if not value.is_floating_point():
             continue
         logarithm = operand.holds == "log_probs" or (
@@ -96,7 +96,7 @@ def counts(call: Call) -> Iterator[Finding]:
 
 def variances(call: Call) -> Iterator[Finding]:
     """Variances are positive; what they mean as standard deviations."""
-    var, eps = call.counted("var"), call.options["eps"]
+    var, eps = call.unexpanded("var"), call.options["eps"]
     bad = var < 0
     if bad.any():
         message = f"{describe(var, bad, 'negative')}; a variance is not"

@@ -9,13 +9,14 @@ from initlab.errors import Finding
 from initlab.formatting import number
 from initlab.losslab.call import Call, class_dim, describe
 
-ROUNDING = {torch.float16: 2e-2, torch.bfloat16: 5e-2}  # of a sum of probabilities
-ENOUGH = 1e-3
+#: how far from 1 a sum of probabilities may be, by dtype; of any other it is OTHER_ROUNDING
+ROUNDING = {torch.float16: 2e-2, torch.bfloat16: 5e-2}
+OTHER_ROUNDING = 1e-3
 
 
 def rounding(x: Tensor) -> float:
     """How far from 1 a sum of probabilities of this dtype may lie."""
-    return ROUNDING.get(x.dtype, ENOUGH)
+    return ROUNDING.get(x.dtype, OTHER_ROUNDING)
 
 
 def probabilities(call: Call) -> Iterator[Finding]:
@@ -44,27 +45,26 @@ def log_probs(call: Call) -> Iterator[Finding]:
     x, dim = call.input, class_dim(call)
     if not x.numel():
         return
-    with_padding = x.exp()
-    sums = sums_of(with_padding, dim)
-    bad = off(sums, x) & _read(call, sums)
+    sums = sums_of(x.exp(), dim)
+    bad = off(sums, x) & _within_length(call, sums)
     if bad.any():
         given = call.settings.given
         probabilities = bool(((x >= 0) & (x <= 1)).all()) and not off(sums_of(x, dim), x).any()
-        way = "probs" if probabilities else "logits"
-        done = "log" if probabilities else "log_softmax"
+        holds = "probs" if probabilities else "logits"
+        function = "log" if probabilities else "log_softmax"
         yield call.error(
             "not-log-prob",
             name,
             f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1);"
             f" {call.loss.class_name} needs log-probabilities",
-            f"--from {way} (initlab takes the {done})"
+            f"--from {holds} (initlab takes the {function})"
             if not given
             else "divide each row by its sum",
         )
 
 
-def _read(call: Call, sums: Tensor) -> Tensor:
-    """The frames of a CTC input that are within their length; every row of the others."""
+def _within_length(call: Call, sums: Tensor) -> Tensor:
+    """Which rows are used: of frames with input lengths those within them, else all."""
     if "input_lengths" not in call.operands:
         return torch.ones_like(sums, dtype=torch.bool)
     frames = torch.arange(call.input.shape[0])
@@ -73,11 +73,12 @@ def _read(call: Call, sums: Tensor) -> Tensor:
 
 
 def _first(values: Tensor, bad: Tensor) -> float:
+    """The first value that a mask marks."""
     return float(values[tuple(bad.nonzero()[0].tolist())])
 
 
 def row(bad: Tensor) -> str:
-    """As in "row 0", "1 of 3 rows, the first [0, 2],"."""
+    """The rows that a mask marks, as in "row 0", "2 of 3 rows are off: row [0, 2]"."""
     index = bad.nonzero()[0].tolist()
     first = f"row {index[0] if len(index) == 1 else index}" if index else "it"
     count = int(bad.sum())

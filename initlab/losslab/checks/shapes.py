@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
@@ -12,13 +11,20 @@ from initlab.losslab.call import Call, shape
 MOST_VALUES = 100_000_000  # a broadcast beyond it would fill the memory
 
 
-def _against(call: Call, one: str, other: str) -> str:
+def against(call: Call, one: str, other: str) -> str:
+    """The shapes of two operands, for a message."""
     x, y = call.operands[one], call.operands[other]
     return f"{shape(y)} against {shape(x)} of {call.name_of(one)}"
 
 
-def _mismatch(call: Call, where: str, message: str, fix: str = "") -> Finding:
+def mismatch(call: Call, where: str, message: str, fix: str = "") -> Finding:
+    """An error of an operand whose shape does not fit."""
     return Finding("shape-mismatch", "error", call.name_of(where), message, fix)
+
+
+def degenerate(call: Call, where: str, message: str, fix: str = "") -> Finding:
+    """An error of an operand on which the loss would not depend."""
+    return Finding("degenerate-shape", "error", call.name_of(where), message, fix)
 
 
 def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
@@ -34,8 +40,8 @@ def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
                 first.shape, other.shape
             )
         except RuntimeError:
-            message = f"{_against(call, names[0], name)}; {call.loss.class_name} needs one shape"
-            yield _mismatch(call, name, message, f"give {call.name_of(name)} as {shape(first)}")
+            message = f"{against(call, names[0], name)}; {call.loss.class_name} needs one shape"
+            yield mismatch(call, name, message, f"give {call.name_of(name)} as {shape(first)}")
             continue
         yield from _broadcast(call, names[0], name, result, values)
 
@@ -52,7 +58,7 @@ def _broadcast(
 ) -> Iterator[Finding]:
     alone = math.prod(result) == values  # no third operand stretches it further
     made = f"{values} values" + (f" of shape {shape(result)}" if alone else "")
-    message = f"{_against(call, one, other)} would broadcast to {made}; needs one shape"
+    message = f"{against(call, one, other)} would broadcast to {made}; needs one shape"
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
     if values > MOST_VALUES or not call.loss.broadcasts:
         torch_does = f"no error, makes {values} values" if values > MOST_VALUES else ""
@@ -70,9 +76,9 @@ def same_shape(call: Call) -> Iterator[Finding]:
 def triplet_shapes(call: Call) -> Iterator[Finding]:
     """Anchor, positive and negative have one shape, with a dimension of features."""
     if call.input.ndim == 0:
-        yield _mismatch(call, "anchor", "is a single number; needs a vector (D) or rows (N, D)")
+        yield mismatch(call, "anchor", "is a single number; needs a vector (D) or rows (N, D)")
     elif call.input.shape[-1] == 0:
-        yield _degenerate(call, "anchor", "has no features")
+        yield degenerate(call, "anchor", "has no features")
     else:
         yield from _pairwise(call, ["anchor", "positive", "negative"])
 
@@ -85,160 +91,16 @@ def gaussian_shapes(call: Call) -> Iterator[Finding]:
     differing = [b for a, b in zip(x, var, strict=False) if a != b]
     if not (fitting or (len(var) == len(x) and differing == [1])):
         message = (
-            f"{_against(call, 'input', 'var')}; needs that shape, {shape(x[:-1])} or one number"
+            f"{against(call, 'input', 'var')}; needs that shape, {shape(x[:-1])} or one number"
         )
-        yield _mismatch(call, "var", message, "--var 1.0, for one variance for all")
-
-
-def _degenerate(call: Call, where: str, message: str, fix: str = "") -> Finding:
-    return Finding("degenerate-shape", "error", call.name_of(where), message, fix)
-
-
-def class_shapes(call: Call) -> Iterator[Finding]:
-    """Classes are dimension 1 (0 of a single sample); the target lacks just that dimension."""
-    x, first = call.input, call.loss.operands[0].name
-    if x.ndim == 0:
-        yield _degenerate(call, first, "is a single number; needs a score for each class")
-        return
-    classes = x.shape[0 if x.ndim == 1 else 1]
-    if classes == 0:
-        yield _degenerate(call, first, "has no classes")
-    elif classes == 1 and call.loss.operands[0].holds == "logits":  # whose softmax is taken
-        yield _degenerate(
-            call,
-            first,
-            f"has one class, {shape(x)}: softmax over one class is 1 and the loss always 0",
-            "--name bce_with_logits, with a target of the input's shape",
-        )
-    else:
-        sizes = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
-        yield from _class_target(call, x.shape, sizes)
-
-
-def linear_shapes(call: Call) -> Iterator[Finding]:
-    """(N, D) features and (C, D) weights, or (C, d..., D) for a target of several dimensions."""
-    x, w, t = call.input, call.operands["linear_weight"], call.target
-    if x.ndim not in (1, 2):
-        yield _mismatch(call, "input", f"{shape(x)}; needs (D) or (N, D) features")
-        return
-    if w.ndim < 2 or w.shape[-1] != x.shape[-1] or 0 in w.shape:
-        message = f"{_against(call, 'input', 'linear_weight')}; needs (C, {x.shape[-1]})"
-        yield _mismatch(call, "linear_weight", message, "give one row of weights for each class")
-        return
-    if w.ndim > 2 and x.ndim == 1:
-        yield _mismatch(call, "linear_weight", f"{shape(w)} needs (N, D) features, got {shape(x)}")
-        return
-    if w.shape[0] == 1:
-        message = f"has one class, {shape(w)}: softmax over one class is 1 and the loss always 0"
-        yield _degenerate(call, "linear_weight", message)
-        return
-    bias = call.operands.get("linear_bias")
-    if bias is not None and bias.shape != w.shape[:-1]:
-        yield _mismatch(call, "linear_bias", f"{shape(bias)}; needs {shape(w.shape[:-1])}")
-    logits = call.logits_shape
-    sizes = (*x.shape[:-1], *w.shape[1:-1])
-    if tuple(t.shape) not in (logits, sizes):
-        yield from _class_target(call, logits, sizes)
-
-
-def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[Finding]:
-    """The target's shape is `sizes`, or `logits` where probabilities may stand."""
-    t, name = call.target, call.target_name
-    takes_probabilities = call.loss.by_name[name].holds == "classes_or_probs"
-    if tuple(t.shape) == sizes:
-        return
-    if tuple(t.shape) == tuple(logits):
-        if not takes_probabilities:
-            yield Finding(
-                "target-onehot",
-                "error",
-                call.name_of(name),
-                f"{shape(t)}, one number for each class; {call.loss.class_name} needs class ids"
-                f" {shape(sizes)}",
-                f"give {call.name_of(name)} as its argmax: {_argmax(call)}",
-            )
-        return
-    needs = f"needs class ids {shape(sizes)}"
-    needs += f" or probabilities {shape(logits)}" if takes_probabilities else ""
-    fix = f"give {call.name_of(name)} as {shape(sizes)}"
-    if tuple(s for s in t.shape if s != 1) == tuple(s for s in sizes if s != 1):
-        fix = f"give {call.name_of(name)} as {shape(sizes)}: {_listed(t.reshape(sizes))}"
-    elif len(logits) > 2 and tuple(logits[:-1]) == tuple(t.shape):
-        fix = "--class-dim -1, if the last dimension of the input runs over classes"
-    yield _mismatch(call, name, f"{shape(t)} for an input {shape(logits)}; {needs}", fix)
-
-
-def _argmax(call: Call) -> str:
-    return _listed(call.target.argmax(0 if call.target.ndim == 1 else 1))
-
-
-def _listed(t: Tensor) -> str:
-    """A small tensor as one would type it, a large one by its shape."""
-    values = [int(v) if float(v).is_integer() else float(f"{v:.6g}") for v in t.flatten().tolist()]
-    if t.ndim < 2 and t.numel() <= 8:
-        return f"'{values if t.ndim else values[0]}'".replace(" ", "")
-    return shape(t)
-
-
-def _unwritten(call: Call) -> Finding:
-    message = f"{shape(call.input)} holds no samples"
-    torch_does = "returns memory that was never written: any number"
-    return Finding("degenerate-shape", "error", call.name_of("input"), message, "", torch_does)
-
-
-def score_shapes(call: Call) -> Iterator[Finding]:
-    """(C) or (N, C) scores with one class id for each sample."""
-    x, t = call.input, call.target
-    if x.ndim > 2:
-        yield _mismatch(call, "input", f"{shape(x)}; needs (C) or (N, C) scores")
-        return
-    classes = x.shape[-1] if x.ndim else 1
-    if classes and not x.numel():
-        yield _unwritten(call)
-        return
-    if classes < 2:
-        yield _degenerate(
-            call, "input", f"has {classes} class, {shape(x)}: there is no other to win against"
-        )
-        return
-    sizes = (x.shape[0],) if x.ndim == 2 else ()
-    if tuple(t.shape) == sizes or (x.ndim == 1 and t.shape == (1,)):
-        return
-    if t.shape == x.shape:
-        yield Finding(
-            "target-onehot",
-            "error",
-            call.name_of("target"),
-            f"{shape(t)}, one number for each class; needs class ids {shape(sizes)}",
-            f"give {call.name_of('target')} as its argmax: {_argmax(call)}",
-        )
-        return
-    fix = f"give {call.name_of('target')} as {shape(sizes)}"
-    yield _mismatch(call, "target", f"{shape(t)} for scores {shape(x)}; needs {shape(sizes)}", fix)
-
-
-def list_shapes(call: Call) -> Iterator[Finding]:
-    """(C) or (N, C) scores with a list of class ids of the same shape."""
-    x, t = call.input, call.target
-    if x.ndim not in (1, 2) or x.shape[-1] == 0:
-        yield _mismatch(call, "input", f"{shape(x)}; needs (C) or (N, C) scores")
-    elif not x.numel():
-        yield _unwritten(call)
-    elif t.shape != x.shape:
-        yield _mismatch(
-            call,
-            "target",
-            f"{shape(t)} for scores {shape(x)}; needs a list of class ids for each sample,"
-            f" padded with -1 to {x.shape[-1]}",
-            f"give {call.name_of('target')} as {shape(x)}",
-        )
+        yield mismatch(call, "var", message, "--var 1.0, for one variance for all")
 
 
 def cosine_shapes(call: Call) -> Iterator[Finding]:
     """Vectors (D) with one sign, or rows (N, D) with N signs."""
     x, t = call.input, call.target
     if x.ndim not in (1, 2) or x.shape[-1] == 0:
-        yield _mismatch(call, "input1", f"{shape(x)}; needs vectors (D) or rows (N, D)")
+        yield mismatch(call, "input1", f"{shape(x)}; needs vectors (D) or rows (N, D)")
         return
     yield from _pairwise(call, ["input1", "input2"])
     sizes = x.shape[:-1]
@@ -254,9 +116,5 @@ CHECKS = (
     same_shape,
     triplet_shapes,
     gaussian_shapes,
-    class_shapes,
-    linear_shapes,
-    score_shapes,
-    list_shapes,
     cosine_shapes,
 )

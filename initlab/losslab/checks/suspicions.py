@@ -1,4 +1,4 @@
-"""Logits that look like something else: computed all the same, with a word of warning."""
+"""Logits that look like something else: computed all the same, with a warning."""
 
 from collections.abc import Iterator
 

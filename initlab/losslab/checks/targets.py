@@ -86,7 +86,7 @@ def kept_targets(call: Call) -> Iterator[Finding]:
             message = "mean over 0 kept targets: there are none"
         yield call.error("empty-mean", call.target_name, message, "--reduction sum, which is 0")
     elif weight is not None and ((kept < 0) | (kept >= len(weight))).any():
-        return  # said already
+        return  # class_targets reports it
     elif weight is not None and not weight[kept].any():
         message = f"mean over 0: the weights of all {kept.numel()} kept targets are 0"
         yield call.error("empty-mean", call.target_name, message, "--reduction sum, which is 0")

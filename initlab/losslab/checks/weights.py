@@ -1,4 +1,4 @@
-"""Tensor options: their shapes and signs. Scalar options were held to their ranges when read."""
+"""Tensor options: their shapes and signs. Scalar options were checked when they were read."""
 
 from collections.abc import Iterator
 

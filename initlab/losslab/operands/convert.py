@@ -1,6 +1,6 @@
 """Steps from the user's numbers to torch's: dtypes, what they hold, where classes are, padding.
 
-Each step is a generator that changes the operands of a call and says so in findings.
+Each step is a generator that changes the operands of a call and reports that in findings.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,16 +29,16 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
         # large ids keep their digits; unsigned ones and bools may become -1
         old = old.to(torch.int64 if integers else torch.float64)
     new, changed = old.clone(), torch.zeros(old.shape, dtype=torch.bool)
-    told = call.raw[call.target_name].to(torch.float64)
+    replaced = call.raw[call.target_name].to(torch.float64)
     dtype = torch.int64 if integers else torch.float64
     for before, after in settings.target_map:
         hit = old == before
         value = torch.tensor(int(after) if integers else after, dtype=dtype)
         new = torch.where(hit, value.to(new.dtype), new)
-        told = torch.where(hit, float(after), told)
+        replaced = torch.where(hit, float(after), replaced)
         changed |= hit
     if new.is_floating_point():
-        call.raw[call.target_name] = told  # what a message names, where its dtype cannot hold it
+        call.raw[call.target_name] = replaced  # for messages: the target's dtype may not hold it
     call.set(call.target_name, new)
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"
@@ -60,11 +60,11 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
         if operand.holds in INTEGERS and not probabilities:
             cast = _to_integers(value)
             if cast is None:
-                continue  # the checks say what is wrong with it
+                continue  # the checks report what is wrong with it
         else:
             cast = value.to(dtype)
         call.set(operand.name, cast)
-        # a number that was typed has no dtype: only 1.0 as a class id, or true, is worth a word
+        # a number that was typed has no dtype: a cast is reported of 1.0 as a class id, or of true
         read = reads[operand.name]
         stays = value.dtype == torch.int64 or not value.numel()
         stays = stays or (value.dtype == torch.float64 and cast.is_floating_point())

@@ -1,4 +1,4 @@
-"""Options of a loss, from the command line or JSON, held to the ranges of the catalog. Torch-free.
+"""Options of a loss, from the command line or JSON, within the ranges of the catalog. Torch-free.
 
 A tensor option (weight, pos_weight) stays as it was given; `prepare.py` reads it.
 """

@@ -1,4 +1,4 @@
-"""From what was read to a call: every operand under torch's name, in the form that torch wants."""
+"""Makes a call of what was read: every operand under torch's name, in the form that torch wants."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def prepare(
     Args:
         loss: the record.
         given: operands under any of their names: tensors, arrays, nested lists or numbers.
-        options: as `options.complete` returns them.
+        options: as `options.with_defaults` returns them.
         settings: of the user.
 
     Raises:

@@ -1,13 +1,11 @@
 """Operands from what a user types or pipes: inline JSON, or a JSON, CSV, NPY, NPZ or PT file.
 
-What a file holds is told by its first bytes, not by its name, so that standard input works alike.
-Nothing that is read can run code: arrays without pickles, tensors with `weights_only`.
+The format of a file is recognised by its first bytes, not by its name, and so that of standard
+input. Nothing that is read can run code: arrays without pickles, tensors with `weights_only`.
 """
 
 import io
-import json
 import pickle
-import re
 import sys
 import warnings
 import zipfile
@@ -22,10 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab.errors import InputError
-from initlab.losslab.call import shape as shape_text
+from initlab.losslab.operands.text import DEEPEST, csv_array, json_value, numbers_of, plain
 
-NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
-DEEPEST = 16  # levels of lists
 MOST_VALUES = 100_000_000  # of a sparse tensor made dense
 ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
 PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -56,8 +52,8 @@ def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
     if text == "-":
         return decode(sys.stdin.buffer.read(), where, names)
     if text[:1] in ("[", "{"):
-        return _picked(_json(text, where), where, names)
-    numbers = _plain(text)
+        return _picked(json_value(text, where), where, names)
+    numbers = plain(text)
     if numbers is not None:
         return Read(torch.from_numpy(np.array(numbers)), literal=True)
     try:
@@ -97,8 +93,8 @@ def decode(content: bytes, where: str, names: Iterable[str] = ()) -> Read:
     if not text:
         raise InputError(f"{where}: is empty")
     if text[0] in "[{":
-        return _picked(_json(text, where), where, names)
-    return _csv(text, where)
+        return _picked(json_value(text, where), where, names)
+    return Read(torch.from_numpy(csv_array(text, where)), literal=True)
 
 
 def literal(value: Any, where: str) -> Read:
@@ -123,65 +119,8 @@ def literal(value: Any, where: str) -> Read:
         or array.dtype.kind not in "iufb"
         or (array.dtype.kind == "u" and array.dtype.itemsize == 8)
     ):
-        array = np.array(_numbers(value, where, ()), dtype=np.float64)
+        array = np.array(numbers_of(value, where), dtype=np.float64)
     return Read(torch.from_numpy(array), literal=True)
-
-
-def _numbers(value: Any, where: str, path: tuple[int, ...]) -> Any:
-    """The slow way through a list that numpy will not have: its non-finite words, or an error."""
-    here = where + "".join(f"[{i}]" for i in path)
-    if len(path) > DEEPEST:
-        raise InputError(f"{where}: lists are nested deeper than {DEEPEST} levels")
-    if isinstance(value, list | tuple):
-        rows = [_numbers(v, where, (*path, i)) for i, v in enumerate(value)]
-        shapes = [np.shape(row) for row in rows]
-        for index, shape in enumerate(shapes):
-            if shape != shapes[0]:
-                raise InputError(
-                    f"{here}: entry {index} has shape {shape_text(shape)}, entry 0 has"
-                    f" {shape_text(shapes[0])}; a tensor needs entries of one shape"
-                )
-        return rows
-    if isinstance(value, str) and value.lower() in NOT_FINITE:
-        return NOT_FINITE[value.lower()]
-    if isinstance(value, int | float):
-        if abs(value) > sys.float_info.max and isinstance(value, int):
-            raise InputError(f"{here}: {str(value)[:20]}... is too large for a float64")
-        return float(value)
-    raise InputError(f"{here}: needs a number, got {json.dumps(value, default=repr)[:60]}")
-
-
-def _plain(text: str) -> list[float] | float | None:
-    """Numbers without brackets: "0.5", "0.9,0.05,0.05"; None if it is something else."""
-    try:
-        items = [int(i) if i.strip().lstrip("+-").isdigit() else float(i) for i in text.split(",")]
-    except ValueError:
-        return None
-    if any(isinstance(i, int) and abs(i) >= 2**63 for i in items):
-        items = [float(i) for i in items]
-    return items if "," in text else items[0]
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        pass  # people also write .5, 1. and nan
-    except RecursionError:
-        raise InputError(f"{where}: is nested too deep to be read") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise InputError(f"{where}: is no JSON that can be read: {error}") from None
-    try:
-        return json.loads(_as_json(text))
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{where}: is no JSON: {error.msg} ({place})") from None
-
-
-def _as_json(text: str) -> str:
-    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
-    text = re.sub(r"(?<=\d)\.(?!\d)", ".0", text)
-    return re.sub(r'(?<!["\w+-])([+-]?)(nan|inf)(?!["\w])', r'"\1\2"', text, flags=re.IGNORECASE)
 
 
 def _picked(value: Any, where: str, names: Iterable[str]) -> Read:
@@ -199,33 +138,6 @@ def _key(keys: list[str], where: str, names: Iterable[str]) -> str:
         return keys[0]
     wanted = " or ".join(names) or "one of them"
     raise InputError(f"{where}: holds {', '.join(map(str, keys))[:200] or 'nothing'}, not {wanted}")
-
-
-def _csv(text: str, where: str) -> Read:
-    """Rows of numbers: one column is a vector, more are a matrix of rows x columns."""
-    rows = []
-    for line, row in enumerate(text.splitlines(), 1):
-        if not row.strip():
-            continue
-        cells = [cell.strip().lower() for cell in row.split(",")]
-        try:
-            rows.append([float(cell) for cell in cells])
-        except ValueError:
-            header = "; is it a header? remove it" if line == 1 else ""
-            raise InputError(
-                f"{where}: line {line} is no row of numbers: {row[:60]!r}{header}"
-            ) from None
-        if len(cells) != len(rows[0]):
-            raise InputError(
-                f"{where}: line {line} has {len(cells)} numbers, the first has {len(rows[0])}"
-            )
-    array = np.array(rows)
-    whole = np.isfinite(array).all() and not any(c in text.lower() for c in ".e")
-    if whole and np.abs(array).max() < 2**53:
-        array = array.astype(np.int64)
-    return Read(
-        torch.from_numpy(array[:, 0].copy() if array.shape[1] == 1 else array), literal=True
-    )
 
 
 def _zip(content: bytes, where: str, names: Iterable[str]) -> Read:
