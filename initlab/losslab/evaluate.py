@@ -21,12 +21,8 @@ from initlab.losslab.settings import Settings
 from initlab.losslab.torch_call import compute, gradients, refusal
 
 LEVELS = ("error", "warning", "info")
-NOT_FINITE = (
-    "saturated",
-    "non-finite",
-    "ctc-too-short",
-    "zero-vector",
-)  # rules that already report it
+#: rules whose warnings already report that a value is not finite
+NOT_FINITE = ("saturated", "non-finite", "ctc-too-short", "zero-vector")
 
 
 @dataclass(frozen=True)
@@ -136,11 +132,13 @@ def evaluate_loss(
 
 
 def _refuse(findings: list[Finding]) -> None:
+    """Raise LossError if one of the findings is an error."""
     if errors(findings):
         raise LossError([f for f in findings if f.level != "info"])
 
 
 def _worked(call: Call) -> Working:
+    """Our formula on a call; refused where it does not fit into memory."""
     try:
         return work(call)
     except RuntimeError as error:

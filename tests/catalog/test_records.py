@@ -231,7 +231,7 @@ def test_rules_that_are_harmless_to_torch_exist(record):
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
 def test_torch_s_gradient_is_by_the_operand_or_by_the_scores_before_it(record):
-    """By scores it sums to 0 over the classes: softmax is the same of all scores plus a constant."""
+    """By scores it sums to 0 over the classes: a constant added to all changes no softmax."""
     first = record.operands[0]
     totals = sample(record).gradients[first.name].sum(-1)
     by_scores = first.holds == "log_probs" and bool((totals.abs() < 1e-12).all())

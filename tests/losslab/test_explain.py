@@ -8,8 +8,8 @@ import torch
 
 from initlab.catalog import LOSSES
 from initlab.catalog.rules import ALLOWABLE
+from initlab.formatting import bracketed, four_decimals, number, table_cell
 from initlab.losslab.evaluate import evaluate
-from initlab.losslab.explain.substitution import four_decimals
 from initlab.losslab.explain.view import explain
 from initlab.losslab.settings import Settings
 
@@ -199,6 +199,31 @@ def run(lines):
 def labels(losses):
     at = torch.ones(losses.shape).nonzero().tolist()
     return [str(i) for i in at] if losses.ndim else ["value"]
+
+
+# numbers as text ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "in_message", "in_value", "in_table", "in_formula"),
+    # rounded by hand: four digits, four decimals, six digits of a whole number, brackets
+    [
+        (2.0, "2", "2.0000", "2", "2"),
+        (-0.0, "-0", "-0.0000", "0", "(-0)"),
+        (0.57228, "0.5723", "0.5723", "0.5723", "0.5723"),
+        (-1.23456789, "-1.23457", "-1.2346", "-1.2346", "(-1.235)"),
+        (123456.0, "123456", "1.235e+05", "123456", "1.235e+05"),
+        (12345.6, "12345.6", "12345.6000", "12345.6000", "1.235e+04"),
+        (1e-8, "1e-08", "1e-08", "1e-08", "1e-08"),
+        (INF, "inf", "inf", "inf", "inf"),
+        (NAN, "nan", "nan", "nan", "nan"),
+    ],
+)
+def test_a_number_as_text(value, in_message, in_value, in_table, in_formula):
+    assert number(value) == in_message
+    assert four_decimals(value) == in_value
+    assert table_cell(value) == in_table
+    assert bracketed(value) == in_formula
 
 
 # blocks -------------------------------------------------------------------------------------------
