@@ -36,9 +36,8 @@ def loss_and_gradient(
         leaf = output_BN.detach().clone().requires_grad_()
         operands = ADAPTERS[record.adapter](leaf.to(dtype), parameters)
         taken = "sum" if reduction == "none" else reduction
-        if loss.name == "kl_div" and taken == "mean":
-            # bit for bit torch's mean, without its warning that a divergence divides by B instead;
-            # their sum over B N would overflow float16
+        if record.mean_warns and taken == "mean":
+            # bit for bit torch's mean, without its warning; a sum over B N would overflow float16
             value = function(*operands, *given, reduction="none", **options).mean()
         else:
             value = function(*operands, *given, reduction=taken, **options)

@@ -293,7 +293,6 @@ EXCEPTIONS = {
     "cli/commands/loss.py": {"bce"},  # the example in a message
     "spec/model.py": {"mse"},  # the default of a spec
     "theory/recommend.py": {"cross_entropy"},  # what a recommendation measures with
-    "network/losses.py": {"kl_div"},  # its mean, of which torch warns
 }
 
 

@@ -153,6 +153,7 @@ RECORDS = (
         reductions=("none", "sum", "mean", "batchmean"),
         mean="the number of values, N C; batchmean divides by N, as the divergence does",
         departs="0 log 0 comes as nan where both are given as logarithms",
+        mean_warns=True,
         about="KL(t || e^x) of the target from the prediction; in nats, not symmetric",
         source="Kullback & Leibler 1951",
         aliases=("kl_div_loss", "kldivloss", "kld", "kl", "kldiv"),

@@ -90,9 +90,10 @@ class Loss(Record):
     is none.
 
     `torch_defaults` are the defaults that torch spells otherwise than we do, by option.
-    `gradient_by_scores` says that torch's gradient is that by the scores before log_softmax, not by
-    the operand that it is given. `harmless` are the rules whose errors torch can be called with, to
-    show what it makes of them; with others it would read outside of its memory. None is every rule.
+    `mean_warns` says that torch warns of its reduction mean. `gradient_by_scores` says that torch's
+    gradient is that by the scores before log_softmax, not by the operand given. `harmless` are the
+    rules whose errors torch can be called with, to show what it makes of them; with others it would
+    read outside of its memory. None is every rule.
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
@@ -119,6 +120,7 @@ class Loss(Record):
     class_dim: int | None = None
     broadcasts: bool = False
     torch_defaults: Mapping[str, Any] = field(default_factory=dict)
+    mean_warns: bool = False
     gradient_by_scores: bool = False
     harmless: frozenset[str] | None = None
     adapter: str = "as_is"
