@@ -1027,3 +1027,26 @@ def test_a_stream_of_bad_ctc_records_ends_in_1_with_a_line_for_each():
     assert [r["line"] for r in results] == list(range(1, len(CTC) + 1))
     for row, result in zip(CTC, results, strict=True):
         assert (row.rule, "error") in {(f["rule"], f["level"]) for f in result["findings"]}
+
+
+# weights that only torch's functions take, not its classes --------------------------------------
+
+
+def weighted(loss, reduction):
+    operands, options = {"input": [1.0, 2.0], "target": [0.0, 0.0]}, {"weight": [0, 0]}
+    return evaluate(loss, operands, options, Settings(reduction=reduction))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "all"])
+@pytest.mark.parametrize("loss", ["mse", "l1"])
+def test_a_mean_by_weights_that_are_all_0_is_refused(loss, reduction):
+    with pytest.raises(LossError) as refusal:
+        weighted(loss, reduction)
+    (finding,) = refusal.value.findings
+    assert (finding.rule, finding.operand) == ("empty-mean", "weight")
+    assert finding.message == "every weight is 0; the mean divides by their sum"
+    assert float(weighted(loss, "sum").values["sum"]) == 0  # 0 (1 - 0) + 0 (2 - 0)
+
+
+def test_a_mean_by_the_number_of_values_takes_weights_of_0():
+    assert float(weighted("huber", "mean").values["mean"]) == 0  # (0 + 0) / 2
