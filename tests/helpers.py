@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from initlab.store import rows
 from initlab.store.outcome import Outcome
-from initlab.store.work import MeasureTask, PredictTask, plan_work
+from initlab.store.work import MeasureTask, PredictTask, Work, plan_work
 from initlab.store.writable import open_for_writing
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.run import run_tasks
@@ -16,17 +16,19 @@ from initlab.theory.expectation import Expectation, PredictedNumbers, band_point
 
 
 class Kept:
-    """A sink for results in memory, without any file."""
+    """A sink for results in memory, without any file; `theory` says whether that is wanted, too."""
 
-    def __init__(self, plan):
+    def __init__(self, plan, *, theory=True):
         self.plan = plan
+        self.theory = theory
         self.measured = {}
         self.expected = {}
         self.bands = {}
         self.problems = []
 
     def remaining(self):
-        return plan_work(self.plan)
+        work = plan_work(self.plan)
+        return work if self.theory else Work(work.runs, [], [])
 
     def commit(self, done):
         for part in done:
@@ -47,9 +49,9 @@ class Kept:
             yield replace(outcome, reason=reason, expectation=Expectation(expected, band))
 
 
-def in_memory(plan, *, jobs=1, on_layer=lambda _: None):
+def in_memory(plan, *, jobs=1, on_layer=lambda _: None, theory=True):
     """Outcomes of a plan, in order, and whether the sweep was stopped; nothing is saved."""
-    kept, engine = Kept(plan), Threads(jobs)
+    kept, engine = Kept(plan, theory=theory), Threads(jobs)
     try:
         with listening() as stop:
             run_tasks(plan, kept, engine, stop, on_layer=on_layer)
