@@ -288,7 +288,10 @@ def test_the_reference_knows_every_activation_and_every_column():
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-@pytest.mark.parametrize("scheme", list(SCHEMES))
+@pytest.mark.parametrize(
+    "scheme",  # all of one scheme by one worker, which measures them side by side
+    [pytest.param(name, marks=pytest.mark.xdist_group(f"scheme {name}")) for name in SCHEMES],
+)
 def test_every_scheme_with_every_activation(scheme, activation):
     run, outcome = side_by_side(scheme)[activation]
     assert (outcome.status, outcome.reason) == ("ok", "")

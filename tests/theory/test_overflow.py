@@ -81,7 +81,9 @@ def test_the_onset_of_nan(activation, width, dtype):
 def test_the_onset_of_zeros(activation, dtype):
     # at sigma_w = 0.1 a std falls tenfold a layer and more
     init = {"scheme": "scaled_normal", "sigma_w": 0.1}
-    prediction, found = measured(activation=activation, dtype=dtype, init=init, seeds=8)
+    prediction, found = measured(
+        activation=activation, dtype=dtype, init=init, seeds=8, record="forward"
+    )
     onsets = [first(m.forward, "zero_fraction", lambda x: x == 1) for m in found]
     onset = prediction.limits.zero_onset
     assert onset is not None
