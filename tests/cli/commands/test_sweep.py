@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -370,18 +371,27 @@ def files(spec, folder):
     return {path.name for path in folder.iterdir()}
 
 
+def refused(case, code, stdout, stderr):
+    assert code == 2, stderr
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    for message in BAD[case][1]:
+        assert message in stderr
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_message_and_exit_code_2(case, files, folder):
-    arguments, messages = BAD[case]
-    command = [sys.executable, "-m", "initlab", "sweep", *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    stderr = done.stderr.decode()
-    assert done.returncode == 2, stderr
-    assert done.stdout == b""
-    assert "Traceback" not in stderr
-    for message in messages:
-        assert message in stderr
+    done = initlab(*map(os.fsdecode, BAD[case][0]))
+    refused(case, done.exit_code, done.stdout, done.stderr)
     assert {path.name for path in folder.iterdir()} == files  # nothing was made
+
+
+# what a process adds: arguments in bytes, a parser that ends it, an error of ours
+@pytest.mark.parametrize("case", ["bytes", "option", "unknown key", "memory"])
+def test_a_process_ends_bad_input_likewise(case, files):
+    command = [sys.executable, "-m", "initlab", "sweep", *BAD[case][0]]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    refused(case, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.mark.parametrize(
