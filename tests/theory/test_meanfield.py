@@ -20,34 +20,37 @@ def one(name, sigma_w, sigma_b):
     return fixed_points(curves, np.array([sigma_w]), np.array([sigma_b]))
 
 
-def iterated_length(activation, sigma_w, sigma_b):
-    """(q*, chi_q from the last steps) by quadrature alone."""
-    q, step, rate = sigma_w**2 + sigma_b**2, math.inf, math.nan
+def iterated_lengths(activation, sigma_w, sigma_b):
+    """(q*, chi_q from the last steps) by quadrature alone, for each pair of scales."""
+    w2, b2 = np.square(sigma_w), np.square(sigma_b)
+    q, step, rate = w2 + b2, np.full(len(w2), np.inf), np.full(len(w2), np.nan)
+    moves = np.ones(len(w2), dtype=bool)
     for _ in range(4_000):
-        following = sigma_w**2 * activation.moments(np.array([q])).second[0] + sigma_b**2
-        if abs(following - q) > 1e-6 * q:  # above rounding
-            rate = (following - q) / step
-        step = following - q
-        q = following
-        if abs(step) < 1e-14 * q or not 1 / GONE < q < GONE:
+        following = w2[moves] * activation.moments(q[moves]).second + b2[moves]
+        change = following - q[moves]
+        above_rounding = np.abs(change) > 1e-6 * q[moves]
+        rate[moves] = np.where(above_rounding, change / step[moves], rate[moves])
+        step[moves], q[moves] = change, following
+        moves[moves] = (np.abs(change) >= 1e-14 * following) & (following > 1 / GONE)
+        moves &= q < GONE
+        if not moves.any():
             break
     return q, rate
 
 
-@pytest.mark.parametrize(("sigma_w", "sigma_b"), SCALES)
-def test_lengths_run_where_iteration_takes_them(plain, sigma_w, sigma_b):
-    activation = Activation(plain)
-    found = one(plain.name, sigma_w, sigma_b)
-    assert found.converged[0]
-    q, rate = iterated_length(activation, sigma_w, sigma_b)
-    if q >= GONE:
-        assert found.q[0] == math.inf
-        assert math.isnan(found.c[0])
-        return
-    assert found.q[0] == pytest.approx(q, rel=1e-9)
-    assert found.chi_q[0] == pytest.approx(rate, abs=0.02)
-    d = activation.moments(np.array([q])).slope[0]
-    assert found.chi_1[0] == pytest.approx(sigma_w**2 * d, rel=1e-9)
+def test_lengths_run_where_iteration_takes_them(plain):
+    activation, (w, b) = Activation(plain), np.array(SCALES).T
+    found = fixed_points(curves_of(plain), w, b)
+    assert found.converged.all()
+    q, rate = iterated_lengths(activation, w, b)
+    gone = q >= GONE
+    assert (found.q[gone] == math.inf).all()
+    assert np.isnan(found.c[gone]).all()
+    stays = ~gone
+    np.testing.assert_allclose(found.q[stays], q[stays], rtol=1e-9)
+    np.testing.assert_allclose(found.chi_q[stays], rate[stays], rtol=0, atol=0.02)
+    slope = activation.moments(q[stays]).slope
+    np.testing.assert_allclose(found.chi_1[stays], w[stays] ** 2 * slope, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("sigma_w", "sigma_b"), [(1.2, 0.0), (1.5, 0.3), (3.0, 0.2)])
