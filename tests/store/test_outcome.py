@@ -39,7 +39,7 @@ def test_cells_of_a_measured_run():
         "grad_std_last": 2,
         "loss_value": 0.5,
         "seconds": 1.5,
-        **dict.fromkeys(columns("runs", "predicted")),  # nobody made a forecast
+        **dict.fromkeys(columns("runs", "predicted")),  # nobody made a prediction
     }
 
 
