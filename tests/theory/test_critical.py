@@ -101,8 +101,8 @@ def test_stable_means_that_a_signal_gets_there(name, sigma_b, stable):
     assert edge.stable is stable
     activation, q = Activation(choice_of(name)), 1.0
     for _ in range(5_000):
-        q = edge.sigma_w**2 * activation.moments(np.array([q])).second[0] + sigma_b**2
-        if not q < 1e6:
+        before, q = q, edge.sigma_w**2 * activation.moments(np.array([q])).second[0] + sigma_b**2
+        if not q < 1e6 or abs(q - before) < 1e-14 * q:
             break
     assert bool(abs(q - edge.q) < 1e-6 * edge.q) is stable
     # its slope says the same: 1 / xi_q is negative where lengths part from q*

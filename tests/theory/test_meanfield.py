@@ -12,7 +12,7 @@ from initlab.theory.meanfield import depth_scale, fixed_points, phase_of
 from initlab.theory.moments import Activation, choice_of
 
 SCALES = [(0.8, 0.1), (1.5, 0.3), (2.5, 0.2)]
-GONE = 1e100
+GONE = 1e12  # where every activation is a power: a length that got there has left for good
 
 
 def one(name, sigma_w, sigma_b):
@@ -150,10 +150,11 @@ def test_what_quadrature_cannot_resolve_does_not_converge():
     assert found.phase == [""]
 
 
-@settings(deadline=None, max_examples=40)  # the first of each activation makes its curves
+# the first of each activation makes its curves, and some points take seconds of quadrature
+@settings(deadline=None, max_examples=20)
 @given(
     st.sampled_from(["tanh", "relu", "gelu", "selu", "hardtanh", "relu6"]),
-    st.lists(st.tuples(st.floats(0.05, 8), st.floats(0, 2)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.floats(0.05, 8), st.floats(0, 2)), min_size=1, max_size=4),
 )
 def test_a_network_does_not_depend_on_those_computed_with_it(name, scales):
     w, b = (np.array(side) for side in zip(*scales, strict=True))

@@ -178,16 +178,21 @@ def test_the_sine_kernel(c):
     assert slope == pytest.approx(math.exp(-q) * math.cosh(q * c), rel=1e-12)
 
 
-def test_every_kernel_by_its_series_and_its_slope_by_differences(choice):
-    # Mehler's series is another route to the same number; 512 terms of c^k <= 0.8^k leave 1e-50
-    activation, q, c, step = Activation(choice), 1.3, 0.8, 1e-5
-    value = activation.kernel(q, c)
+def test_every_kernel_and_its_slope_by_series_and_by_simulation(choice):
+    activation, q, c, rng = Activation(choice), 1.3, 0.8, np.random.default_rng(7)
     size = activation.moments(np.array([q])).second[0]
-    series = activation.series(np.array([q]), 512)[0] @ c ** np.arange(512)
-    assert value == pytest.approx(series, abs=1e-12 * size)
-    low, high = (activation.kernel(q, c + sign * step) for sign in (-1, 1))
-    slope = q * activation.kernel(q, c, slope=True)
-    assert slope == pytest.approx((high - low) / (2 * step), abs=1e-7 * size)
+    value, slope = activation.kernel(q, c), activation.kernel(q, c, slope=True)
+    # Mehler's series is another route to the same number, and term by term to its derivative by c;
+    # 512 terms of c^k <= 0.8^k leave 1e-47
+    shares, k = activation.series(np.array([q]), 512)[0], np.arange(512)
+    assert value == pytest.approx(shares @ c**k, abs=1e-12 * size)
+    assert q * slope == pytest.approx(shares[1:] @ (k[1:] * c ** k[:-1]), abs=1e-11 * size)
+    assert activation.kernel(q, -0.6) == pytest.approx(shares @ (-0.6) ** k, abs=1e-12 * size)
+    x, other = rng.standard_normal((2, 100_000)) * math.sqrt(q)
+    y = c * x + math.sqrt(1 - c * c) * other
+    for f, found in ((activation.values, value), (activation.slopes, slope)):
+        products = f(x) * f(y)
+        assert abs(found - products.mean()) < 5 * products.std() / math.sqrt(len(x)) + 1e-12
 
 
 @pytest.mark.parametrize("name", ["tanh", "erf", "sin", "gelu", "silu", "softplus", "mish"])
@@ -207,15 +212,3 @@ def test_slopes_of_kernels_by_autograd(name, c):
     assert activation.kernel(1.0, c) == pytest.approx(kernel.item(), rel=1e-8)
     slope = activation.kernel(1.0, c, slope=True)
     assert slope == pytest.approx(correlation.grad.item(), rel=1e-7)
-
-
-def test_kernels_of_every_activation_by_simulation(plain):
-    c = -0.6
-    rng = np.random.default_rng(7)
-    x, other = rng.standard_normal((2, 100_000)) * math.sqrt(1.3)
-    y = c * x + math.sqrt(1 - c * c) * other
-    activation = Activation(plain)
-    for f, slope in ((activation.values, False), (activation.slopes, True)):
-        products = f(x) * f(y)
-        error = products.std() / math.sqrt(len(x))
-        assert abs(activation.kernel(1.3, c, slope=slope) - products.mean()) < 5 * error + 1e-12
