@@ -1,6 +1,7 @@
 """Recommended scales: on the edge of chaos, and alive when they are built."""
 
 import math
+from functools import cache
 
 import pytest
 
@@ -17,9 +18,16 @@ def best(name, **size):
     return recommend(choice_of(name), **{**SIZE, **size})[0]
 
 
+@cache
+def candidates(name):
+    """Of networks of SIZE, which several tests look at."""
+    return recommend(choice_of(name), **SIZE)
+
+
+@pytest.mark.xdist_group("candidates")
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_has_scales_that_hold_or_none(name):
-    found = recommend(choice_of(name), **SIZE)
+    found = candidates(name)
     if name in NONE:
         assert not any(candidate.holds for candidate in found)
         return
@@ -32,9 +40,10 @@ def test_every_activation_has_scales_that_hold_or_none(name):
     assert first.sigma_w**2 * d == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.xdist_group("candidates")
 @pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "selu", "sigmoid", "silu", "identity"])
 def test_recommended_networks_are_steady_when_built(name):
-    candidate = best(name)
+    candidate = candidates(name)[0]
     std_last, ratio, forward, backward = measure_once(candidate.run)
     assert (forward, backward) == ("steady", "steady")
     assert 0 < std_last < 100
@@ -51,23 +60,25 @@ def test_torch_s_default_is_what_it_improves_on(name):
     assert usual.run.init.name == "torch_default"
 
 
+@pytest.mark.xdist_group("candidates")
 def test_well_known_scales():
     # He et al. 2015; identity keeps everything at 1
-    assert best("relu").sigma_w == pytest.approx(math.sqrt(2))
-    assert best("identity").sigma_w == pytest.approx(1)
-    assert best("relu").sigma_b == best("identity").sigma_b == 0
-    assert best("relu").run.init.name == "lecun_normal"
+    relu, identity = candidates("relu")[0], candidates("identity")[0]
+    assert relu.sigma_w == pytest.approx(math.sqrt(2))
+    assert identity.sigma_w == pytest.approx(1)
+    assert relu.sigma_b == identity.sigma_b == 0
+    assert relu.run.init.name == "lecun_normal"
 
 
 def test_where_the_width_does_not_do():
-    narrow = recommend(choice_of("relu"), depth=1000, width=64, dtype="float32")
+    narrow = recommend(choice_of("relu"), depth=300, width=16, dtype="float32")
     assert not any(candidate.holds for candidate in narrow)
     # ln of a ReLU gradient's std sinks by 5/4n a layer and varies by 5/4n: its lower decile is
-    # -x^2/4 - 1.28 x/2 with x^2 = 5000/n, and above ln 1e-3 = -6.9 from n = 293 on
+    # -x^2/4 - 1.28 x/2 with x^2 = 1500/n, and above ln 1e-3 = -6.9 from n = 88 on
     wider = least_width(narrow[0])
-    assert wider == 512
-    assert best("relu", depth=1000, width=wider).holds
-    assert not best("relu", depth=1000, width=200).holds
+    assert wider == 128
+    assert best("relu", depth=300, width=wider).holds
+    assert not best("relu", depth=300, width=60).holds
 
 
 def test_shallow_networks_need_no_edge_of_chaos():
