@@ -1,4 +1,4 @@
-"""What a spec can name. One read-only table a file, torch-free; one edit adds a thing."""
+"""What can be named, measured and found: one read-only table a file, torch-free."""
 
 from initlab.catalog.activations import ACTIVATIONS, Activation
 from initlab.catalog.columns import COLUMNS, Column

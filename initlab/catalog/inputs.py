@@ -22,7 +22,7 @@ class Input(Record):
     features), with samples of any number of networks; it is called through `fill`.
     `check(parameters, batch)` returns what is wrong with values that are each in range.
     `moments(parameters, batch)` is E x^2 of a feature, and what two different samples are to each
-    other: cosines E x x' / E x^2, each with its share of the pairs. None of what only a file knows.
+    other: cosines E x x' / E x^2, each with its share of the pairs. Without it theory is silent.
     """
 
     draw: str
@@ -60,6 +60,11 @@ def _uniform(p: Parameters, _: int) -> InputMoments:
 def _pairs(p: Parameters, batch: int) -> InputMoments:
     partners = 1 / (batch - 1)
     return 1.0, ((p["correlation"], partners), (0.0, 1 - partners))
+
+
+def _of_file(p: Parameters, batch: int) -> InputMoments:
+    known: InputMoments = load("initlab.theory.inputs:moments_of_file")(p, batch)
+    return known
 
 
 INPUTS = Table(
@@ -110,6 +115,7 @@ INPUTS = Table(
         parameters=(Parameter("path", "a .csv or .npy file, one sample a row", kind="text"),),
         formula="x = rows of the file",
         draw="initlab.network.inputs:from_file",
+        moments=_of_file,
         about="your own data; a relative path is read from the spec's folder",
         source="numpy.load, numpy.loadtxt",
     ),

@@ -1,4 +1,4 @@
-"""Activations and distances that torch does not ship; everything else is torch's."""
+"""Activations that torch does not ship; everything else is torch's."""
 
 from torch import Tensor
 

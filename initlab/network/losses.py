@@ -1,4 +1,4 @@
-"""What stands before the first and after the last layer: the input, the target and the loss."""
+"""What stands after the last layer: the target, the loss and its gradient."""
 
 import torch
 from torch import Generator, Tensor

@@ -82,7 +82,7 @@ class Axis:
     def split(self, value: Any) -> Any:
         """The list of values that a field holds, before each is validated."""
         values = self._listed(value)
-        return [whole(v) for v in values] if self.whole else values
+        return [as_integer(v) for v in values] if self.whole else values
 
     def _listed(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -129,7 +129,7 @@ class Axis:
         return {"anyOf": options}
 
 
-def whole(value: Any) -> Any:
+def as_integer(value: Any) -> Any:
     """1e3 is as good a count as 1000."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -25,7 +25,7 @@ from initlab.catalog import FIELDS
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
-from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, whole
+from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, as_integer
 from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
@@ -64,7 +64,7 @@ class BiasSchema:
 
 
 def _seeds(value: Any) -> Any:
-    value = whole(value)
+    value = as_integer(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= LARGEST:
             raise PydanticCustomError("seeds", f"needs 1 to {LARGEST:,} seeds, or a list of them")
@@ -97,6 +97,7 @@ Bias = Annotated[
     BeforeValidator(_bias),
     BiasSchema(),
 ]
+Band = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(as_integer)]
 Reduction = Literal["none", "sum", "mean"]
 
 
@@ -162,10 +163,8 @@ class Head(Strict):
     name: Name = Field("", description="of the results folder; the file's name by default")
     about: str = Field("", description="one line: the claim and its source")
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
-    band: Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(whole)] = (
-        Field(
-            BAND, description="networks simulated for the finite-width band of a point; 0: no band"
-        )
+    band: Band = Field(
+        BAND, description="networks simulated for the finite-width band of a point; 0: no band"
     )
 
     @field_validator("band")

@@ -222,9 +222,9 @@ class Journal:
             "SELECT id, number, point, band, status, reason, seconds, nan_onset, loss_value, digest"
             f" FROM runs WHERE {which} ORDER BY number"
         )
-        forecast_of = lru_cache(64)(partial(self.expectation, part=bool(self.about("part"))))
+        expectation_of = lru_cache(64)(partial(self.expectation, part=bool(self.about("part"))))
         for id_, number_, point, band, status, reason, seconds, onset, loss, digest in runs:
-            expectation, why = forecast_of(point, band)
+            expectation, why = expectation_of(point, band)
             if status == "todo":
                 yield Outcome("interrupted", reason=NOT_REACHED, expectation=expectation)
             elif status == "failed":

@@ -1,1 +1,1 @@
-"""What theory says about a layer of infinite width, in float64."""
+"""What theory says of a network: at infinite width, and how far finite ones stray from it."""

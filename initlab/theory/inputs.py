@@ -1,23 +1,25 @@
-"""What theory needs to know of a batch of inputs."""
+"""What theory needs to know of samples that a file holds."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.catalog import INPUTS
 from initlab.catalog.inputs import InputMoments
-from initlab.spec.run import Choice
 from initlab.spec.samples import read_samples
 
 MOST_ROWS, MOST_CLASSES = 1000, 32  # rows of a file that are paired, classes of such pairs
 
 
-def input_moments(input_: Choice, batch: int, *, pairs: bool = True) -> InputMoments:
-    """E x^2 of an input's features, and if asked its pairs of samples."""
-    known = INPUTS[input_.name].moments
-    if known is not None:
-        return known(input_.parameters, batch)
-    x = read_samples(input_.parameters["path"])[:batch]
-    return float((x * x).mean()), _pairs(x) if pairs and batch > 1 else ((0.0, 1.0),)
+def moments_of_file(parameters: Mapping[str, Any], batch: int) -> InputMoments:
+    """E x^2 of the first rows of a file, and the cosines of their pairs, each with its share.
+
+    Raises:
+        OSError, ValueError: as `read_samples` does.
+    """
+    x = read_samples(parameters["path"])[:batch]
+    return float((x * x).mean()), _pairs(x) if batch > 1 else ((0.0, 1.0),)
 
 
 def _pairs(x: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

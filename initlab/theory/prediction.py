@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from initlab.catalog import LOSSES
+from initlab.catalog import INPUTS, LOSSES
+from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice, Run
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
-from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 from initlab.theory.quadrature import Array
@@ -66,6 +66,8 @@ def predict(
         variances = layer_variances(run)
         if isinstance(variances, str):
             known[run] = Prediction(reason=variances)
+        elif INPUTS[run.input.name].moments is None:
+            known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
         else:
             groups.setdefault(run.activation, []).append((run, variances))
     for activation, group in groups.items():
@@ -100,7 +102,7 @@ def _predict(
     padded = [variances + (variances[-1],) * (depth - len(variances)) for _, variances in group]
     w2 = np.array([[layer.sigma_w2 for layer in variances] for variances in padded]).T
     b2 = np.array([[layer.bias_variance for layer in variances] for variances in padded]).T
-    inputs = [input_moments(run.input, run.batch, pairs=cosines) for run, _ in group]
+    inputs = [_input_moments(run) for run, _ in group]
     second = np.array([moments[0] for moments in inputs])
     ln_q = recursions.lengths(curves, w2, b2, second)
     at = curves.at(ln_q)
@@ -123,6 +125,13 @@ def _predict(
         sure = _sure(run, float(at.ln_v[last]))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure)
     return result
+
+
+def _input_moments(run: Run) -> InputMoments:
+    moments = INPUTS[run.input.name].moments
+    if moments is None:
+        raise ValueError(f"theory does not know E x^2 of {run.input.name}")
+    return moments(run.input.parameters, run.batch)
 
 
 def _sure(run: Run, ln_v: float) -> bool:

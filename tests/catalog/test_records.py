@@ -213,7 +213,7 @@ def test_the_options_of_a_loss_are_torch_s_with_its_defaults(record):
 
 
 @pytest.mark.parametrize("record", LOSSES.values(), ids=lambda r: r.name)
-def test_the_rules_of_a_loss_exist_and_its_names_are_its_own(record):
+def test_the_checks_of_a_loss_exist_and_its_names_are_its_own(record):
     assert set(record.checks) <= set(CHECKS)
     assert len(record.names) == len({n for o in record.operands for n in (o.name, *o.aliases)})
     assert record.names["inputs"] == record.operands[0].name

@@ -1,16 +1,16 @@
 """What is predicted of every layer, against networks drawn at random."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from initlab import load_plan
-from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES
+from initlab.catalog import ACTIVATIONS, COLUMNS, INPUTS, LOSSES
 from initlab.network.propagate import BACKWARD, FORWARD, measure
 from initlab.spec.shares import Share
 from initlab.theory.expectation import PredictedNumbers
-from initlab.theory.inputs import input_moments
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
 from initlab.theory.prediction import predict
@@ -220,7 +220,7 @@ def test_a_batch_of_one_has_no_cosine(plan_of):
 def test_moments_of_inputs(plan_of, input_, second, cosine):
     # of features x and y of two samples: E x^2, and E x y / E x^2 = (E x)^2 / E x^2
     run = plan_of(width=32, input=input_).runs[0]
-    found, ((c, share),) = input_moments(run.input, 8)
+    found, ((c, share),) = INPUTS[run.input.name].moments(run.input.parameters, 8)
     assert (found, c, share) == pytest.approx((second, cosine, 1.0))
 
 
@@ -311,3 +311,17 @@ def test_a_point_does_not_depend_on_those_beside_it(plan_of, activation):
         alone = PredictedNumbers.of(predict([run])[0])
         assert repr(alone.run) == repr(beside.run)
         assert alone.layers.tobytes() == beside.layers.tobytes()
+
+
+@pytest.mark.parametrize("name", list(INPUTS))
+def test_of_an_input_without_moments_theory_is_silent(name, tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.ones((2, 20)))
+    path = {"path": str(tmp_path / "x.npy")} if name == "file" else {}
+    spec = {"depth": 2, "width": 20, "activation": "tanh", "init": "lecun_normal", "batch": 2}
+    (run,) = load_plan({**spec, "input": {"name": name, **path}}).runs
+    assert predict([run])[0].layers is not None
+    table = {**INPUTS, name: replace(INPUTS[name], moments=None)}
+    monkeypatch.setattr("initlab.theory.prediction.INPUTS", table)
+    (prediction,) = predict([run])
+    assert prediction.layers is None
+    assert prediction.reason == f"theory does not know E x^2 of {name}"

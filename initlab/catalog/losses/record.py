@@ -97,7 +97,8 @@ class Loss(Record):
 
     `adapter` and `target` say how the last layer of a network and a synthetic target become the
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
-    outputs) that allow it. Where theory knows it, `start(outputs, Var y)` is the std of dL/dy
+    outputs) that allow it. `half` says that torch computes it in 16 bits; else a network does so in
+    float32. Where theory knows it, `start(outputs, Var y)` is the std of dL/dy
     before training, reduction sum; `residual` says that dL/dy is y - t up to a factor.
     """
 
