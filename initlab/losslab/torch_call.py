@@ -1,4 +1,4 @@
-"""Torch's own value and gradients of a loss; nothing else calls torch's losses."""
+"""Torch's own value and gradients of a loss, as the loss lab calls it."""
 
 import warnings
 from collections.abc import Mapping

@@ -291,6 +291,8 @@ LOSS_NAMES = {name for r in LOSSES.values() for name in (r.name, r.class_name, r
 #: file -> what may stand there: a default or an example, which has to be some loss
 EXCEPTIONS = {
     "cli/commands/loss.py": {"bce"},  # the example in a message
+    # what these would make of the same residuals
+    "losslab/explain/regression.py": {"l1", "mse", "smooth_l1", "huber"},
     "spec/model.py": {"mse"},  # the default of a spec
     "theory/recommend.py": {"cross_entropy"},  # what a recommendation measures with
 }

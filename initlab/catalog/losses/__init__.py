@@ -1,4 +1,4 @@
-"""Losses, a file for each family. To add one, add a record and its formula."""
+"""Losses, a file for each family. To add one, add a record and the functions that it names."""
 
 from initlab.catalog.losses import binary, classes, margins, regression, sequences, similarity
 from initlab.catalog.losses.record import INTEGERS, MEANING, Loss, Operand

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterator
 
-import torch
-
 from initlab.formatting import bracketed, four_decimals
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.substitution import Value
 from initlab.losslab.explain.verdicts import close
+from initlab.losslab.formulas import regression as formulas
 
 ENOUGH = 10  # values of which a tenth can be called the worst
 
@@ -73,18 +72,15 @@ def judge_residuals(e: Evaluation) -> Iterator[str]:
     if losses.numel() >= ENOUGH and losses.sum() > 0:
         share = float(losses.flatten().topk(worst).values.sum() / losses.sum())
         yield f"the worst {worst} of {losses.numel()} values make {share:.0%} of the loss"
-    x, t = (e.call.operands[n].double() for n in ("input", "target"))
-    r = x - t
-    size = r.abs()
-    smooth = torch.where(size < 1, r**2 / 2, size - 0.5)
-    huber = torch.where(size <= 2, r**2 / 2, 2 * (size - 1))
-    l1, mse, smooth_l1, huber_2 = (
-        four_decimals(float(rival.mean())) for rival in (size, r**2, smooth, huber)
-    )
-    yield (
-        f"on the same residuals, means: l1 {l1}, mse {mse}, smooth_l1 {smooth_l1},"
-        f" huber(delta=2) {huber_2}"
-    )
+    pair = {n: e.call.operands[n].double() for n in ("input", "target")}
+    rivals = {
+        "l1": formulas.l1(pair, {}),
+        "mse": formulas.mse(pair, {}),
+        "smooth_l1": formulas.smooth_l1(pair, {"beta": 1.0}),
+        "huber(delta=2)": formulas.huber(pair, {"delta": 2.0}),
+    }
+    means = ", ".join(f"{n} {four_decimals(float(w.losses.mean()))}" for n, w in rivals.items())
+    yield f"on the same residuals, means: {means}"
 
 
 def judge_variances(e: Evaluation) -> Iterator[str]:
