@@ -31,7 +31,7 @@ def wanted(tmp_path_factory):
     root = tmp_path_factory.mktemp("wanted")
     (root / "disk.yaml").write_text(SPEC)
     path = swept(load_plan(root / "disk.yaml"), root)
-    return timeless(path), sum(file.stat().st_size for file in path.iterdir())
+    return timeless(path), sum(file.stat().st_size for file in path.iterdir()), path
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_full_disk_behind_stdout_ends_in_74_and_loses_nothing(spec, wanted, co
     path = spec.parent / "results/disk"
     arguments = {"sweep": [spec], "rerun": [path, 3]}.get(command, [path])
     if command != "sweep":
-        assert_continues(path, wanted)
+        shutil.copytree(wanted[2], path)
     if command == "verify":  # says nothing on stdout unless something is wrong
         (path / "runs.csv").write_text("")
     code, _, stderr = run(command, *arguments, cwd=spec.parent, stdout="/dev/full")

@@ -1,6 +1,7 @@
 """Folders to be written: made, locked, moved aside, mended; nothing of others touched."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -180,10 +181,19 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_journal_is_set_aside_and_what_is_sound_in_it_reused(plan_of, tmp_path, damage):
+@pytest.fixture(scope="module")
+def sound(plan_of, tmp_path_factory):
+    """A plan and its results, to be damaged in copies."""
     plan = plan_of(depth=30, seeds=12, init=["he", "xavier_normal"])
-    path = swept(plan, tmp_path)
+    return plan, swept(plan, tmp_path_factory.mktemp("sound"))
+
+
+@pytest.mark.xdist_group("sound")
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_is_set_aside_and_what_is_sound_in_it_reused(sound, tmp_path, damage):
+    plan, original = sound
+    path = tmp_path / original.name
+    shutil.copytree(original, path)
     before = timeless(path)
     file = path / "journal.sqlite"
     data = DAMAGE[damage](file.read_bytes())
