@@ -66,7 +66,9 @@ def test_any_numbers_are_read_back_to_the_last_bit(forward, backward, loss, onse
 
 
 def test_many_layers_are_read_back_in_order(folder):
-    plan = load_plan({"depth": 2500, "width": 2, "activation": "tanh", "init": "orthogonal"})
+    plan = load_plan(
+        {"depth": 2500, "width": 2, "activation": "tanh", "init": "he", "bias": "zeros"}
+    )
     rng = np.random.default_rng(0)
     forward, backward = (rng.random((2500, len(names))) for names in (FORWARD, BACKWARD))
     recorder = folder.begin(plan)
