@@ -45,12 +45,12 @@ def layer_count(layers: float) -> str:
     return f"{layers:.0f}" if layers >= 10 else f"{layers:.2g}"
 
 
-def cell(value: object) -> str:
+def six_digits(value: object) -> str:
     """A cell of a table: numbers in six digits, None as nothing."""
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def known(number: float) -> float | None:
+def none_if_nan(number: float) -> float | None:
     """A number, or None for nan, where that stands for one that is not known."""
     return None if math.isnan(number) else number
 
@@ -73,7 +73,7 @@ def four_decimals(value: float) -> str:
     return number(float(f"{value:.4g}"))
 
 
-def table_cell(value: float | int | bool) -> str:
+def fraction_or_whole(value: float | int | bool) -> str:
     """A number of a table: four decimals of a fraction, up to six digits of a whole number."""
     value = value + 0  # -0.0 is 0, True is 1
     if isinstance(value, float) and value != round(value, 0):

@@ -16,6 +16,15 @@ from initlab import load_plan
 from initlab.spec.plan import Plan
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where groups are not kept: what they share would be made by every worker."""
+    if hasattr(session.config, "workerinput"):
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        lost = [item.nodeid for item in grouped if "@" not in item.nodeid]
+        if lost:
+            raise pytest.UsageError(f"pytest-xdist does not see the group of {lost[0]}")
+
+
 @pytest.fixture(scope="session")
 def plan_of() -> Callable[..., Plan]:
     """The plan of a spec given as keywords; a small one where they leave it open."""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from initlab.formatting import around_one, brief, cell, layer_count, short, times
+from initlab.formatting import around_one, brief, layer_count, short, six_digits, times
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_factors(ratio, text):
         (layer_count, 10.0, "10"),
         (layer_count, 9.96, "10"),
         (layer_count, 4.24, "4.2"),
-        (cell, 1 / 3, "0.333333"),
-        (cell, None, ""),
-        (cell, 7, "7"),
-        (cell, "tanh", "tanh"),
+        (six_digits, 1 / 3, "0.333333"),
+        (six_digits, None, ""),
+        (six_digits, 7, "7"),
+        (six_digits, "tanh", "tanh"),
     ],
 )
 def test_each_form(function, number, text):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.errors import InputError
-from initlab.formatting import cell, csv_line, json_number
+from initlab.formatting import csv_line, json_number, six_digits
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def summary(
     """Print a table for people (table, md)."""
     from initlab.report.tables import Summary
 
-    texts = tuple(tuple(map(cell, row)) for row in rows)
+    texts = tuple(tuple(map(six_digits, row)) for row in rows)
     _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
     if chosen(wanted) is Format.md and caption:
         sys.stdout.write(f"\n{caption}\n")
@@ -153,7 +153,7 @@ def records(
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):
         at = [header.index(name) for name in shown or header]
-        texts = tuple(tuple(cell(row[i]) for i in at) for row in rows)
+        texts = tuple(tuple(six_digits(row[i]) for i in at) for row in rows)
         _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
         return
     if format_ is Format.csv:

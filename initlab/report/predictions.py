@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from initlab.formatting import known
+from initlab.formatting import none_if_nan
 from initlab.spec.plan import Plan
 from initlab.theory.diagnosis import diagnose
 from initlab.theory.prediction import Prediction, predict
@@ -46,13 +46,13 @@ def _numbers(prediction: Prediction) -> dict[str, Any]:
     row: dict[str, Any] = {}
     if (fixed := prediction.fixed) is not None:
         for name in ("q", "chi_1", "xi_q", "xi_c"):
-            row[name] = known(float(getattr(fixed, name)[0]))
+            row[name] = none_if_nan(float(getattr(fixed, name)[0]))
         row["converged"] = bool(fixed.converged[0])
     if (layers := prediction.layers) is not None:
-        row["predicted_std_first"] = known(float(layers.std[0]))
-        row["predicted_std"] = known(float(layers.std[-1]))
+        row["predicted_std_first"] = none_if_nan(float(layers.std[0]))
+        row["predicted_std"] = none_if_nan(float(layers.std[-1]))
         if prediction.gradient_known:
-            row["predicted_grad_std"] = known(float(layers.grad_std[0]))
+            row["predicted_grad_std"] = none_if_nan(float(layers.grad_std[0]))
     limits = prediction.limits
     return row | {
         "predicted_nan_onset": limits.nan_onset,

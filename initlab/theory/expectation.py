@@ -9,7 +9,7 @@ import numpy as np
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.catalog.schemes import INDEPENDENT, THEORY
-from initlab.formatting import known
+from initlab.formatting import none_if_nan
 from initlab.spec.run import Run
 from initlab.theory.finite_width import MOST_SAMPLES, Band, BandPoint
 from initlab.theory.prediction import Prediction
@@ -69,7 +69,7 @@ class PredictedNumbers:
                 ("chi_1", fixed.chi_1),
                 ("xi_c", fixed.xi_c),
             ):
-                numbers[name] = known(float(value[0]))
+                numbers[name] = none_if_nan(float(value[0]))
         layers = prediction.layers
         unknown = np.full(len(layers.std), np.nan)
         gradient = layers.grad_std if prediction.gradient_known else unknown
@@ -125,5 +125,5 @@ class Expectation:
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
             last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
-            cells |= {name: known(value) for name, value in last.items()}
+            cells |= {name: none_if_nan(value) for name, value in last.items()}
         return cells

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab.formatting import known
+from initlab.formatting import none_if_nan
 from initlab.spec.run import Choice
 from initlab.theory.curves import curves_of
 from initlab.theory.meanfield import FixedPoints, fixed_points
@@ -40,7 +40,7 @@ class PhaseMap:
         for sigmas, row, phase, converged, count in zip(
             self.grid, numbers, at.phase, at.converged, at.iterations, strict=True
         ):
-            yield (*sigmas, *map(known, row), phase or None, bool(converged), int(count))
+            yield (*sigmas, *map(none_if_nan, row), phase or None, bool(converged), int(count))
 
 
 def phase_map(activation: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) -> PhaseMap:

@@ -50,6 +50,19 @@ class Prediction:
         return self.sure_start and self.limits.nan_onset is None
 
 
+class _Network(NamedTuple):
+    """What theory sees of a run."""
+
+    run: Run
+    variances: tuple[LayerVariance, ...]
+    moments: InputMoments
+
+
+def _input_moments(input_: Choice, batch: int) -> InputMoments | None:
+    moments = INPUTS[input_.name].moments
+    return None if moments is None else moments(input_.parameters, batch)
+
+
 def predict(
     runs: Sequence[Run], *, cosines: bool = True, tick: Callable[[], None] = lambda: None
 ) -> list[Prediction]:
@@ -60,60 +73,61 @@ def predict(
         cosines: also follow the correlation of samples, the costlier part.
         tick: called from time to time; it may raise.
     """
+    points = list(dict.fromkeys(run.point for run in runs))
+    fed = {of: _input_moments(*of) for of in dict.fromkeys((p.input, p.batch) for p in points)}
     known: dict[Run, Prediction] = {}
-    groups: dict[Choice, list[tuple[Run, tuple[LayerVariance, ...]]]] = {}
-    for run in dict.fromkeys(run.point for run in runs):
-        variances = layer_variances(run)
+    groups: dict[Choice, list[_Network]] = {}
+    for run in points:
+        variances, moments = layer_variances(run), fed[run.input, run.batch]
         if isinstance(variances, str):
             known[run] = Prediction(reason=variances)
-        elif INPUTS[run.input.name].moments is None:
+        elif moments is None:
             known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
         else:
-            groups.setdefault(run.activation, []).append((run, variances))
+            network = _Network(run, variances, moments)
+            groups.setdefault(run.activation, []).append(network)
     for activation, group in groups.items():
         curves = curves_of(activation)
-        for part in _parts(sorted(group, key=lambda pair: pair[0].depth)):
+        for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[run.point] for run in runs]
 
 
-Group = list[tuple[Run, tuple[LayerVariance, ...]]]
-
-
-def _parts(group: Group) -> Iterator[Group]:
+def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
     """Networks of similar depth, few enough for memory; `group` is sorted by depth."""
-    part: Group = []
-    for run, variances in group:
+    part: list[_Network] = []
+    for network in group:
         # the deepest, which comes last, sets the size of all
-        if part and (len(part) == NETWORKS or (len(part) + 1) * run.depth > AT_ONCE):
+        if part and (len(part) == NETWORKS or (len(part) + 1) * network.run.depth > AT_ONCE):
             yield part
             part = []
-        part.append((run, variances))
+        part.append(network)
     if part:
         yield part
 
 
 def _predict(
-    curves: Curves, group: Group, *, cosines: bool, tick: Callable[[], None]
+    curves: Curves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
 ) -> dict[Run, Prediction]:
     """Predictions for networks of one activation, side by side: arrays of shape (depth, R)."""
-    depth = max(run.depth for run, _ in group)
-    padded = [variances + (variances[-1],) * (depth - len(variances)) for _, variances in group]
+    runs = [network.run for network in group]
+    depth = max(run.depth for run in runs)
+    padded = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
     w2 = np.array([[layer.sigma_w2 for layer in variances] for variances in padded]).T
     b2 = np.array([[layer.bias_variance for layer in variances] for variances in padded]).T
-    inputs = [_input_moments(run) for run, _ in group]
+    inputs = [network.moments for network in group]
     second = np.array([moments[0] for moments in inputs])
     ln_q = recursions.lengths(curves, w2, b2, second)
     at = curves.at(ln_q)
     cosine = np.full_like(ln_q, np.nan)
     if cosines:
         cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
-    ln_grad = recursions.gradients([run for run, _ in group], padded, ln_q, at)
+    ln_grad = recursions.gradients(runs, padded, ln_q, at)
     fixed = _fixed(curves, w2, b2, tick)
     pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
     result = {}
-    for index, (run, _) in enumerate(group):
+    for index, run in enumerate(runs):
         own, last = (slice(run.depth), index), (run.depth - 1, index)
         layers = Layers(
             pre_std=pre_std[own],
@@ -125,13 +139,6 @@ def _predict(
         sure = _sure(run, float(at.ln_v[last]))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure)
     return result
-
-
-def _input_moments(run: Run) -> InputMoments:
-    moments = INPUTS[run.input.name].moments
-    if moments is None:
-        raise ValueError(f"theory does not know E x^2 of {run.input.name}")
-    return moments(run.input.parameters, run.batch)
 
 
 def _sure(run: Run, ln_v: float) -> bool:

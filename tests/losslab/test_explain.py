@@ -8,7 +8,7 @@ import torch
 
 from initlab.catalog import LOSSES
 from initlab.catalog.rules import ALLOWABLE
-from initlab.formatting import bracketed, four_decimals, number, table_cell
+from initlab.formatting import bracketed, four_decimals, fraction_or_whole, number
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.explain.view import explain
 from initlab.losslab.settings import Settings
@@ -222,7 +222,7 @@ def labels(losses):
 def test_a_number_as_text(value, in_message, in_value, in_table, in_formula):
     assert number(value) == in_message
     assert four_decimals(value) == in_value
-    assert table_cell(value) == in_table
+    assert fraction_or_whole(value) == in_table
     assert bracketed(value) == in_formula
 
 

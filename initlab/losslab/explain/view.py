@@ -10,7 +10,7 @@ from torch import Tensor
 
 from initlab.catalog.losses import MEANING, Operand
 from initlab.catalog.table import load
-from initlab.formatting import four_decimals, table_cell
+from initlab.formatting import four_decimals, fraction_or_whole
 from initlab.losslab.call import name, shape
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.gradient import gradient
@@ -105,7 +105,7 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
     cells = [
         [
             label_of(at),
-            *(table_cell(c[at].item()) for c in columns.values()),
+            *(fraction_or_whole(c[at].item()) for c in columns.values()),
             four_decimals(float(losses[at])),
         ]
         for at in rows
