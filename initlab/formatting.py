@@ -3,8 +3,22 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
+
+#: control characters but newline and tab, and marks that reorder or break a line
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Text of others for a terminal, which it must not command: escapes for what is hidden."""
+    return _HIDDEN.sub(lambda hidden: hidden[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def on_one_line(text: str) -> str:
+    """The same for a title or a cell of a table, which has no other lines."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def csv_line(cells: Sequence[Any]) -> str:

@@ -23,7 +23,7 @@ class Command:
     Args:
         arguments: of the command line.
         cwd: where it runs, and where its output lies.
-        stdout: a file, for what may not be written.
+        stdout, stderr: files, for what may not be written.
         most_bytes: RLIMIT_FSIZE.
         user: whose rights it has, for a folder that it may not write to.
         measured: say at the end how much memory it had, on stderr.
@@ -32,11 +32,11 @@ class Command:
     """
 
     def __init__(
-        self, *arguments, cwd, stdout=None, most_bytes=None, user=None, measured=False,
+        self, *arguments, cwd, stdout=None, stderr=None, most_bytes=None, user=None, measured=False,
         terminal=None, env=None,
     ):  # fmt: skip
         self.out, self.err = Path(cwd) / f"{id(self)}.out", Path(cwd) / f"{id(self)}.err"
-        streams = (os.devnull, str(stdout or self.out), str(self.err))
+        streams = (os.devnull, str(stdout or self.out), str(stderr or self.err))
         if terminal is not None:
             streams = (terminal,) * 3
         self.process = CONTEXT.Process(
@@ -82,7 +82,8 @@ def _main(arguments, cwd, streams, most_bytes, user, measured, env):
         os.environ.update(env)
     for descriptor, name in enumerate(streams):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if descriptor else os.O_RDONLY
-        opened = os.open(name, flags, 0o666)
+        # (a terminal does not become the controlling one, which would send SIGHUP when it goes)
+        opened = os.open(name, flags | os.O_NOCTTY, 0o666)
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115

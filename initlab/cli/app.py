@@ -1,9 +1,7 @@
 """Every command in one list, and the one place that turns an exception into an exit code."""
 
-import errno
 import functools
 import inspect
-import io
 import os
 import signal
 import sys
@@ -11,11 +9,12 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from initlab.cli import streams
 from initlab.cli.commands import (
     catalog,
     critical,
@@ -35,7 +34,9 @@ from initlab.cli.commands import (
     sweep,
     verify,
 )
+from initlab.cli.streams import complain
 from initlab.errors import InitlabError, Interrupted, Terminated
+from initlab.formatting import visible
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
 
@@ -99,13 +100,15 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except InitlabError as error:
-            raise typer.Exit(_complain(str(error), error.exit_code, error.prefix)) from None
+            raise typer.Exit(complain(str(error), error.exit_code, error.prefix)) from None
         except KeyboardInterrupt as interrupt:
             code = getattr(interrupt, "exit_code", Interrupted.exit_code)
-            raise typer.Exit(_complain("interrupted", code)) from None
+            raise typer.Exit(complain("interrupted", code)) from None
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise typer.Exit(_complain(what, 2)) from None
+            raise typer.Exit(complain(what, 2)) from None
+        except MemoryError as error:
+            raise typer.Exit(complain(f"not enough memory: {error}".rstrip(": "), 2)) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
                 raise
@@ -114,22 +117,41 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _complain(message: str, code: int, prefix: str = "initlab: ") -> int:
-    sys.stderr.write(f"{prefix}{message}\n")
-    return code
-
-
 def _bug() -> int:
     traceback.print_exc()
-    return _complain(
-        "this is a bug in initlab, not in your input; please report the lines above", 3
-    )
+    return complain("this is a bug in initlab, not in your input; please report the lines above", 3)
+
+
+class Group(TyperGroup):
+    """All commands; what the command line gets wrong is shown with control characters visible."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """As typer does."""
+        with _visible():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As typer does."""
+        with _visible():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(message, str):
+            error.message = visible(message)  # type: ignore[attr-defined]
+        raise
 
 
 def build() -> typer.Typer:
     """The application with every command of the list."""
     app = typer.Typer(
         name="initlab",
+        cls=Group,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -146,45 +168,9 @@ def _flowing(docstring: str) -> str:
     return "\n\n".join(p if ":\n" in p else " ".join(p.split()) for p in paragraphs)
 
 
-class Stdout(io.TextIOWrapper):
-    """Standard output that ends the process, with the right exit code, when it cannot be written.
-
-    It shows what its encoding can: text of the user must not end a command where a locale knows
-    ASCII only.
-    """
-
-    def write(self, text: str) -> int:
-        """As a text file does."""
-        with _ending():
-            return super().write(text)
-
-    def flush(self) -> None:
-        """As a text file does."""
-        with _ending():
-            super().flush()
-
-
-@contextmanager
-def _ending() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # nothing may be written any more, not even at shutdown
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if error.errno == errno.EPIPE:  # whoever read us has left
-            raise SystemExit(141) from None
-        raise SystemExit(_complain(f"stdout: {error.strerror}", 74)) from None
-
-
 def main() -> None:
     """Entry point of the `initlab` script."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller, who wants none of it
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
-    encoding, lines = sys.stdout.encoding, sys.stdout.isatty()
-    binary = sys.stdout.detach()  # type: ignore[union-attr]  # a real stream outside of tests
-    sys.stdout = Stdout(binary, encoding, errors="backslashreplace", line_buffering=lines)
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    streams.install()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         build()()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.errors import InputError
-from initlab.formatting import csv_line, json_number, six_digits
+from initlab.formatting import csv_line, json_number, on_one_line, six_digits, visible
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def unicode_stdout() -> bool:
 
 def note(text: str) -> None:
     """A line for the reader, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(visible(text) + "\n")
 
 
 def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, layers: bool) -> None:
@@ -70,7 +70,7 @@ def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, laye
         _data([(name, path) for name, _, path in folders], format_, layers=layers)
         return
     for position, (name, about, path) in enumerate(folders):
-        title = f"{name}: {about}" if about else name
+        title = on_one_line(f"{name}: {about}" if about else name)
         if format_ is Format.md and len(folders) > 1:
             sys.stdout.write(("\n" if position else "") + f"**{title}**\n\n")
         _summary(title, path, format_, layers=layers)

@@ -9,6 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from initlab.formatting import on_one_line
+
 LEAST_TEXT = 20  # characters that a wrapped column needs to be read
 STYLES = {
     "nan": "red",
@@ -21,12 +23,18 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Summary:
-    """A table of text cells; `caption` says what they are."""
+    """A table of text cells; `caption` says what they are. Texts of others cannot leave a cell."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
     picture: bool = False  # whether the last column is a picture, which a table can do without
+
+    def __post_init__(self) -> None:
+        """Make visible what would command a terminal."""
+        object.__setattr__(self, "header", tuple(map(on_one_line, self.header)))
+        rows = tuple(tuple(map(on_one_line, row)) for row in self.rows)
+        object.__setattr__(self, "rows", rows)
 
     def without_picture(self) -> "Summary":
         """The same without its last column, if that is a picture."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets what is under way be finished, the second ends at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first lets what is under way finish, the second ends at once."""
 
 import math
 import os
@@ -51,7 +51,7 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """A `Stop` that hears SIGINT and SIGTERM while the block lasts, if this is the main thread.
+    """A `Stop` that hears SIGINT, SIGTERM and SIGHUP while the block lasts, in the main thread.
 
     A second signal raises KeyboardInterrupt, and a third kills. A signal that was ignored before,
     as in a job that a shell put into the background, stays so.
@@ -62,7 +62,8 @@ def listening() -> Iterator[Stop]:
         nonlocal heard
         heard += 1
         if heard == 1:
-            stop.ask(f"stopped by {'Ctrl-C' if signum == signal.SIGINT else 'SIGTERM'}", signum)
+            name = "Ctrl-C" if signum == signal.SIGINT else signal.Signals(signum).name
+            stop.ask(f"stopped by {name}", signum)
         elif heard == 2:
             stop.abandon()
             raise KeyboardInterrupt if signum == signal.SIGINT else Terminated
@@ -72,7 +73,9 @@ def listening() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    # SIGHUP: its terminal has gone
+    heeded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {signum: signal.getsignal(signum) for signum in heeded}
     for signum, old in before.items():
         if old not in (signal.SIG_IGN, None):
             signal.signal(signum, handler)

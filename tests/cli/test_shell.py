@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import json
 import os
 import pty
 import re
@@ -14,7 +15,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from processes import Command
+from processes import Command, run
 from typer.testing import CliRunner
 
 from initlab.cli.app import COMMANDS, build
@@ -189,6 +190,110 @@ def test_a_closed_stderr_does_not_end_a_command():
     assert done.returncode == 0
     assert done.stdout.startswith("kind,name,")
     assert bash("initlab sweep none.yaml 2>&-").returncode == 2
+
+
+# what is said, and cannot be --------------------------------------------------------------------
+
+WORDLESS = [
+    ("list schemes", 0), ("sweep none.yaml", 2), ("sweep small.yaml -q --set depth=x", 2),
+    ("swep", 2), ("list --nosuch", 2), ("loss -n bce -i 2 -t 1", 2), ("sweep small.yaml", 0),
+    ("sweep small.yaml --fail-on nan,steady", 2), ("sweep small.yaml --fail-on vanishing", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "code"), WORDLESS, ids=[c for c, _ in WORDLESS])
+def test_words_that_cannot_be_said_change_no_exit_code(spec, command, code):
+    spec.write_text(SPEC + "thresholds: {vanishing: 0.9}\n")
+    found, stdout, _ = run(*command.split(), cwd=spec.parent, stderr="/dev/full")
+    assert found == code
+    assert found == run(*command.split(), cwd=spec.parent)[0]
+    if command.startswith("sweep") and code != 2:
+        runs = (spec.parent / "results/small/runs.csv").read_text()
+        assert stdout == runs
+        assert runs.count(",ok,") == 12
+
+
+def test_a_reader_of_stderr_that_leaves_changes_nothing(spec):
+    # the progress line comes when nobody reads any more
+    line = 'initlab sweep small.yaml 2> >(exec true); echo "$?" >&2'
+    done = bash(line)
+    assert done.stderr == "0\n"
+    assert done.stdout == (spec.parent / "results/small/runs.csv").read_text()
+
+
+def test_a_terminal_that_vanishes_loses_nothing(spec, tmp_path):
+    spec.write_text(LONG)
+    master, slave = pty.openpty()
+    started = Command("sweep", spec, cwd=tmp_path, terminal=os.ttyname(slave))
+    journal = tmp_path / "results/small/journal.sqlite-wal"
+    assert started.until(lambda: journal.exists() and journal.stat().st_size > 500_000)
+    os.close(slave)
+    os.close(master)  # it is not the session's controlling terminal: nobody sends SIGHUP
+    assert started.wait() == 74  # the table could not be shown
+    assert (tmp_path / "results/small/runs.csv").read_text().count(",ok,") == 600
+
+
+def test_a_hangup_is_heard_and_what_is_done_is_published(spec, tmp_path):
+    spec.write_text(LONG)
+    started = Command("sweep", spec, cwd=tmp_path)
+    journal = tmp_path / "results/small/journal.sqlite-wal"
+    assert started.until(lambda: journal.exists() and journal.stat().st_size > 500_000)
+    started.send(signal.SIGHUP)
+    assert started.wait() == 129
+    assert "stopped by SIGHUP" in started.stderr()
+    runs = (tmp_path / "results/small/runs.csv").read_text()
+    assert 0 < runs.count(",ok,") < 600
+
+
+# what others wrote --------------------------------------------------------------------------------
+
+CONTROL = "\x1b]0;T\a\x1b[2J\x9b31m\u202e"  # a title, an empty screen, red, and backwards
+IN_YAML = r'"\e]0;T\a\e[2J\x9b31m\u202E"'
+
+
+def assert_harmless(text):
+    hidden = [c for c in text if not c.isprintable() and c not in "\n"]
+    assert not hidden
+    assert "\\x1b[2J" in text  # it is shown
+
+
+@pytest.mark.parametrize("format_", ["table", "md"])
+def test_what_a_spec_says_cannot_command_a_terminal(spec, format_):
+    spec.write_text(SPEC + f"about: {IN_YAML}\n")
+    done = CliRunner().invoke(build(), ["sweep", str(spec), "-q", "--format", format_])
+    assert done.exit_code == 0
+    folders = ["results/small"] * 2  # Markdown has titles where there are several
+    shown = CliRunner().invoke(build(), ["show", *folders, "--format", format_])
+    assert_harmless(shown.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["sweep", "x.yaml"], SPEC + f"{IN_YAML}: 3\n"),
+        (["sweep", "x.yaml"], SPEC + f"loss: {IN_YAML}\n"),
+        (["sweep", "x.yaml"], SPEC + f"input: {{name: file, path: {IN_YAML}}}\n"),
+        (["sweep", f"{CONTROL}.yaml"], ""),
+        (["sweep", "x.yaml", "--set", f"{CONTROL}=3"], SPEC),
+        (["sweep", "x.yaml", "--out", f"x.yaml/{CONTROL}"], SPEC),
+        (["show", CONTROL], ""),
+        (["list", CONTROL], ""),
+        (["describe", CONTROL], ""),
+        ([CONTROL], ""),
+        (["list", f"--{CONTROL}"], ""),
+        (["list", "schemes", CONTROL], ""),
+        (["new", f"none/{CONTROL}"], ""),
+        (["loss", "-n", "bce", "-i", CONTROL, "-t", "1"], ""),
+        (["loss", "-n", "bce", "-i", "x.yaml", "-t", "1"], json.dumps({CONTROL: 1, "b": 2})),
+        (["loss", "-n", "bce", "-i", "1", "-t", "1", "-o", f"{CONTROL}=3"], ""),
+        (["loss", "-n", CONTROL], ""),
+    ],
+)
+def test_no_message_can_command_a_terminal(spec, arguments, text):
+    Path("x.yaml").write_text(text)
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code == 2
+    assert_harmless(done.stderr)
 
 
 # terminals --------------------------------------------------------------------------------------
