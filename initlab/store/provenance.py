@@ -6,16 +6,23 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from initlab.spec.run import Run
 from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description
-DECISIVE = ("initlab", "torch", "numpy", "system", "processor", "instructions")
+DECISIVE = ("initlab", "torch", "numpy", "system", "processor", "instructions", "variables")
+#: environment variables by which libraries choose other instructions than the processor's best
+VARIABLES = (
+    "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE",
+)  # fmt: skip
+GIT_SECONDS = 10.0  # for git to answer; a repository on a slow disk does without
 
 
 @cache
@@ -33,8 +40,15 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "variables": _variables(),
         "cores": os.cpu_count(),
     }
+
+
+def _variables() -> str | None:
+    """Those of VARIABLES that are set: "MKL_CBWR=COMPATIBLE"; None if none is."""
+    found = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    return " ".join(found) or None
 
 
 def _processor() -> str:
@@ -67,15 +81,34 @@ def origin() -> dict[str, Any]:
 
 
 def _git() -> dict[str, Any] | None:
-    """Revision of the working folder and whether it has uncommitted changes; None outside git."""
+    """Revision of the working folder and whether it has uncommitted changes; None outside git.
+
+    The repository may be anybody's: nothing that its configuration names is run. Where its filters
+    would have changed a file's content, the file counts as changed.
+    """
     try:
-        revision, status = (
-            subprocess.run(["git", *args], capture_output=True, text=True, check=True).stdout
-            for args in (["rev-parse", "HEAD"], ["status", "--porcelain"])
-        )
-    except (OSError, subprocess.CalledProcessError):
+        names = os.fsdecode(_asked("config", "--null", "--name-only", "--list")).split("\0")
+        filters = {name.rpartition(".")[0] for name in names if name.startswith("filter.")}
+        off = {f"{name}.{key}": "" for name in filters for key in ("clean", "process", "required")}
+        revision = _asked("rev-parse", "--verify", "HEAD").decode("ascii")
+        status = _asked("status", "--porcelain", "--ignore-submodules=all", settings=off)
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return {"revision": revision.strip(), "dirty": bool(status.strip())}
+
+
+def _asked(*command: str, settings: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """What git answers, with everything off by which a repository can have commands run."""
+    off = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
+    env = {**os.environ, "GIT_ALLOW_PROTOCOL": "none"}  # objects are not fetched from elsewhere
+    # not as options: a key that holds "=" would be cut there
+    env["GIT_CONFIG_COUNT"] = str(len(settings))
+    for index, (key, value) in enumerate(settings.items()):
+        env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return subprocess.run(
+        ["git", "--no-optional-locks", "--no-pager", *off, *command],
+        capture_output=True, check=True, stdin=subprocess.DEVNULL, timeout=GIT_SECONDS, env=env,
+    ).stdout  # fmt: skip
 
 
 def contents(runs: Iterable[Run]) -> dict[str, str]:
