@@ -8,11 +8,17 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from initlab.catalog.columns import WORDS
 
-def cell_value(cell: str) -> Any:
-    """A cell of our CSV as JSON has it: empty is null; nan and inf stay words."""
+TEXT = ("spec", "input.path", *WORDS)  # columns whose text may look like a number
+
+
+def cell_value(column: str, cell: str) -> Any:
+    """A cell of our CSV as JSON has it: empty is null; nan and inf stay words, names are text."""
     if cell == "":
         return None
+    if column in TEXT:
+        return cell
     try:
         number = float(cell)
     except ValueError:
@@ -25,7 +31,7 @@ def cell_value(cell: str) -> Any:
 def json_lines(table: Iterable[str]) -> Iterator[str]:
     """A JSON object for every row of a CSV file given line by line."""
     for row in csv.DictReader(table):
-        yield json.dumps({key: cell_value(cell) for key, cell in row.items()}) + "\n"
+        yield json.dumps({key: cell_value(key, cell) for key, cell in row.items()}) + "\n"
 
 
 def json_array(objects: Iterable[str]) -> Iterator[str]:

@@ -16,7 +16,8 @@ import yaml
 from initlab.errors import InputError, Problem, SpecError
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 100_000
+MAX_REPEATED = 100_000  # nodes to which aliases may lead again
+MAX_DEPTH = 50
 
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -94,7 +95,9 @@ def parse(raw: bytes, name: str) -> Document:
         line = raw.count(b"\n", 0, error.start) + 1
         raise _refuse(f"{name}:{line}", "is not UTF-8 text") from None
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        node = yaml.compose(text, Loader=_Loader)
+    except _TagError as error:
+        raise _refuse(_place(name, error.problem_mark), str(error.problem)) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(name, mark) if mark else name
@@ -127,20 +130,40 @@ def value(text: str) -> Any:
         raise InputError(f"{text!r} is not a YAML value: {error.problems[0].message}") from None
 
 
+class _TagError(yaml.MarkedYAMLError):
+    """A value that says of what type it is."""
+
+
+class _Loader(yaml.BaseLoader):
+    """Refuses tags where they stand; what a tag would make of a value is not asked."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if tag := getattr(event, "tag", None):
+            problem = f"has the tag {tag!r}; a spec is plain data: leave it out, and quote text"
+            raise _TagError(problem=problem, problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
 class _Converter:
-    """Turns nodes into data, notes their places, and counts them so that aliases cannot explode."""
+    """Turns nodes into data, notes their places, and counts repeats so that aliases cannot explode.
+
+    What stands in the file is bounded by its size, and so is not counted.
+    """
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.count = 0
+        self.seen: set[int] = set()
+        self.repeated = 0
 
     def convert(self, node: yaml.Node, path: Path_) -> Any:
-        self.count += 1
+        self.repeated += id(node) in self.seen
+        self.seen.add(id(node))
         place = _place(self.document.name, node.start_mark)
-        if self.count > MAX_NODES or len(path) > 50:
-            raise _refuse(place, "grows without bound through aliases, or is nested too deeply")
-        if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-            raise _refuse(place, f"has the tag {node.tag!r}; a spec is plain data")
+        if self.repeated > MAX_REPEATED:
+            raise _refuse(place, "grows without bound through aliases")
+        if len(path) > MAX_DEPTH:
+            raise _refuse(place, "is nested too deeply")
         self.document.places.setdefault(path, place)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

@@ -22,7 +22,7 @@ CSV = [
 ROWS = [
     {"run": 0, "name": "tanh", "std": 0.5, "onset": None, "reason": None},
     {"run": 1, "name": 'a "b", c', "std": "nan", "onset": 31, "reason": "two\nlines"},
-    {"run": 2, "name": 7, "std": "-inf", "onset": -3, "reason": 0.001},
+    {"run": 2, "name": 7, "std": "-inf", "onset": -3, "reason": "1e-3"},
 ]
 
 
@@ -77,14 +77,23 @@ def test_floats_keep_every_bit_in_json(number):
     ],
 )
 def test_cells_are_numbers_words_or_nothing(cell, value):
-    found = formats.cell_value(cell)
+    found = formats.cell_value("std", cell)
     assert found == value
     assert type(found) is type(value)
 
 
 @given(st.text(max_size=12) | st.text("0123456789-+.e_²٣ ", max_size=6))
 def test_any_cell_has_a_value_that_json_can_say(cell):
-    strictly(json.dumps(formats.cell_value(cell)))
+    strictly(json.dumps(formats.cell_value("std", cell)))
+
+
+@pytest.mark.parametrize("text", ["1e5", "007", "12", "nan"])
+def test_text_that_looks_like_a_number_stays_text(text):
+    table = f"spec,input.path,reason,std\n{text},{text},{text},{text}\n".splitlines(keepends=True)
+    (line,) = formats.json_lines(table)
+    found = strictly(line)
+    assert [found[name] for name in ("spec", "input.path", "reason")] == [text] * 3
+    assert found["std"] == formats.cell_value("std", text)
 
 
 # several tables ---------------------------------------------------------------------------------

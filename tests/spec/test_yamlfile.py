@@ -132,6 +132,11 @@ def test_keys_are_always_words(key):
         ("a: {b: 1, b: 2}", "f.yaml:1:11", "'b' stands twice"),
         ("a: !!python/object/apply:os.system [ls]", "f.yaml:1:4", "tag"),
         ("a: !secret x", "f.yaml:1:4", "tag"),
+        ("a: !!binary aGk=", "f.yaml:1:4", "the tag 'tag:yaml.org,2002:binary'"),
+        ("a: !!str 007", "f.yaml:1:4", "leave it out, and quote text"),
+        ("a: !!float '3'", "f.yaml:1:4", "tag"),
+        ("!!map {a: 1}", "f.yaml:1:1", "tag"),
+        ("a: [!!seq [1]]", "f.yaml:1:5", "tag"),
         ("? [1, 2]\n: 3", "f.yaml:1:3", "key must be a word"),
         ("a: \x00", "f.yaml", "not YAML text"),
         ("a: &a [*a]", "f.yaml:1:4", "nested too deeply"),
@@ -143,6 +148,11 @@ def test_what_is_no_plain_document_is_refused_with_its_place(text, where, messag
     problem = refused(text)
     assert problem.where.startswith(where)
     assert message in problem.message
+
+
+def test_a_long_list_is_no_alias_bomb():
+    text = f"seeds: [{', '.join(map(str, range(140_000)))}]"
+    assert read(text).data == {"seeds": [*range(140_000)]}
 
 
 def test_an_alias_bomb_is_refused():

@@ -34,7 +34,7 @@ seeds: 3                           # 0, 1, 2; or a list
 
 File = Annotated[
     Path | None,
-    typer.Argument(help="File to write; without it, standard output.", show_default=False),
+    typer.Argument(help="File to write; without it, or -, standard output.", show_default=False),
 ]
 
 
@@ -46,7 +46,7 @@ def new(file: File = None) -> None:
 
     initlab new | initlab sweep - --no-save
     """
-    if file is None:
+    if file is None or str(file) == "-":
         print(TEMPLATE.format(name="my_sweep"), end="")
         return
     from initlab.spec.model import safe_name

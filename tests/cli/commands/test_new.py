@@ -51,6 +51,12 @@ def test_every_field_is_in_it(field):
     assert re.search(rf"\b{field}: ", TEMPLATE)
 
 
+def test_a_dash_is_standard_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert initlab("-").stdout == initlab().stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_existing_file_is_left_alone(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("mine")
