@@ -27,6 +27,7 @@ SCREEN = 55  # lines, without the docstring
 CROSS_CUTTING = {
     "catalog/test_records.py": "every record of every table",
     "cli/test_shell.py": "every command on pipes, terminals, locales and full disks",
+    "durability/test_changes.py": "files and folders that change under a sweep",
     "durability/test_disk.py": "sweeps, on disks that are full or read-only",
     "durability/test_kills.py": "sweeps, killed at any instant",
     "durability/test_large.py": "memory, from sweep to show",

@@ -19,7 +19,8 @@ class Input(Record):
     """A batch of samples, shape (batch, fan_in of the first layer).
 
     `draw` names a function of (x, parameters, generator) that fills x, of shape (..., batch,
-    features), with samples of any number of networks; it is called through `fill`.
+    features), with samples of any number of networks; it is called through `fill`. Where a
+    parameter is a file's path, the parameters also hold `samples`: what was read there.
     `check(parameters, batch)` returns what is wrong with values that are each in range.
     `moments(parameters, batch)` is E x^2 of a feature, and what two different samples are to each
     other: cosines E x x' / E x^2, each with its share of the pairs. Without it theory is silent.

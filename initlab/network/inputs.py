@@ -12,7 +12,6 @@ from torch import Generator, Tensor
 
 from initlab.catalog import INPUTS
 from initlab.spec.run import Run
-from initlab.spec.samples import read_samples
 
 Parameters = Mapping[str, Any]
 
@@ -21,10 +20,10 @@ def draw_input(run: Run, generator: Generator) -> Tensor:
     """The batch a network is fed: shape (batch, fan_in of its first layer), in the draws' dtype.
 
     Raises:
-        OSError, ValueError: a file that cannot be read, or whose shape does not fit.
+        ValueError: samples of a file whose shape does not fit.
     """
     x_BN = torch.empty((run.batch, run.shape[0]), dtype=getattr(torch, run.draw_dtype))
-    return INPUTS[run.input.name].fill(x_BN, run.input.parameters, generator)
+    return INPUTS[run.input.name].fill(x_BN, run.input.arguments, generator)
 
 
 def normal(x: Tensor, parameters: Parameters, generator: Generator) -> None:
@@ -49,9 +48,10 @@ def from_file(x: Tensor, parameters: Parameters, _: Generator) -> None:
     """The first B rows of a file, the same for every network.
 
     Raises:
-        OSError, ValueError: it cannot be read, or its shape does not fit.
+        ValueError: its shape does not fit.
     """
-    rows = read_samples(parameters["path"])[: x.shape[-2]]
+    samples = parameters["samples"]
+    rows = samples.rows[: x.shape[-2]]
     if rows.shape != x.shape[-2:]:  # a single row or column would be repeated
-        raise ValueError(f"{parameters['path']} holds {rows.shape}, needed are {x.shape[-2:]}")
+        raise ValueError(f"{samples.path} holds {rows.shape}, needed are {x.shape[-2:]}")
     x[:] = torch.from_numpy(rows)

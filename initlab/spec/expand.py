@@ -2,10 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
@@ -13,6 +14,9 @@ from initlab.spec.fields import ChoiceAxes
 from initlab.spec.model import Grid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Run
+
+if TYPE_CHECKING:
+    from initlab.spec.samples import Samples
 
 MAX_RUNS = 10_000
 
@@ -33,10 +37,14 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         )
     runs: dict[Run, None] = {}
     problems: dict[Problem, None] = {}
+    fed = cache(partial(_fed, cache(_samples)))  # each file and each batch of it once
     for index, grid in enumerate(spec.grids):
         for run in _expand(grid, spec.folder):
-            runs[run] = None
-            problems |= {spec.problem(index, path, text): None for path, text in _check(run)}
+            found = [*_check(run)]
+            input_, problem = fed(run.input, run.shape[0], run.batch)
+            found += [(("input", "path"), problem)] if problem else []
+            runs[run if input_ is run.input else replace(run, input=input_)] = None
+            problems |= {spec.problem(index, path, text): None for path, text in found}
     if problems:
         raise SpecError(problems)
     if len(runs) < total:
@@ -62,8 +70,6 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("input",), f"{run.input.name} {problem}"
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
-    if run.input.path is not None and (problem := _check_file(run, run.input.path)):
-        yield ("input", "path"), problem
 
 
 def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -82,22 +88,38 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("loss", "blank"), f"the last layer has {outputs} outputs, valid are 0..{outputs - 1}"
 
 
-def _check_file(run: Run, path: str) -> str | None:
-    from initlab.spec.samples import shape_of
+def _samples(path: str) -> "Samples | str":
+    """What a file holds, or what is wrong with it."""
+    from initlab.spec.samples import read_samples
 
     try:
-        samples, features = shape_of(path)
+        path.encode()
+    except UnicodeEncodeError:
+        return f"{path}: is no UTF-8 text, which results can hold; rename the folder or the file"
+    try:
+        return read_samples(path)
     except OSError as error:
         return f"{path}: {error.strerror}"
     except ValueError as error:
         return f"{path} {error}"
-    if features != run.shape[0]:
-        return (
-            f"{path} has {features} columns, the network takes {run.shape[0]} inputs (see shape:)"
-        )
-    if samples < run.batch:
-        return f"{path} has {samples} rows, batch: {run.batch} needs as many"
-    return None
+
+
+def _fed(
+    read: "Callable[[str], Samples | str]", input_: Choice, width: int, batch: int
+) -> tuple[Choice, str]:
+    """An input with the samples of its file, if it names one, and what is wrong with those."""
+    if input_.path is None:
+        return input_, ""
+    found = read(input_.path)
+    if isinstance(found, str):
+        return input_, found
+    samples, features = found.rows.shape
+    if features != width:
+        needed = f"the network takes {width} inputs (see shape:)"
+        return input_, f"{found.path} has {features} columns, {needed}"
+    if samples < batch:
+        return input_, f"{found.path} has {samples} rows, batch: {batch} needs as many"
+    return replace(input_, samples=found.first(batch)), ""
 
 
 def _lengths(grid: Grid) -> dict[str, int]:

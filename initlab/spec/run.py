@@ -2,23 +2,35 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initlab.catalog import SCHEMES
 from initlab.catalog.dtypes import DTYPES
 
+if TYPE_CHECKING:
+    from initlab.spec.samples import Samples
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A record of the catalog with its parameters, all single values now."""
+    """A record of the catalog with its parameters, all single values now.
+
+    `samples` are those of the file that it names, once that was read.
+    """
 
     name: str
     items: tuple[tuple[str, Any], ...] = ()
+    samples: "Samples | None" = None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Values by name, in a dictionary of the caller's own."""
         return dict(self.items)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What a record's functions take: the parameters, and the samples of a file."""
+        return {**self.parameters, **({} if self.samples is None else {"samples": self.samples})}
 
     @property
     def path(self) -> str | None:

@@ -1,30 +1,60 @@
-"""Reads a table of samples from a .csv or .npy file. Numpy only."""
+"""Tables of samples from .csv and .npy files, each read once. Numpy only."""
 
+import hashlib
+import io
 import warnings
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def read_samples(path: str) -> NDArray[np.float64]:
-    """Rows of a .npy or .csv file, shape (samples, features); read again only if it has changed.
+@dataclass(frozen=True)
+class Samples:
+    """A table of samples as a file held it when it was read: what is hashed is what networks get.
+
+    Wherever a run goes, to a thread or to a worker, its samples go with it; nobody reads the file
+    again. Those of one path and one content are equal.
+
+    Args:
+        path: of the file.
+        digest: SHA-256 of its bytes.
+        rows: shape (samples, features).
+        stamp: time, size and inode, by which an untouched file is known.
+    """
+
+    path: str
+    digest: str
+    rows: NDArray[np.float64] = field(compare=False, repr=False)
+    stamp: tuple[int, int, int] = field(compare=False, repr=False)
+
+    def first(self, batch: int) -> "Samples":
+        """The same file with the rows that a batch takes, and no others in memory."""
+        return self if len(self.rows) <= batch else replace(self, rows=self.rows[:batch].copy())
+
+    def changed(self) -> bool:
+        """Whether the file holds something else by now, or is gone."""
+        try:
+            if _stamp(self.path) == self.stamp:
+                return False
+            with Path(self.path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() != self.digest
+        except OSError:
+            return True
+
+
+def read_samples(path: str) -> Samples:
+    """The rows of a .npy or .csv file.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it does not hold a table of finite numbers.
     """
-    changed = Path(path).stat()
-    return _read(path, changed.st_mtime_ns, changed.st_size)
-
-
-@lru_cache(maxsize=4)
-def _read(path: str, *_: int) -> NDArray[np.float64]:
+    stamp = _stamp(path)
+    raw = Path(path).read_bytes()
     try:
-        rows = _load(path)
-    except OSError:
-        raise
+        rows = _load(raw, npy=Path(path).suffix == ".npy")
     except Exception as error:  # numpy raises many kinds for what is no table
         raise ValueError(
             f"is not a table of numbers, one sample a row, without a header: {error}"
@@ -34,20 +64,19 @@ def _read(path: str, *_: int) -> NDArray[np.float64]:
     table: NDArray[np.float64] = np.array(rows, dtype=np.float64)
     if not np.isfinite(table).all():
         raise ValueError(f"{(~np.isfinite(table)).sum()} of {table.size} values are not finite")
-    return table
+    return Samples(path, hashlib.sha256(raw).hexdigest(), table, stamp)
 
 
-def _load(path: str) -> NDArray[np.float64]:
-    if Path(path).suffix != ".npy":
+def _stamp(path: str) -> tuple[int, int, int]:
+    found = Path(path).stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _load(raw: bytes, *, npy: bool) -> NDArray[np.float64]:
+    if not npy:
         with warnings.catch_warnings(action="ignore"):  # an empty file is told by its shape
-            return np.loadtxt(path, delimiter=",", ndmin=2)
-    rows = np.load(path, allow_pickle=False)
+            return np.loadtxt(io.StringIO(raw.decode("utf-8-sig")), delimiter=",", ndmin=2)
+    rows = np.load(io.BytesIO(raw), allow_pickle=False)
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iuf":
         raise ValueError("holds no real numbers")
     return rows
-
-
-def shape_of(path: str) -> tuple[int, int]:
-    """(samples, features) of a file. Raises as `read_samples` does."""
-    samples, features = read_samples(path).shape
-    return samples, features

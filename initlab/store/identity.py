@@ -44,33 +44,39 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def name_of(run: Run, contents: Mapping[str, str]) -> str:
-    """A hash of the run's description and the journal's version.
+def name_of(run: Run) -> str:
+    """A hash of the run's description, the content of its input file, and the journal's version.
 
-    Args:
-        run: what is to be named.
-        contents: a hash of every input file by its path. Its path counts, too: two files that hold
-            the same are two runs of a spec.
+    The file's path counts, too: two files that hold the same are two runs of a spec.
+
+    Raises:
+        ValueError: its file was not read.
     """
     described = describe(run)
     if run.input.path is not None:
-        described["contents"] = contents[run.input.path]
+        described["contents"] = _content(run.input)
     return _hash(described)
 
 
-def point_name(run: Run, contents: Mapping[str, str]) -> str:
+def point_name(run: Run) -> str:
     """The same for runs that differ in their seeds only, and so share a prediction."""
-    return name_of(run.point, contents)
+    return name_of(run.point)
 
 
-def band_name(point: BandPoint, networks: int, contents: Mapping[str, str]) -> str:
+def band_name(point: BandPoint, networks: int) -> str:
     """The same for a finite-width band, simulated with so many networks."""
     input_: Any = [point.input.name, point.input.parameters]
     if point.input.path is not None:
-        input_ = [point.input.name, contents[point.input.path]]
+        input_ = [point.input.name, _content(point.input)]
     activation = [point.activation.name, point.activation.parameters]
     variances = [[len(list(alike)), *astuple(layer)] for layer, alike in groupby(point.variances)]
     return _hash([activation, variances, input_, point.batch, point.double, networks])
+
+
+def _content(input_: Choice) -> str:
+    if input_.samples is None:
+        raise ValueError(f"{input_.path} was not read")
+    return input_.samples.digest
 
 
 def _hash(description: Any) -> str:

@@ -1,6 +1,5 @@
 """Where results come from: versions, machine, command, revision and input files."""
 
-import hashlib
 import os
 import platform
 import socket
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from initlab.spec.run import Run
+from initlab.spec.samples import Samples
 from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description
@@ -111,7 +111,7 @@ def _asked(*command: str, settings: Mapping[str, str] = MappingProxyType({})) ->
     ).stdout  # fmt: skip
 
 
-def contents(runs: Iterable[Run]) -> dict[str, str]:
-    """SHA-256 of every file that networks are fed, by its path."""
-    paths = {run.input.path for run in runs if run.input.path is not None}
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sorted(paths)}
+def inputs(runs: Iterable[Run]) -> dict[str, Samples]:
+    """What networks are fed from files, by their paths."""
+    read = {run.input.samples.path: run.input.samples for run in runs if run.input.samples}
+    return dict(sorted(read.items()))

@@ -15,7 +15,7 @@ from initlab.spec.plan import Plan
 from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import band_name, describe, name_of, point_name
-from initlab.store.provenance import contents
+from initlab.store.provenance import inputs
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.store.writer import Writer
@@ -45,7 +45,6 @@ class Recorder:
         self._kept_something = False
         self._wanted = plan_work(plan)
         whole = plan.part.whole if plan.part else plan
-        self._hashes = contents(whole.runs)
         self._band_names = {band: self._band_name(band) for band in self._wanted.bands}
         self._names = {run: self._named(run) for run in self._wanted.points}
         writer.register(self._rows(), self._about(whole), retry_failed=retry_failed)
@@ -59,7 +58,7 @@ class Recorder:
     def _rows(self) -> list[tuple[int, str, str, str, str | None]]:
         """(number, name, description, point, band) of every run."""
         return [
-            (number, name_of(run, self._hashes), json.dumps(describe(run)), *self._names[run.point])
+            (number, name_of(run), json.dumps(describe(run)), *self._names[run.point])
             for number, run in zip(self._plan.numbers, self._plan.runs, strict=True)
         ]
 
@@ -69,7 +68,7 @@ class Recorder:
             "head": plan.head.model_dump(),
             "spec": plan.data,
             "product": whole.product,
-            "inputs": self._hashes,
+            "inputs": {path: read.digest for path, read in inputs(whole.runs).items()},
             "part": plan.part and [plan.part.number, plan.part.parts, whole.head.name],
         }
 
@@ -86,10 +85,10 @@ class Recorder:
         name = None if band is None else self._band_names.get(band)
         if band is not None and name is None:  # of a part's point: another part simulates it
             name = self._band_names[band] = self._band_name(band)
-        return point_name(point, self._hashes), name
+        return point_name(point), name
 
     def _band_name(self, band: BandPoint) -> str:
-        return band_name(band, self._plan.head.band, self._hashes)
+        return band_name(band, self._plan.head.band)
 
     def finish(self, ended: str) -> None:
         """Say how this session ended; one that had nothing to do is forgotten."""

@@ -1,15 +1,16 @@
 """One run again, from what its journal says of it, compared bit for bit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from initlab.errors import InputError
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
-from initlab.spec.run import Run
+from initlab.spec.run import Choice, Run
+from initlab.spec.samples import read_samples
 from initlab.spec.shares import Share
 from initlab.store.journal import Journal
-from initlab.store.provenance import contents, differences, environment
+from initlab.store.provenance import differences, environment
 from initlab.theory.quadrature import Array
 
 
@@ -51,9 +52,8 @@ def rerun(journal: Journal, number: int) -> Comparison:
         )
     run = plan.runs[plan.numbers.index(number)]
     (kept,) = journal.outcomes(number)
-    for path, hashed in contents([run]).items():
-        if journal.about("inputs").get(path) != hashed:
-            raise InputError(f"{path}: has changed since run {number} was measured")
+    if run.input.path is not None:
+        run = replace(run, input=_fed(run.input, journal, number))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -67,6 +67,19 @@ def rerun(journal: Journal, number: int) -> Comparison:
     if kept.measurement is None:
         return Comparison(kept.status, 0, 0, 0.0, "", changed)
     return _compared(run, kept.measurement, again, changed)
+
+
+def _fed(input_: Choice, journal: Journal, number: int) -> Choice:
+    """An input with the samples of its file, if that holds what it held."""
+    path = str(input_.path)
+    changed = InputError(f"{path}: has changed since run {number} was measured")
+    try:
+        samples = read_samples(path)
+    except ValueError:
+        raise changed from None
+    if samples.digest != journal.about("inputs").get(path):
+        raise changed
+    return replace(input_, samples=samples)
 
 
 def _compared(

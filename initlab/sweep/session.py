@@ -8,7 +8,7 @@ from initlab.errors import DiskError, InitlabError
 from initlab.spec.plan import Plan
 from initlab.store.journal import DamagedJournal
 from initlab.store.outcome import Outcome
-from initlab.store.provenance import differences, environment
+from initlab.store.provenance import differences, environment, inputs
 from initlab.store.publish import publish
 from initlab.store.work import Work
 from initlab.store.writable import WritableFolder
@@ -64,6 +64,7 @@ def run_session(
         options.notify(f"{error.message}; {folder.set_journal_aside()}")
         _compute(plan, folder, engine, stop, options)
         publish(folder.path, folder.writer)
+    _tell_changed_inputs(plan, options.notify)
 
 
 def _compute(
@@ -96,6 +97,16 @@ def _compute(
         publish(folder.path, folder.writer)
         raise
     recorder.finish(stop.reason or "done")
+
+
+def _tell_changed_inputs(plan: Plan, notify: Callable[[str], None]) -> None:
+    """Say so where an input file is not any more what the networks were fed."""
+    for path, samples in inputs(plan.runs).items():
+        if samples.changed():
+            notify(
+                f"{path}: has changed since it was read for this sweep, whose runs are of what it"
+                " held then; the same command measures what it holds now"
+            )
 
 
 def _compare(folder: WritableFolder, notify: Callable[[str], None]) -> None:

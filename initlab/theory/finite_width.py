@@ -187,4 +187,4 @@ def _seeded(start: int, role: str) -> "Generator":
 
 def _fed(input_: Choice, x_RBN: "Tensor", start: int) -> "Tensor":
     """The batch of every replicate."""
-    return INPUTS[input_.name].fill(x_RBN, input_.parameters, _seeded(start, "input"))
+    return INPUTS[input_.name].fill(x_RBN, input_.arguments, _seeded(start, "input"))

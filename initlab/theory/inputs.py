@@ -7,18 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.catalog.inputs import InputMoments
-from initlab.spec.samples import read_samples
 
 MOST_ROWS, MOST_CLASSES = 1000, 32  # rows of a file that are paired, classes of such pairs
 
 
 def moments_of_file(parameters: Mapping[str, Any], batch: int) -> InputMoments:
-    """E x^2 of the first rows of a file, and the cosines of their pairs, each with its share.
-
-    Raises:
-        OSError, ValueError: as `read_samples` does.
-    """
-    x = read_samples(parameters["path"])[:batch]
+    """E x^2 of the first rows of a file, and the cosines of their pairs, each with its share."""
+    x = parameters["samples"].rows[:batch]
     return float((x * x).mean()), _pairs(x) if batch > 1 else ((0.0, 1.0),)
 
 

@@ -60,7 +60,7 @@ class _Network(NamedTuple):
 
 def _input_moments(input_: Choice, batch: int) -> InputMoments | None:
     moments = INPUTS[input_.name].moments
-    return None if moments is None else moments(input_.parameters, batch)
+    return None if moments is None else moments(input_.arguments, batch)
 
 
 def predict(

@@ -12,6 +12,7 @@ from initlab.catalog import INPUTS
 from initlab.errors import UnknownName
 from initlab.network.inputs import draw_input
 from initlab.spec.run import Choice
+from initlab.spec.samples import read_samples
 
 ERRORS = 4.5  # a moment is allowed so many of its standard errors
 
@@ -89,7 +90,8 @@ def test_a_file_that_does_not_fit_is_refused(plan_of, tmp_path, shape):
     # with a single row or column, torch would repeat it to (4, 3)
     np.save(tmp_path / "x.npy", np.ones(shape))
     (run,) = plan_of(shape=[3, 2], batch=4).runs
-    source = Choice("file", (("path", str(tmp_path / "x.npy")),))
+    path = str(tmp_path / "x.npy")
+    source = Choice("file", (("path", path),), read_samples(path))
     with pytest.raises(ValueError, match=r"x\.npy holds"):
         draw_input(replace(run, input=source), torch.Generator())
 
@@ -97,7 +99,7 @@ def test_a_file_that_does_not_fit_is_refused(plan_of, tmp_path, shape):
 @pytest.mark.parametrize("name", list(INPUTS))
 def test_a_draw_fills_a_batch_of_one_network_and_of_many_alike(name, tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((4, 3)))
-    parameters = {"path": str(tmp_path / "x.npy")} | INPUTS[name].defaults
+    parameters = {"samples": read_samples(str(tmp_path / "x.npy")), **INPUTS[name].defaults}
     one, many = (
         INPUTS[name].fill(torch.empty(shape), parameters, torch.Generator().manual_seed(1))
         for shape in ((4, 3), (5, 4, 3))

@@ -1,5 +1,6 @@
 """Samples from a file: which tables are read, and what is no table."""
 
+import hashlib
 import pickle
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from initlab.errors import SpecError
-from initlab.spec.samples import read_samples, shape_of
+from initlab.spec.samples import read_samples
 
 # tables -----------------------------------------------------------------------------------------
 
@@ -27,10 +28,9 @@ TABLE = [[1.0, -2.5, 3.0], [4e-3, 5.0, 1e300]]
 def test_a_table_of_text_is_rows_of_numbers(tmp_path, text, name):
     path = tmp_path / name
     path.write_text(text, newline="")
-    rows = read_samples(str(path))
+    rows = read_samples(str(path)).rows
     assert rows.dtype == np.float64
     assert rows.tolist() == TABLE
-    assert shape_of(str(path)) == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_table_of_text_is_rows_of_numbers(tmp_path, text, name):
 def test_an_array_of_any_real_numbers_becomes_float64(tmp_path, dtype):
     saved = np.arange(6).reshape(2, 3).astype(dtype)  # exact in each of them
     np.save(tmp_path / "x.npy", saved)
-    rows = read_samples(str(tmp_path / "x.npy"))
+    rows = read_samples(str(tmp_path / "x.npy")).rows
     assert rows.dtype == np.float64
     assert rows.tolist() == [[0, 1, 2], [3, 4, 5]]
 
@@ -48,17 +48,36 @@ def test_an_array_of_any_real_numbers_becomes_float64(tmp_path, dtype):
 def test_one_row_and_one_column_are_told_apart(tmp_path, text, shape):
     path = tmp_path / "x.csv"
     path.write_text(text)
-    assert shape_of(str(path)) == shape
-    assert read_samples(str(path)).ravel().tolist() == [1, 2, 3]
+    rows = read_samples(str(path)).rows
+    assert rows.shape == shape
+    assert rows.ravel().tolist() == [1, 2, 3]
 
 
-def test_a_file_is_read_again_only_if_it_has_changed(tmp_path):
+def test_samples_are_of_the_bytes_that_were_hashed(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("1,2\n")
-    first = read_samples(str(path))
-    assert read_samples(str(path)) is first
+    read = read_samples(str(path))
+    assert read.digest == hashlib.sha256(b"1,2\n").hexdigest()
+    assert not read.changed()
     path.write_text("1,2\n3,4\n")
-    assert read_samples(str(path)).tolist() == [[1, 2], [3, 4]]
+    assert read.rows.tolist() == [[1, 2]]
+    assert read.changed()
+    again = read_samples(str(path))
+    assert again != read
+    path.write_text("1,2\n")  # as it was, at another time
+    assert not read.changed()
+    assert read_samples(str(path)) == read
+    path.unlink()
+    assert read.changed()
+
+
+def test_a_batch_takes_its_rows_only(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("1\n2\n3\n")
+    read = read_samples(str(path))
+    assert read.first(2).rows.ravel().tolist() == [1, 2]
+    assert read.first(2) == read  # one file
+    assert read.first(3) is read
 
 
 # what is none -----------------------------------------------------------------------------------

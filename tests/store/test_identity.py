@@ -4,11 +4,13 @@ import hashlib
 import json
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
 from initlab.spec.run import Choice, Run
+from initlab.spec.samples import Samples
 from initlab.store.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.store.tables import SCHEMA
 from initlab.theory.expectation import band_point
@@ -44,7 +46,7 @@ def test_a_run_survives_being_described(given):
         assert again == run
         assert hash(again) == hash(run)
         assert again.cells() == run.cells()
-        assert name_of(again, {}) == name_of(run, {})
+        assert name_of(again) == name_of(run)
 
 
 def test_runs_that_differ_in_anything_have_other_names():
@@ -57,10 +59,10 @@ def test_runs_that_differ_in_anything_have_other_names():
     }  # fmt: skip
     assert set(other) == {field.name for field in fields(Run)}
     changed = [replace(base, **{name: value}) for name, value in other.items()]
-    names = {name_of(run, {}) for run in [base, *changed]}
+    names = {name_of(run) for run in [base, *changed]}
     assert len(names) == 1 + len(other)
     # a point is a run without its seed
-    points = [point_name(run, {}) for run in [base, *changed]]
+    points = [point_name(run) for run in [base, *changed]]
     assert len(set(points)) == len(other)
     assert points[1 + list(other).index("seed")] == points[0]
 
@@ -71,14 +73,22 @@ def test_equal_runs_of_other_specs_have_one_name():
         {"shape": [24] * 4, "activation": "tanh", "init": {"scheme": "kaiming_normal"},
          "loss": ["l1", "mse"], "seeds": [2]}
     )  # fmt: skip
-    assert name_of(one.runs[2], {}) == name_of(two.runs[1], {})
+    assert name_of(one.runs[2]) == name_of(two.runs[1])
 
 
 def test_a_file_is_named_by_its_path_and_what_is_in_it():
     run = load_plan(SHAPE).runs[0]
-    here, there = (replace(run, input=Choice("file", (("path", path),))) for path in ("a", "b"))
-    assert name_of(here, {"a": "1"}) != name_of(here, {"a": "2"})
-    assert name_of(here, {"a": "1"}) != name_of(there, {"b": "1"})  # two runs of one spec
+
+    def fed(path, digest):
+        samples = Samples(path, digest, np.ones((16, 24)), (0, 0, 0))
+        return replace(run, input=Choice("file", (("path", path),), samples))
+
+    names = {name_of(fed(*of)) for of in (("a", "1"), ("a", "2"), ("b", "1"))}
+    assert len(names) == 3  # two paths are two runs of one spec
+    assert name_of(fed("a", "1")) in names
+    unread = replace(run, input=Choice("file", (("path", "a"),)))
+    with pytest.raises(ValueError, match="a was not read"):
+        name_of(unread)
 
 
 def test_bands_are_shared_by_what_they_depend_on():
@@ -86,9 +96,9 @@ def test_bands_are_shared_by_what_they_depend_on():
         {**SHAPE, "init": ["he", {"scheme": "kaiming_uniform"}], "loss": ["mse", "l1"], "seeds": 2}
     ).runs
     (point,) = {band_point(run) for run in runs}
-    names = {band_name(point, networks, {}) for networks in (20, 400)}
+    names = {band_name(point, networks) for networks in (20, 400)}
     deeper = band_point(load_plan({**SHAPE, "depth": 4}).runs[0])
-    assert len({*names, band_name(deeper, 20, {})}) == 3
+    assert len({*names, band_name(deeper, 20)}) == 3
 
 
 def test_the_version_is_raised_with_the_tables():
