@@ -18,7 +18,7 @@ def visible(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """The same for a title or a cell of a table, which has no other lines."""
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return visible(text).replace("\n", " ").replace("\t", " ")
 
 
 def csv_line(cells: Sequence[Any]) -> str:

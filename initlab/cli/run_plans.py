@@ -100,6 +100,7 @@ def run_all(
             if options.saved and not options.quiet:
                 runs = "1 run" if counts["ok"] == 1 else f"{counts['ok']} runs"
                 output.note(f"{plan.head.name}: {runs} in {folder.path}/")
+            complaints += [folder.displaced] if folder.displaced and options.saved else []
             complaints += _complaints(plan, folder, wanted, shown, saved=options.saved)
             if stop.asked:
                 todo = f"; {counts['todo']} runs are to do, the same command continues"

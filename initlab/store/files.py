@@ -7,6 +7,7 @@ RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"
 #: each CSV file as Parquet
 PARQUET = {file: file.replace(".csv", ".parquet") for file in (RUNS_CSV, LAYERS_CSV)}
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"
+LOCK, HOLDER = ".lock", ".holder"  # locked by whoever writes here; says who that is
 
 #: what SQLite keeps beside a journal
 JOURNAL_PARTS = ("", "-wal", "-shm", "-journal")

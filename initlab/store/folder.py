@@ -1,19 +1,18 @@
 """Results folders to be read: where they are, what they say of themselves, who writes there."""
 
 import csv
-import json
 import shlex
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import yaml
 from filelock import FileLock, Timeout
 
 from initlab.catalog.columns import columns
-from initlab.errors import FolderError
-from initlab.store.files import JOURNAL, LAYERS_CSV, RUNS_CSV, SPEC
+from initlab.errors import FolderError, InputError
+from initlab.spec import yamlfile
+from initlab.store.files import JOURNAL, LAYERS_CSV, LOCK, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
+from initlab.store.lock import read_holder
 
 
 @dataclass
@@ -32,19 +31,15 @@ class Folder:
         """A row for every run and layer."""
         return self.path / LAYERS_CSV
 
-    @property
-    def lock_file(self) -> Path:
-        """Locked by whoever writes here. It lies outside, as the folder may be moved aside."""
-        real = self.path.resolve()
-        return real.with_name(f".{real.name}.lock")
-
     def about(self) -> str:
         """What the sweep's spec said about itself."""
         try:
-            spec = yaml.safe_load((self.path / SPEC).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            raw = yamlfile.read_bytes(str(self.path / SPEC), None)
+            spec = yamlfile.parse(raw, SPEC).data
+        except InputError:
             return ""
-        return str(spec.get("about", "")) if isinstance(spec, dict) else ""
+        about = spec.get("about") if isinstance(spec, dict) else None
+        return "" if about is None else str(about)
 
     def journal(self) -> Journal:
         """The folder's journal, to be read.
@@ -58,34 +53,19 @@ class Folder:
             raise FolderError(f"{self.path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
         return Journal(file)
 
-    @property
-    def holder_file(self) -> Path:
-        """Says who holds the lock."""
-        return self.lock_file.with_suffix(".holder")
-
     def written_by(self) -> str:
         """Who writes here now, as far as it is known; "" if nobody does."""
-        lock = FileLock(self.lock_file)
+        lock = FileLock(self.path / LOCK)
         try:
-            if self.lock_file.exists():
+            if (self.path / LOCK).exists():
                 lock.acquire(blocking=False)
                 lock.release()
-            return ""
         except Timeout:
-            return self.holder()
+            return str(read_holder(self.path) or "another process")
         except OSError:
-            return ""  # where we may not write: whether others do cannot be seen
-
-    def holder(self) -> str:
-        """Who took the lock last: "process 4711 on ada since 12:00: initlab sweep ..."."""
-        try:
-            held = json.loads(self.holder_file.read_text(encoding="utf-8"))
-            since = datetime.fromisoformat(held["started"]).astimezone()
-            command = shlex.join(["initlab", *held["command"][1:]])
-            at = since.strftime("%Y-%m-%d %H:%M:%S")
-            return f"process {held['pid']} on {held['host']} since {at}: {command}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+            pass  # where we may not write; what others say of themselves may be read
+        holder = read_holder(self.path)
+        return str(holder) if holder is not None and holder.alive() else ""
 
 
 def open_published(path: Path) -> Folder:

@@ -1,5 +1,6 @@
 """Parts of a sweep, each swept into a folder of its own, joined into one."""
 
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,7 +50,7 @@ def _merged(parts: Sequence[Path], journals: Sequence[Journal], root: Path) -> W
     folder = open_for_writing(root, name)
     try:
         folder.connect()
-        folder.writer.register(rows, about)
+        folder.writer.register(rows, about, uuid.uuid4().hex)
         for journal in journals:
             adopt(folder.writer, journal)
             adopt_sessions(folder.writer, journal)

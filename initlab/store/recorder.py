@@ -3,7 +3,8 @@
 import json
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
 from sqlite3 import Connection
@@ -28,7 +29,7 @@ class Recorder:
     """Registers a plan in a journal, and keeps what comes of it. Known runs keep their numbers.
 
     Args:
-        writer: the journal.
+        journal: where it is to be written, asked before every commit.
         plan: what is to be swept.
         origin: the process, as `provenance.origin` describes it.
         retry_failed: count failed runs as still to be done.
@@ -38,16 +39,23 @@ class Recorder:
     """
 
     def __init__(
-        self, writer: Writer, plan: Plan, origin: dict[str, Any], *, retry_failed: bool = False
+        self,
+        journal: Callable[[], Writer],
+        plan: Plan,
+        origin: dict[str, Any],
+        *,
+        retry_failed: bool = False,
     ) -> None:
-        self._writer = writer
+        self._journal = journal
+        self._writer = writer = journal()
         self._plan = plan
+        self._name = uuid.uuid4().hex
         self._kept_something = False
         self._wanted = plan_work(plan)
         whole = plan.part.whole if plan.part else plan
         self._band_names = {band: self._band_name(band) for band in self._wanted.bands}
         self._names = {run: self._named(run) for run in self._wanted.points}
-        writer.register(self._rows(), self._about(whole), retry_failed=retry_failed)
+        writer.register(self._rows(), self._about(whole), self._name, retry_failed=retry_failed)
         self._session = self._begin(origin)
         self._ids = [
             id_ for (id_,) in writer.rows("SELECT id FROM runs WHERE number >= 0 ORDER BY number")
@@ -76,7 +84,7 @@ class Recorder:
         with self._writer.transaction() as db:
             return db.execute(
                 "INSERT INTO sessions (name, origin, started) VALUES (?, ?, ?)",
-                (uuid.uuid4().hex, json.dumps(origin), _now()),
+                (self._name, json.dumps(origin), _now()),
             ).lastrowid
 
     def _named(self, point: Run) -> tuple[str, str | None]:
@@ -91,8 +99,12 @@ class Recorder:
         return band_name(band, self._plan.head.band)
 
     def finish(self, ended: str) -> None:
-        """Say how this session ended; one that had nothing to do is forgotten."""
-        with self._writer.transaction() as db:
+        """Say how this session ended; one that had nothing to do is forgotten.
+
+        Raises:
+            FolderInUse: another session has taken over; what it writes is left alone.
+        """
+        with self._transaction() as db:
             db.execute(
                 "UPDATE sessions SET finished = ?, ended = ? WHERE id = ?",
                 (_now(), ended, self._session),
@@ -119,11 +131,12 @@ class Recorder:
 
         Raises:
             DiskError: the disk refused; what was committed before is safe.
+            FolderInUse: another session has taken over; likewise.
         """
         if not done:
             return
         self._kept_something = True
-        with self._writer.transaction() as db:
+        with self._transaction() as db:
             for part in done:
                 if isinstance(part.task, MeasureTask):
                     self._keep_outcomes(db, part)
@@ -131,6 +144,14 @@ class Recorder:
                     self._keep_predictions(part.task.points, part)
                 else:
                     self._keep_bands(part.task.points, part)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One of the journal, wherever it lies by now, if no other session has taken over."""
+        self._writer = self._journal()
+        with self._writer.transaction() as db:
+            self._writer.check_newest(self._name)
+            yield db
 
     def _keep_outcomes(self, db: Connection, done: TaskResult) -> None:
         where = self._writer.environment_id(done.environment) if done.environment else None

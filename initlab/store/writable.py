@@ -1,18 +1,17 @@
 """Results folders to be written: locked, made, moved aside, and their journals opened or mended."""
 
 import errno
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
+from initlab.errors import DiskError, FolderError, InitlabError
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
+from initlab.store.anchor import Anchor, copied, files_of_another
 from initlab.store.files import (
     DAMAGED_JOURNALS,
     JOURNAL,
@@ -22,8 +21,9 @@ from initlab.store.files import (
     is_ours,
 )
 from initlab.store.folder import Folder
-from initlab.store.journal import DamagedJournal, EmptyJournal, Journal
-from initlab.store.provenance import origin, process
+from initlab.store.journal import DamagedJournal, EmptyJournal, Journal, sqlite_errors
+from initlab.store.lock import hold, release
+from initlab.store.provenance import origin
 from initlab.store.recorder import Recorder
 from initlab.store.writer import Writer
 
@@ -32,17 +32,19 @@ EARLIER = (
     " the journal"
 )
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-LOCK_SECONDS = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
 @dataclass
 class WritableFolder(Folder):
     """A results folder that this process alone writes to, until it is closed.
 
-    Its journal is opened, or made, by `begin`; or by `connect`, if it is sound.
+    Its journal is opened, or made, by `begin`; or by `connect`, if it is sound. Where somebody
+    moves or deletes the folder, `path` follows, and `displaced` says what happened.
     """
 
     lock: FileLock = field(kw_only=True)
+    anchor: Anchor = field(kw_only=True)
+    displaced: str = field(default="", init=False)
     _writer: Writer | None = field(default=None, init=False)
 
     @property
@@ -68,6 +70,58 @@ class WritableFolder(Folder):
                 writer.close_unchanged()
                 raise
             self._writer = writer
+            self.anchor.hold(self.path)
+
+    def current_writer(self) -> Writer:
+        """The folder's journal, wherever it lies by now.
+
+        If the folder was moved, its new place is written to. What was deleted is written again: in
+        the folder, if that is there and has no other journal, else beside it.
+
+        Raises:
+            DiskError: it was deleted, and cannot be written again.
+        """
+        if not self.anchor.holds(self.path):
+            with sqlite_errors(self.path):
+                try:
+                    self._follow()
+                except OSError as error:
+                    reason = f"{error.filename or self.path}: {error.strerror}"
+                    raise DiskError(
+                        f"{self.path}: was deleted while it was written, and cannot be written"
+                        f" again: {reason}",
+                        "the same command again",
+                    ) from None
+        return self.writer
+
+    def _follow(self) -> None:
+        old, file, where = self.writer, self.path / JOURNAL, self.anchor.folder()
+        copy: Path | None = None
+        if where is not None and self.anchor.holds(where):
+            happened = f"{self.path}: was moved while it was written"
+        else:
+            happened = f"{self.path}: was deleted while it was written"
+            if where is not None and not (where / JOURNAL).exists():
+                happened = f"{self.path}: its journal was deleted while it was written"
+            else:
+                where = self._beside()
+            copy = copied(old.connection, where / JOURNAL)
+        with files_of_another(file):
+            old.close_unchanged()
+        if copy is not None:
+            copy.replace(where / JOURNAL)
+        self.path, self._writer = where, None
+        self.connect()
+        self.displaced = f"{happened}; everything is in {self.path}/"
+
+    def _beside(self) -> Path:
+        """A new folder beside the one that is gone, held as that was."""
+        beside = _unused(self.path, "rescued")
+        beside.mkdir(parents=True)
+        self.lock.release()
+        self.anchor.close()
+        self.lock, self.anchor = hold(beside), Anchor(beside)
+        return beside
 
     def begin(
         self,
@@ -88,7 +142,7 @@ class WritableFolder(Folder):
         except DamagedJournal:
             notify(self.set_journal_aside())
         before = self.writer.numbered()
-        recorder = Recorder(self.writer, plan, origin(), retry_failed=retry_failed)
+        recorder = Recorder(self.current_writer, plan, origin(), retry_failed=retry_failed)
         if dropped := len(before - self.writer.numbered()):
             notify(f"{self.path}: {dropped} {EARLIER}")
         if reused := self._adopt_damaged():
@@ -116,8 +170,8 @@ class WritableFolder(Folder):
         """Let others write here."""
         if self._writer is not None:
             self._writer.close()
-        self.holder_file.unlink(missing_ok=True)
-        self.lock.release()
+        release(self.path, self.lock)
+        self.anchor.close()
 
 
 def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
@@ -134,38 +188,45 @@ def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableF
             version.
         DiskError: the disk is full.
     """
-    folder = Folder(root / name)
-    path, lock = folder.path, FileLock(folder.lock_file)
+    path = root / name
+    lock: FileLock | None = None
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise FolderInUse(
-            f"{path}: is being written by {folder.holder()}",
-            "wait for it, or sweep with --out another_folder",
-        ) from None
-    except OSError as error:
-        raise _unwritable(error, path) from None
-    try:
-        if path.exists():
-            _check_ours(path)
-            if fresh:
-                path.rename(_unused(path))
-        path.mkdir(exist_ok=True)
+        _make(path)
+        lock = hold(path)
+        if fresh and any(is_ours(entry.name) for entry in path.iterdir()):
+            lock = _moved_aside(path, lock)
         for left in path.glob(".*.tmp"):  # by a process that was killed while it published
             left.unlink()
-        probe = path / ".probe.tmp"
-        probe.touch()
-        probe.unlink()
         _check_journal(path)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        folder.holder_file.write_text(json.dumps({**process(), "started": now}), encoding="utf-8")
-        return WritableFolder(path, lock=lock)
+        return WritableFolder(path, lock=lock, anchor=Anchor(path))
     except BaseException as error:
-        lock.release()
+        if lock is not None:
+            release(path, lock)
         if isinstance(error, OSError):
             raise _unwritable(error, path) from None
         raise
+
+
+def _make(path: Path) -> None:
+    """Make a folder if there is none, and see that it can be written and is ours."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        _check_ours(path)
+    path.mkdir(exist_ok=True)
+    probe = path / ".probe.tmp"
+    probe.touch()
+    probe.unlink(missing_ok=True)
+
+
+def _moved_aside(path: Path, lock: FileLock) -> FileLock:
+    """Move a folder aside, and make and lock another in its place."""
+    aside = _unused(path, "old")
+    path.rename(aside)
+    try:
+        path.mkdir()
+        return hold(path)
+    finally:
+        release(aside, lock)
 
 
 def open_existing(path: Path) -> WritableFolder:
@@ -232,8 +293,8 @@ def _check_ours(path: Path) -> None:
         )
 
 
-def _unused(path: Path) -> Path:
+def _unused(path: Path, why: str) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
+    while (aside := path.with_name(f"{path.name}.{why}-{number}")).exists():
         number += 1
     return aside

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from initlab.errors import FolderInUse
 from initlab.store import tables
 from initlab.store.identity import VERSION
 from initlab.store.journal import AGAIN, DamagedJournal, Journal, sqlite_errors
@@ -15,6 +16,7 @@ from initlab.store.tables import Kind
 NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",
 )  # fmt: skip
+SESSION = "session"  # key of the table `sweep`: the name of the session that registered last
 BUSY_SECONDS = 60  # seconds to wait for readers, where the journal is no WAL
 
 
@@ -59,6 +61,11 @@ class Writer(Journal):
         """Let go of the file as it is: a damaged one is not written to."""
         super().close()
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, to copy what it sees."""
+        return self._db
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """What is done in the block is kept whole or not at all.
@@ -82,13 +89,16 @@ class Writer(Journal):
         self,
         rows: Sequence[tuple[int, str, str, str, str | None]],
         about: dict[str, Any],
+        session: str,
         *,
         retry_failed: bool = False,
     ) -> None:
         """Replace what is swept: (number, name, description, point, band) of every run.
 
-        Runs of an earlier sweep stay, without a number.
+        Runs of an earlier sweep stay, without a number. A session of another name that still runs
+        may not write any more.
         """
+        about = {**about, SESSION: session}
         with self.transaction():
             self._db.execute("UPDATE runs SET number = NULL")
             self._db.executemany(
@@ -102,6 +112,22 @@ class Writer(Journal):
             self._db.executemany(
                 "INSERT OR REPLACE INTO sweep VALUES (?, ?)",
                 [(key, json.dumps(value)) for key, value in about.items()],
+            )
+
+    def check_newest(self, session: str) -> None:
+        """Refuse, in a transaction, what a session writes after another one registered.
+
+        Raises:
+            FolderInUse: another one did.
+        """
+        newest = self.about(SESSION)
+        if newest != session:
+            found = self.rows("SELECT origin FROM sessions WHERE name = ?", newest)
+            by = "{host}, process {pid}".format(**json.loads(found[0][0])) if found else "another"
+            raise FolderInUse(
+                f"{self.path}: another sweep has taken over, on {by}; what this one had committed"
+                " is kept",
+                "wait for it; then the same command continues",
             )
 
     # what is kept --------------------------------------------------------------------------

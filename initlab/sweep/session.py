@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from initlab.errors import DiskError, InitlabError
+from initlab.errors import DiskError, FolderInUse, InitlabError
 from initlab.spec.plan import Plan
 from initlab.store.journal import DamagedJournal
 from initlab.store.outcome import Outcome
@@ -55,6 +55,7 @@ def run_session(
 
     Raises:
         DiskError: the disk refused; what was committed is safe.
+        FolderInUse: another session has taken over; what was committed is safe.
         WorkersLost: a cluster has gone; what was committed is published.
     """
     _compute(plan, folder, engine, stop, options)
@@ -90,7 +91,7 @@ def _compute(
                     on_layer=on_layer,
                     on_failure=options.on_failure,
                 )
-    except DiskError:
+    except (DiskError, FolderInUse):  # nothing more can, or may, be written
         raise
     except InitlabError as error:
         recorder.finish(error.message)

@@ -44,7 +44,7 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64)
 def test_any_numbers_are_read_back_to_the_last_bit(forward, backward, loss, onset, reason):
     plan = load_plan({"depth": 3, "width": 4, "activation": "tanh", "init": "he", "bias": "zeros"})
     writer = Writer(":memory:")
-    recorder = Recorder(writer, plan, {})
+    recorder = Recorder(lambda: writer, plan, {})
     m = Measurement(forward, backward, onset, loss, reason)
     task = MeasureTask(Share(((0, plan.runs[0]),)))
     recorder.commit(

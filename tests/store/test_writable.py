@@ -37,7 +37,9 @@ def opened(root, name="spec", **options):
 def test_a_folder_is_made_with_all_above_it(tmp_path):
     with opened(tmp_path / "a/b", "c") as folder:
         assert folder.path == tmp_path / "a/b/c"
-        assert [*folder.path.iterdir()] == []  # until a sweep begins
+        # until a sweep begins
+        assert {file.name for file in folder.path.iterdir()} == {".lock", ".holder"}
+    assert [*folder.path.iterdir()] == []
 
 
 def test_a_sweep_leaves_five_files(plan_of, tmp_path):
@@ -105,16 +107,16 @@ def test_fresh_moves_everything_aside(plan_of, tmp_path):
     path = swept(plan_of(), tmp_path)
     before = contents(path)
     for number in (1, 2):
-        with opened(tmp_path, fresh=True):
-            pass
+        swept(plan_of(), tmp_path, fresh=True)
         assert contents(tmp_path / "spec.old-1") == before
-        assert (tmp_path / f"spec.old-{number}").exists()
+        assert set(contents(tmp_path / f"spec.old-{number}")) == FILES
+    assert set(contents(path)) == FILES
 
 
 def test_fresh_has_nothing_to_move_at_first(tmp_path):
     with opened(tmp_path, fresh=True):
         pass
-    assert {path.name for path in tmp_path.iterdir()} == {"spec", ".spec.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"spec"}
 
 
 def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
@@ -130,7 +132,8 @@ def test_a_folder_being_written_is_not_handed_out_again(plan_of, tmp_path):
 
 
 def test_a_holder_that_has_not_said_who_it_is_holds_all_the_same(tmp_path):
-    with FileLock(tmp_path / ".spec.lock"), pytest.raises(FolderInUse, match="another process"):
+    (tmp_path / "spec").mkdir()
+    with FileLock(tmp_path / "spec/.lock"), pytest.raises(FolderInUse, match="another process"):
         open_for_writing(tmp_path, "spec")
 
 
