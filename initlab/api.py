@@ -1,6 +1,5 @@
 """The Python API: what the command line does, returning pandas tables."""
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from initlab.spec.expand import MAX_RUNS, make
 from initlab.spec.plan import Plan
 from initlab.store.folder import open_published
 from initlab.store.read import read_table
+from initlab.store.temporary import temporary_folder
 from initlab.store.writable import open_for_writing
 from initlab.sweep import cost
 from initlab.sweep.engines.threads import Threads
@@ -69,7 +69,7 @@ def run_plan(plan: Plan, *, jobs: int = 1, out: str | Path | None = None) -> Res
         KeyboardInterrupt: on Ctrl-C; with `out`, what was finished is saved.
     """
     cost.check_memory(plan, jobs)
-    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+    with temporary_folder() as temporary, ExitStack() as stack:
         folder = open_for_writing(Path(out or temporary), plan.head.name)
         stack.callback(folder.close)
         with listening() as stop:

@@ -14,6 +14,7 @@ from initlab.errors import DiskError, FolderError
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
+from initlab.spec.thresholds import Thresholds
 from initlab.store import tables
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
@@ -147,13 +148,18 @@ class Journal:
         if not found:
             raise EmptyJournal(f"{self.path}: nothing was begun here yet", AGAIN)
         return Plan(
-            Head(**self.about("head")),
+            self._head(),
             tuple(rebuilt(json.loads(description)) for _, description in found),
             self.about("product"),
             self.about("spec"),
             str(self.path),
             tuple(number for number, _ in found),
         )
+
+    def _head(self) -> Head:
+        """As it was validated; a part's name may be longer than that of a spec."""
+        head = self.about("head")
+        return Head.model_construct(**head | {"thresholds": Thresholds(**head["thresholds"])})
 
     def numbered(self) -> set[str]:
         """Names of the runs that are swept."""

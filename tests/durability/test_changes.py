@@ -12,7 +12,7 @@ from initlab import load_plan
 
 SPEC = """\
 name: used
-depth: 16
+depth: 8
 width: 24
 activation: tanh
 init: xavier_normal
@@ -52,7 +52,7 @@ def begun(root, *arguments):
     """A sweep that has committed some of its runs."""
     command = Command("sweep", root / "used.yaml", "--jobs", 1, *arguments, cwd=root)
     wal = root / "results/used/journal.sqlite-wal"
-    assert command.until(lambda: wal.exists() and wal.stat().st_size > 150_000)
+    assert command.until(lambda: wal.exists() and wal.stat().st_size > 100_000)
     return command
 
 

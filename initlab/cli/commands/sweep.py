@@ -1,6 +1,5 @@
 """`initlab sweep`: specs in, measured networks out."""
 
-import tempfile
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -106,6 +105,7 @@ def sweep(
     from initlab.cli.run_plans import SweepOptions, run_all
     from initlab.spec.expand import make
     from initlab.spec.reader import read
+    from initlab.store.temporary import temporary_folder
     from initlab.sweep.cost import check_memory, default_jobs
 
     scheduler = _cluster(engine, scheduler)
@@ -124,7 +124,7 @@ def sweep(
     most = 1 if fail_fast else max_failures
     options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
-        root = Path(stack.enter_context(tempfile.TemporaryDirectory())) if no_save else out
+        root = stack.enter_context(temporary_folder()) if no_save else out
         folders = _folders(plans, root, stack, fresh=fresh)
         complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]

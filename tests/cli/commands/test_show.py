@@ -128,3 +128,28 @@ def test_a_folder_is_named_by_its_path_however_that_is_written(swept, monkeypatc
     monkeypatch.chdir(swept[0])
     title = initlab("show", ".", "--format", "table").stdout.splitlines()[0]
     assert title == "shown: two activations"
+
+
+@pytest.mark.parametrize(
+    ("about", "shown"),
+    [
+        ("2001-99-99", "shown: 2001-99-99"),  # a date to YAML 1.1, and none
+        ("2001-01-01", "shown: 2001-01-01"),
+        ("[1, 2]", "shown: [1, 2]"),
+        ("!!binary aGk=", "shown"),
+        ("{", "shown"),
+        ("\\xff", "shown"),
+        ("&a [*a]", "shown"),
+        ("~", "shown"),
+        ("9" * 500, "shown: inf"),
+    ],
+)
+def test_whatever_an_edited_spec_says_of_itself_is_no_bug(swept, tmp_path, about, shown):
+    copy = tmp_path / "shown"
+    shutil.copytree(swept[0], copy)
+    text = (copy / "spec.yaml").read_bytes().split(b"\nabout:")[0]
+    raw = about.encode("latin-1") if about != "\\xff" else b"\xff"
+    (copy / "spec.yaml").write_bytes(text + b"\nabout: " + raw + b"\n")
+    done = initlab("show", copy, "--format", "table")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0].strip() == shown
