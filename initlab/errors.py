@@ -1,20 +1,21 @@
-"""Everything initlab raises on purpose, and the exit code each kind ends a command with.
+"""Everything initlab raises on purpose: exit code, who is at fault, and what has happened.
 
-    InitlabError
-    |-- InputError              2   what the user typed cannot be used
-    |   |-- UnknownName         2   a name that no table holds; carries the nearest
-    |   |-- SpecError           2   one or more problems in a spec, all listed
-    |   |-- LossError           2   operands or options that a loss must refuse, all listed
-    |   `-- FolderError         2   a results folder that cannot be read, written or replaced
-    |       `-- FolderInUse     4   another sweep is writing there
-    |-- ChecksFailed            1   finished, but runs, --fail-on checks or lines of a stream failed
-    |-- WorkersLost             1   a cluster has gone before the sweep was done; it is kept so far
-    |-- DiskError              74   the disk refused a write
-    `-- Interrupted      130, 143   Ctrl-C, or SIGTERM; what was done is kept
+    InitlabError                3  initlab      never raised as such
+    |-- InputError              2  the user     what was typed, or a file, cannot be used
+    |   |-- UnknownName         2  the user     a name that no table holds; carries the nearest
+    |   |-- SpecError           2  the user     one or more problems in a spec, all listed
+    |   |-- LossError           2  the user     operands that a loss must refuse, all listed
+    |   `-- FolderError         2  the user     a results folder cannot be read or replaced
+    |       `-- FolderInUse     4  nobody       another sweep is writing there
+    |-- ChecksFailed            1  nobody       finished, but runs, checks or lines failed
+    |-- WorkersLost             1  the machine  a cluster has gone before the sweep was done
+    |-- DiskError              74  the machine  the disk refused a write
+    `-- Interrupted           130  nobody       Ctrl-C (SIGTERM: 143, SIGHUP: 129)
 
-A file that the system refuses (OSError) ends a command with 2, a stdout that cannot be written with
-74 or, if the pipe closed, 141. Any other exception is a bug in initlab (3). `cli/app.py` is the one
-place that turns an exception into a message and an exit code. This module imports no other of ours.
+A file that the system refuses (OSError), and more memory than there is (MemoryError), end a command
+with 2, a stdout that cannot be written with 74 or, if the pipe closed, 141. What is said on stderr
+never decides. Any other exception is a bug in initlab (3). `cli/app.py` is the one place that turns
+an exception into a message and an exit code. This module imports no other of ours.
 """
 
 import difflib
@@ -23,9 +24,13 @@ from dataclasses import dataclass
 
 
 class InitlabError(Exception):
-    """Root of the tree. `message` says what is wrong and where, `fix` one thing to do about it."""
+    """Root of the tree. `message` says what is wrong and where, `fix` one thing to do about it.
+
+    `fault` says whose it is: the user's, the machine's, nobody's, or initlab's.
+    """
 
     exit_code = 3
+    fault = "initlab"
     prefix = "initlab: "
 
     def __init__(self, message: str, fix: str | None = None) -> None:
@@ -41,6 +46,7 @@ class InputError(InitlabError):
     """What the user typed cannot be used."""
 
     exit_code = 2
+    fault = "the user"
 
 
 class UnknownName(InputError):
@@ -128,30 +134,35 @@ class FolderInUse(FolderError):
     """Another sweep is writing this results folder."""
 
     exit_code = 4
+    fault = "nobody"
 
 
 class ChecksFailed(InitlabError):
     """The command finished, but some runs, a `--fail-on` check or lines of a stream failed."""
 
     exit_code = 1
+    fault = "nobody"
 
 
 class WorkersLost(InitlabError):
     """The scheduler or all workers of a cluster have gone. What was done is kept."""
 
     exit_code = 1
+    fault = "the machine"
 
 
 class DiskError(InitlabError):
     """The disk refused a write: full, read-only or broken."""
 
     exit_code = 74
+    fault = "the machine"
 
 
 class Interrupted(InitlabError):
     """Ctrl-C or SIGTERM. What was finished before it is kept."""
 
     exit_code = 130
+    fault = "nobody"
 
     def __init__(self, message: str, fix: str | None = None, *, exit_code: int = 130) -> None:
         super().__init__(message, fix)

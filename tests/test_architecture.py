@@ -129,7 +129,7 @@ def test_only_the_store_writes_files():
         for line in path.read_text().splitlines()
         if any(call in line for call in calls) and "devnull" not in line
     }
-    assert writers == {"store/publish.py", "store/writable.py", "cli/commands/new.py"}
+    assert writers == {"store/publish.py", "store/lock.py", "cli/commands/new.py"}
 
 
 def without_module(tests: Iterable[str]) -> set[str]:
