@@ -52,13 +52,14 @@ def _adopt_run(
             name,
         )
         rows = other.layers(MEASURED, id_)
+        environment = json.loads(where) if where else None
     except (DamagedJournal, ValueError):  # broken just there, or not there
         return False
     if status not in statuses:
         return False
     if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed):
         return False
-    here = writer.environment_id(json.loads(where)) if where else None
+    here = writer.environment_id(environment) if environment else None
     ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
     db.execute(
         "UPDATE runs SET status = ?, reason = ?, seconds = ?, nan_onset = ?, loss_value = ?,"

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from initlab.errors import DiskError, FolderError
+from initlab.errors import DiskError, FolderError, in_short
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
@@ -60,6 +60,20 @@ def sqlite_errors(path: Path | str) -> Iterator[None]:
         raise DamagedJournal(f"{path}: is damaged: {error}", AGAIN) from None
 
 
+@contextmanager
+def told_as_damage(path: Path | str) -> Iterator[None]:
+    """What is not as initlab writes it is damage, wherever it is noticed.
+
+    Raises:
+        DamagedJournal: with what was noticed.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        message = f"{path}: is damaged: holds what initlab does not write: {in_short(error)[:200]}"
+        raise DamagedJournal(message, AGAIN) from None
+
+
 class Journal:
     """One journal, read. `path` is its file.
 
@@ -81,6 +95,9 @@ class Journal:
             db = sqlite3.connect(
                 f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
             )
+            db.execute(
+                "PRAGMA trusted_schema = OFF"
+            )  # views and triggers of others get no functions
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
@@ -138,7 +155,22 @@ class Journal:
     def about(self, key: str) -> Any:
         """An entry of the table `sweep`: head, spec, product or part; None where there is none."""
         found = self.rows("SELECT value FROM sweep WHERE key = ?", key)
-        return json.loads(found[0][0]) if found else None
+        with told_as_damage(self.path):
+            return json.loads(found[0][0]) if found else None
+
+    def part(self) -> tuple[int, int, str] | None:
+        """Which part this is, of how many, and of which sweep; None if it is a whole one."""
+        part = self.about("part")
+        with told_as_damage(self.path):
+            if part is None:
+                return None
+            number, parts, name = part
+            return int(number), int(parts), str(name)
+
+    def inputs(self) -> dict[str, str]:
+        """The hash of every input file, by its path."""
+        with told_as_damage(self.path):
+            return {**self.about("inputs")}
 
     def plan(self) -> Plan:
         """The plan that was swept last, as far as it is kept: all of it but what parts it had."""
@@ -147,14 +179,13 @@ class Journal:
         )
         if not found:
             raise EmptyJournal(f"{self.path}: nothing was begun here yet", AGAIN)
-        return Plan(
-            self._head(),
-            tuple(rebuilt(json.loads(description)) for _, description in found),
-            self.about("product"),
-            self.about("spec"),
-            str(self.path),
-            tuple(number for number, _ in found),
-        )
+        product, data = self.about("product"), self.about("spec")
+        with told_as_damage(self.path):
+            runs = tuple(rebuilt(json.loads(description)) for _, description in found)
+            numbers = tuple(number for number, _ in found)
+            plan = Plan(self._head(), runs, product, data, str(self.path), numbers)
+            _ = plan.axes  # looks at every field of every run
+        return plan
 
     def _head(self) -> Head:
         """As it was validated; a part's name may be longer than that of a spec."""
@@ -183,10 +214,12 @@ class Journal:
     def sessions(self) -> list[dict[str, Any]]:
         """Every process that wrote here, in order."""
         found = self.rows("SELECT origin, started, finished, ended FROM sessions ORDER BY id")
-        return [
-            {**json.loads(origin), "started": started, "finished": finished, "ended": ended}
-            for origin, started, finished, ended in found
-        ]
+        names = ("started", "finished", "ended")
+        with told_as_damage(self.path):
+            return [
+                {**json.loads(origin), **{n: _text(t) for n, t in zip(names, texts, strict=True)}}
+                for origin, *texts in found
+            ]
 
     def environments(self) -> list[tuple[dict[str, Any], int]]:
         """Versions and machines with which runs of the sweep were measured, and how many."""
@@ -195,7 +228,8 @@ class Journal:
             " JOIN environments ON environments.id = environment"
             " WHERE number IS NOT NULL GROUP BY environments.id"
         )
-        return [(json.loads(description), runs) for description, runs in found]
+        with told_as_damage(self.path):
+            return [({**json.loads(description)}, runs) for description, runs in found]
 
     def failures(self) -> dict[int, str]:
         """Why runs failed, by their numbers."""
@@ -213,7 +247,8 @@ class Journal:
             " JOIN environments ON environments.id = environment WHERE number = ?",
             number,
         )
-        return json.loads(found[0][0]) if found else None
+        with told_as_damage(self.path):
+            return {**json.loads(found[0][0])} if found else None
 
     # what came out -------------------------------------------------------------------------
 
@@ -228,7 +263,7 @@ class Journal:
             "SELECT id, number, point, band, status, reason, seconds, nan_onset, loss_value, digest"
             f" FROM runs WHERE {which} ORDER BY number"
         )
-        expectation_of = lru_cache(64)(partial(self.expectation, part=bool(self.about("part"))))
+        expectation_of = lru_cache(64)(partial(self.expectation, part=self.part() is not None))
         for id_, number_, point, band, status, reason, seconds, onset, loss, digest in runs:
             expectation, why = expectation_of(point, band)
             if status == "todo":
@@ -253,12 +288,11 @@ class Journal:
     def _sound(
         self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
     ) -> Array:
-        rows = tables.restored(found)
-        if tables.digest(numbers, rows) != digest:
+        if not tables.digest_matches(numbers, found, digest):
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
-        return rows
+        return tables.restored(found)
 
     def expectation(
         self, point: str, band: str | None, *, part: bool = False
@@ -292,3 +326,9 @@ class Journal:
         ((id_, problem, digest),) = found
         rows = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
         return (Band(*rows.T) if len(rows) else None), problem
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

@@ -65,7 +65,7 @@ def _same_inputs(journals: Sequence[Journal]) -> dict[str, str]:
     """The hash of every input file; the parts must have seen the same."""
     found: dict[str, str] = {}
     for journal in journals:
-        for path, hashed in journal.about("inputs").items():
+        for path, hashed in journal.inputs().items():
             if found.setdefault(path, hashed) != hashed:
                 raise InputError(
                     f"{journal.path}: was swept with another content of {path} than other parts",
@@ -78,14 +78,14 @@ def _one_sweep(parts: Sequence[Path], journals: Sequence[Journal]) -> str:
     """The name of the sweep that all parts are of."""
     found: dict[int, Path] = {}
     for path, journal in zip(parts, journals, strict=True):
-        part = journal.about("part")
+        part = journal.part()
         if part is None:
             raise InputError(f"{path}: is no part of a sweep", "initlab sweep SPEC --part 1/10")
         number, of, name = part
-        if [of, name, journal.about("spec")] != [
-            *journals[0].about("part")[1:],
+        if (of, name, journal.about("spec")) != (
+            *(journals[0].part() or ())[1:],
             journals[0].about("spec"),
-        ]:
+        ):
             raise InputError(f"{path}: is of another sweep, or cut otherwise, than {parts[0]}")
         if number in found:
             raise InputError(f"{path}: is the same part as {found[number]}")

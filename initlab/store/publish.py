@@ -39,7 +39,7 @@ def provenance(journal: Journal) -> dict[str, object]:
     """What provenance.json holds: the last session, and those before it."""
     *earlier, last = journal.sessions() or [{}]
     environments = [{**found, "runs": runs} for found, runs in journal.environments()]
-    inputs = journal.about("inputs")
+    inputs = journal.inputs()
     return {**last, "environments": environments, "inputs": inputs, "earlier": earlier}
 
 

@@ -119,7 +119,11 @@ def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:
 
 
 def restored(rows: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
-    """The numbers that were stored, a row a layer; nan for 'nan' and for NULL."""
+    """The numbers that were stored, a row a layer; nan for 'nan' and for NULL.
+
+    Raises:
+        TypeError, ValueError: other things than numbers stand there.
+    """
     if not rows:
         return np.empty((0, 0))
     return np.array(rows, dtype=np.float64)  # None and 'nan' both are nan to numpy
@@ -135,7 +139,10 @@ def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
 
 def digest_matches(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
     """Whether numbers and rows of layers, as read, are those whose hash was written."""
-    return digest(numbers, restored(rows)) == written
+    try:
+        return digest(numbers, restored(rows)) == written
+    except (TypeError, ValueError):  # no numbers
+        return False
 
 
 def layer_rows(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:

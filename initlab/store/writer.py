@@ -32,6 +32,7 @@ class Writer(Journal):
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA trusted_schema = OFF")
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             db.executescript(
                 f"BEGIN IMMEDIATE; {tables.SCHEMA} PRAGMA application_id = {tables.APPLICATION};"

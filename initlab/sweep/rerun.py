@@ -77,7 +77,7 @@ def _fed(input_: Choice, journal: Journal, number: int) -> Choice:
         samples = read_samples(path)
     except ValueError:
         raise changed from None
-    if samples.digest != journal.about("inputs").get(path):
+    if samples.digest != journal.inputs().get(path):
         raise changed
     return replace(input_, samples=samples)
 

@@ -39,7 +39,7 @@ def _row(path: Path) -> list[Any]:
     folder = Folder(path)
     with folder.journal() as journal:
         counts, sessions = journal.counts(), journal.sessions()
-        bands = None if journal.about("part") else journal.bands_todo()
+        bands = None if journal.part() else journal.bands_todo()
         writer = folder.written_by()
     ended = None
     if sessions and not writer:

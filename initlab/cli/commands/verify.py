@@ -69,6 +69,6 @@ def _fix(path: Path, journal: "Journal", found: list[tuple[str, str, str]]) -> s
     if not any(file.startswith("journal") for _, file, _ in found):
         return f"initlab export {shlex.quote(str(path))}"
     command = ["initlab", "sweep", str(path / SPEC), "--out", str(path.parent)]
-    if part := journal.about("part"):
+    if part := journal.part():
         command += ["--part", f"{part[0]}/{part[1]}"]
     return shlex.join(command)
