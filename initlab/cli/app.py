@@ -67,8 +67,8 @@ Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
 
 Exit codes: 0 done; 1 finished, but runs failed, a --fail-on check or verify did, workers were \
 lost or a line of --jsonl could not be computed; 2 the input is wrong; 3 a bug in initlab; \
-4 the results folder is in use; 74 the disk said no; 130 interrupted; 141 the pipe closed; \
-143 terminated.
+4 the results folder is in use; 74 the disk said no; 129 hung up; 130 interrupted; \
+141 the pipe closed; 143 terminated.
 """
 
 
