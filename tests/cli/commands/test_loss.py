@@ -402,7 +402,7 @@ BAD = [
     ('{"input": [0.2, 0.3], "target": [1]}', "error[shape-broadcast]"),
     ('{"input": null, "target": [1]}', "needs a number, got null"),
     ('{"input": [[1], [1, 2]], "target": [1]}', "entry 1 has shape (2)"),
-    ("[" * 10_000, "no JSON"),
+    ("[" * 10_000, "the record: is nested too deep"),
     ('{"input": [' + "9" * 5000 + '], "target": [1]}', ""),
 ]
 
