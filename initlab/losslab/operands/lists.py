@@ -1,5 +1,6 @@
 """Nested lists of numbers as arrays, level by level: each is looked at before memory is taken."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -33,6 +34,7 @@ def array_of(
         TooLarge: it takes more.
         InputError: no number, or rows of different lengths; names the first.
     """
+    check_values(math.prod(_shape(value)), where, most)  # one list may stand there many times
     level, shape = [value], list[int]()
     while kinds := set(map(type, level)):
         if any(map(_is_array, kinds)):
@@ -45,7 +47,7 @@ def array_of(
         if len(shape) == DEEPEST:
             raise InputError(f"{where}: lists are nested deeper than {DEEPEST} levels")
         shape.append(len(level[0]))
-        check_values(len(level) * shape[-1], where, most)  # one list may stand there many times
+        check_values(len(level) * shape[-1], where, most)
         level = list(chain.from_iterable(level))
     return _numbers(level, shape, where).reshape(shape)
 
