@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -27,6 +28,19 @@ def csv_line(cells: Sequence[Any]) -> str:
     texts = ["" if c is None else repr(c) if isinstance(c, float) else c for c in cells]
     csv.writer(line, lineterminator="\n").writerow(texts)
     return line.getvalue()
+
+
+def as_json(value: Any) -> str:
+    """Anything for a message, as JSON has it, or else by the name of its type."""
+    try:
+        return json.dumps(value, default=repr)
+    except (RecursionError, TypeError, ValueError):  # too deep, in a circle, too many digits
+        return type(value).__name__
+
+
+def cut(text: str, most: int) -> str:
+    """A text of `most` characters at most, whose end may be dots."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def json_number(value: Any) -> Any:

@@ -27,16 +27,17 @@ class Command:
         most_bytes: RLIMIT_FSIZE.
         user: whose rights it has, for a folder that it may not write to.
         measured: say at the end how much memory it had, on stderr.
+        stdin: a file to read from; None closes it.
         terminal: where it reads and writes instead.
         env: all of its environment.
     """
 
     def __init__(
-        self, *arguments, cwd, stdout=None, stderr=None, most_bytes=None, user=None, measured=False,
-        terminal=None, env=None,
+        self, *arguments, cwd, stdin=os.devnull, stdout=None, stderr=None, most_bytes=None,
+        user=None, measured=False, terminal=None, env=None,
     ):  # fmt: skip
         self.out, self.err = Path(cwd) / f"{id(self)}.out", Path(cwd) / f"{id(self)}.err"
-        streams = (os.devnull, str(stdout or self.out), str(stderr or self.err))
+        streams = (stdin, str(stdout or self.out), str(stderr or self.err))
         if terminal is not None:
             streams = (terminal,) * 3
         self.process = CONTEXT.Process(
@@ -81,12 +82,15 @@ def _main(arguments, cwd, streams, most_bytes, user, measured, env):
         os.environ.clear()
         os.environ.update(env)
     for descriptor, name in enumerate(streams):
+        if name is None:
+            os.close(descriptor)
+            continue
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if descriptor else os.O_RDONLY
         # (a terminal does not become the controlling one, which would send SIGHUP when it goes)
         opened = os.open(name, flags | os.O_NOCTTY, 0o666)
         os.dup2(opened, descriptor)
         os.close(opened)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdin = None if streams[0] is None else open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)

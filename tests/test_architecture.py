@@ -11,6 +11,7 @@ ROOT = TESTS.parent / "initlab"
 #: a module may import from its own room and from those of the ranks above it
 RANKS = [
     ["errors", "formatting", "version"],
+    ["userfiles"],
     ["catalog"],
     ["losslab", "spec"],
     ["theory"],
@@ -26,6 +27,7 @@ SCREEN = 55  # lines, without the docstring
 #: tests that are of no single module, and what they are of instead
 CROSS_CUTTING = {
     "catalog/test_records.py": "every record of every table",
+    "cli/test_any_input.py": "every command, on any input",
     "cli/test_shell.py": "every command on pipes, terminals, locales and full disks",
     "durability/test_changes.py": "files and folders that change under a sweep",
     "durability/test_disk.py": "sweeps, on disks that are full or read-only",
@@ -37,6 +39,7 @@ CROSS_CUTTING = {
     "losslab/test_torch_suite.py": "torch's own samples, in all of the loss lab",
     "losslab/test_worked_examples.py": "a course chapter, in all of the loss lab",
     "network/test_invariance.py": "a run's numbers, however and beside whatever it is run",
+    "store/test_forged.py": "journals that somebody edited, by way of what reads them",
     "test_architecture.py": "the shape of the package",
     "test_article.py": "the article's experiments, from spec to layers",
     "test_configs.py": "every spec that ships",
@@ -108,7 +111,7 @@ def test_every_room_has_a_rank_and_they_are_nine():
     assert {top(path) for path in MODULES} == set(RANK)
     rooms = {path for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
     files = set(ROOT.glob("*.py"))
-    assert (len(rooms), len(files)) == (9, 6)
+    assert (len(rooms), len(files)) == (9, 7)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

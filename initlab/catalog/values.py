@@ -1,12 +1,12 @@
 """Values of a record's parameters as users type them, held to the parameter's kind and range."""
 
-import json
 import math
 from collections.abc import Iterable
 from typing import Any
 
 from initlab.catalog import Parameter
 from initlab.errors import InputError
+from initlab.formatting import as_json, cut
 
 WORDS = {"true": True, "yes": True, "on": True, "1": True}
 WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -57,7 +57,7 @@ def _number(p: Parameter, value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(problem)
     try:
-        number = float(value)
+        number = to_float(value) if isinstance(value, str) else float(value)
     except (ValueError, OverflowError):
         raise ValueError(problem) from None
     if not math.isfinite(number) or (p.kind == "integer" and not number.is_integer()):
@@ -79,6 +79,31 @@ def _bounded(p: Parameter, number: float | int) -> float | int:
     return number
 
 
+def to_float(text: str) -> float:
+    """The number that a text is: 0.5, 1e-3, nan, -inf, blanks around it or not.
+
+    Raises:
+        ValueError: it is none, also where Python reads one: 1_0 is no ten, nor are other
+            alphabets' digits.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no number: {text[:40]!r}")
+    return float(text)
+
+
+def to_int(text: str) -> int:
+    """The whole number that a text is, blanks around it or not.
+
+    Raises:
+        ValueError: it is none, as for `to_float`.
+        OverflowError: it is larger than any float64.
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no whole number: {text[:40]!r}")
+    if math.isinf(float(text)) and text.strip().lstrip("+-").isdigit():
+        raise OverflowError(f"larger than any float64: {text[:40]!r}")
+    return int(text)
+
+
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=repr)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return cut(value, 40) if isinstance(value, str) else cut(as_json(value), 40)

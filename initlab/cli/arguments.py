@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.catalog import ACTIVATIONS
+from initlab.catalog.values import parse, split, to_float, to_int
 from initlab.cli.completion import activation_names
 from initlab.errors import InputError, nearest
 
@@ -31,6 +32,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a field: --set init.gain=2."),
 ]
+MaxMib = Annotated[
+    int, typer.Option(min=1, help="Refuse what holds more, as a file or line, or as float64.")
+]
 MaxRuns = Annotated[int, typer.Option(min=1, help="Refuse a grid of more runs.")]
 
 
@@ -41,7 +45,6 @@ def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
         UnknownName: no such activation.
         InputError: a parameter that none of them has, or a value out of its range.
     """
-    from initlab.catalog.values import parse, split
     from initlab.spec.run import Choice
 
     records = [ACTIVATIONS[name] for name in names]
@@ -95,8 +98,8 @@ def sigmas(text: str, option: str, *, zero: bool = True) -> list[float]:
         return [start]
     (stop,) = ends
     try:
-        steps = int(parts[2])
-    except ValueError:
+        steps = to_int(parts[2])
+    except (ValueError, OverflowError):
         steps = 0
     if not 2 <= steps <= MOST_POINTS:
         raise InputError(
@@ -123,7 +126,7 @@ def sigma(text: str, option: str, *, zero: bool = True, example: str = "") -> fl
     """
     fix = example or f"{option} 0.5"
     try:
-        value = float(text)
+        value = to_float(text)
     except ValueError:
         raise InputError(f"{option}: needs a number, got {text!r}", fix) from None
     if not (SMALLEST <= value <= LARGEST or (zero and value == 0)):

@@ -10,6 +10,7 @@ from torch import Tensor
 from initlab.catalog import Loss
 from initlab.errors import Finding
 from initlab.formatting import number
+from initlab.losslab.operands.limits import check_values
 from initlab.losslab.settings import Settings
 
 ROUNDED_SUM = 2e-2  # how far from 1 the sum of rounded probabilities may be
@@ -71,6 +72,10 @@ class Call:
     def name_of(self, operand: str) -> str:
         """An operand or option as the user wrote it."""
         return self.typed.get(operand, operand)
+
+    def check_size(self, values: int, where: str, what: str) -> None:
+        """Refuse what the loss would make of its operands. Raises TooLarge as `check_values`."""
+        check_values(values, self.name_of(where), self.settings.most, what)
 
     # findings ------------------------------------------------------------------------------
 

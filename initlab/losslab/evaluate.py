@@ -8,17 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from initlab.catalog import LOSSES
+from initlab.catalog import LOSSES, Loss
 from initlab.catalog.table import load
 from initlab.errors import Finding, LossError
 from initlab.losslab.call import Call, errors
 from initlab.losslab.checks.run import check, with_torch
 from initlab.losslab.formulas.working import Working
 from initlab.losslab.operands import options as options_of
+from initlab.losslab.operands.limits import in_memory
 from initlab.losslab.operands.prepare import prepare
 from initlab.losslab.precision import compare
 from initlab.losslab.settings import Settings
-from initlab.losslab.torch_call import compute, gradients, refusal
+from initlab.losslab.torch_call import compute, gradients
 
 LEVELS = ("error", "warning", "info")
 #: rules whose warnings already report that a value is not finite
@@ -75,20 +76,27 @@ def evaluate(
     Raises:
         UnknownName: no such loss.
         LossError: with every finding, if one of them is an error.
-        InputError: an operand is missing or cannot be read.
+        TooLarge: an operand, or what the loss makes of them, takes more than `max_mib`.
+        InputError: an operand is missing or cannot be read, or there is not enough memory.
     """
-    record, settings = LOSSES[loss], settings or Settings()
+    with in_memory(LOSSES[loss].class_name):
+        return _evaluate(LOSSES[loss], operands, options or {}, settings or Settings())
+
+
+def _evaluate(
+    record: Loss, operands: Mapping[str, Any], options: Mapping[str, Any], settings: Settings
+) -> Evaluation:
     if settings.reduction not in (*record.reductions, "all"):
         needed = f"needs one of {', '.join(record.reductions)} or all, got {settings.reduction}"
         finding = Finding("option-range", "error", "--reduction", needed, "--reduction mean")
         raise LossError([finding])
-    complete = options_of.with_defaults(record, options or {})
+    complete = options_of.with_defaults(record, options)
     call, done = prepare(record, operands, complete, settings)
     findings = with_torch(call, [*done, *check(call)])
     _refuse(findings)
     reductions = record.reductions if settings.reduction == "all" else (settings.reduction,)
     values = {reduction: compute(call, reduction) for reduction in reductions}
-    evaluation = Evaluation(call, values, _worked(call), {}, ())
+    evaluation = Evaluation(call, values, work(call), {}, ())
     main = "mean" if settings.reduction == "all" else settings.reduction
     slopes = gradients(call, main) if settings.grad else {}
     findings += _compared(evaluation, findings)
@@ -135,16 +143,6 @@ def _refuse(findings: list[Finding]) -> None:
     """Raise LossError if one of the findings is an error."""
     if errors(findings):
         raise LossError([f for f in findings if f.level != "info"])
-
-
-def _worked(call: Call) -> Working:
-    """Our formula on a call; refused where it does not fit into memory."""
-    try:
-        return work(call)
-    except RuntimeError as error:
-        if "memory" not in str(error):
-            raise
-        raise LossError([refusal(call, error)]) from None
 
 
 def work(call: Call, operands: Mapping[str, Tensor] | None = None) -> Working:

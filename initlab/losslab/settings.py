@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from initlab.catalog import ALLOWABLE
 from initlab.catalog.dtypes import DTYPES
 from initlab.errors import InputError
+from initlab.losslab.operands.limits import MOST_MIB
+from initlab.userfiles import MIB
 
 GIVEN = ("logits", "probs", "log-probs")
 
@@ -23,6 +25,7 @@ class Settings:
         target_map: values of the target to replace, in pairs (old, new).
         allow: rules whose errors become warnings.
         strict: warnings become errors.
+        max_mib: what an operand may take as float64, and what a loss makes of operands.
         typed: operands as the user wrote them ("--target"), for messages.
     """
 
@@ -34,6 +37,7 @@ class Settings:
     target_map: tuple[tuple[float, float], ...] = ()
     allow: frozenset[str] = frozenset()
     strict: bool = False
+    max_mib: int = MOST_MIB
     typed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,3 +50,10 @@ class Settings:
             if value not in known:
                 listed = ", ".join(str(k) for k in known if k)
                 raise InputError(f"{name}: needs one of {listed}, got {value!r}")
+        if not isinstance(self.max_mib, int) or self.max_mib < 1:
+            raise InputError(f"max_mib: needs a whole number from 1, got {self.max_mib!r}")
+
+    @property
+    def most(self) -> int:
+        """`max_mib` in bytes."""
+        return self.max_mib * MIB

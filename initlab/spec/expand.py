@@ -100,6 +100,8 @@ def _samples(path: str) -> "Samples | str":
         return read_samples(path)
     except OSError as error:
         return f"{path}: {error.strerror}"
+    except InputError as error:
+        return error.message
     except ValueError as error:
         return f"{path} {error}"
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.userfiles import read_file
+
+MOST_BYTES = 8 << 30  # of a file of samples
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -49,10 +53,11 @@ def read_samples(path: str) -> Samples:
 
     Raises:
         OSError: the file cannot be read.
+        InputError: it is a device, or larger than MOST_BYTES.
         ValueError: it does not hold a table of finite numbers.
     """
     stamp = _stamp(path)
-    raw = Path(path).read_bytes()
+    raw = read_file(path, MOST_BYTES)
     try:
         rows = _load(raw, npy=Path(path).suffix == ".npy")
     except Exception as error:  # numpy raises many kinds for what is no table

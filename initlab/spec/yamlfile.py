@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import yaml
 
 from initlab.errors import InputError, Problem, SpecError
+from initlab.userfiles import read_file
 
 MAX_BYTES = 1 << 20
 MAX_REPEATED = 100_000  # nodes to which aliases may lead again
@@ -61,23 +62,22 @@ def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
     """What a file, or standard input for "-", holds.
 
     Raises:
-        InputError: there is no such file, it is a folder, it may not be read, or it is too large.
+        InputError: there is no such file, it is a folder or a device, it may not be read, or it is
+            too large.
     """
-    if source == "-" and stdin is not None:
-        raw = stdin.read(MAX_BYTES + 1)
-    else:
+    if source != "-" or stdin is None:
         path = Path(source)
         try:
             if path.is_dir():
                 raise InputError(
                     f"{source}: is a folder; a spec file is needed", f"ls {source}/*.yaml"
                 )
-            with path.open("rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+            return read_file(path, MAX_BYTES, where=source)
         except FileNotFoundError:
             raise InputError(f"{source}: no such file", "initlab new my_sweep.yaml") from None
         except OSError as error:
             raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    raw = stdin.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise InputError(f"{source}: larger than {MAX_BYTES:,} bytes; a spec is a page of YAML")
     return raw

@@ -31,7 +31,7 @@ WEIRD = [
     "[", "[]", "[[]]", "[1,[2]]", "[" * 5000, "[.5," * 5000, "{", "{}", '{"a":1}', "1,,2",
     '{"a":1,"a":2}', "[1e999]", "[null]", '["x"]', f"[{'9' * 400}]", f"[{'9' * 5000}]", "1,2",
     "1:2:3", "2:1:3", "0:1:9999999", ":::", "1/2", "0/0", "3/2", "&a [*a]", "!!binary x", "\n",
-    "/dev/null", "/dev/full", "/proc/self/status", "/proc", "/none", "foo://x", "tcp://",
+    "/dev/null", "/dev/full", "/dev/zero", "/proc/self/status", "/proc", "/none", "foo://x", "tcp://",
 ]  # fmt: skip
 FILES = [
     "good.yaml", "bad.yaml", "empty", "bytes", "deep.json", "twice.json", "records.jsonl", "x.npy",
@@ -44,7 +44,7 @@ SETTINGS = [
     "init.0.gain=2", "x.y.z=1", "shape=[3,2]", "shape=3", "dtype=float16", "record=forward",
     "draws=script", "bias={std: 1}", "input=correlated", "thresholds={vanishing: 2}", "cases=1",
     "cases=[{depth: 1}, {}]", "activation=[gelu, relu]", "init={scheme: normal, std: 1e300}",
-    *(f"input={{name: file, path: {name}}}" for name in ("x.npy", "x.pt", "huge.npy", "folder")),
+    *(f"input={{name: file, path: {name}}}" for name in ("x.npy", "huge.npy", "folder", "/dev/zero")),
     *(f"loss={name}" for name in LOSSES),
 ]  # fmt: skip
 NAMES = [*ACTIVATIONS, *SCHEMES, *LOSSES, *INPUTS]

@@ -1,15 +1,17 @@
 """`initlab entropy`: what one distribution holds, and how far it is from another."""
 
-import io
 import math
-import sys
-from pathlib import Path
+import re
 from typing import Annotated, Literal
 
 import typer
 
+from initlab.catalog.values import to_float
 from initlab.cli import output
+from initlab.cli.arguments import MaxMib
 from initlab.errors import InputError
+from initlab.losslab.operands.limits import MOST_MIB, OPTION, check_values, in_memory
+from initlab.userfiles import MIB, read_file, read_stdin
 
 HEADER = ("quantity", "outcome", "value", "unit", "formula")
 #: how far from 1 a sum may lie: what float32 rounding leaves. Of typed decimals that miss by more
@@ -40,6 +42,7 @@ def entropy(
     q: Q = None,
     unit: Unit = "nats",
     normalise: Normalise = False,
+    max_mib: MaxMib = MOST_MIB,
     format_: output.FormatOption = None,
 ) -> None:
     """Self-information, entropy, cross-entropy, KL and Jensen-Shannon divergence.
@@ -58,8 +61,9 @@ def entropy(
 
     if q is not None and p.strip() == "-" == q.strip():
         raise InputError("--p and --q cannot both come from standard input", "--q FILE")
-    first = _distribution(p, "--p", normalise=normalise)
-    second = None if q is None else _distribution(q, "--q", normalise=normalise)
+    most = max_mib * MIB
+    first = _distribution(p, "--p", most, normalise=normalise)
+    second = None if q is None else _distribution(q, "--q", most, normalise=normalise)
     if second is not None:
         if len(first) != len(second):
             raise InputError(
@@ -84,9 +88,10 @@ def _warn(p: list[float], q: list[float]) -> None:
             )
 
 
-def _distribution(text: str, where: str, *, normalise: bool) -> list[float]:
-    """Probabilities from an argument, a file or standard input."""
-    values = [value + 0.0 for value in _read(text.strip(), where)]  # + 0.0: no -0
+def _distribution(text: str, where: str, most: int, *, normalise: bool) -> list[float]:
+    """Probabilities from an argument, a file or standard input, of `most` bytes at most."""
+    with in_memory(where):
+        values = [value + 0.0 for value in _read(text.strip(), where, most)]  # + 0.0: no -0
     if not values:
         raise InputError(f"{where}: holds no numbers", LIKE_THIS)
     _refuse(values, [not math.isfinite(v) for v in values], where, "not finite")
@@ -128,42 +133,43 @@ def _refuse(values: list[float], bad: list[bool], where: str, what: str) -> None
 # as losslab/operands/reading.py does, which loads torch; here a distribution is all there can be
 
 
-def _read(text: str, where: str) -> list[float]:
+def _read(text: str, where: str, most: int) -> list[float]:
     if text == "-":
-        if sys.stdin is None:
-            raise InputError(f"{where}: standard input is closed", LIKE_THIS)
-        return _decode(sys.stdin.buffer.read(), where)
+        return _decode(read_stdin(most, where=where, option=OPTION), where, most)
     try:
-        return _parse(text, where)
+        return _parse(text, where, most)
     except InputError as error:
         try:
-            content = Path(text).read_bytes()
-        except (OSError, ValueError) as missing:  # ValueError: no name of a file
+            content = read_file(text, most, where=f"{where} {text[:60]!r}", option=OPTION)
+        except OSError as missing:
             if "," in text:
                 raise error from None
-            reason = getattr(missing, "strerror", None) or "no name of one"
             raise InputError(
-                f"{where}: {text[:60]!r} is no list of numbers, and as a file: {reason}",
+                f"{where}: {text[:60]!r} is no list of numbers, and as a file: {missing.strerror}",
                 LIKE_THIS,
             ) from None
-        return _decode(content, f"{where} {text}")
+        return _decode(content, f"{where} {text}", most)
 
 
-def _decode(content: bytes, where: str) -> list[float]:
+def _decode(content: bytes, where: str, most: int) -> list[float]:
     """Numbers of a file, which its first bytes tell; none of them can run code."""
     if content.startswith(NPY):
-        return _array(content, where)
+        return _array(content, where, most)
     try:
-        return _parse(content.decode("utf-8-sig").strip(), where)
+        return _parse(content.decode("utf-8-sig").strip(), where, most)
     except UnicodeDecodeError:
         raise InputError(f"{where}: is neither JSON, CSV nor NPY", LIKE_THIS) from None
 
 
-def _array(content: bytes, where: str) -> list[float]:
+def _array(content: bytes, where: str, most: int) -> list[float]:
     import numpy as np
 
+    from initlab.losslab.operands.arrays import npy
+
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
+        array = npy(content, where, most)
+    except InputError:
+        raise
     except Exception as error:  # a broken file breaks its reader in many ways
         raise InputError(f"{where}: cannot be read as NPY: {str(error)[:200]}") from None
     if array.dtype.kind not in "iuf" or array.size != max(array.shape, default=0):
@@ -172,8 +178,11 @@ def _array(content: bytes, where: str) -> list[float]:
     return numbers
 
 
-def _parse(text: str, where: str) -> list[float]:
+def _parse(text: str, where: str, most: int) -> list[float]:
     """Numbers of a JSON list, or of one row or column of CSV; blanks separate, too."""
+    if 4 * len(text) > most:  # a number has a digit and a separator at least; lists take more
+        found = text.count(",") or sum(1 for _ in re.finditer(r"\S+", text))
+        check_values(found, where, most)
     listed = text[:1] == "[" and text[-1:] == "]"
     lines = [" ".join(text[1:-1].split())] if listed else text.splitlines()
     rows = [line.split(",") if "," in line else line.split() for line in lines if line.strip()]
@@ -182,13 +191,14 @@ def _parse(text: str, where: str) -> list[float]:
             f"{where}: has {len(rows)} rows of up to {max(map(len, rows))} numbers", LIKE_THIS
         )
     cells = [cell.strip() for row in rows for cell in row]
+    numbers = []
     for index, cell in enumerate(cells):
         try:
-            float(cell)
+            numbers.append(to_float(cell))
         except ValueError:
             header = "; is it a header? remove it" if index == 0 and len(rows) > 1 else ""
             raise InputError(
                 f"{where}: {cell[:60]!r} (index {index} of {len(cells)}) is no number{header}",
                 LIKE_THIS,
             ) from None
-    return [float(cell) for cell in cells]
+    return numbers

@@ -2,9 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -12,9 +10,12 @@ import typer
 from initlab.catalog import ALLOWABLE, LOSSES, Loss
 from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
+from initlab.cli.arguments import MaxMib
 from initlab.cli.completion import losses, reductions, rules
 from initlab.cli.loss_options import declare, flag
 from initlab.errors import ChecksFailed, InputError, UnknownName
+from initlab.losslab.operands.limits import MOST_MIB, OPTION, in_memory
+from initlab.userfiles import open_file, open_stdin, read_lines
 
 if TYPE_CHECKING:
     from initlab.losslab.evaluate import Evaluation
@@ -103,6 +104,7 @@ def loss(
     allow: Allow = None,
     strict: Strict = False,
     jsonl: Jsonl = "",
+    max_mib: MaxMib = MOST_MIB,
     format_: output.FormatOption = None,
     **operands: str | None,
 ) -> None:
@@ -143,6 +145,7 @@ def loss(
         target_map=pairs,
         allow=allowed,
         strict=strict,
+        max_mib=max_mib,
         typed={key: flag(key) for key in given},
     )
     if jsonl:
@@ -212,20 +215,21 @@ def _one(
     for key, text in given.items():
         own = record.names.get(key)
         names = [n for n, to in record.names.items() if own is not None and to == own]
-        read[key] = reading.read(text, flag(key), names)
-    evaluation = evaluate(name, read, _tensors(record, options), settings)
+        read[key] = reading.read(text, flag(key), names, settings.most)
+    evaluation = evaluate(name, read, _tensors(record, options, settings.most), settings)
     for found in evaluation.findings:
         output.note(str(found))
-    _print(evaluation, settings.reduction, format_, explain=explain, full=full)
+    with in_memory("--explain" if explain else "the output"):
+        _print(evaluation, settings.reduction, format_, explain=explain, full=full)
 
 
-def _tensors(record: Loss, options: dict[str, str]) -> dict[str, Any]:
+def _tensors(record: Loss, options: dict[str, str], most: int) -> dict[str, Any]:
     """Options with the tensors among them read, once for all records of a stream."""
     from initlab.losslab.operands import reading
 
     names = {p.name for p in record.parameters if p.kind == "tensor"}
     return {
-        k: reading.read(text, f"--option {k}", (k,)) if k in names else text
+        k: reading.read(text, f"--option {k}", (k,), most) if k in names else text
         for k, text in options.items()
     }
 
@@ -264,12 +268,14 @@ def _stream(name: str, source: str, options: dict[str, str], settings: "Settings
     """A result or an error for every line of a stream; raises at the end if there were errors."""
     from initlab.losslab.stream import results
 
-    shared = _tensors(LOSSES[name], options)
-    computed, refused = 0, []
+    shared = _tensors(LOSSES[name], options, settings.most)
+    computed, refused, where = 0, [], f"--jsonl {source}"
     with ExitStack() as stack:
-        lines: Iterable[bytes] = sys.stdin.buffer
-        if source != "-":
-            lines = stack.enter_context(Path(source).open("rb"))
+        if source == "-":
+            file = open_stdin(where=where)
+        else:
+            file = stack.enter_context(open_file(source, where=where))
+        lines = read_lines(file, settings.most, where=where, option=OPTION)
         for result in results(name, lines, shared, settings):
             computed += 1
             if "error" in result:

@@ -1,12 +1,13 @@
 """`initlab sweep`: specs in, measured networks out."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.catalog.values import to_int
 from initlab.cli import output
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
@@ -164,8 +165,9 @@ def _part(text: str) -> tuple[int, int] | None:
     if not text:
         return None
     number, _, parts = text.partition("/")
-    if number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts):
-        return int(number), int(parts)
+    with suppress(ValueError, OverflowError):
+        if number.isdecimal() and parts.isdecimal() and 1 <= to_int(number) <= to_int(parts):
+            return to_int(number), to_int(parts)
     raise InputError(f"--part {text}: needs K/N with K from 1 to N", "--part 1/10")
 
 

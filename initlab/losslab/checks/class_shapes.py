@@ -1,5 +1,6 @@
 """Shapes of scores for classes, and of the targets that go with them."""
 
+import math
 from collections.abc import Iterator
 
 from torch import Tensor
@@ -51,6 +52,7 @@ def linear_shapes(call: Call) -> Iterator[Finding]:
     if bias is not None and bias.shape != w.shape[:-1]:
         yield mismatch(call, "linear_bias", f"{shape(bias)}; needs {shape(w.shape[:-1])}")
     logits = call.logits_shape
+    call.check_size(math.prod(logits), "linear_weight", f"makes logits {shape(logits)},")
     sizes = (*x.shape[:-1], *w.shape[1:-1])
     if tuple(t.shape) not in (logits, sizes):
         yield from _class_target(call, logits, sizes)

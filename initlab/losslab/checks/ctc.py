@@ -1,5 +1,6 @@
 """CTC: torch reads out of bounds for labels that it does not check, so nothing is left to it."""
 
+import math
 from collections.abc import Iterator
 
 from initlab.errors import Finding
@@ -67,9 +68,11 @@ def ctc_lengths(call: Call) -> Iterator[Finding]:
 
 
 def ctc_labels(call: Call) -> Iterator[Finding]:
-    """Labels within the classes, and no blank among them."""
+    """Labels within the classes, and no blank among them; a lattice that fits into memory."""
     classes, blank = call.input.shape[-1], call.options["blank"]
     lengths = call.operands["target_lengths"].reshape(-1)
+    lattice = (call.input.shape[0], len(lengths), 2 * int(lengths.max()) + 1)  # of torch, for all
+    call.check_size(math.prod(lattice), "targets", f"makes a lattice {shape(lattice)},")
     for sample, labels in enumerate(transcripts(call.target, lengths)):
         bad = (labels < 0) | (labels >= classes)
         if bad.any():

@@ -7,8 +7,7 @@ import torch
 
 from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
-
-MOST_VALUES = 100_000_000  # a broadcast beyond it would fill the memory
+from initlab.losslab.operands.limits import BYTES, OPTION
 
 
 def against(call: Call, one: str, other: str) -> str:
@@ -58,10 +57,12 @@ def _broadcast(
 ) -> Iterator[Finding]:
     alone = math.prod(result) == values  # no third operand stretches it further
     made = f"{values} values" + (f" of shape {shape(result)}" if alone else "")
+    large = BYTES * values > call.settings.most
+    made += f", beyond the {call.settings.max_mib} MiB of {OPTION}" if large else ""
     message = f"{against(call, one, other)} would broadcast to {made}; needs one shape"
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
-    if values > MOST_VALUES or not call.loss.broadcasts:
-        torch_does = f"no error, makes {values} values" if values > MOST_VALUES else ""
+    if large or not call.loss.broadcasts:
+        torch_does = f"no error, makes {values} values" if large else ""
         where = call.name_of(other)
         yield Finding("shape-broadcast", "error", where, message, fix, torch_does)
         return

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from initlab.catalog import Loss
-from initlab.catalog.values import parse
+from initlab.catalog.values import parse, to_float
 from initlab.errors import Finding, InputError, LossError, nearest
 
 
@@ -21,7 +21,7 @@ def mapping(text: str) -> tuple[tuple[float, float], ...]:
     for item in filter(None, (part.strip() for part in text.strip().strip("{}").split(","))):
         old, colon, new = item.partition(":")
         try:
-            pairs.append((float(old), float(new)))
+            pairs.append((to_float(old), to_float(new)))
         except ValueError:
             problem = "needs numbers" if colon else "needs OLD: NEW"
             raise InputError(

@@ -28,12 +28,15 @@ def prepare(
     Raises:
         InputError: an operand is missing, unknown, no tensor, or cannot be converted.
     """
-    reads, typed = _named(loss, given, settings.typed)
+    reads, typed = _named(loss, given, settings)
     findings: list[Finding] = []
     dtype = _dtype(reads[loss.operands[0].name], settings.dtype)
     raw = {name: read.tensor for name, read in reads.items()}
     tensors = {p.name for p in loss.parameters if p.kind == "tensor"}
-    complete = {k: _weight(k, v, typed, dtype) if k in tensors else v for k, v in options.items()}
+    complete = {
+        k: _weight(k, v, typed, settings.most).to(dtype) if k in tensors else v
+        for k, v in options.items()
+    }
     call = Call(loss, dict(raw), complete, typed, raw, settings)
     steps = (
         convert.map_target(call, settings),
@@ -48,13 +51,13 @@ def prepare(
 
 
 def _named(
-    loss: Loss, given: Mapping[str, Any], typed: Mapping[str, str]
+    loss: Loss, given: Mapping[str, Any], settings: Settings
 ) -> tuple[dict[str, Read], dict[str, str]]:
     """Operands by torch's names, and each name as the user wrote it."""
     reads: dict[str, Read] = {}
-    written: dict[str, str] = dict(typed)
+    written: dict[str, str] = dict(settings.typed)
     for key, value in given.items():
-        where = typed.get(key, key)
+        where = settings.typed.get(key, key)
         if key not in loss.names:
             takes = ", ".join(o.name for o in loss.operands)
             raise InputError(
@@ -64,7 +67,7 @@ def _named(
         name = loss.names[key]
         if name in reads:
             raise InputError(f"{written[name]} and {where} both name the operand {name}")
-        reads[name], written[name] = reading.literal(value, where), where
+        reads[name], written[name] = reading.literal(value, where, settings.most), where
     lacking = [o for o in loss.operands if o.name not in reads and not o.optional]
     if lacking:
         needs = " and ".join(f"{o.name} {o.shape}" for o in lacking)
@@ -80,6 +83,5 @@ def _dtype(first: Read, wanted: str | None) -> torch.dtype:
     return first.tensor.dtype
 
 
-def _weight(option: str, value: Any, typed: Mapping[str, str], dtype: torch.dtype) -> Tensor:
-    where = typed.get(option, f"--option {option}")
-    return reading.literal(value, where).tensor.to(dtype)
+def _weight(option: str, value: Any, typed: Mapping[str, str], most: int) -> Tensor:
+    return reading.literal(value, typed.get(option, f"--option {option}"), most).tensor

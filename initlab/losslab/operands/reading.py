@@ -6,12 +6,10 @@ input. Nothing that is read can run code: arrays without pickles, tensors with `
 
 import io
 import pickle
-import sys
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab.errors import InputError
-from initlab.losslab.operands.text import DEEPEST, csv_array, json_value, numbers_of, plain
+from initlab.losslab.operands import arrays
+from initlab.losslab.operands.limits import MOST, OPTION, check_values, in_memory
+from initlab.losslab.operands.lists import array_of
+from initlab.losslab.operands.text import csv_array, json_value, plain
+from initlab.userfiles import read_file, read_stdin
 
-MOST_VALUES = 100_000_000  # of a sparse tensor made dense
-ZIP, NPY = b"PK\x03\x04", b"\x93NUMPY"
+ZIP = b"PK\x03\x04"
 PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
@@ -37,48 +38,48 @@ class Read:
     literal: bool
 
 
-def read(text: str, where: str, names: Iterable[str] = ()) -> Read:
+def read(text: str, where: str, names: Iterable[str] = (), most: int = MOST) -> Read:
     """An operand from an argument of the command line.
 
     Args:
         text: inline numbers ("[[1, 2]]", "0.5", "1,2"), the name of a file, or "-".
         where: the operand as the user typed it, for messages.
         names: the operand's names, by which it is picked from a file of several arrays.
+        most: bytes that it may have, as a file and as float64.
 
     Raises:
+        TooLarge: it has more.
         InputError: neither numbers nor a file that can be read.
     """
     text = text.strip()
     if text == "-":
-        return decode(sys.stdin.buffer.read(), where, names)
+        return decode(read_stdin(most, where=where, option=OPTION), where, names, most)
     if text[:1] in ("[", "{"):
-        return _picked(json_value(text, where), where, names)
-    numbers = plain(text)
+        return _picked(json_value(text, where, most), where, names, most)
+    numbers = plain(text, where)
     if numbers is not None:
         return Read(torch.from_numpy(np.array(numbers)), literal=True)
+    if not text:
+        raise InputError(f"{where}: is empty", f"{where} '[0.2, 0.8]'")
     try:
-        content = Path(text).read_bytes()
+        content = read_file(text, most, where=f"{where} {text[:60]!r}", option=OPTION)
     except OSError as error:
-        if not text:
-            raise InputError(f"{where}: is empty", f"{where} '[0.2, 0.8]'") from None
         reason = f"cannot be read: {error.strerror}"
         raise InputError(
             f"{where}: {text[:60]!r} is no list of numbers, and as a file {reason}"
         ) from None
-    except ValueError:
-        raise InputError(f"{where}: {text[:60]!r} is neither numbers nor a file's name") from None
-    return decode(content, f"{where} {text}", names)
+    return decode(content, f"{where} {text}", names, most)
 
 
-def decode(content: bytes, where: str, names: Iterable[str] = ()) -> Read:
+def decode(content: bytes, where: str, names: Iterable[str] = (), most: int = MOST) -> Read:
     """An operand from the bytes of a file. Raises InputError if they are none that is known."""
     try:
-        if content.startswith(NPY):
-            return _array(np.load(io.BytesIO(content), allow_pickle=False), where)
+        if content.startswith(arrays.NPY):
+            return _array(arrays.npy(content, where, most), where, most)
         if content.startswith(ZIP):
-            return _zip(content, where, names)
+            return _zip(content, where, names, most)
         if content.startswith(PICKLE):
-            return _tensor(_load(content), where, names)
+            return _tensor(_load(content), where, names, most)
     except InputError:
         raise
     except Exception as error:  # a broken file breaks its reader in many ways
@@ -92,41 +93,39 @@ def decode(content: bytes, where: str, names: Iterable[str] = ()) -> Read:
         ) from None
     if not text:
         raise InputError(f"{where}: is empty")
-    if text[0] in "[{":
-        return _picked(json_value(text, where), where, names)
-    return Read(torch.from_numpy(csv_array(text, where)), literal=True)
+    with in_memory(where):
+        if text[0] in "[{":
+            return _picked(json_value(text, where, most), where, names, most)
+        return Read(torch.from_numpy(csv_array(text, where, most)), literal=True)
 
 
-def literal(value: Any, where: str) -> Read:
+def literal(value: Any, where: str, most: int = MOST) -> Read:
     """An operand from Python: a tensor or array keeps its dtype, lists and numbers are literal.
 
     Raises:
+        TooLarge: it takes more than `most` bytes as float64.
         InputError: no numbers, or rows of different lengths; says which.
     """
     if isinstance(value, Read):
         return value
     if isinstance(value, Tensor):
-        return _tensor(value, where, ())
+        return _tensor(value, where, (), most)
     if isinstance(value, np.ndarray):
-        return _array(value, where)
-    try:
-        with warnings.catch_warnings(action="error"):
-            array = np.array(value)
-    except (ValueError, OverflowError, TypeError, DeprecationWarning, RecursionError):
-        array = np.array(None)
-    if (
-        array.ndim > DEEPEST
-        or array.dtype.kind not in "iufb"
-        or (array.dtype.kind == "u" and array.dtype.itemsize == 8)
-    ):
-        array = np.array(numbers_of(value, where), dtype=np.float64)
-    return Read(torch.from_numpy(array), literal=True)
+        return _array(value, where, most)
+
+    def unpacked(level: list[Any]) -> list[Any]:
+        kept = [x if isinstance(x, Tensor) else np.asarray(x) for x in level]
+        tensors = [literal(x, where, most).tensor for x in kept]
+        check_values(sum(x.numel() for x in tensors), where, most)
+        return [x.tolist() for x in tensors]
+
+    return Read(torch.from_numpy(array_of(value, where, most, unpacked)), literal=True)
 
 
-def _picked(value: Any, where: str, names: Iterable[str]) -> Read:
+def _picked(value: Any, where: str, names: Iterable[str], most: int) -> Read:
     if isinstance(value, Mapping):
         value = value[_key(list(value), where, names)]
-    return literal(value, where)
+    return literal(value, where, most)
 
 
 def _key(keys: list[str], where: str, names: Iterable[str]) -> str:
@@ -140,12 +139,14 @@ def _key(keys: list[str], where: str, names: Iterable[str]) -> str:
     raise InputError(f"{where}: holds {', '.join(map(str, keys))[:200] or 'nothing'}, not {wanted}")
 
 
-def _zip(content: bytes, where: str, names: Iterable[str]) -> Read:
-    members = zipfile.ZipFile(io.BytesIO(content)).namelist()
-    if not any(member.endswith(".npy") for member in members):
-        return _tensor(_load(content), where, names)
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return _array(arrays[_key(list(arrays), where, names)], where)
+def _zip(content: bytes, where: str, names: Iterable[str], most: int) -> Read:
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    found = arrays.members(archive, where)
+    if found:
+        array = arrays.member(archive, _key(found, where, names), where, most)
+        return _array(array, where, most)
+    arrays.check_unpacked(archive.infolist(), where, most)
+    return _tensor(_load(content), where, names, most)
 
 
 def _load(content: bytes) -> Any:
@@ -158,25 +159,23 @@ def _load(content: bytes) -> Any:
         raise ValueError("a pickle of something else than tensors, which is not loaded") from None
 
 
-def _array(array: NDArray[Any], where: str) -> Read:
+def _array(array: NDArray[Any], where: str, most: int) -> Read:
     if array.dtype.kind not in "iufb" or array.dtype.itemsize > 8:
         raise InputError(f"{where}: holds {array.dtype}, needs real numbers that torch knows")
+    check_values(array.size, where, most)  # a view may repeat a few bytes
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     return Read(torch.from_numpy(np.array(native)), literal=False)
 
 
-def _tensor(value: Any, where: str, names: Iterable[str]) -> Read:
+def _tensor(value: Any, where: str, names: Iterable[str], most: int) -> Read:
     if isinstance(value, Mapping):
         value = value[_key(list(value), where, names)]
     if not isinstance(value, Tensor):
-        return literal(value, where)
+        return literal(value, where, most)
     if value.is_complex() or value.is_quantized or value.is_meta or value.is_nested:
         raise InputError(
             f"{where}: holds a tensor of {value.dtype}, needs real numbers in a plain one"
         )
+    check_values(value.numel(), where, most)  # of a view of few bytes, too, or a sparse tensor
     dense = value.detach()
-    if value.layout != torch.strided:
-        if value.numel() > MOST_VALUES:
-            raise InputError(f"{where}: is a sparse tensor of {value.numel()} values, too many")
-        dense = dense.to_dense()
-    return Read(dense, literal=False)
+    return Read(dense if value.layout == torch.strided else dense.to_dense(), literal=False)

@@ -2,45 +2,94 @@
 
 import json
 import re
-import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.catalog.values import to_float, to_int
 from initlab.errors import InputError
-from initlab.losslab.call import shape as shape_text
+from initlab.losslab.operands.limits import check_values
 
-NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
-DEEPEST = 16  # levels of lists
+Pairs = list[tuple[str, Any]]
 
 
-def plain(text: str) -> list[float] | float | None:
-    """Numbers without brackets: "0.5", "0.9,0.05,0.05"; None if it is something else."""
-    try:
-        items = [int(i) if i.strip().lstrip("+-").isdigit() else float(i) for i in text.split(",")]
-    except ValueError:
-        return None
+def plain(text: str, where: str) -> list[float] | float | None:
+    """Numbers without brackets: "0.5", "0.9,0.05,0.05"; None if it is something else.
+
+    Raises:
+        InputError: a number has more digits than a float64 can count.
+    """
+    items: list[float] = []
+    for item in text.split(","):
+        try:
+            items.append(to_int(item) if item.strip().lstrip("+-").isdigit() else to_float(item))
+        except ValueError:
+            return None
+        except OverflowError:
+            raise InputError(
+                f"{where}: {item.strip()[:20]}... is too large for a float64"
+            ) from None
     if any(isinstance(i, int) and abs(i) >= 2**63 for i in items):
         items = [float(i) for i in items]
     return items if "," in text else items[0]
 
 
-def json_value(text: str, where: str) -> Any:
-    """JSON as Python has it; also with nan, .5 and 1., which JSON has not. Raises InputError."""
+def json_value(text: str, where: str, most: int) -> Any:
+    """JSON as Python has it; also with nan, .5 and 1., which JSON has not.
+
+    Raises:
+        TooLarge: its numbers take more than `most` bytes as float64.
+        InputError: it is no JSON, is nested too deep, or has a key twice in one object.
+    """
     try:
-        return json.loads(text)
+        return strict_json(text, where, most)
     except json.JSONDecodeError:
         pass  # people also write .5, 1. and nan
-    except RecursionError:
-        raise InputError(f"{where}: is nested too deep to be read") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise InputError(f"{where}: is no JSON that can be read: {error}") from None
     try:
-        return json.loads(_as_json(text))
+        return strict_json(_as_json(text), where, most)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{where}: is no JSON: {error.msg} ({place})") from None
+
+
+def strict_json(text: str, where: str, most: int) -> Any:
+    """JSON as Python has it, with its NaN and Infinity. Raises as `json_value`, and:
+
+    Raises:
+        json.JSONDecodeError: it is no JSON.
+    """
+    check_values(text.count(","), where, most)  # before Python's lists take several times as much
+    try:
+        return json.loads(text, object_pairs_hook=_once(where))
+    except json.JSONDecodeError:
+        raise
+    except RecursionError:
+        raise InputError(f"{where}: is nested too deep to be read") from None
+    except ValueError:
+        raise InputError(f"{where}: has an integer of too many digits") from None
+
+
+def _once(where: str) -> Callable[[Pairs], dict[str, Any]]:
+    """Makes an object of its pairs, each key once, as in specs."""
+
+    def made(pairs: Pairs) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            refuse_twice((key for key, _ in pairs), f"{where}: the key")
+        return value
+
+    return made
+
+
+def refuse_twice(names: Iterable[str], what: str) -> None:
+    """Raise InputError for the first name that stands twice; `what` begins the message."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{what} {name[:60]!r} stands twice; the first would be lost")
+        seen.add(name)
 
 
 def _as_json(text: str) -> str:
@@ -49,19 +98,21 @@ def _as_json(text: str) -> str:
     return re.sub(r'(?<!["\w+-])([+-]?)(nan|inf)(?!["\w])', r'"\1\2"', text, flags=re.IGNORECASE)
 
 
-def csv_array(text: str, where: str) -> NDArray[Any]:
+def csv_array(text: str, where: str, most: int) -> NDArray[Any]:
     """Rows of numbers: one column is a vector (rows), more are a matrix (rows, columns).
 
     Raises:
+        TooLarge: they take more than `most` bytes as float64.
         InputError: no number, or rows of different lengths; names the line.
     """
-    rows = []
-    for line, row in enumerate(text.splitlines(), 1):
+    lines, rows = text.splitlines(), list[list[float]]()
+    check_values(text.count(",") + len(lines), where, most)
+    for line, row in enumerate(lines, 1):
         if not row.strip():
             continue
-        cells = [cell.strip().lower() for cell in row.split(",")]
+        cells = [cell.strip() for cell in row.split(",")]
         try:
-            rows.append([float(cell) for cell in cells])
+            rows.append([to_float(cell) for cell in cells])
         except ValueError:
             header = "; is it a header? remove it" if line == 1 else ""
             raise InputError(
@@ -76,36 +127,3 @@ def csv_array(text: str, where: str) -> NDArray[Any]:
     if whole and np.abs(array).max() < 2**53:
         array = array.astype(np.int64)
     return array[:, 0].copy() if array.shape[1] == 1 else array
-
-
-def numbers_of(value: Any, where: str, path: tuple[int, ...] = ()) -> Any:
-    """A nested list that numpy refuses, one by one: floats in place of "nan" and "inf".
-
-    Args:
-        value: lists, numbers and texts.
-        where: the operand as the user typed it, for messages.
-        path: indices of `value` in the whole list.
-
-    Raises:
-        InputError: no number, or rows of different lengths; names the first.
-    """
-    here = where + "".join(f"[{i}]" for i in path)
-    if len(path) > DEEPEST:
-        raise InputError(f"{where}: lists are nested deeper than {DEEPEST} levels")
-    if isinstance(value, list | tuple):
-        rows = [numbers_of(v, where, (*path, i)) for i, v in enumerate(value)]
-        shapes = [np.shape(row) for row in rows]
-        for index, shape in enumerate(shapes):
-            if shape != shapes[0]:
-                raise InputError(
-                    f"{here}: entry {index} has shape {shape_text(shape)}, entry 0 has"
-                    f" {shape_text(shapes[0])}; a tensor needs entries of one shape"
-                )
-        return rows
-    if isinstance(value, str) and value.lower() in NOT_FINITE:
-        return NOT_FINITE[value.lower()]
-    if isinstance(value, int | float):
-        if abs(value) > sys.float_info.max and isinstance(value, int):
-            raise InputError(f"{here}: {str(value)[:20]}... is too large for a float64")
-        return float(value)
-    raise InputError(f"{here}: needs a number, got {json.dumps(value, default=repr)[:60]}")

@@ -190,7 +190,6 @@ REFUSED = [
     ("[0.5, 0.5", "'[0.5' (index 0 of 2) is no number"),
     ("nowhere", "'nowhere' is no list of numbers, and as a file: No such file or directory"),
     ("/", "'/' is no list of numbers, and as a file: Is a directory"),
-    ("\0", "'\\x00' is no list of numbers, and as a file: no name of one"),
 ]
 
 
@@ -252,6 +251,55 @@ def test_other_bad_input_is_refused(arguments, message):
     assert done.exit_code == 2, done.output
     assert done.stderr.startswith(f"initlab: {message}")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\0", "'\\x00': is no name of a file"),
+        ("/dev/zero", "'/dev/zero': is a device, not a file\n  fix: - for standard input"),
+    ],
+)
+def test_what_is_no_file_is_refused(text, message):
+    done = run("--p", text)
+    assert (done.exit_code, done.stderr) == (2, f"initlab: --p {message}\n")
+
+
+@pytest.mark.parametrize("text", ["1_0", "0.2_5,0.7_5", "\u0661", "[1_0]", "1\u0660", "1e_0"])
+@pytest.mark.parametrize("source", ["argument", "-"])
+def test_numbers_that_only_python_reads_are_refused(text, source):
+    done = run("--p", "-", stdin=text) if source == "-" else run("--p", text)
+    assert done.exit_code == 2
+    assert "no number" in done.stderr or "no list of numbers" in done.stderr
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("text", ["{}", "0.5,{}", "[0.5, {}]", "[0.5, .5, {}]"])
+def test_numbers_of_many_digits_are_refused(digits, text):
+    done = run("--p", text.format("1" * digits))
+    assert done.exit_code == 2
+    assert "values are not finite" in done.stderr or "1 of " in done.stderr
+
+
+def test_more_than_the_limit_is_refused(tmp_path):
+    path = tmp_path / "p.txt"
+    path.write_text("0.25\n" * 300_000)  # 1.4 MiB of text, 2.3 MiB of float64
+    for name in ("-", str(path)):
+        done = run("--p", name, "--max-mib", "1", stdin=path.read_text())
+        assert done.exit_code == 2
+        assert "the limit is 1 MiB\n  fix: --max-mib 2, if the memory is there" in done.stderr
+    large = run("--p", str(path), "--max-mib", "2")  # its bytes fit, its numbers do not
+    assert "holds 300000 values, 2.29 MiB as float64; the limit is 2 MiB" in large.stderr
+    assert run("--p", str(path), "--max-mib", "3", "--normalise").exit_code == 0
+
+
+def test_a_header_of_npy_that_claims_much_takes_no_memory(tmp_path):
+    with (tmp_path / "p.npy").open("wb") as file:
+        claim = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+        np.lib.format.write_array_header_1_0(file, claim)
+    done = run("--p", str(tmp_path / "p.npy"))
+    assert done.exit_code == 2
+    assert "holds 1000000000000 values, 7.28 TiB as float64; the limit is 1 GiB" in done.stderr
 
 
 # as a process ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import initlab.losslab.stream
 from initlab.catalog import LOSSES
 from initlab.cli.app import build
 from initlab.losslab.result import CSV_HEADER
@@ -402,9 +404,22 @@ BAD = [
     ('{"input": [0.2, 0.3], "target": [1]}', "error[shape-broadcast]"),
     ('{"input": null, "target": [1]}', "needs a number, got null"),
     ('{"input": [[1], [1, 2]], "target": [1]}', "entry 1 has shape (2)"),
-    ("[" * 10_000, "no JSON"),
-    ('{"input": [' + "9" * 5000 + '], "target": [1]}', ""),
-]
+    ("[" * 10_000, "the record: is nested too deep"),
+    ('{"input": [' + "9" * 5000 + '], "target": [1]}', "an integer of too many digits"),
+    ('{"input": [' + "9" * 400 + '], "target": [1]}', "input[0]: is too large for a float64"),
+    ('{"input": ' + "[" * 100_000 + "]" * 100_000 + ', "target": [1]}', "nested too deep"),
+    ('{"input": ' + "[" * 500 + "]" * 500 + ', "target": [1]}', "nested deeper than 16 levels"),
+    ('{"input": ' + '{"a":' * 700 + "1" + "}" * 700 + ', "target": [1]}', "input: needs a number"),
+    ('{"input": [1], "target": [1], "input": [0.5]}', "the record: the key 'input' stands twice"),
+    ('{"input": [1], "target": [1], "options": {"weight": [1], "weight": [2]}}',
+     "the key 'weight' stands twice; the first would be lost"),
+    ('{"input": [1], "target": [1], "options": {}, "options": {}}', "the key 'options'"),
+    ('{"input": [1], "target": [1], "options": {"reduction": [1_0]}}', "no JSON"),
+    ('{"input": [' + "0.1," * 20_000 + '"' + "a" * 10**6 + '"], "target": [1]}',
+     'input[20000]: needs a number, got "aaa'),
+    ('{"input": [0.1], "target": [1], "options": {"weight": ["' + "a" * 10**6 + '"]}}',
+     'option weight[0]: needs a number, got "aaa'),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "words"), BAD, ids=range(len(BAD)))
@@ -485,7 +500,114 @@ def test_a_record_of_numbers_that_are_not_finite():
         assert record["findings"][0]["rule"] == "non-finite"
 
 
+def test_a_line_that_gets_no_memory_is_an_error_of_that_line(monkeypatch):
+    asked = []
+
+    def evaluate(*arguments):
+        asked.append(arguments)
+        return list(range(10**15)) if len(asked) == 2 else real(*arguments)
+
+    real = initlab.losslab.stream.evaluate
+    monkeypatch.setattr(initlab.losslab.stream, "evaluate", evaluate)
+    code, records, _ = stream(f"{GOOD}\n{GOOD}\n{GOOD}\n")
+    assert code == 1
+    assert "there is not enough memory" in records[1]["error"]
+    assert records[2]["value"] == pytest.approx(VALUE)
+
+
+def test_a_line_that_is_too_long_ends_the_stream_after_those_before_it(tmp_path):
+    long = '{"input": [0.5], "target": [1], "more": "' + "a" * (1 << 20) + '"}'
+    (tmp_path / "x.jsonl").write_text(f"{GOOD}\n{GOOD}\n{long}\n{GOOD}\n")
+    for source in ("-", tmp_path / "x.jsonl"):
+        done = run("-n", "bce", "--jsonl", source, "--max-mib", 1, stdin=f"{GOOD}\n{GOOD}\n{long}")
+        assert done.exit_code == 2
+        assert [strict(line)["line"] for line in done.stdout.splitlines()] == [1, 2]
+        assert done.stderr == (
+            f"initlab: --jsonl {source}: line 3 is too long; the limit is 1 MiB\n"
+            "  fix: --max-mib 2, if the memory is there\n"
+        )
+        done = run("-n", "bce", "--jsonl", source, "--max-mib", 2, stdin=f"{long}")
+        assert done.exit_code == 1
+        assert "more: BCELoss takes no such operand" in done.stdout
+
+
+def test_a_record_may_hold_no_more_numbers_than_the_limit():
+    many = json.dumps({"input": [0] * 140_000, "target": [0] * 140_000})  # 0.8 MiB
+    code, records, _ = stream(f"{many}\n{GOOD}\n", "--max-mib", "1")
+    assert code == 1
+    assert "2.14 MiB as float64; the limit is 1 MiB" in records[0]["error"]
+    assert "value" in records[1]
+
+
+# what is too large -------------------------------------------------------------------------------
+
+
+def test_an_operand_beyond_the_limit_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(300_000, dtype="float32"))  # 1.14 MiB
+    command = ["-n", "mse", "-i", tmp_path / "x.npy", "-t", tmp_path / "x.npy"]
+    assert "has 1,200,128 bytes; the limit is 1 MiB\n  fix: --max-mib 2," in said(
+        *command, "--max-mib", 1
+    )
+    assert "holds 300000 values, 2.29 MiB as float64; the limit is 2 MiB" in said(
+        *command, "--max-mib", 2
+    )
+    assert data(*command, "--max-mib", 3)["value"] == 0
+    assert "--option weight: " in said(
+        *BCE, "-o", "weight=-", "--max-mib", 1, stdin="1\n" * 600_000
+    )
+    for wrong in (0, -1, "x", 1.5):
+        assert "--max-mib" in said(*BCE, "--max-mib", wrong)
+
+
 # processes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["loss", "-n", "mse", "-i", "-", "-t", "1"],
+        ["loss", "-n", "mse", "-i", "1", "-t", "1", "-o", "weight=-"],
+        ["loss", "-n", "mse", "--jsonl", "-"],
+        ["entropy", "--p", "-"],
+    ],
+    ids=["operand", "option", "stream", "entropy"],
+)
+def test_standard_input_that_is_closed_or_endless_ends_in_2(tmp_path, arguments):
+    code, stdout, stderr = processes.run(*arguments, cwd=tmp_path, stdin=None)
+    assert (code, stdout) == (2, "")
+    assert "standard input is closed\n" in stderr
+    _, _, usual = processes.run("entropy", "--p", "1", cwd=tmp_path, measured=True)
+    code, stdout, stderr = processes.run(
+        *arguments, "--max-mib", "8", cwd=tmp_path, stdin="/dev/zero", measured=True
+    )
+    assert (code, stdout) == (2, "")
+    assert "the limit is 8 MiB\n  fix: --max-mib 16" in stderr
+    kib = [int(text.rpartition("VmHWM:")[2]) for text in (usual, stderr)]
+    assert kib[1] - kib[0] < 100 << 10  # of an endless file
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["loss", "-n", "mse", "-i", "{}", "-t", "1"], ["loss", "-n", "mse", "--jsonl", "{}"],
+     ["entropy", "--p", "{}"]],
+    ids=["operand", "stream", "entropy"],
+)  # fmt: skip
+def test_devices_and_pipes_that_nobody_writes_end_in_2(tmp_path, arguments):
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in (("/dev/zero", "is a device, not a file"), ("pipe", "that nobody writes")):
+        given = [argument.format(name) for argument in arguments]
+        code, stdout, stderr = processes.run(*given, cwd=tmp_path)
+        assert (code, stdout) == (2, "")
+        assert words in stderr
+
+
+def test_process_substitution_and_descriptors_are_files():
+    done = bash(
+        "initlab loss -n mse -i <(echo '[1, 2]') -t /dev/fd/3 -o weight=/dev/stdin --format json"
+        " 3< <(sleep 0.2; echo '[1, 4]') <<< '[1, 1]'"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert strict(done.stdout)["value"] == 2  # (0 + 4) / 2
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):

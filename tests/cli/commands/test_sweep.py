@@ -462,7 +462,10 @@ def test_a_spec_may_be_a_path_with_spaces(folder):
     assert initlab(path, "--no-save").exit_code == 0
 
 
-@pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b", "1/2/3", "-1/2", "1/1000"])
+@pytest.mark.parametrize("part", [
+    "0/3", "4/3", "1", "a/b", "1/2/3", "-1/2", "1/1000", "\u0661/\u0663", "1_0/2_0",
+    f"1/{'1' * 5000}",
+])  # fmt: skip
 def test_a_part_that_cannot_be_is_refused(root, part):
     done = initlab(root / "kept.yaml", "--part", part, "--out", root / "none")
     assert done.exit_code == 2

@@ -84,8 +84,9 @@ def test_a_number_lies_within_its_bounds(pair):
 
 @pytest.mark.parametrize(
     "value",
-    ["", "x", "1,5", "0x10", None, [], [1], {}, True, False, math.nan, math.inf, -math.inf, "nan",
-     "inf", "1e999", 10**400, 1j, object(), "1" * 5000],
+    ["", "x", "1,5", "0x10", "1_0", "\u0661", "\uff11", None, [], [1], {}, True, False,
+     math.nan, math.inf, -math.inf, "nan", "inf", "1e999", 10**400, 10**5000, 1j, object(),
+     "1" * 5000],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 @pytest.mark.parametrize("pair", NUMBERS, ids=of)
@@ -245,6 +246,9 @@ def test_a_map(text, pairs):
         (" ", "replaces a value twice, or none"),
         ('{"0": 1}', "needs numbers"),
         ("[0: 1]", "needs numbers"),
+        ("{0: 1_0}", "'0: 1_0' needs numbers"),
+        ("{0_1: 1}", "'0_1: 1' needs numbers"),
+        ("{\u0660: 1}", "needs numbers"),
     ],
 )
 def test_what_is_no_map(text, said):

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_numbers_that_are_typed(text, values, dtype):
         ("[[], [1]]", "entry 1 has shape (1), entry 0 has (0)"),
         ('[[1, "nan"], ["nan"]]', "entry 1 has shape (1), entry 0 has (2)"),
         ("[" + "9" * 400 + "]", "is too large for a float64"),
-        ("[" + "9" * 5000 + "]", "is no JSON that can be read"),
+        ("[" + "9" * 5000 + "]", "has an integer of too many digits"),
         ("9" * 5000, ""),
         ("1e400x", "cannot be read"),
         ("[" * 100_000 + "]" * 100_000, "nested too deep"),
@@ -158,11 +159,33 @@ def test_numbers_that_are_typed(text, values, dtype):
         (",", "is no list of numbers"),
         ("1,x", "is no list of numbers"),
         ("0,5;1", "is no list of numbers"),
-        ("x\0y", "neither numbers nor a file's name"),
+        ("x\0y", "is no name of a file"),
         ("x" * 5000, ""),
         ("½", "is no list of numbers"),
         ("²", "is no list of numbers"),
         ("1,²", "is no list of numbers"),
+        ("1_0", "is no list of numbers"),
+        ("0.5,1_0", "is no list of numbers"),
+        ("0.5_0", "is no list of numbers"),
+        ("1e1_0", "is no list of numbers"),
+        ("\u0661", "is no list of numbers"),
+        ("\uff11\uff0c5", "is no list of numbers"),
+        ("[1_0]", "is no JSON"),
+        ("[\u0661]", "is no JSON"),
+        ("1" * 400, f"{'1' * 20}... is too large for a float64"),
+        ("-" + "1" * 5000, "... is too large for a float64"),
+        ("0.5," + "1" * 400, "... is too large for a float64"),
+        ("[0.5, " + "1" * 400 + "]", "[1]: is too large for a float64"),
+        ("[.5, " + "1" * 400 + "]", "[1]: is too large for a float64"),
+        ("[.5, " + "1" * 5000 + "]", "has an integer of too many digits"),
+        ("[nan, " + "1" * 5000 + "]", "has an integer of too many digits"),
+        ("[" * 100_000 + ".5" + "]" * 100_000, "nested too deep"),
+        ("[" * 100_000 + "nan" + "]" * 100_000, "nested too deep"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deep"),
+        ('{"input": [1], "input": [2]}', "the key 'input' stands twice; the first would be lost"),
+        ('{"input": [.5], "x": [2], "x": [nan]}', "the key 'x' stands twice"),
+        ('[{"a": 1, "a": 2}]', "the key 'a' stands twice"),
+        ("/dev/zero", "is a device, not a file"),
     ],
 )
 def test_text_that_holds_no_numbers(text, said):
@@ -246,6 +269,9 @@ def test_csv(content, values, dtype):
         (b"\x7fELF\x02\x01\x01", ""),
         (b"\x89PNG\r\n\x1a\n", ""),
         (b"\x1f\x8b\x08\x00", ""),
+        (b"1_0\n2\n", "line 1 is no row of numbers: '1_0'"),
+        (b"1,2\n1,1_0\n", "line 2 is no row of numbers: '1,1_0'"),
+        ("1\n\u0662\n".encode(), "line 2 is no row of numbers"),
     ],
 )
 def test_what_is_no_csv(content, said):
@@ -287,6 +313,11 @@ def test_the_first_name_of_an_operand_decides():
         (b"[1, 2", "is no JSON"),
         (b"[1, 2]\n[3, 4]", "is no JSON"),
         (b"{}", "holds nothing"),
+        (b'{"input": [1], "input": [2]}', "the key 'input' stands twice; the first would be lost"),
+        (b'{"target": [.5], "input": [1], "target": [2]}', "the key 'target' stands twice"),
+        (b'{"input": ' + b"[" * 100_000, "nested too deep"),
+        (b'{"input": [.5, ' + b"[" * 100_000, "nested too deep"),
+        (b'{"input": [.5, ' + b"1" * 5000 + b"]}", "has an integer of too many digits"),
     ],
 )
 def test_what_is_no_operand_in_json(content, said):
@@ -401,6 +432,14 @@ def test_npz_that_is_compressed():
 )
 def test_npz_that_holds_no_operand(content, said):
     assert said in refused(content, names=["input", "inputs"])
+
+
+def test_npz_of_an_array_that_stands_twice():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings(action="ignore"):
+        archive.writestr("input.npy", npy(np.ones(1)))
+        archive.writestr("input.npy", npy(np.zeros(1)))
+    assert "the array 'input' stands twice" in refused(buffer.getvalue(), names=["input"])
 
 
 def test_npz_of_objects_is_not_unpickled():
