@@ -33,7 +33,7 @@ Set = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a field: --set init.gain=2."),
 ]
 MaxMib = Annotated[
-    int, typer.Option(min=1, help="Refuse what holds more, as a file or line, or as float64.")
+    int, typer.Option(min=1, help="MiB that an operand may have: as a file, a line, float64.")
 ]
 MaxRuns = Annotated[int, typer.Option(min=1, help="Refuse a grid of more runs.")]
 
