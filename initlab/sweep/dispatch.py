@@ -58,6 +58,11 @@ class Dispatcher:
             self._send(suspect)
         return bool(self.pending)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is pending, and nothing waits."""
+        return not (self.pending or self.queue or self.suspects)
+
     def _send(self, queued: _QueuedTask) -> None:
         self.pending[self.engine.submit(queued.task, self.tick)] = queued
 

@@ -1,5 +1,7 @@
 """Runs the tasks of a plan: hands them to an engine, and their results to a sink."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -10,6 +12,8 @@ from initlab.sweep.dispatch import Dispatcher
 from initlab.sweep.engines.engine import Engine
 from initlab.sweep.signals import Stop
 from initlab.sweep.tasks import Tick, tasks_of
+
+COMMIT_SECONDS = 0.2  # between two commits; so much work a kill may cost
 
 
 class ResultSink(Protocol):
@@ -59,19 +63,47 @@ def run_tasks(
         on_layer(networks)
 
     dispatcher = Dispatcher(engine, tick, tasks_of(plan, sink.remaining(), engine.jobs))
+    commits = _Commits(sink)
     failed = 0
     try:
         while dispatcher.submit(more=not stop.asked) and not stop.overdue:
-            done = dispatcher.completed()
-            sink.commit(done)
-            if dispatcher.error is not None:
-                raise dispatcher.error
-            for index, outcome in (pair for d in done for pair in sorted(d.outcomes.items())):
+            commits.waiting += dispatcher.completed()
+            if not (commits.due or dispatcher.idle or dispatcher.error or stop.asked):
+                continue
+            for index, outcome in commits.flush():
                 if outcome.status == "failed":
                     failed += 1
                     on_failure(index, outcome)
+            if dispatcher.error is not None:
+                raise dispatcher.error
             if max_failures is not None and failed >= max_failures:
                 stop.ask(f"stopped after {max_failures} failed run{'s' * (max_failures > 1)}")
+    except KeyboardInterrupt:
+        stop.abandon()
+        commits.flush()
+        raise
     except BaseException:
         stop.abandon()  # nobody will take what still runs
         raise
+
+
+class _Commits:
+    """Results that are committed together: a commit costs milliseconds, and a tiny task less."""
+
+    def __init__(self, sink: ResultSink) -> None:
+        self.waiting: list[TaskResult] = []
+        self._sink = sink
+        self._last = -math.inf
+
+    @property
+    def due(self) -> bool:
+        """Whether the last commit was long enough ago, or a run failed, which is told at once."""
+        failed = any(o.status == "failed" for part in self.waiting for o in part.outcomes.values())
+        return failed or time.monotonic() >= self._last + COMMIT_SECONDS
+
+    def flush(self) -> list[tuple[int, Outcome]]:
+        """Commit what waits; what became of its runs."""
+        done, self.waiting = self.waiting, []
+        self._sink.commit(done)
+        self._last = time.monotonic()
+        return [pair for part in done for pair in sorted(part.outcomes.items())]

@@ -44,7 +44,7 @@ SETTINGS = [
     "init.0.gain=2", "x.y.z=1", "shape=[3,2]", "shape=3", "dtype=float16", "record=forward",
     "draws=script", "bias={std: 1}", "input=correlated", "thresholds={vanishing: 2}", "cases=1",
     "cases=[{depth: 1}, {}]", "activation=[gelu, relu]", "init={scheme: normal, std: 1e300}",
-    *(f"input={{name: file, path: {name}}}" for name in ("x.npy", "huge.npy", "folder", "/dev/zero")),
+    *(f"input={{name: file, path: {of}}}" for of in ("x.npy", "huge.npy", "folder", "/dev/zero")),
     *(f"loss={name}" for name in LOSSES),
 ]  # fmt: skip
 NAMES = [*ACTIVATIONS, *SCHEMES, *LOSSES, *INPUTS]

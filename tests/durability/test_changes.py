@@ -1,7 +1,11 @@
 """Files and folders that somebody changes, moves or deletes while a sweep uses them."""
 
 import shutil
+import signal
+import sqlite3
 import subprocess
+import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -49,11 +53,33 @@ def wanted(tmp_path_factory):
 
 
 def begun(root, *arguments):
-    """A sweep that has committed some of its runs."""
+    """A sweep that has committed some of its runs, and is halted; `ended` lets it go on."""
     command = Command("sweep", root / "used.yaml", "--jobs", 1, *arguments, cwd=root)
     wal = root / "results/used/journal.sqlite-wal"
-    assert command.until(lambda: wal.exists() and wal.stat().st_size > 100_000)
+    assert command.until(lambda: wal.exists() and wal.stat().st_size > 60_000)
+    command.send(signal.SIGSTOP)
+    while not free(root / "results/used/journal.sqlite"):  # halted in the middle of a commit
+        command.send(signal.SIGCONT)
+        time.sleep(0.005)
+        command.send(signal.SIGSTOP)
     return command
+
+
+def free(journal):
+    """Whether nobody writes a journal just now."""
+    with closing(sqlite3.connect(journal, timeout=0, isolation_level=None)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def ended(command):
+    """Its exit code, once it went on."""
+    command.send(signal.SIGCONT)
+    return command.wait()
 
 
 # an input file ----------------------------------------------------------------------------------
@@ -65,7 +91,7 @@ def test_every_run_is_of_what_was_read_whatever_becomes_of_the_file(fed, tmp_pat
     held = (fed / "x.npy").read_bytes()
     command = begun(fed, "--engine", engine)
     np.save(fed / "x.npy", np.ones((16, 24)))
-    assert command.wait() == 0
+    assert ended(command) == 0
     assert f"{fed / 'x.npy'}: has changed since it was read" in command.stderr()
     assert timeless(fed / "results/used") == wanted
     # the file as it was: nothing is to be done, and nothing is said
@@ -90,7 +116,7 @@ def test_another_content_is_measured_anew(fed, tmp_path):
 def test_an_input_file_that_is_gone_is_told_at_the_end(fed):
     command = begun(fed)
     (fed / "x.npy").unlink()
-    assert command.wait() == 0
+    assert ended(command) == 0
     assert "has changed since it was read" in command.stderr()
     assert (fed / "results/used/runs.csv").read_text().count(",ok,") == 40
 
@@ -151,7 +177,7 @@ def test_a_second_driver_is_refused_by_whatever_way_it_comes(root, way, fresh):
         code, stdout, stderr = run("sweep", root / "used.yaml", *other, *fresh, cwd=root)
         assert (code, stdout) == (4, "")
         assert f"is being written by process {first.pid} on " in stderr
-        assert first.wait() == 0
+        assert ended(first) == 0
         assert (root / "results/used/runs.csv").read_text().count(",ok,") == 40
         assert run("verify", "results/used", cwd=root)[0] == 0
     finally:
@@ -166,7 +192,7 @@ def test_a_driver_whose_folder_was_taken_over_stops_and_says_so(root, tmp_path, 
         (root / "results/used" / name).unlink()
     code, _, stderr = run("sweep", root / "used.yaml", *change, cwd=root)
     assert code == 0, stderr
-    assert first.wait() == 4
+    assert ended(first) == 4
     assert "another sweep has taken over, on " in first.stderr()
     assert "Traceback" not in first.stderr()
     assert first.stdout() == ""
@@ -227,7 +253,7 @@ FATES = [
 def test_results_are_written_wherever_their_folder_is_by_now(root, wanted, fate):
     command = begun(root)
     where, happened = fate(root / "results/used")
-    assert command.wait() == 1
+    assert ended(command) == 1
     words = " ".join(command.stderr().split())
     shown = where.relative_to(root)
     assert f"initlab: results/used: {happened}; everything is in {shown}/" in words
@@ -247,10 +273,10 @@ def test_what_sqlite_has_beside_the_journal_of_another_is_left_alone(root):
     first = begun(root)
     shutil.rmtree(root / "results/used")
     second = begun(root, "--set", "init=kaiming_normal")
-    wal = root / "results/used/journal.sqlite-wal"
-    assert first.wait() == 1
-    assert wal.exists() or not second.process.is_alive()
-    assert second.wait() == 0
+    assert ended(first) == 1
+    assert (root / "results/used/journal.sqlite-wal").exists()
+    assert (root / "results/used/journal.sqlite-shm").exists()
+    assert ended(second) == 0
     for where in ("used", "used.rescued-1"):
         assert run("verify", f"results/{where}", cwd=root)[0] == 0
         assert (root / "results" / where / "runs.csv").read_text().count(",ok,") == 40
