@@ -47,8 +47,9 @@ class Cluster:
         stop: ends the waiting.
 
     Raises:
-        InputError: Dask is not installed, nobody answers, or workers have other versions.
+        InputError: Dask is not installed, no scheduler answers, or workers have other versions.
         Interrupted: on Ctrl-C, before there was a worker.
+        WorkersLost: the scheduler went, or fell silent for LOST_SECONDS, meanwhile.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Cluster:
 
     def _wait_for_a_worker(self) -> None:
         said = False
-        while not self._answer(self._client.nthreads):
+        while not self._threads():
             if not said:
                 said = True
                 self._notify(f"waiting for a worker at {self._scheduler}")
@@ -146,6 +147,8 @@ class Cluster:
             found = self._answer(lambda: self._client.run(environment))
         except Interrupted:
             raise
+        except TimeoutError as error:
+            raise self._workers_lost(error) from None
         except Exception as error:  # whatever a worker without initlab raises
             raise InputError(
                 f"a worker of {self._scheduler} cannot run initlab: {in_short(error)}",
@@ -160,6 +163,15 @@ class Cluster:
                         f"pip install {name}=={ours[name].partition('+')[0]}",
                     )
 
+    def _threads(self) -> int:
+        """Threads of all workers, now."""
+        try:
+            return sum(self._answer(self._client.nthreads).values())
+        except Interrupted:
+            raise
+        except Exception as error:
+            raise self._workers_lost(error) from None
+
     @property
     def jobs(self) -> int:
         """Threads of all workers, as of a second ago.
@@ -169,11 +181,9 @@ class Cluster:
         """
         if time.monotonic() > self._asked + JOBS_CACHE_SECONDS:
             try:
-                self._jobs = sum(self._answer(self._client.nthreads).values())
+                self._jobs = self._threads()
             except Interrupted:  # who asks for more will see it, too
                 return self._jobs
-            except Exception as error:
-                raise self._workers_lost(error) from None
             self._asked = time.monotonic()
             if not self._jobs:
                 self._notify(f"no worker is left at {self._scheduler}; waiting for one")
