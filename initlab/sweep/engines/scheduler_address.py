@@ -76,7 +76,7 @@ def _address_in(file: str) -> str:
         if ADDRESS.fullmatch(f"tcp://{file}"):
             fix = f"--scheduler tcp://{file}"
         raise InputError(
-            f"--scheduler {_shown(file)}: needs tcp://host:port, local, or the file of a"
+            f"--scheduler {file}: needs tcp://host:port, local, or the file of a"
             f" scheduler: {in_short(error)}",
             fix,
         ) from None

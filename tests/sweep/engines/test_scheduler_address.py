@@ -37,7 +37,7 @@ TLS = "distributed.comm.tls"
 
 
 @pytest.fixture(autouse=True)
-def certificates(monkeypatch):
+def certificates():
     """Dask's configuration says nothing of TLS, but for what a test says."""
     with dask.config.set({f"{TLS}.ca-file": None, f"{TLS}.client.cert": None}):
         yield
@@ -58,7 +58,7 @@ def test_what_is_no_address_is_refused_by_its_text(address):
     assert address_of(refused.value.fix.removeprefix("--scheduler "))  # the fix is an address
 
 
-@pytest.mark.parametrize("text", NO_FILES)
+@pytest.mark.parametrize("text", NO_FILES, ids=range(len(NO_FILES)))
 def test_what_is_no_scheduler_file_is_refused(text, tmp_path):
     file = tmp_path / "scheduler.json"
     file.write_text(text)
@@ -80,7 +80,7 @@ def test_what_may_never_end_is_not_read_as_a_scheduler_file(tmp_path, monkeypatc
         address_of(str(tmp_path / "large.json"))
 
 
-def test_an_address_without_its_protocol_is_told_which(monkeypatch):
+def test_an_address_without_its_protocol_is_told_which():
     with pytest.raises(InputError) as refused:
         address_of("10.0.0.1:8786")
     assert refused.value.fix == "--scheduler tcp://10.0.0.1:8786"
