@@ -12,6 +12,7 @@ from initlab.cli import output
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.errors import ChecksFailed, InputError
+from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
@@ -40,7 +41,8 @@ Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
-        help="Of a Dask cluster: tcp://host:port, a scheduler file, or local: --jobs processes.",
+        help="Of a Dask cluster: tcp://host:port (tls, ws), a scheduler file, or local: "
+        f"--jobs processes. It has {CONNECT_SECONDS:g} s to answer.",
     ),
 ]
 PartOption = Annotated[
@@ -136,14 +138,12 @@ def sweep(
 
 def _cluster(engine: EngineName | None, scheduler: str | None) -> str | None:
     """The scheduler of the cluster that is asked for; None for threads."""
-    if engine is EngineName.threads and scheduler:
+    if engine is EngineName.threads and scheduler is not None:
         raise InputError(f"--scheduler {scheduler} is for --engine dask", "--engine dask")
-    if engine is EngineName.dask and not scheduler:
-        return "local"
-    if scheduler not in (None, "local"):
-        from initlab.sweep.engines.dask_cluster import address_of
-
-        address_of(scheduler)  # a wrong file is refused before anything is moved aside
+    if engine is EngineName.dask and scheduler is None:
+        scheduler = "local"
+    if scheduler is not None:
+        address_of(scheduler)  # a wrong one is refused before anything is moved aside
     return scheduler
 
 

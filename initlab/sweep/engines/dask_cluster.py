@@ -1,28 +1,39 @@
-"""Workers of a Dask cluster, on this machine or any others. Only this module knows Dask."""
+"""Workers of a Dask cluster, on this machine or any others.
 
-import json
+Only this module, `local_cluster` and `scheduler_address` know Dask.
+"""
+
 import logging
 import math
-import os
-import signal
-import tempfile
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, suppress
+from typing import Any, TypeVar
 
-from initlab.errors import InputError, Interrupted, WorkersLost, in_short
+from initlab.errors import InitlabError, InputError, Interrupted, WorkersLost, in_short
 from initlab.store.provenance import environment
 from initlab.store.work import Task, TaskResult
+from initlab.sweep.engines.local_cluster import local_cluster
+from initlab.sweep.engines.scheduler_address import (
+    CONNECT_SECONDS,
+    LOCAL,
+    address_of,
+    ask_identity,
+    unanswered,
+)
 from initlab.sweep.signals import Stop
 from initlab.sweep.tasks import Tick, run_task
 
 NOISY = ("distributed", "tornado", "asyncio")  # that log tracebacks when a connection ends
 JOBS_CACHE_SECONDS = 1.0  # for which the number of workers is believed
-CONNECT_SECONDS = 10.0  # for a scheduler to answer
-INSTALL = "pip install distributed"
+QUIET_SECONDS = 10.0  # without an answer, after which we say so
+LOST_SECONDS = 120.0  # without an answer, after which a scheduler is given up
+POLL_SECONDS = 0.1  # between two looks at whether to stop
+
+T = TypeVar("T")
 
 
 class Cluster:
@@ -36,17 +47,18 @@ class Cluster:
         stop: ends the waiting.
 
     Raises:
-        InputError: Dask is not installed, nobody answers, or workers have other versions.
+        InputError: Dask is not installed, no scheduler answers, or workers have other versions.
         Interrupted: on Ctrl-C, before there was a worker.
+        WorkersLost: the scheduler went, or fell silent for LOST_SECONDS, meanwhile.
     """
 
     def __init__(
         self, scheduler: str, jobs: int, notify: Callable[[str], None], stop: Stop
     ) -> None:
-        try:
-            import distributed
-        except ImportError:
-            raise InputError("--engine dask needs the package distributed", INSTALL) from None
+        address = address_of(scheduler)
+        import dask
+        import distributed
+
         self._killed = distributed.KilledWorker
         self._scheduler, self._notify, self._stop = scheduler, notify, stop
         self._jobs, self._asked = 0, -math.inf
@@ -54,8 +66,11 @@ class Cluster:
             if name.startswith(NOISY):  # what matters of it, we say
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         self._stack = ExitStack()
+        # tasks carry rows of samples, which are meant to travel; it warns from 10 MB on
+        unlimited = {"distributed.admin.large-graph-warning-threshold": sys.maxsize}
+        self._stack.enter_context(dask.config.set(unlimited))
         try:
-            self._client = self._stack.enter_context(self._connected(scheduler, jobs))
+            self._client = self._stack.enter_context(self._connected(address, jobs))
             self._wait_for_a_worker()
             self._check_workers()
         except BaseException:
@@ -63,61 +78,77 @@ class Cluster:
             raise
         self._executor = self._client.get_executor(pure=False)
 
-    def _connected(self, scheduler: str, jobs: int) -> Any:
+    def _connected(self, address: str, jobs: int) -> Any:
         from distributed import Client
 
-        if scheduler == "local":
-            with _sigint_blocked():
-                cluster = self._stack.enter_context(self._local(jobs))
-                self._stack.callback(_kill_workers, cluster)
-                return Client(cluster, set_as_default=False)
-        address = address_of(scheduler)
+        if address == LOCAL:
+            cluster = self._stack.enter_context(local_cluster(jobs))
+            return Client(cluster, set_as_default=False)
         try:
-            return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except Exception as error:  # of many kinds, for addresses of many kinds
-            raise InputError(
-                f"--scheduler {scheduler}: nobody answers: {in_short(error)}", "dask scheduler"
-            ) from None
-
-    def _local(self, jobs: int) -> Any:
-        """Worker processes on this machine, restarted when they die."""
-        import dask
-        from distributed import LocalCluster
-
-        self._stack.enter_context(
-            dask.config.set(
-                {
-                    "distributed.scheduler.allowed-failures": 0,  # who is guilty, we find out
-                    "distributed.comm.timeouts.connect": "3s",  # a worker that has died is dead
-                    "distributed.worker.preload": ["initlab.sweep.engines.worker"],
-                    "distributed.worker.memory.terminate": False,  # check_memory has looked
-                    "distributed.worker.memory.pause": False,
-                }
+            self._answer(lambda: ask_identity(self._scheduler, address), 1 + CONNECT_SECONDS)
+            return self._answer(
+                lambda: Client(address, timeout=CONNECT_SECONDS, set_as_default=False),
+                2 * CONNECT_SECONDS,
             )
-        )
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="initlab-"))
-        return LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            dashboard_address=":0",
-            local_directory=folder,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+        except InitlabError:
+            raise
+        except Exception as error:  # of many kinds
+            raise unanswered(self._scheduler, in_short(error)) from None
+
+    def _answer(self, question: Callable[[], T], most_seconds: float | None = None) -> T:
+        """What comes of a question that Dask may wait for for ever; we hear Ctrl-C meanwhile.
+
+        Raises:
+            TimeoutError: nothing, within `most_seconds`, or LOST_SECONDS, of which we give notice.
+            Interrupted: on Ctrl-C.
+            Exception: whatever the question raises.
+        """
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(question())
+            except BaseException as error:  # belongs to who asked
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, name="initlab-asks", daemon=True).start()
+        start, said = time.monotonic(), False
+        seconds = LOST_SECONDS if most_seconds is None else most_seconds
+        while not wait([answer], POLL_SECONDS).done:
+            self._check_stop()
+            silent = time.monotonic() - start
+            if silent > seconds:
+                raise TimeoutError(f"no answer for {seconds:g} s")
+            if silent > QUIET_SECONDS and most_seconds is None and not said:
+                said = True
+                self._notify(
+                    f"the scheduler {self._scheduler} has not answered for {QUIET_SECONDS:g} s;"
+                    f" waiting for up to {seconds:g} s"
+                )
+        return answer.result()
+
+    def _check_stop(self) -> None:
+        if self._stop.asked:
+            raise Interrupted(self._stop.reason, exit_code=128 + self._stop.signal)
 
     def _wait_for_a_worker(self) -> None:
-        if not self._client.nthreads():
-            self._notify(f"waiting for a worker at {self._scheduler}")
-        while not self._client.nthreads():
-            if self._stop.asked:
-                raise Interrupted(self._stop.reason, exit_code=128 + self._stop.signal)
-            time.sleep(0.2)
+        said = False
+        while not self._threads():
+            if not said:
+                said = True
+                self._notify(f"waiting for a worker at {self._scheduler}")
+            self._check_stop()
+            time.sleep(2 * POLL_SECONDS)
 
     def _check_workers(self) -> None:
         """All workers must compute with what this process would compute with."""
         ours = environment()
         try:
-            found = self._client.run(environment)
+            found = self._answer(lambda: self._client.run(environment))
+        except Interrupted:
+            raise
+        except TimeoutError as error:
+            raise self._workers_lost(error) from None
         except Exception as error:  # whatever a worker without initlab raises
             raise InputError(
                 f"a worker of {self._scheduler} cannot run initlab: {in_short(error)}",
@@ -132,6 +163,15 @@ class Cluster:
                         f"pip install {name}=={ours[name].partition('+')[0]}",
                     )
 
+    def _threads(self) -> int:
+        """Threads of all workers, now."""
+        try:
+            return sum(self._answer(self._client.nthreads).values())
+        except Interrupted:
+            raise
+        except Exception as error:
+            raise self._workers_lost(error) from None
+
     @property
     def jobs(self) -> int:
         """Threads of all workers, as of a second ago.
@@ -141,9 +181,9 @@ class Cluster:
         """
         if time.monotonic() > self._asked + JOBS_CACHE_SECONDS:
             try:
-                self._jobs = sum(self._client.nthreads().values())
-            except Exception as error:
-                raise self._workers_lost(error) from None
+                self._jobs = self._threads()
+            except Interrupted:  # who asks for more will see it, too
+                return self._jobs
             self._asked = time.monotonic()
             if not self._jobs:
                 self._notify(f"no worker is left at {self._scheduler}; waiting for one")
@@ -177,8 +217,9 @@ class Cluster:
 
     def warm_up(self) -> None:
         """Have all workers import what they need; it takes a new one longer than many a share."""
-        with suppress(OSError, RuntimeError):  # who dies meanwhile is not missed
-            self._client.run(_import_all, on_error="ignore")
+        # who dies meanwhile is not missed
+        with suppress(OSError, RuntimeError, Interrupted):
+            self._answer(lambda: self._client.run(_import_all, on_error="ignore"))
 
     def recall(self, future: Future[TaskResult]) -> bool:
         """Always False: whether a worker has started cannot be known in time."""
@@ -195,41 +236,3 @@ class Cluster:
 
 def _import_all() -> None:
     import initlab.sweep.engines.worker  # noqa: F401
-
-
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Keep Ctrl-C, which a terminal sends to all of us, from processes that are started here.
-
-    They, and those that replace them, inherit that SIGINT is blocked. We hear it at the end.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _kill_workers(cluster: Any) -> None:
-    """End workers at once, in the middle of a layer if need be."""
-    for worker in cluster.workers.values():
-        with suppress(OSError, TypeError, AttributeError):
-            os.kill(worker.pid, signal.SIGKILL)
-
-
-def address_of(scheduler: str) -> str:
-    """The address of a scheduler, given as such or as the file that it wrote.
-
-    Raises:
-        InputError: it is neither.
-    """
-    if "://" in scheduler:
-        return scheduler
-    try:
-        return str(json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"--scheduler {scheduler}: needs tcp://host:port, local, or the file of a scheduler:"
-            f" {in_short(error)}",
-            "dask scheduler --scheduler-file scheduler.json",
-        ) from None
