@@ -505,7 +505,7 @@ def test_pt(value, legacy):
 @pytest.mark.parametrize(
     "dtype",
     [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int8, torch.int16,
-     torch.int32, torch.int64, torch.uint8, torch.bool],
+     torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool],
     ids=str,
 )  # fmt: skip
 def test_pt_keeps_its_dtype(dtype):
@@ -524,6 +524,8 @@ def test_pt_of_a_list_of_numbers():
     ("value", "said"),
     [
         (torch.tensor([1j]), "complex64, needs"),
+        (torch.ones(2).to(torch.float8_e4m3fn), "float8_e4m3fn, needs"),
+        (torch.ones(2).to(torch.float8_e5m2), "float8_e5m2, needs"),
         ({"a": TENSOR, "b": TENSOR}, "holds a, b, not input or inputs"),
         ({}, "holds nothing"),
         ({"input": "x"}, "needs a number"),
