@@ -4,6 +4,7 @@
     |-- InputError              2   what the user typed cannot be used
     |   |-- UnknownName         2   a name that no table holds; carries the nearest
     |   |-- SpecError           2   one or more problems in a spec, all listed
+    |   |-- TooLarge            2   more than a limit allows; in userfiles.py
     |   |-- LossError           2   operands or options that a loss must refuse, all listed
     |   `-- FolderError         2   a results folder that cannot be read, written or replaced
     |       `-- FolderInUse     4   another sweep is writing there

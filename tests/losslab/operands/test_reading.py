@@ -514,6 +514,12 @@ def test_pt_keeps_its_dtype(dtype):
     assert found.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2], ids=str)
+def test_a_float_of_8_bits_is_refused_which_torch_cannot_even_compare(dtype):
+    said = f"holds a tensor of {dtype}, needs real numbers"
+    assert said in refused(pt(torch.ones(2).to(dtype)))
+
+
 def test_pt_of_a_list_of_numbers():
     found = decode(pt([1.5, 2.5]), HERE)
     assert found.literal
@@ -524,8 +530,6 @@ def test_pt_of_a_list_of_numbers():
     ("value", "said"),
     [
         (torch.tensor([1j]), "complex64, needs"),
-        (torch.ones(2).to(torch.float8_e4m3fn), "float8_e4m3fn, needs"),
-        (torch.ones(2).to(torch.float8_e5m2), "float8_e5m2, needs"),
         ({"a": TENSOR, "b": TENSOR}, "holds a, b, not input or inputs"),
         ({}, "holds nothing"),
         ({"input": "x"}, "needs a number"),
