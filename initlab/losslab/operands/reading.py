@@ -27,6 +27,11 @@ from initlab.userfiles import read_file, read_stdin
 ZIP = b"PK\x03\x04"
 PICKLE = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
+#: dtypes whose numbers torch compares and converts; not complex, quantized, of 8 bits or packed
+KNOWN = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8}
+KNOWN |= {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32}
+KNOWN |= {torch.uint64}
+
 
 @dataclass(frozen=True)
 class Read:
@@ -172,7 +177,7 @@ def _tensor(value: Any, where: str, names: Iterable[str], most: int) -> Read:
         value = value[_key(list(value), where, names)]
     if not isinstance(value, Tensor):
         return literal(value, where, most)
-    if value.is_complex() or value.is_quantized or value.is_meta or value.is_nested:
+    if value.dtype not in KNOWN or value.is_meta or value.is_nested:
         raise InputError(
             f"{where}: holds a tensor of {value.dtype}, needs real numbers in a plain one"
         )

@@ -505,13 +505,19 @@ def test_pt(value, legacy):
 @pytest.mark.parametrize(
     "dtype",
     [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int8, torch.int16,
-     torch.int32, torch.int64, torch.uint8, torch.bool],
+     torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool],
     ids=str,
 )  # fmt: skip
 def test_pt_keeps_its_dtype(dtype):
     found = decode(pt(torch.tensor([1, 0]).to(dtype)), HERE).tensor
     assert found.dtype == dtype
     assert found.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2], ids=str)
+def test_a_float_of_8_bits_is_refused_which_torch_cannot_even_compare(dtype):
+    said = f"holds a tensor of {dtype}, needs real numbers"
+    assert said in refused(pt(torch.ones(2).to(dtype)))
 
 
 def test_pt_of_a_list_of_numbers():
