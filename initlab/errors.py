@@ -12,14 +12,19 @@
     |-- DiskError              74   the disk refused a write
     `-- Interrupted      130, 143   Ctrl-C, or SIGTERM; what was done is kept
 
-A file that the system refuses (OSError) ends a command with 2, a stdout that cannot be written with
-74 or, if the pipe closed, 141. Any other exception is a bug in initlab (3). `cli/app.py` is the one
-place that turns an exception into a message and an exit code. This module imports no other of ours.
+A file that the system refuses (OSError) ends a command with 2, or with 74 where the disk is full or
+broken; a stdout that cannot be written with 74 or, if the pipe closed, 141. Any other exception is
+a bug in initlab (3). `cli/app.py` is the one place that turns an exception into a message and an
+exit code. This module imports no other of ours.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+#: of an OSError whose cause is the disk: it is full, a quota is, or it is broken
+DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class InitlabError(Exception):

@@ -35,7 +35,7 @@ from initlab.cli.commands import (
     sweep,
     verify,
 )
-from initlab.errors import InitlabError, Interrupted, Terminated
+from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
 
@@ -105,7 +105,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_complain("interrupted", code)) from None
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise typer.Exit(_complain(what, 2)) from None
+            code = DiskError.exit_code if error.errno in DISK_ERRNOS else 2
+            raise typer.Exit(_complain(what, code)) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
                 raise

@@ -9,7 +9,8 @@
 `work.py` says what a plan asks for and `outcome.py` what came of it, `identity.py` and
 `provenance.py` under which name and from where. `tables.py` is the journal's schema, `journal.py`
 reads it, `writer.py` writes it, `recorder.py` keeps what a session of a sweep computes. `files.py`
-names the files; `folder.py` is a folder to be read, `writable.py` one that is locked. `rows.py`
-makes lines of CSV, `publish.py` and `parquet.py` write the files, `read.py` reads them back,
-`check.py` verifies them, `merge.py` joins parts, `adopt.py` takes over what another journal has.
+names the files, `disk.py` makes their names last; `folder.py` is a folder to be read, `writable.py`
+one that is locked. `rows.py` makes lines of CSV, `publish.py` and `parquet.py` write the
+files, `read.py` reads them back, `check.py` verifies them, `merge.py` joins parts, `adopt.py` takes
+over what another journal has.
 """

@@ -15,6 +15,8 @@ from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
 from initlab.store import tables
+from initlab.store.disk import may_be_opened
+from initlab.store.files import JOURNAL_PARTS
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
@@ -51,7 +53,10 @@ def sqlite_errors(path: Path | str) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in DISK_ERRORS:
+        parts = [Path(f"{path}{end}") for end in JOURNAL_PARTS]
+        # why a file could not be opened SQLite does not say
+        unopened = code == sqlite3.SQLITE_CANTOPEN and may_be_opened(*parts)
+        if code in DISK_ERRORS or unopened:
             message = f"{path}: cannot be written: {error}; what was finished before is kept"
             raise DiskError(message, "make room, then the same command again") from None
         raise FolderError(f"{path}: cannot be used: {error}") from None

@@ -1,6 +1,5 @@
 """Results folders to be written: locked, made, moved aside, and their journals opened or mended."""
 
-import errno
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from initlab.errors import DiskError, FolderError, FolderInUse, InitlabError
+from initlab.errors import DISK_ERRNOS, DiskError, FolderError, FolderInUse, InitlabError
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
+from initlab.store.disk import sync_folder
 from initlab.store.files import (
     DAMAGED_JOURNALS,
     JOURNAL,
@@ -31,7 +31,6 @@ EARLIER = (
     "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
     " the journal"
 )
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 LOCK_SECONDS = 0.5  # seconds for a lock: `status` looks whether it can be had
 
 
@@ -152,6 +151,8 @@ def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableF
             if fresh:
                 path.rename(_unused(path))
         path.mkdir(exist_ok=True)
+        for parent in (root.parent, root):
+            sync_folder(parent)
         for left in path.glob(".*.tmp"):  # by a process that was killed while it published
             left.unlink()
         probe = path / ".probe.tmp"
@@ -188,7 +189,7 @@ def open_existing(path: Path) -> WritableFolder:
 
 
 def _unwritable(error: OSError, path: Path) -> InitlabError:
-    if error.errno in FULL:
+    if error.errno in DISK_ERRNOS:
         message = f"{error.filename or path}: cannot be written: {error.strerror}"
         return DiskError(message, "make room, then the same command again")
     return FolderError(
