@@ -151,7 +151,7 @@ def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableF
             if fresh:
                 path.rename(_unused(path))
         path.mkdir(exist_ok=True)
-        for parent in (root.parent, root):
+        for parent in (root.parent, root):  # which hold the names of root and path
             sync_folder(parent)
         for left in path.glob(".*.tmp"):  # by a process that was killed while it published
             left.unlink()
