@@ -14,9 +14,9 @@ from initlab.spec import reader, yamlfile
 from initlab.spec.expand import MAX_RUNS, make
 from initlab.spec.plan import Plan
 from initlab.store.folder import open_published
+from initlab.store.opening import open_for_writing
 from initlab.store.read import read_table
 from initlab.store.temporary import temporary_folder
-from initlab.store.writable import open_for_writing
 from initlab.sweep import cost
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.session import run_session

@@ -13,14 +13,19 @@
     `-- Interrupted           130  nobody       Ctrl-C (SIGTERM: 143, SIGHUP: 129)
 
 A file that the system refuses (OSError), and more memory than there is (MemoryError), end a command
-with 2, a stdout that cannot be written with 74 or, if the pipe closed, 141. What is said on stderr
-never decides. Any other exception is a bug in initlab (3). `cli/app.py` is the one place that turns
-an exception into a message and an exit code. This module imports no other of ours.
+with 2, a disk that is full or broken with 74; so does a stdout that cannot be written, but a pipe
+that closed with 141. What is said on stderr never decides. Any other exception is a bug in initlab
+(3). `cli/app.py` is the one place that turns an exception into a message and an exit code. This
+module imports no other of ours.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+#: of an OSError whose cause is the disk: it is full, a quota is, or it is broken
+DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class InitlabError(Exception):

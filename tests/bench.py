@@ -23,9 +23,9 @@ from helpers import swept as saved
 from torch import nn
 
 import initlab
+from initlab.store.opening import open_for_writing
 from initlab.store.recorder import Recorder
 from initlab.store.work import SimulateTask
-from initlab.store.writable import open_for_writing
 from initlab.store.writer import Writer
 from initlab.sweep import session
 from initlab.sweep.cost import default_jobs

@@ -5,9 +5,9 @@ from collections import defaultdict
 from dataclasses import replace
 
 from initlab.store import rows
+from initlab.store.opening import open_for_writing
 from initlab.store.outcome import Outcome
 from initlab.store.work import MeasureTask, PredictTask, Work, plan_work
-from initlab.store.writable import open_for_writing
 from initlab.sweep.engines.threads import Threads
 from initlab.sweep.run import run_tasks
 from initlab.sweep.session import SessionOptions, run_session

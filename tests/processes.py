@@ -12,7 +12,9 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOAD = """
 processes torch initlab.api initlab.cli.app initlab.sweep.rerun initlab.store.check
-initlab.report.summary rich.console rich.table rich.style psutil
+initlab.cli.run_plans initlab.cli.progress initlab.cli.fail_on initlab.network.propagate
+initlab.report.summary torch.fx.experimental.symbolic_shapes scipy.special
+rich.console rich.table rich.style psutil
 """
 CONTEXT.set_forkserver_preload(PRELOAD.split())
 
@@ -30,11 +32,12 @@ class Command:
         stdin: a file to read from; None closes it.
         terminal: where it reads and writes instead.
         env: all of its environment.
+        before: called in the process, before anything of ours.
     """
 
     def __init__(
         self, *arguments, cwd, stdin=os.devnull, stdout=None, stderr=None, most_bytes=None,
-        user=None, measured=False, terminal=None, env=None,
+        user=None, measured=False, terminal=None, env=None, before=None,
     ):  # fmt: skip
         self.out, self.err = Path(cwd) / f"{id(self)}.out", Path(cwd) / f"{id(self)}.err"
         streams = (stdin, str(stdout or self.out), str(stderr or self.err))
@@ -42,7 +45,16 @@ class Command:
             streams = (terminal,) * 3
         self.process = CONTEXT.Process(
             target=_main,
-            args=([*map(str, arguments)], str(cwd), streams, most_bytes, user, measured, env),
+            args=(
+                [*map(str, arguments)],
+                str(cwd),
+                streams,
+                most_bytes,
+                user,
+                measured,
+                env,
+                before,
+            ),
         )
         self.process.start()
 
@@ -75,7 +87,7 @@ class Command:
         return False
 
 
-def _main(arguments, cwd, streams, most_bytes, user, measured, env):
+def _main(arguments, cwd, streams, most_bytes, user, measured, env, before):
     os.setsid()
     os.chdir(cwd)
     if env is not None:
@@ -101,6 +113,8 @@ def _main(arguments, cwd, streams, most_bytes, user, measured, env):
         "".encode("utf-8-sig")  # the interpreter's files may lie where others cannot read them
         os.setgid(user)
         os.setuid(user)
+    if before is not None:
+        before()
     sys.argv = ["initlab", *arguments]
     from initlab.cli.app import main
 

@@ -31,6 +31,7 @@ CROSS_CUTTING = {
     "cli/test_shell.py": "every command on pipes, terminals, locales and full disks",
     "durability/test_changes.py": "files and folders that change under a sweep",
     "durability/test_disk.py": "sweeps, on disks that are full or read-only",
+    "durability/test_faults.py": "sweeps, whose system calls fail or kill them",
     "durability/test_kills.py": "sweeps, killed at any instant",
     "durability/test_large.py": "memory, from sweep to show",
     "losslab/test_bad_inputs.py": "what is refused, from the operands to the message",

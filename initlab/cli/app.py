@@ -35,7 +35,7 @@ from initlab.cli.commands import (
     verify,
 )
 from initlab.cli.streams import complain
-from initlab.errors import InitlabError, Interrupted, Terminated
+from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated
 from initlab.formatting import visible
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
@@ -106,7 +106,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(complain("interrupted", code)) from None
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise typer.Exit(complain(what, 2)) from None
+            code = DiskError.exit_code if error.errno in DISK_ERRNOS else 2
+            raise typer.Exit(complain(what, code)) from None
         except MemoryError as error:
             raise typer.Exit(complain(f"not enough memory: {error}".rstrip(": "), 2)) from None
         except Exception as error:

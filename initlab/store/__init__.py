@@ -8,8 +8,11 @@
 
 `work.py` says what a plan asks for and `outcome.py` what came of it, `identity.py` and
 `provenance.py` under which name and from where. `tables.py` is the journal's schema, `journal.py`
-reads it, `writer.py` writes it, `recorder.py` keeps what a session of a sweep computes. `files.py`
-names the files; `folder.py` is a folder to be read, `writable.py` one that is locked. `rows.py`
-makes lines of CSV, `publish.py` and `parquet.py` write the files, `read.py` reads them back,
-`check.py` verifies them, `merge.py` joins parts, `adopt.py` takes over what another journal has.
+reads it, `writer.py` writes it, `recorder.py` keeps what a session of a sweep computes, `damage.py`
+says what can be wrong with it. `files.py` names the files, `disk.py` makes their names last, and
+`temporary.py` makes folders that do not. `folder.py` is a folder to be read, `writable.py` one to
+be written: `opening.py` makes or finds it, `lock.py` locks it, `anchor.py` finds it again when it
+is moved. `rows.py` makes lines of CSV, `publish.py` and `parquet.py` write the files, `read.py` reads
+them back, `check.py` verifies them, `merge.py` joins parts, `adopt.py` takes over what another
+journal has.
 """

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from initlab.store import tables
-from initlab.store.journal import DamagedJournal, Journal
+from initlab.store.damage import DamagedJournal
+from initlab.store.journal import Journal
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
 from initlab.store.writer import Writer
 

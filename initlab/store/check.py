@@ -5,8 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from initlab.store import tables
+from initlab.store.damage import DamagedJournal
 from initlab.store.files import LAYERS_CSV, RUNS_CSV, SPEC
-from initlab.store.journal import DamagedJournal, Journal
+from initlab.store.journal import Journal
 from initlab.store.publish import spec_text
 from initlab.store.rows import lines
 from initlab.store.tables import BANDS, MEASURED, POINTS

@@ -1,6 +1,7 @@
 """The files of a results folder, by name; `store/__init__.py` says what they hold."""
 
 import re
+from pathlib import Path
 
 JOURNAL = "journal.sqlite"
 RUNS_CSV, LAYERS_CSV = "runs.csv", "layers.csv"
@@ -27,3 +28,11 @@ def is_ours(name: str) -> bool:
 def damaged_journal(number: int) -> str:
     """The name of a journal that was set aside."""
     return DAMAGED_JOURNALS.replace("*", str(number))
+
+
+def unused(path: Path, why: str) -> Path:
+    """A name for a folder beside another: NAME.old-1, with the first number that is free."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{why}-{number}")).exists():
+        number += 1
+    return aside

@@ -3,19 +3,26 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from initlab.errors import DiskError, FolderError, in_short
+from initlab.errors import FolderError
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
 from initlab.spec.thresholds import Thresholds
 from initlab.store import tables
+from initlab.store.damage import (
+    AGAIN,
+    DamagedJournal,
+    EmptyJournal,
+    sqlite_errors,
+    told_as_damage,
+)
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
 from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
@@ -26,52 +33,7 @@ from initlab.theory.quadrature import Array
 NOT_REACHED = "not reached yet; the same command continues"
 NOT_PREDICTED = "no prediction or band yet; the same command continues"
 ELSEWHERE = "its band is made in another part; initlab merge joins them"
-AGAIN = "the same sweep command again; it reuses what is sound"
 BUSY_SECONDS = 10.0  # seconds for who is writing just now, where the journal is no WAL
-DISK_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
-
-
-class DamagedJournal(FolderError):
-    """A journal that SQLite cannot read, or whose numbers are not those that were written."""
-
-
-class EmptyJournal(FolderError):
-    """A journal in which nothing was begun."""
-
-
-@contextmanager
-def sqlite_errors(path: Path | str) -> Iterator[None]:
-    """Turn what SQLite raises into our own errors.
-
-    Raises:
-        DiskError: the disk is full, broken or read-only.
-        DamagedJournal: the file is no database, or a broken one.
-        FolderError: it cannot be opened.
-    """
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in DISK_ERRORS:
-            message = f"{path}: cannot be written: {error}; what was finished before is kept"
-            raise DiskError(message, "make room, then the same command again") from None
-        raise FolderError(f"{path}: cannot be used: {error}") from None
-    except sqlite3.DatabaseError as error:
-        raise DamagedJournal(f"{path}: is damaged: {error}", AGAIN) from None
-
-
-@contextmanager
-def told_as_damage(path: Path | str) -> Iterator[None]:
-    """What is not as initlab writes it is damage, wherever it is noticed.
-
-    Raises:
-        DamagedJournal: with what was noticed.
-    """
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        message = f"{path}: is damaged: holds what initlab does not write: {in_short(error)[:200]}"
-        raise DamagedJournal(message, AGAIN) from None
 
 
 class Journal:

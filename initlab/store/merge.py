@@ -8,10 +8,12 @@ from pathlib import Path
 from initlab.errors import InputError
 from initlab.store.adopt import adopt, adopt_sessions
 from initlab.store.check import broken
+from initlab.store.damage import AGAIN, DamagedJournal
 from initlab.store.folder import Folder
-from initlab.store.journal import AGAIN, DamagedJournal, Journal
+from initlab.store.journal import Journal
+from initlab.store.opening import open_for_writing
 from initlab.store.publish import publish
-from initlab.store.writable import WritableFolder, open_for_writing
+from initlab.store.writable import WritableFolder
 
 
 def merge(parts: Sequence[Path], root: Path) -> WritableFolder:

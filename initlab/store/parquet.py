@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from initlab.catalog.columns import COLUMNS, WORDS
 from initlab.errors import DiskError, InputError
 from initlab.spec.plan import Plan
+from initlab.store.disk import sync_folder
 from initlab.store.files import PARQUET
 
 WHOLE = ("index", "layer index", "integer", "neurons")  # units that count
@@ -50,8 +52,10 @@ def to_parquet(path: Path, plan: Plan) -> list[str]:
         except OSError as error:
             raise DiskError(f"{final}: cannot be written: {error}", "make room") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # whoever writes here next removes it
+                temporary.unlink(missing_ok=True)
         names.append(name)
+    sync_folder(path)
     return names
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +12,7 @@ import yaml
 from initlab.errors import DiskError
 from initlab.spec.plan import Plan
 from initlab.spec.yamlfile import resolve
+from initlab.store.disk import sync_folder
 from initlab.store.files import LAYERS_CSV, PARQUET, PROVENANCE, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
 from initlab.store.rows import lines
@@ -25,14 +26,13 @@ def publish(path: Path, journal: Journal) -> None:
         DamagedJournal: numbers in it are not those that were written.
     """
     plan = journal.plan()
-    with replacing(path, RUNS_CSV, LAYERS_CSV, PROVENANCE, SPEC) as files:
+    before = PARQUET.values()  # of what was published before
+    with replacing(path, RUNS_CSV, LAYERS_CSV, PROVENANCE, SPEC, removing=before) as files:
         for name, text in lines(plan, journal.outcomes()):
             files[name].write(text)
         files[SPEC].write(spec_text(plan))
         json.dump(provenance(journal), files[PROVENANCE], indent=2)
         files[PROVENANCE].write("\n")
-    for name in PARQUET.values():  # of what was published before
-        (path / name).unlink(missing_ok=True)
 
 
 def provenance(journal: Journal) -> dict[str, object]:
@@ -44,8 +44,18 @@ def provenance(journal: Journal) -> dict[str, object]:
 
 
 @contextmanager
-def replacing(folder: Path, *names: str) -> Iterator[Mapping[str, TextIO]]:
+def replacing(
+    folder: Path, *names: str, removing: Iterable[str] = ()
+) -> Iterator[Mapping[str, TextIO]]:
     """Files to write; when the block ends well all are on the disk, and take their places.
+
+    Every file is synced before it is renamed, and the folder after that: a loss of power leaves the
+    old file or the new one, and the new one once this has ended well.
+
+    Args:
+        folder: where they are.
+        names: of the files.
+        removing: files that are to go when the new ones are there.
 
     Raises:
         DiskError: the disk refused; what was there before is there still.
@@ -63,7 +73,9 @@ def replacing(folder: Path, *names: str) -> Iterator[Mapping[str, TextIO]]:
                 os.fsync(file.fileno())
         for name, path in temporary.items():
             path.replace(folder / name)
-        _sync(folder)
+        for name in removing:
+            (folder / name).unlink(missing_ok=True)
+        sync_folder(folder)
     except OSError as error:
         raise DiskError(
             f"{error.filename or folder}: cannot be written: {error.strerror}; the journal has"
@@ -72,17 +84,8 @@ def replacing(folder: Path, *names: str) -> Iterator[Mapping[str, TextIO]]:
         ) from None
     finally:
         for path in temporary.values():
-            path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make renames last; not every file system can say so of a folder."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with suppress(OSError):  # whoever writes here next removes it
+                path.unlink(missing_ok=True)
 
 
 def spec_text(plan: Plan) -> str:

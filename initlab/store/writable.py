@@ -1,6 +1,5 @@
 """Results folders to be written: locked, made, moved aside, and their journals opened or mended."""
 
-import errno
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,20 +7,21 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from initlab.errors import DiskError, FolderError, InitlabError
+from initlab.errors import DiskError, FolderError
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
 from initlab.store.anchor import Anchor, copied, files_of_another
+from initlab.store.damage import DamagedJournal, sqlite_errors
+from initlab.store.disk import sync_folder
 from initlab.store.files import (
     DAMAGED_JOURNALS,
     JOURNAL,
     JOURNAL_PARTS,
-    RUNS_CSV,
     damaged_journal,
-    is_ours,
+    unused,
 )
 from initlab.store.folder import Folder
-from initlab.store.journal import DamagedJournal, EmptyJournal, Journal, sqlite_errors
+from initlab.store.journal import Journal
 from initlab.store.lock import hold, release
 from initlab.store.provenance import origin
 from initlab.store.recorder import Recorder
@@ -31,7 +31,6 @@ EARLIER = (
     "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
     " the journal"
 )
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @dataclass
@@ -116,8 +115,9 @@ class WritableFolder(Folder):
 
     def _beside(self) -> Path:
         """A new folder beside the one that is gone, held as that was."""
-        beside = _unused(self.path, "rescued")
+        beside = unused(self.path, "rescued")
         beside.mkdir(parents=True)
+        sync_folder(beside.parent)
         self.lock.release()
         self.anchor.close()
         self.lock, self.anchor = hold(beside), Anchor(beside)
@@ -174,103 +174,6 @@ class WritableFolder(Folder):
         self.anchor.close()
 
 
-def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableFolder:
-    """Make or find a results folder, and lock it, before anything is computed.
-
-    Args:
-        root: the folder of all results.
-        name: of the spec, and so of the folder.
-        fresh: move what is there aside first.
-
-    Raises:
-        FolderInUse: somebody else writes there.
-        FolderError: it cannot be written, holds what initlab did not write, or is of another
-            version.
-        DiskError: the disk is full.
-    """
-    path = root / name
-    lock: FileLock | None = None
-    try:
-        _make(path)
-        lock = hold(path)
-        if fresh and any(is_ours(entry.name) for entry in path.iterdir()):
-            lock = _moved_aside(path, lock)
-        for left in path.glob(".*.tmp"):  # by a process that was killed while it published
-            left.unlink()
-        _check_journal(path)
-        return WritableFolder(path, lock=lock, anchor=Anchor(path))
-    except BaseException as error:
-        if lock is not None:
-            release(path, lock)
-        if isinstance(error, OSError):
-            raise _unwritable(error, path) from None
-        raise
-
-
-def _make(path: Path) -> None:
-    """Make a folder if there is none, and see that it can be written and is ours."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        _check_ours(path)
-    path.mkdir(exist_ok=True)
-    probe = path / ".probe.tmp"
-    probe.touch()
-    probe.unlink(missing_ok=True)
-
-
-def _moved_aside(path: Path, lock: FileLock) -> FileLock:
-    """Move a folder aside, and make and lock another in its place."""
-    aside = _unused(path, "old")
-    path.rename(aside)
-    try:
-        path.mkdir()
-        return hold(path)
-    finally:
-        release(aside, lock)
-
-
-def open_existing(path: Path) -> WritableFolder:
-    """A folder that has a journal, to be written.
-
-    Raises:
-        FolderError: it cannot be; FolderInUse: somebody else writes there.
-        DamagedJournal: it is to be mended first; it was left as it is.
-    """
-    if not (path / JOURNAL).is_file():
-        Folder(path).journal()  # raises, saying what is missing
-    real = path.resolve()
-    folder = open_for_writing(real.parent, real.name)
-    try:
-        folder.connect()
-    except BaseException:
-        folder.close()
-        raise
-    return folder
-
-
-def _unwritable(error: OSError, path: Path) -> InitlabError:
-    if error.errno in FULL:
-        message = f"{error.filename or path}: cannot be written: {error.strerror}"
-        return DiskError(message, "make room, then the same command again")
-    return FolderError(
-        f"{error.filename or path}: cannot be written: {error.strerror}",
-        "--out /tmp/results, or --no-save",
-    )
-
-
-def _check_journal(path: Path) -> None:
-    """Refuse one of another version or of something else, and results without any."""
-    if (path / JOURNAL).exists():
-        with suppress(DamagedJournal, EmptyJournal):  # those are for `begin`
-            Journal(path / JOURNAL).close()
-    elif (path / RUNS_CSV).exists():
-        raise FolderError(
-            f"{path}: holds results without a journal, which cannot be continued; nothing was"
-            " changed",
-            "--fresh to move them aside, or --out another_folder",
-        )
-
-
 def _set_aside(file: Path) -> Path:
     """Rename a journal, with what SQLite keeps beside it."""
     number = 1
@@ -279,22 +182,4 @@ def _set_aside(file: Path) -> Path:
     for end in JOURNAL_PARTS:
         if (part := Path(f"{file}{end}")).exists():
             part.rename(f"{aside}{end}")
-    return aside
-
-
-def _check_ours(path: Path) -> None:
-    """Refuse a path that holds anything that initlab did not write."""
-    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    foreign = sorted(name for name in names if not is_ours(name))
-    if foreign:
-        raise FolderError(
-            f"{path}: holds {foreign[0]!r}, which initlab did not write; nothing was changed",
-            "--out another_folder",
-        )
-
-
-def _unused(path: Path, why: str) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.{why}-{number}")).exists():
-        number += 1
     return aside

@@ -9,8 +9,10 @@ from typing import Any
 
 from initlab.errors import FolderInUse
 from initlab.store import tables
+from initlab.store.damage import AGAIN, DamagedJournal, sqlite_errors
+from initlab.store.disk import sync_folder
 from initlab.store.identity import VERSION
-from initlab.store.journal import AGAIN, DamagedJournal, Journal, sqlite_errors
+from initlab.store.journal import Journal
 from initlab.store.tables import Kind
 
 NETWORK_FILE_SYSTEMS = (
@@ -43,19 +45,39 @@ class Writer(Journal):
     def _ready(self) -> None:
         # where WAL cannot be, SQLite answers with the mode that it keeps
         mode = "DELETE" if _on_a_network(self.path) else "WAL"
-        self._db.execute(f"PRAGMA journal_mode = {mode}")
+        _do(self._db, f"PRAGMA journal_mode = {mode}")
 
     def check(self) -> None:
-        """Raises DamagedJournal where SQLite finds the file broken."""
+        """Look whether the file is sound, and make what it has so far last.
+
+        A commit that a disk refused may have left pages in the WAL that are in memory only: the
+        system forgets that they were never written. What is committed after them would be lost with
+        them when the power fails, so a WAL that was left is copied into the database before. And
+        SQLite does not mind where the folder cannot be synced in which it made its files: we do.
+
+        Raises:
+            DamagedJournal: SQLite finds it broken.
+            DiskError: the disk refused.
+        """
         found = self.rows("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise DamagedJournal(f"{self.path}: is damaged: {found[0][0]}", AGAIN)
+        self.rows("PRAGMA wal_checkpoint")
+        sync_folder(Path(self.path).parent)
 
     def close(self) -> None:
-        """Leave one plain file, unless somebody reads it just now."""
+        """Leave one plain file, unless somebody reads it just now or the disk refuses.
+
+        Where it does, nothing is lost, not even when the power fails after that: every commit has
+        synced the WAL, and SQLite keeps the WAL until all of it is in the database and that is
+        synced. What is left is read from the WAL, or a rollback journal takes back the one change
+        that was left to do: of the header, which says whether there is a WAL. The same holds for
+        the copies that SQLite makes on the way, when a WAL is long; their errors it keeps to
+        itself.
+        """
         with suppress(sqlite3.Error):
-            self._db.execute("PRAGMA busy_timeout = 0")
-            self._db.execute("PRAGMA journal_mode = DELETE")
+            _do(self._db, "PRAGMA busy_timeout = 0")
+            _do(self._db, "PRAGMA journal_mode = DELETE")
         self.close_unchanged()
 
     def close_unchanged(self) -> None:
@@ -153,6 +175,11 @@ class Writer(Journal):
         self._db.execute("INSERT OR IGNORE INTO environments (description) VALUES (?)", (text,))
         found = self._db.execute("SELECT id FROM environments WHERE description = ?", (text,))
         return int(found.fetchone()[0])
+
+
+def _do(db: sqlite3.Connection, pragma: str) -> None:
+    """Take all rows of a pragma: what it commits, and so its errors, come after the last."""
+    db.execute(pragma).fetchall()
 
 
 def _on_a_network(path: Path | str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from initlab.errors import DiskError, FolderInUse, InitlabError
 from initlab.spec.plan import Plan
-from initlab.store.journal import DamagedJournal
+from initlab.store.damage import DamagedJournal
 from initlab.store.outcome import Outcome
 from initlab.store.provenance import differences, environment, inputs
 from initlab.store.publish import publish

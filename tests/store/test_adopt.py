@@ -7,7 +7,7 @@ import shutil
 from commands import RUNS, change, initlab, rows
 from helpers import timeless
 
-from initlab.store.writable import open_for_writing
+from initlab.store.opening import open_for_writing
 
 
 def test_a_page_that_was_overwritten_is_found_and_mended(root, kept):

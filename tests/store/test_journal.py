@@ -13,13 +13,13 @@ from initlab import load_plan
 from initlab.errors import DiskError
 from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
+from initlab.store.damage import DamagedJournal
 from initlab.store.folder import Folder
-from initlab.store.journal import DamagedJournal
+from initlab.store.opening import open_for_writing
 from initlab.store.outcome import Outcome
 from initlab.store.recorder import Recorder
 from initlab.store.tables import BACKWARD, FORWARD
 from initlab.store.work import MeasureTask, TaskResult
-from initlab.store.writable import open_for_writing
 from initlab.store.writer import Writer
 
 

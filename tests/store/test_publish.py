@@ -11,9 +11,9 @@ from helpers import in_memory, swept, timeless
 from initlab import load_plan, read_results
 from initlab.errors import DiskError
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
+from initlab.store.opening import open_existing
 from initlab.store.publish import publish, spec_text
 from initlab.store.rows import lines
-from initlab.store.writable import open_existing
 from initlab.sweep.signals import Stop
 
 FILES = ["runs.csv", "layers.csv", "spec.yaml", "provenance.json"]

@@ -8,8 +8,8 @@ from helpers import in_memory
 from initlab import load_plan
 from initlab.spec.shares import Share
 from initlab.store import tables
+from initlab.store.opening import open_for_writing
 from initlab.store.work import MeasureTask, TaskResult
-from initlab.store.writable import open_for_writing
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import psutil
 import pytest
 from helpers import swept, timeless
 
-from initlab.store.writable import open_for_writing
+from initlab.store.opening import open_for_writing
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ def export(folders: output.Folders, format_: FormatOption = Kind.csv) -> None:
     initlab export results/xavier_tanh --format parquet
     """
     from initlab.store.files import LAYERS_CSV, RUNS_CSV
+    from initlab.store.opening import open_existing
     from initlab.store.publish import publish
-    from initlab.store.writable import open_existing
 
     for path in folders:
         folder = open_existing(path)

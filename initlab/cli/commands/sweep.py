@@ -151,7 +151,7 @@ def _folders(
     plans: "list[Plan]", root: Path, stack: ExitStack, *, fresh: bool
 ) -> "list[WritableFolder]":
     """Folders open for writing, all before anything is computed."""
-    from initlab.store.writable import open_for_writing
+    from initlab.store.opening import open_for_writing
 
     folders = []
     for plan in plans:

@@ -3,12 +3,12 @@
 import logging
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from initlab.errors import InputError, in_short
+from initlab.store.temporary import temporary_folder
 from initlab.sweep.engines.scheduler_address import first_cause
 
 LOOPBACK = "127.0.0.1"
@@ -36,12 +36,12 @@ def local_cluster(jobs: int) -> Iterator[Any]:
 
     with (
         dask.config.set(SETTINGS),
-        tempfile.TemporaryDirectory(prefix="initlab-") as folder,
+        temporary_folder() as folder,
         ExitStack() as stack,
     ):
         with _sigint_blocked():
             try:
-                cluster = stack.enter_context(_started(jobs, folder))
+                cluster = stack.enter_context(_started(jobs, str(folder)))
             except Exception as error:  # no ports, files or processes; TLS without certificates
                 raise InputError(
                     f"--scheduler local: workers cannot be started: {in_short(first_cause(error))}",

@@ -14,9 +14,9 @@ from helpers import swept, timeless
 
 from initlab.errors import FolderError, FolderInUse
 from initlab.store.check import problems
+from initlab.store.damage import DamagedJournal
 from initlab.store.folder import Folder
-from initlab.store.journal import DamagedJournal
-from initlab.store.writable import open_existing, open_for_writing
+from initlab.store.opening import open_existing, open_for_writing
 
 FILES = {"runs.csv", "layers.csv", "spec.yaml", "provenance.json", "journal.sqlite"}
 
@@ -139,7 +139,7 @@ def test_a_holder_that_has_not_said_who_it_is_holds_all_the_same(tmp_path):
 
 def test_a_dead_holder_s_lock_does_not_block(tmp_path):
     code = (
-        "import os, sys, pathlib; from initlab.store.writable import open_for_writing;"
+        "import os, sys, pathlib; from initlab.store.opening import open_for_writing;"
         "open_for_writing(pathlib.Path(sys.argv[1]), 'spec'); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
