@@ -103,9 +103,9 @@ def test_a_long_text_among_many_numbers_is_named_at_once():
 
 def test_a_million_numbers_take_no_longer_than_a_few_times_numpys():
     value = [[0.5] * 1000 for _ in range(1000)]
-    times = []
-    for made in (np.array, read):
+    times = {np.array: [], read: []}
+    for made in [np.array, read] * 3:
         start = time.perf_counter()
         made(value)
-        times.append(time.perf_counter() - start)
-    assert times[1] < 10 * times[0]
+        times[made].append(time.perf_counter() - start)
+    assert min(times[read]) < 10 * min(times[np.array])
