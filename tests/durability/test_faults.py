@@ -123,7 +123,7 @@ def drawn(chance, starts):
     kind = chance.choice(sorted({line.split()[0] for line in counts}))
     line = chance.choice(sorted(line for line in counts if line.startswith(f"{kind} ")))
     k = chance.randint(1, counts[line])
-    if chance.random() < 0.2:  # any file of the folder
+    if chance.random() < 0.2 and "results" in line:  # any file of the folder
         line = line.partition("results")[0] + "results"
     if chance.random() < 0.3:
         return start, Fault(line, SIGKILL, k)
