@@ -27,7 +27,7 @@ format: $(DEV)  ## rewrite the code in the project's style
 bench: $(DEV)  ## speed, as ratios measured side by side in one run
 	$(BIN)/python tests/bench.py
 
-torture: $(DEV)  ## 1,000 faults and kills at a system call, 200 kills, a million rows: half an hour
+torture: $(DEV)  ## 1,000 faults and kills at a system call, 200 kills, a million rows: a quarter of an hour
 	INITLAB_FAULTS=1000 INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability tests/sweep/engines -m slow
 
 clean:  ## remove the environment and caches, keep results
