@@ -130,8 +130,9 @@ def others():
     """Addresses where no Dask scheduler answers, and a reason that is given."""
     with ExitStack() as stack:
         mute = server(stack, b"")
-        with closing(socket.create_server(("127.0.0.1", 0))) as soon_closed:
-            nobody = soon_closed.getsockname()[1]
+        deaf = stack.enter_context(closing(socket.socket()))
+        deaf.bind(("127.0.0.1", 0))  # ours, so that nobody else listens there
+        nobody = deaf.getsockname()[1]
         ssh = server(stack, b"SSH-2.0-9.6" + bytes(9))
         web = server(stack, b"HTTP/1.1 404 Not Found\r\n\r\n")
         yield {
