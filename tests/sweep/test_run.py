@@ -29,6 +29,7 @@ from initlab.sweep.signals import Stop
 @pytest.fixture(autouse=True)
 def hears_ctrl_c(monkeypatch):
     """A shell that runs a script in the background has SIGINT ignored, and we respect that."""
+    tasks._prepare()  # before a test replaces functions of torch
     # processes are given the whole of it
     monkeypatch.setattr("initlab.sweep.signals.GRACE_SECONDS", 0.3)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
