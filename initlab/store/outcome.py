@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from initlab.theory.expectation import Expectation
 
 STD = columns("layers", "forward").index("std")
+RESULTS = columns("runs", "result", "predicted")
 GRAD_STD = columns("layers", "backward").index("grad_std")
 
 
@@ -38,7 +39,7 @@ class Outcome:
 
 def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
     """Result and predicted columns of runs.csv; None where nothing was measured or predicted."""
-    cells: dict[str, Any] = dict.fromkeys(columns("runs", "result", "predicted"))
+    cells: dict[str, Any] = dict.fromkeys(RESULTS)
     cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
     if outcome.expectation is not None:
         cells |= outcome.expectation.cells(outcome.std)

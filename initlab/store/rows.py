@@ -8,11 +8,10 @@ from initlab.catalog.columns import columns
 from initlab.formatting import csv_line
 from initlab.spec.plan import Plan
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
-from initlab.store.outcome import STD, Outcome, result_cells
+from initlab.store.outcome import RESULTS, STD, Outcome, result_cells
 from initlab.theory.expectation import Expectation
 from initlab.theory.quadrature import Array
 
-RESULTS = columns("runs", "result", "predicted")
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
 UNMEASURED, UNKNOWN = "," * (len(BACKWARD) - 1), "," * (len(PREDICTED) - 1)
