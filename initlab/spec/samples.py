@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.errors import InputError
 from initlab.userfiles import read_file
 
 MOST_BYTES = 8 << 30  # of a file of samples
@@ -42,10 +43,10 @@ class Samples:
         try:
             if _stamp(self.path) == self.stamp:
                 return False
-            with Path(self.path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() != self.digest
-        except OSError:
+            raw = read_file(self.path, MOST_BYTES)
+        except (OSError, InputError):
             return True
+        return hashlib.sha256(raw).hexdigest() != self.digest
 
 
 def read_samples(path: str) -> Samples:

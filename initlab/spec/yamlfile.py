@@ -77,7 +77,7 @@ def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
             raise InputError(f"{source}: no such file", "initlab new my_sweep.yaml") from None
         except OSError as error:
             raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-    raw = stdin.read(MAX_BYTES + 1)
+    raw = stdin.read(MAX_BYTES + 1) or b""  # None: nothing came, of a stream that does not block
     if len(raw) > MAX_BYTES:
         raise InputError(f"{source}: larger than {MAX_BYTES:,} bytes; a spec is a page of YAML")
     return raw

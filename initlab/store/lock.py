@@ -11,10 +11,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from initlab.errors import FolderInUse
+from initlab.errors import FolderInUse, InitlabError
 from initlab.store.files import HOLDER, LOCK
 from initlab.store.provenance import process
+from initlab.userfiles import read_file
 
+MOST_BYTES = 1 << 20  # of what a holder says of itself: a command line
 LOCK_SECONDS = 0.5  # for a lock: `status` looks whether it can be had
 ATTEMPTS = 3  # at a folder that is moved aside just then
 
@@ -45,15 +47,21 @@ def _write_holder(folder: Path) -> None:
     """Say that this process holds a folder."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     held = Holder(**process(), started=now, born=_born(os.getpid()) or 0.0)
-    (folder / HOLDER).write_text(json.dumps(asdict(held)), encoding="utf-8")
+    (folder / HOLDER).unlink(missing_ok=True)  # it may be somebody's link to another file
+    with (folder / HOLDER).open("x", encoding="utf-8") as file:
+        json.dump(asdict(held), file)
 
 
 def read_holder(folder: Path) -> Holder | None:
     """Who held a folder last; None where that is not known."""
     try:
-        held = Holder(**json.loads((folder / HOLDER).read_text(encoding="utf-8")))
+        held = Holder(**json.loads(read_file(folder / HOLDER, MOST_BYTES)))
+        if not (isinstance(held.pid, int) and held.pid > 0):
+            return None
         str(held)
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, InitlabError, ValueError, TypeError, AttributeError, ArithmeticError):
+        return None
+    except RecursionError:
         return None
     return held
 
@@ -64,7 +72,7 @@ def _born(pid: int) -> float | None:
 
     try:
         return float(psutil.Process(pid).create_time())
-    except psutil.Error:
+    except (psutil.Error, OverflowError):
         return None
 
 

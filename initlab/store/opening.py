@@ -40,7 +40,7 @@ def open_for_writing(root: Path, name: str, *, fresh: bool = False) -> WritableF
         for parent in (root.parent, root):  # which hold the names of root and path
             sync_folder(parent)
         for left in path.glob(".*.tmp"):  # by a process that was killed while it published
-            left.unlink()
+            left.unlink(missing_ok=True)
         _check_journal(path)
         return WritableFolder(path, lock=lock, anchor=Anchor(path))
     except BaseException as error:

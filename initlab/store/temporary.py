@@ -9,9 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from initlab.store.files import LOCK
-
 PREFIX = "initlab-"
+LOCK = ".initlab-temporary"  # no results folder has one
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Results folders to be written: locked, made, moved aside, and their journals opened or mended."""
+"""A results folder to be written: its journal opened or mended, and followed when it is moved."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -159,17 +159,21 @@ class WritableFolder(Folder):
 
     def set_journal_aside(self) -> str:
         """Start another journal; `begin` takes over what is sound in the old one."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._close_writer()
         aside = _set_aside(self.path / JOURNAL)
         self.connect()
         return f"{self.path / JOURNAL} was damaged, and is kept as {aside.name}"
 
+    def _close_writer(self) -> None:
+        """Tidy up by name, as SQLite does, only where the names are still those of our journal."""
+        if self._writer is not None:
+            in_place = self.anchor.holds(self.path)
+            (self._writer.close if in_place else self._writer.close_unchanged)()
+            self._writer = None
+
     def close(self) -> None:
         """Let others write here."""
-        if self._writer is not None:
-            self._writer.close()
+        self._close_writer()
         release(self.path, self.lock)
         self.anchor.close()
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from initlab.errors import WorkersLost
 from initlab.spec.plan import Plan
 from initlab.store.outcome import Outcome
 from initlab.store.work import TaskResult, Work, plan_work
@@ -78,7 +79,8 @@ def run_tasks(
                 raise dispatcher.error
             if max_failures is not None and failed >= max_failures:
                 stop.ask(f"stopped after {max_failures} failed run{'s' * (max_failures > 1)}")
-    except KeyboardInterrupt:
+        commits.flush()
+    except (KeyboardInterrupt, WorkersLost):
         stop.abandon()
         commits.flush()
         raise
@@ -103,7 +105,8 @@ class _Commits:
 
     def flush(self) -> list[tuple[int, Outcome]]:
         """Commit what waits; what became of its runs."""
-        done, self.waiting = self.waiting, []
+        done = self.waiting
         self._sink.commit(done)
+        self.waiting = []
         self._last = time.monotonic()
         return [pair for part in done for pair in sorted(part.outcomes.items())]

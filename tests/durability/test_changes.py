@@ -13,6 +13,8 @@ from helpers import swept, timeless
 from processes import Command, run
 
 from initlab import load_plan
+from initlab.store.folder import Folder
+from initlab.store.opening import open_for_writing
 
 SPEC = """\
 name: used
@@ -280,6 +282,20 @@ def test_what_sqlite_has_beside_the_journal_of_another_is_left_alone(root):
     for where in ("used", "used.rescued-1"):
         assert run("verify", f"results/{where}", cwd=root)[0] == 0
         assert (root / "results" / where / "runs.csv").read_text().count(",ok,") == 40
+
+
+def test_a_folder_that_was_moved_after_its_plan_was_done_lets_go_of_another_s_wal(root):
+    folder = open_for_writing(root / "results", "used")
+    folder.begin(load_plan(root / "used.yaml")).finish("done")
+    folder.path.rename(root / "results/elsewhere")
+    second = begun(root)
+    folder.close()
+    assert (root / "results/used/journal.sqlite-wal").exists()
+    assert (root / "results/used/journal.sqlite-shm").exists()
+    second.send(signal.SIGKILL)
+    second.wait()
+    with Folder(root / "results/used").journal() as journal:
+        assert journal.counts()["ok"] > 0
 
 
 @pytest.mark.parametrize("out", ["/proc", "/proc/self", "/sys", "/dev/null", "/dev/full/x"])

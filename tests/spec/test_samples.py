@@ -1,6 +1,7 @@
 """Samples from a file: which tables are read, and what is no table."""
 
 import hashlib
+import os
 import pickle
 import re
 from pathlib import Path
@@ -68,6 +69,15 @@ def test_samples_are_of_the_bytes_that_were_hashed(tmp_path):
     assert not read.changed()
     assert read_samples(str(path)) == read
     path.unlink()
+    assert read.changed()
+
+
+def test_a_pipe_in_its_place_has_changed_and_is_not_waited_for(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("1,2\n")
+    read = read_samples(str(path))
+    path.unlink()
+    os.mkfifo(path)
     assert read.changed()
 
 

@@ -7,7 +7,7 @@ import tempfile
 import pytest
 from processes import Command
 
-from initlab.store.temporary import PREFIX, temporary_folder
+from initlab.store.temporary import LOCK, PREFIX, temporary_folder
 
 
 @pytest.fixture
@@ -31,15 +31,17 @@ def test_it_goes_with_the_block(root):
 def test_what_is_held_is_left_alone_and_what_is_not_is_removed(root):
     for name in ("dead", "made-just-now"):
         (root / f"{PREFIX}{name}").mkdir()
-    (root / f"{PREFIX}dead/.lock").write_text("")
-    (root / f"{PREFIX}dead/journal.sqlite").write_text("")
+    (root / f"{PREFIX}dead" / LOCK).write_text("")
+    (root / f"{PREFIX}results").mkdir()  # of a sweep of that name, which was killed
+    for name in (".lock", "journal.sqlite"):
+        (root / f"{PREFIX}results" / name).write_text("")
     (root / "other").mkdir()
-    (root / "other/.lock").write_text("")
+    (root / "other" / LOCK).write_text("")
     (root / f"{PREFIX}link").symlink_to("other")
     with temporary_folder() as one, temporary_folder() as two:
-        kept = {"other", f"{PREFIX}link", f"{PREFIX}made-just-now"}
+        kept = {f"{PREFIX}results", "other", f"{PREFIX}link", f"{PREFIX}made-just-now"}
         assert names(root) == {*kept, one.name, two.name}
-    assert names(root / "other") == {".lock"}
+    assert names(root / "other") == {LOCK}
 
 
 def test_a_killed_sweep_leaves_nothing_once_another_has_run(tmp_path):
