@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from initlab.errors import InputError
 from initlab.userfiles import read_file
 
-MOST_BYTES = 8 << 30  # of a file of samples
+MOST_BYTES = 1 << 30  # of a file of samples
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ def _unwritable(error: OSError, path: Path) -> InitlabError:
 
 def _check_journal(path: Path) -> None:
     """Refuse one of another version or of something else, and results without any."""
+    if (path / JOURNAL).exists() and not (path / JOURNAL).is_file():
+        raise FolderError(f"{path / JOURNAL}: is no file", "--out another_folder")
     if (path / JOURNAL).exists():
         with suppress(DamagedJournal, EmptyJournal):  # those are for `begin`
             Journal(path / JOURNAL).close()

@@ -1,9 +1,11 @@
 """Published tables read back, with pandas."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from initlab.catalog.columns import WORDS
+from initlab.catalog.columns import COLUMNS, WORDS
+from initlab.errors import FolderError, in_short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,7 +14,21 @@ ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
 
 
 def read_table(file: Path, only: list[str] | None = None) -> "pd.DataFrame":
-    """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text."""
+    """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text.
+
+    Raises:
+        FolderError: it is no table any more.
+    """
+    try:
+        return _read(file, only)
+    except ValueError as error:  # of pandas, too, and of what is no UTF-8
+        raise FolderError(
+            f"{file}: is not as it was published: {in_short(error)[:200]}",
+            f"initlab export {shlex.quote(str(file.parent))}",
+        ) from None
+
+
+def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
     import pandas as pd
 
     with file.open(encoding="utf-8") as opened:
@@ -21,6 +37,9 @@ def read_table(file: Path, only: list[str] | None = None) -> "pd.DataFrame":
     options: dict[str, Any] = {"keep_default_na": False, "na_values": missing}
     if only is None:
         table: pd.DataFrame = pd.read_csv(file, **options, low_memory=False)
-        return table
+        measured = [n for n in table if n in COLUMNS and n not in WORDS]
+        return table.astype(
+            {n: float for n in measured if not pd.api.types.is_numeric_dtype(table[n])}
+        )
     with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
         return pd.concat(list(parts), ignore_index=True)

@@ -153,3 +153,23 @@ def test_whatever_an_edited_spec_says_of_itself_is_no_bug(swept, tmp_path, about
     done = initlab("show", copy, "--format", "table")
     assert done.exit_code == 0
     assert done.stdout.splitlines()[0].strip() == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("runs.csv", lambda text: re.sub(rb",0\.[0-9]{9,}", b",xyz", text, count=1)),
+        ("runs.csv", lambda text: text + b"\xff\xfe,1\n"),
+        ("layers.csv", lambda text: text + b'"aaa'),
+    ],
+)
+def test_a_table_that_was_damaged_is_told_with_what_mends_it(swept, tmp_path, name, damage):
+    copy = tmp_path / "shown"
+    shutil.copytree(swept[0], copy)
+    (copy / name).write_bytes(damage((copy / name).read_bytes()))
+    done = initlab("show", copy, "--format", "table")
+    assert done.exit_code == 2
+    assert f"{copy / name}: is not as it was published" in done.stderr
+    assert f"fix: initlab export {copy}" in done.stderr
+    assert initlab("export", copy).exit_code == 0
+    assert initlab("show", copy, "--format", "table").exit_code == 0
