@@ -147,7 +147,7 @@ def _why(error: BaseException) -> str:
         return ""
     if isinstance(error, OSError | RuntimeError) and str(error):
         return in_short(error)
-    return "what answers speaks another language"
+    return "nothing there speaks as Dask does"
 
 
 def first_cause(error: BaseException) -> BaseException:

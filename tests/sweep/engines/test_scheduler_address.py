@@ -138,10 +138,11 @@ def others():
         yield {
             f"tcp://127.0.0.1:{mute}": "within",
             f"ws://127.0.0.1:{mute}": "within",
-            f"tcp://127.0.0.1:{nobody}": "Connection refused",
-            f"tcp://127.0.0.1:{ssh}": "another language",
-            f"tcp://127.0.0.1:{web}": "another language",
-            f"ws://127.0.0.1:{web}": "another language",
+            # (refused; but the time may be over while it is asked once more)
+            f"tcp://127.0.0.1:{nobody}": "no Dask scheduler answers",
+            f"tcp://127.0.0.1:{ssh}": "nothing there speaks as Dask does",
+            f"tcp://127.0.0.1:{web}": "nothing there speaks as Dask does",
+            f"ws://127.0.0.1:{web}": "nothing there speaks as Dask does",
         }
 
 
