@@ -2,11 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-from initlab.store.files import JOURNAL
+from initlab.store.files import JOURNAL, JOURNAL_PARTS
 
 
 class Anchor:
@@ -24,11 +23,11 @@ class Anchor:
         """Let go."""
         os.close(self._descriptor)
 
-    def hold(self, folder: Path) -> None:
-        """Know the journal of this folder again."""
+    def remember(self, folder: Path) -> None:
+        """Take the journal of this folder for the one that was opened."""
         self._journal = _identity(folder / JOURNAL)
 
-    def holds(self, folder: Path) -> bool:
+    def is_in(self, folder: Path) -> bool:
         """Whether the journal in this folder is the one that was opened."""
         found = _identity(folder / JOURNAL)
         return found is not None and found == self._journal
@@ -54,38 +53,20 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 def _relative(path: Path) -> Path:
     """As a user who stands here would write it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    with suppress(OSError, ValueError):  # of a folder that is gone, or that it is not below
+        return path.relative_to(Path.cwd())
+    return path
 
 
-def copied(db: sqlite3.Connection, to: Path) -> Path:
-    """Write what an open journal holds, whose file was deleted; the file is to be renamed `to`.
+def write_copy(db: sqlite3.Connection, file: Path) -> None:
+    """Write what an open journal holds, whose file was deleted, to a file of that name.
 
     Raises:
         OSError, sqlite3.Error: it cannot be written.
     """
-    temporary = to.with_name(f".{to.name}.tmp")
+    temporary = file.with_name(f".{file.name}.tmp")
     with closing(sqlite3.connect(temporary)) as copy:
         db.backup(copy)
-    return temporary
-
-
-@contextmanager
-def files_of_another(file: Path) -> Iterator[None]:
-    """Keep what SQLite has beside a journal of this name, while one that had the name is closed.
-
-    It would delete it by name, though by now it may be another's.
-    """
-    names = [Path(f"{file}{end}") for end in ("-wal", "-shm")] if file.exists() else []
-    kept = {}
-    for name in names:
-        with suppress(OSError):
-            kept[name] = name.with_name(f".{name.name}.tmp")
-            kept[name].hardlink_to(name)
-    try:
-        yield
-    finally:
-        for name, link in kept.items():
-            with suppress(OSError):
-                link.replace(name)  # if it is there still, both are one file
-                link.unlink(missing_ok=True)
+    for end in JOURNAL_PARTS[1:]:  # of the deleted one
+        Path(f"{file}{end}").unlink(missing_ok=True)
+    temporary.replace(file)

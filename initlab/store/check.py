@@ -1,8 +1,10 @@
 """Is a results folder sound? The journal, every number in it, and the files published from it."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 from initlab.store import tables
 from initlab.store.damage import DamagedJournal
@@ -40,6 +42,11 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
         if not tables.digest_matches((status, onset, loss), journal.layers(MEASURED, id_), digest):
             which = f"run {number}" if number is not None else "a run of an earlier spec"
             yield name, f"the numbers of {which} are not those that were written"
+    for (status,) in journal.rows("SELECT DISTINCT status FROM runs"):
+        if status not in ("todo", "ok", "failed"):
+            yield name, f"no run has the status {status!r}"
+    for read in (journal.sessions, journal.environments, journal.part, journal.inputs):
+        read()  # raises if it is not as it was written
     for kind in (POINTS, BANDS):
         for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
             if not tables.digest_matches(numbers, journal.layers(kind, id_), digest):
@@ -56,8 +63,7 @@ def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
         files, line = {}, {RUNS_CSV: 1, LAYERS_CSV: 1}
         for name in line:
             try:
-                file = (path / name).open(encoding="utf-8", errors="replace", newline="")
-                files[name] = stack.enter_context(file)
+                files[name] = stack.enter_context(_opened(path / name))
             except OSError as error:
                 yield name, str(error.strerror)
         for name, text in lines(plan, journal.outcomes()):
@@ -72,12 +78,18 @@ def _files(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
             if file.read(1):
                 yield name, f"line {line[name]}: what follows is not in the journal"
     try:
-        saved = (path / SPEC).read_text(encoding="utf-8", errors="replace")
+        with _opened(path / SPEC) as saved:
+            if saved.read() != spec_text(plan):
+                yield SPEC, "not as in the journal"
     except OSError as error:
         yield SPEC, str(error.strerror)
-    else:
-        if saved != spec_text(plan):
-            yield SPEC, "not as in the journal"
+
+
+def _opened(file: Path) -> TextIO:
+    """A published file. Raises OSError where there is none, also for a pipe in its place."""
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "is no file")
+    return file.open(encoding="utf-8", errors="replace", newline="")
 
 
 def _same_lines(found: str, wanted: str) -> int:

@@ -67,7 +67,7 @@ def _moved_aside(path: Path, lock: FileLock) -> FileLock:
     aside = unused(path, "old")
     path.rename(aside)
     try:
-        path.mkdir()
+        path.mkdir(exist_ok=True)  # another may be as fast; then it holds it
         return hold(path)
     finally:
         release(aside, lock)

@@ -1,5 +1,6 @@
 """A results folder to be written: its journal opened or mended, and followed when it is moved."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from filelock import FileLock
 from initlab.errors import DiskError, FolderError
 from initlab.spec.plan import Plan
 from initlab.store.adopt import adopt
-from initlab.store.anchor import Anchor, copied, files_of_another
-from initlab.store.damage import DamagedJournal, sqlite_errors
+from initlab.store.anchor import Anchor, write_copy
+from initlab.store.damage import DamagedJournal
 from initlab.store.disk import sync_folder
 from initlab.store.files import (
     DAMAGED_JOURNALS,
@@ -69,7 +70,7 @@ class WritableFolder(Folder):
                 writer.close_unchanged()
                 raise
             self._writer = writer
-            self.anchor.hold(self.path)
+            self.anchor.remember(self.path)
 
     def current_writer(self) -> Writer:
         """The folder's journal, wherever it lies by now.
@@ -80,47 +81,44 @@ class WritableFolder(Folder):
         Raises:
             DiskError: it was deleted, and cannot be written again.
         """
-        if not self.anchor.holds(self.path):
-            with sqlite_errors(self.path):
-                try:
-                    self._follow()
-                except OSError as error:
-                    reason = f"{error.filename or self.path}: {error.strerror}"
-                    raise DiskError(
-                        f"{self.path}: was deleted while it was written, and cannot be written"
-                        f" again: {reason}",
-                        "the same command again",
-                    ) from None
+        if not self.anchor.is_in(self.path):
+            was = self.path
+            try:
+                self._follow()
+            except (OSError, sqlite3.Error) as error:
+                raise DiskError(
+                    f"{was}: was moved or deleted while it was written, and cannot be written"
+                    f" again: {error}",
+                    "the same command again",
+                ) from None
         return self.writer
 
     def _follow(self) -> None:
-        old, file, where = self.writer, self.path / JOURNAL, self.anchor.folder()
-        copy: Path | None = None
-        if where is not None and self.anchor.holds(where):
-            happened = f"{self.path}: was moved while it was written"
+        old, was = self.writer, self.path
+        where = self.anchor.folder()
+        if where is not None and self.anchor.is_in(where):
+            self.path, happened = where, "was moved"
         else:
-            happened = f"{self.path}: was deleted while it was written"
             if where is not None and not (where / JOURNAL).exists():
-                happened = f"{self.path}: its journal was deleted while it was written"
+                self.path, happened = where, "its journal was deleted"
             else:
-                where = self._beside()
-            copy = copied(old.connection, where / JOURNAL)
-        with files_of_another(file):
-            old.close_unchanged()
-        if copy is not None:
-            copy.replace(where / JOURNAL)
-        self.path, self._writer = where, None
+                self.path, happened = self._beside(), "was deleted"
+            write_copy(old.connection, self.path / JOURNAL)
+        # (SQLite sees that the file has another name, and so deletes nothing by the old one)
+        old.close_unchanged()
+        self._writer = None
         self.connect()
-        self.displaced = f"{happened}; everything is in {self.path}/"
+        self.displaced = f"{was}: {happened} while it was written; everything is in {self.path}/"
 
     def _beside(self) -> Path:
         """A new folder beside the one that is gone, held as that was."""
         beside = unused(self.path, "rescued")
         beside.mkdir(parents=True)
         sync_folder(beside.parent)
+        lock, anchor = hold(beside), Anchor(beside)
         self.lock.release()
         self.anchor.close()
-        self.lock, self.anchor = hold(beside), Anchor(beside)
+        self.lock, self.anchor = lock, anchor
         return beside
 
     def begin(
@@ -153,8 +151,9 @@ class WritableFolder(Folder):
         """Take over what is sound in journals that were set aside, by us or by who was killed."""
         reused = 0
         for file in sorted(self.path.glob(DAMAGED_JOURNALS)):
-            with suppress(FolderError), Journal(file) as old:
-                reused += adopt(self.writer, old, statuses=("ok",))
+            if file.is_file():
+                with suppress(FolderError), Journal(file) as old:
+                    reused += adopt(self.writer, old, statuses=("ok",))
         return reused
 
     def set_journal_aside(self) -> str:
@@ -167,7 +166,7 @@ class WritableFolder(Folder):
     def _close_writer(self) -> None:
         """Tidy up by name, as SQLite does, only where the names are still those of our journal."""
         if self._writer is not None:
-            in_place = self.anchor.holds(self.path)
+            in_place = self.anchor.is_in(self.path)
             (self._writer.close if in_place else self._writer.close_unchanged)()
             self._writer = None
 

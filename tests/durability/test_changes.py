@@ -60,7 +60,9 @@ def begun(root, *arguments):
     wal = root / "results/used/journal.sqlite-wal"
     assert command.until(lambda: wal.exists() and wal.stat().st_size > 60_000)
     command.send(signal.SIGSTOP)
-    while not free(root / "results/used/journal.sqlite"):  # halted in the middle of a commit
+    while command.process.is_alive() and not free(
+        root / "results/used/journal.sqlite"
+    ):  # halted in the middle of a commit
         command.send(signal.SIGCONT)
         time.sleep(0.005)
         command.send(signal.SIGSTOP)

@@ -1,5 +1,6 @@
 """Journals that somebody edited: whatever stands in them, it is damage and no bug."""
 
+import os
 import sqlite3
 
 import pytest
@@ -37,6 +38,40 @@ def test_an_edited_journal_is_no_bug(kept, table, column, values):
         for command in (["status"], ["verify"], ["export"], ["rerun", 0]):
             done = initlab(command[0], kept, *command[1:])
             assert done.exit_code in (0, 1, 2), (value, command, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE environments SET description = '['",
+        "UPDATE sessions SET origin = '['",
+        "UPDATE sessions SET started = x'03'",
+        "UPDATE runs SET status = 'weird' WHERE id = 1",
+        "UPDATE sweep SET value = '3' WHERE key = 'inputs'",
+        "UPDATE sweep SET value = '[1]' WHERE key = 'part'",
+    ],
+)
+def test_verify_sees_what_is_no_number_too(kept, statement):
+    db = sqlite3.connect(kept / "journal.sqlite")
+    with db:
+        db.execute(statement)
+    db.close()
+    done = initlab("verify", kept)
+    assert done.exit_code == 1, done.stderr
+    assert "journal.sqlite" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["runs.csv", "layers.csv", "spec.yaml", "journal.damaged-1.sqlite"]
+)
+def test_a_pipe_in_a_folder_is_waited_for_by_nobody(kept, name):
+    (kept / name).unlink(missing_ok=True)
+    os.mkfifo(kept / name)
+    done = initlab("verify", kept)
+    assert done.exit_code == (0 if "damaged" in name else 1)
+    assert initlab("show", kept, "--format", "table").exit_code in (0, 2)
+    assert initlab("sweep", kept.parents[1] / "kept.yaml", "--out", kept.parent).exit_code == 0
+    assert "damaged" in name or (kept / name).is_file()
 
 
 @pytest.mark.parametrize(

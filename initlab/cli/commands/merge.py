@@ -26,9 +26,9 @@ def merge(parts: Parts, out: Out = Path("results")) -> None:
     """
     from initlab.store.merge import merge as joined
 
-    kept = [part for part in parts if not re.search(r"\.old-\d+/?$", str(part))]
+    kept = [part for part in parts if not re.search(r"\.(old|rescued)-\d+/?$", str(part))]
     if len(kept) < len(parts):
-        output.note(f"{len(parts) - len(kept)} folders that --fresh moved aside are left out")
+        output.note(f"{len(parts) - len(kept)} folders that were moved aside are left out")
     folder = joined(kept or parts, out)
     counts = folder.writer.counts()
     folder.close()

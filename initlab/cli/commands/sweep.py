@@ -12,7 +12,7 @@ from initlab.cli import output
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.errors import ChecksFailed, InputError
-from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of
+from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of, ask_identity
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
@@ -124,6 +124,8 @@ def sweep(
     if scheduler in (None, "local"):  # else it is others' memory
         for plan in plans:
             check_memory(plan, jobs)
+    if scheduler not in (None, "local"):
+        ask_identity(scheduler, address_of(scheduler))  # before anything is moved aside
     most = 1 if fail_fast else max_failures
     options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
@@ -143,7 +145,7 @@ def _cluster(engine: EngineName | None, scheduler: str | None) -> str | None:
     if engine is EngineName.dask and scheduler is None:
         scheduler = "local"
     if scheduler is not None:
-        address_of(scheduler)  # a wrong one is refused before anything is moved aside
+        address_of(scheduler)  # what is none is refused at once
     return scheduler
 
 

@@ -1,12 +1,13 @@
 """`initlab verify`: are the results in a folder what was computed?"""
 
 import shlex
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlab.cli import output
-from initlab.errors import ChecksFailed, FolderInUse
+from initlab.errors import ChecksFailed, FolderError, FolderInUse
 from initlab.store.files import SPEC
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _fix(path: Path, journal: "Journal", found: list[tuple[str, str, str]]) -> s
     if not any(file.startswith("journal") for _, file, _ in found):
         return f"initlab export {shlex.quote(str(path))}"
     command = ["initlab", "sweep", str(path / SPEC), "--out", str(path.parent)]
-    if part := journal.part():
-        command += ["--part", f"{part[0]}/{part[1]}"]
+    with suppress(FolderError):  # what is damaged may be just that
+        if part := journal.part():
+            command += ["--part", f"{part[0]}/{part[1]}"]
     return shlex.join(command)

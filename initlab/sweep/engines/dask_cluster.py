@@ -21,7 +21,6 @@ from initlab.sweep.engines.scheduler_address import (
     CONNECT_SECONDS,
     LOCAL,
     address_of,
-    ask_identity,
     unanswered,
 )
 from initlab.sweep.signals import Stop
@@ -85,7 +84,6 @@ class Cluster:
             cluster = self._stack.enter_context(local_cluster(jobs))
             return Client(cluster, set_as_default=False)
         try:
-            self._answer(lambda: ask_identity(self._scheduler, address), 1 + CONNECT_SECONDS)
             return self._answer(
                 lambda: Client(address, timeout=CONNECT_SECONDS, set_as_default=False),
                 2 * CONNECT_SECONDS,

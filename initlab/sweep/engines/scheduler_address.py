@@ -4,10 +4,11 @@ import importlib.util
 import json
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 from initlab.errors import InputError, in_short
+from initlab.formatting import cut
+from initlab.userfiles import read_file
 
 CONNECT_SECONDS = 10.0  # for a scheduler to answer
 INSTALL = "pip install distributed"
@@ -35,18 +36,13 @@ def address_of(scheduler: str) -> str:
     if found is None or not 0 < int(found[3]) < 1 << 16:
         file = "" if address == scheduler else f"{scheduler}: "
         raise InputError(
-            f"--scheduler {file}{_shown(address)}: needs tcp://host:port, with a port from 1 to"
-            " 65535 (or tls://, ws://, wss://)",
+            f"--scheduler {file}{cut(address, MOST_SHOWN)}: needs tcp://host:port, with a port"
+            " from 1 to 65535 (or tls://, ws://, wss://)",
             "--scheduler tcp://127.0.0.1:8786",
         )
     if found[1] == "tls" and _connection(scheduler)["ssl_context"] is None:
         raise InputError(f"--scheduler {scheduler}: TLS needs {CERTIFICATES}", _tls_fix())
     return address
-
-
-def _shown(text: str) -> str:
-    short = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
-    return short if short.isprintable() else repr(short)
 
 
 def _tls_fix() -> str:
@@ -61,23 +57,17 @@ def _address_in(file: str) -> str:
     """What a scheduler file says, of which no more is read than one can hold."""
     fix = "dask scheduler --scheduler-file scheduler.json"
     try:
-        if Path(file).exists() and not Path(file).is_file():  # a pipe or device may never end
-            raise ValueError("is no regular file")
-        with Path(file).open(encoding="utf-8") as opened:
-            text = opened.read(MOST_FILE_BYTES + 1)
-        if len(text) > MOST_FILE_BYTES:
-            raise ValueError(f"has more than {MOST_FILE_BYTES >> 20} MiB")
-        found = json.loads(text)
+        found = json.loads(read_file(file, MOST_FILE_BYTES))
         address = found.get("address") if isinstance(found, dict) else None
         if not isinstance(address, str):
             raise ValueError('has no text called "address"')
         return address
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, InputError, ValueError, RecursionError) as error:
         if ADDRESS.fullmatch(f"tcp://{file}"):
             fix = f"--scheduler tcp://{file}"
+        why = error.message if isinstance(error, InputError) else in_short(error)
         raise InputError(
-            f"--scheduler {file}: needs tcp://host:port, local, or the file of a"
-            f" scheduler: {in_short(error)}",
+            f"--scheduler {file}: needs tcp://host:port, local, or the file of a scheduler: {why}",
             fix,
         ) from None
 
@@ -116,7 +106,7 @@ def ask_identity(scheduler: str, address: str) -> None:
     except Exception as error:  # of many kinds, for answers of many kinds
         raise unanswered(scheduler, _why(error)) from None
     if kind != "Scheduler":
-        raise unanswered(scheduler, f"what answers is a Dask {_shown(str(kind)).lower()}")
+        raise unanswered(scheduler, f"what answers is a Dask {cut(str(kind), MOST_SHOWN).lower()}")
 
 
 def unanswered(scheduler: str, why: str) -> InputError:

@@ -72,11 +72,11 @@ def test_what_is_no_scheduler_file_is_refused(text, tmp_path):
 def test_what_may_never_end_is_not_read_as_a_scheduler_file(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     for endless in ("/dev/zero", tmp_path / "pipe", tmp_path):
-        with pytest.raises(InputError, match="no regular file"):
+        with pytest.raises(InputError, match=r"device, not a file|pipe that|directory"):
             address_of(str(endless))
     monkeypatch.setattr(scheduler_address, "MOST_FILE_BYTES", 1 << 20)
     (tmp_path / "large.json").write_bytes(b" " * ((1 << 20) + 1))
-    with pytest.raises(InputError, match="has more than 1 MiB"):
+    with pytest.raises(InputError, match="1 MiB"):
         address_of(str(tmp_path / "large.json"))
 
 
@@ -154,7 +154,7 @@ from initlab.sweep.engines import dask_cluster, scheduler_address
 from typer.testing import CliRunner
 dask_cluster.CONNECT_SECONDS = scheduler_address.CONNECT_SECONDS = 0.5
 for address in sys.argv[2:]:
-    options = ["--scheduler", address, "-q", "--no-save"]
+    options = ["--scheduler", address, "-q"]
     found = CliRunner().invoke(build(), ["sweep", sys.argv[1], *options])
     print(found.exit_code, found.stderr.replace("\\n", "|"))
 """
@@ -164,9 +164,11 @@ def test_whoever_is_no_scheduler_is_refused_soon_in_one_message_and_nothing_afte
     spec = tmp_path / "s.yaml"
     spec.write_text("name: s\ndepth: 2\nwidth: 4\nactivation: tanh\ninit: xavier_normal\nband: 0\n")
     done = subprocess.run(
-        [sys.executable, "-c", ALL, spec, *others], capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, "-c", ALL, spec, *others],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "results").exists()  # nothing was touched
     said = done.stdout.splitlines()
     for (address, reason), line in zip(others.items(), said, strict=True):
         message, fix, end = line.split("|")
