@@ -44,7 +44,7 @@ RULES = Table(
     ),
     _rule(
         "padding",
-        "checks/targets",
+        "checks/label_lists",
         "lists of labels end with -1",
         "zeros are no padding",
         allow=True,
@@ -131,7 +131,8 @@ RULES = Table(
         "double_sigmoid",
         "checks/suspicions",
         "logits are not all in 0..1",
-        "sigmoid before bce_with_logits, which takes it itself: the loss cannot get near 0",
+        "sigmoid before a loss that takes logits: bce_with_logits, cross_entropy; the loss cannot"
+        " get near 0",
     ),
     _rule(
         "mean_is_no_kl",
@@ -175,7 +176,7 @@ RULES = Table(
     ),
     _rule(
         "duplicate_label",
-        "checks/targets",
+        "checks/label_lists",
         "a class is listed once",
         "it would count twice",
         allow=True,
@@ -214,6 +215,18 @@ RULES = Table(
     ),
     _rule(
         "from", "operands/convert", "the input is what the loss takes", "the input was converted"
+    ),
+    _rule(
+        "clamp",
+        "operands/mending",
+        "probabilities lie in 0..1 up to rounding",
+        "values just outside were taken as 0 or 1",
+    ),
+    _rule(
+        "normalise",
+        "operands/mending",
+        "probabilities sum to 1",
+        "they were divided by their sums",
     ),
     _rule(
         "target_map",

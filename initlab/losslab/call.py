@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,12 +106,33 @@ def describe(tensor: Tensor, bad: Tensor, predicate: str, *, what: str = "values
     tensor = tensor.expand(bad.shape)  # a mask of broadcast operands is larger than one of them
     count, total = int(bad.sum()), bad.numel()
     first = bad.nonzero()[0].tolist()
-    value = number(tensor[tuple(first)].item())
+    value = _digits(tensor[tuple(first)])
     index = f"index {first[0] if len(first) == 1 else first}"
     if count == 1:
         place = f" ({index})" if first else ""
         return f"1 of {total} {what if total > 1 else what[:-1]} is {value}{place}, {predicate}"
     return f"{count} of {total} {what} are {predicate} (first: {value} at {index})"
+
+
+def _digits(x: Tensor) -> str:
+    """A number for a message, with all its digits where four or six would make it whole."""
+    text = number(x.item())
+    exact = not x.is_floating_point() or not torch.isfinite(x) or bool(x == x.round())
+    return text if exact or not float(text).is_integer() else shortest(x)
+
+
+def shortest(x: Tensor) -> str:
+    """The fewest digits that round to a floating number of its dtype."""
+    kind = {torch.float32: np.float32, torch.float16: np.float16}.get(x.dtype, float)
+    return repr(float(str(kind(x.item()))))
+
+
+def row(bad: Tensor) -> str:
+    """The rows that a mask marks, as in "row 0", "2 of 3 rows are off: row [0, 2]"."""
+    index = bad.nonzero()[0].tolist()
+    first = f"row {index[0] if len(index) == 1 else index}" if index else "it"
+    count = int(bad.sum())
+    return first if count == 1 else f"{count} of {bad.numel()} rows are off: {first}"
 
 
 def whole(x: Tensor) -> Tensor:

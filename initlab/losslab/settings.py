@@ -24,6 +24,8 @@ class Settings:
         class_dim: the dimension of the input that runs over classes, if it is not torch's.
         target_map: values of the target to replace, in pairs (old, new).
         allow: rules whose errors become warnings.
+        clamp: probabilities outside 0..1 by no more than rounding become 0 or 1.
+        normalise: probabilities are divided by their sums over the classes.
         strict: warnings become errors.
         max_mib: what an operand may take as float64, and what a loss makes of operands.
         typed: operands as the user wrote them ("--target"), for messages.
@@ -33,9 +35,12 @@ class Settings:
     grad: bool = False
     dtype: str | None = None
     given: str = ""
+    target_given: str = ""
     class_dim: int | None = None
     target_map: tuple[tuple[float, float], ...] = ()
     allow: frozenset[str] = frozenset()
+    clamp: bool = False
+    normalise: bool = False
     strict: bool = False
     max_mib: int = MOST_MIB
     typed: Mapping[str, str] = field(default_factory=dict)

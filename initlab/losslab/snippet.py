@@ -1,10 +1,9 @@
 """The lines of PyTorch that reproduce a loss."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from initlab.losslab.call import Call, name, shape
+from initlab.losslab.call import Call, name, shape, shortest
 
 MOST_VALUES = 200  # beyond it an operand is loaded, not written out
 
@@ -90,5 +89,4 @@ def _nested(value: Tensor) -> str:
     number = value.item()
     if number != number or number in (torch.inf, -torch.inf):
         return {"nan": "torch.nan", "inf": "torch.inf", "-inf": "-torch.inf"}[str(number)]
-    short = {torch.float32: np.float32, torch.float16: np.float16}.get(value.dtype, float)
-    return repr(float(str(short(number))))  # the shortest digits that round to it
+    return shortest(value)

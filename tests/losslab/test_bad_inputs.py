@@ -6,6 +6,7 @@ change that the message suggests is made here, and computes. Numbers of torch ar
 torch 2.13; the others are by hand or by mpmath.
 """
 
+import ast
 import json
 import math
 import re
@@ -13,6 +14,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from initlab.catalog import ALLOWABLE, LOSSES, RULES
 from initlab.cli.app import build
 from initlab.cli.loss_options import flag
 from initlab.errors import LossError
+from initlab.losslab import checks, precision
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.settings import Settings
 
@@ -180,14 +183,69 @@ warned("softmax taken already", "cross_entropy", {"input": SOFTMAX, "target": TA
        fix="--from probs", value=0.5723, after=CE)  # fmt: skip
 refused("probabilities that do not sum to 1", "cross_entropy",
         {"input": LOGITS, "target": [[1.0, 0.5], [0, 1], [0, 1]]},
-        "not-normalised", "--target", "1 of 3 rows do not sum to 1: row 0 sums to 1.5",
+        "not-normalised", "--target", "row 0 sums to 1.5 (expected 1)",
         torch="no error, returns 0.5746",  # (1.3133 + 0.5 * 0.3133 + 2 * 0.1269) / 3
-        mended={"target": [[1.0, 0], [0, 1], [0, 1]]}, after=CE)  # fmt: skip
+        # (2/3 1.3133 + 1/3 0.3133 + 2 * 0.1269) / 3
+        fix="--normalise", after=0.4113)  # fmt: skip
 refused("a negative probability", "cross_entropy",
         {"input": LOGITS, "target": [[1.2, -0.2], [0, 1], [0, 1]]},
         "prob-range", "--target", "2 of 6 values are outside 0..1 (first: 1.2 at index [0, 0])",
         torch="no error, returns 0.589",  # (1.2 * 1.3133 - 0.2 * 0.3133 + 2 * 0.1269) / 3
-        mended={"target": TARGET}, after=CE)  # fmt: skip
+        # q = softmax(1.2, -0.2) = softmax(1.4, 0) = (0.8022, 0.1978) and s(1) = 0.7311 twice
+        fix="--target-from logits", after=0.6460)  # fmt: skip
+refused("multi-hot rows", "cross_entropy", {"input": LOGITS, "target": [[1.0, 1], [0, 1], [0, 1]]},
+        "not-normalised", "--target", ("row 0 sums to 2", "do not exclude each other"),
+        torch="no error, returns 0.6268",  # (1.3133 + 0.3133 + 2 * 0.1269) / 3
+        # softplus of -1, -2, 1, -3, 1, -3
+        fix="--name bce_with_logits", after=0.5273)  # fmt: skip
+refused("a row of zeros", "cross_entropy", {"input": LOGITS, "target": [[0.0, 0], [0, 1], [0, 1]]},
+        "not-normalised", "--target", ("row 0 sums to 0", "cannot be normalised"),
+        torch="no error, returns 0.0846",  # 2 * 0.1269 / 3
+        mended={"input": LOGITS[1:], "target": [1, 1]}, after=0.1269)  # fmt: skip
+refused("one-hot classes in the last dimension", "cross_entropy",
+        {"input": [[[1, 2, 3], [2, 1, 0]]], "target": [[[0.0, 1, 0], [1, 0, 0]]]},
+        "not-normalised", "--target", "over dimension 2 all sums are 1",
+        torch="no error, returns 0.", fix="--class-dim 2",
+        after=0.9076)  # ln(e + e^2 + e^3) - 2 = 1.4076, and 0.4076  # fmt: skip
+PIXELS = torch.arange(24.0).reshape(1, 3, 2, 4).cos()  # (N, C, H, W)
+IDS = tensor([[[0, 1, 2, 0], [2, 2, 1, 0]]])
+COLOURS = tensor([[0.0, 0, 255], [0, 255, 0], [255, 0, 0]])
+PIXEL_CE = float(torch.nn.CrossEntropyLoss()(PIXELS, IDS))
+refused("one-hot last for classes in dimension 1", "cross_entropy",
+        {"input": PIXELS, "target": torch.eye(3)[IDS]}, "shape-mismatch", "--target",
+        ("(1, 2, 4, 3) for an input (1, 3, 2, 4)", "one-hot over its last dimension"),
+        torch="RuntimeError: ", mended={"target": IDS}, after=PIXEL_CE)  # fmt: skip
+refused("one-hot last of (N, H, W, C)", "cross_entropy",
+        {"input": PIXELS.movedim(1, -1).contiguous(), "target": torch.eye(3)[IDS]},
+        "not-normalised", "--target", "over dimension 3 all sums are 1",
+        torch="no error, returns ", fix="--class-dim 3", after=PIXEL_CE)  # fmt: skip
+refused("a mask of colours", "cross_entropy",
+        {"input": PIXELS, "target": COLOURS[IDS]},
+        "shape-mismatch", "--target", "three numbers for each position are colours",
+        torch="RuntimeError: ", mended={"target": IDS}, after=PIXEL_CE)  # fmt: skip
+refused("a mask of colours as an image", "cross_entropy",
+        {"input": PIXELS, "target": COLOURS[IDS].movedim(-1, 1).contiguous()},
+        "prob-range", "--target", "whose colours stand for classes", torch="no error, returns ",
+        mended={"target": IDS}, after=PIXEL_CE)  # fmt: skip
+refused("a dimension of size 1 too many", "cross_entropy",
+        {"input": PIXELS, "target": IDS.unsqueeze(1)}, "shape-mismatch", "--target",
+        "(1, 1, 2, 4) for an input (1, 3, 2, 4); needs class ids (1, 2, 4)",
+        torch="RuntimeError: ", mended={"target": IDS}, after=PIXEL_CE)  # fmt: skip
+for mark in (255, -1):
+    refused(f"{mark} for what has no class", "cross_entropy",
+            {"input": [*LOGITS, [0.0, 9.0]], "target": [*TARGET, mark]}, "target-range", "--target",
+            f"1 of 4 values is {mark} (index 3)", torch="IndexError: ",
+            fix=f"--option ignore_index={mark}", after=CE)  # fmt: skip
+warned("a sigmoid taken already", "cross_entropy", {"input": [[0.99, 0.02, 0.03]], "target": [0]},
+       "double-sigmoid", "--input", "every score lies in 0..1, as after a sigmoid",
+       value=0.5664,  # ln(1 + e^-0.97 + e^-0.96)
+       # logits of these are 4.5951, -3.8918, -3.4761
+       mended={"input": [[4.5951, -3.8918, -3.4761]]}, after=0.0005)  # fmt: skip
+silent("logits of a layer of zeros", "cross_entropy", {"input": [[0.0] * 3], "target": [0]},
+       value=1.0986)  # ln 3  # fmt: skip
+warned("a right class of probability 0", "nll", {"input": [[0.0, -INF]], "target": [1]},
+       "saturated", "--target", "sample 0: its class 1 has the log-probability -inf", value=INF,
+       fix="--name cross_entropy", mended={"input": [[50.0, 0.0]]}, after=50)  # fmt: skip
 for smoothing, needs in ((-0.1, "at least 0"), (1.5, "at most 1")):
     refused(f"smoothing of {smoothing}", "cross_entropy",
             {"input": LOGITS, "target": TARGET}, "option-range", "--option label_smoothing",
@@ -251,10 +309,25 @@ refused("(3, 1) against (3)", ("bce", "bce_with_logits"),
         mended={"target": [[1], [0], [1]]})  # fmt: skip
 warned("p = 0 for y = 1", "bce", {"input": [0.0, 0.5], "target": [1, 0]}, "saturated", "--input",
        "1 of 2 values is 0 (index 0), wrong with certainty", torch="holds each logarithm at -100",
-       value=50.3466)  # (100 + ln 2) / 2  # fmt: skip
+       value=50.3466,  # (100 + ln 2) / 2
+       fix="--name bce_with_logits", mended={"input": [-120.0, 0.0]},
+       after=60.3466)  # (120 + ln 2) / 2  # fmt: skip
+refused("a rounding above 1", "bce", {"input": [0.2, 0.9, 1.0000001], "target": [0, 1, 1]},
+        "prob-range", "--input", "1 of 3 values is 1.0000001 (index 2), outside 0..1 by rounding",
+        torch=BETWEEN, fix="--clamp", after=0.1095)  # -(ln 0.8 + ln 0.9) / 3  # fmt: skip
+refused("a target rounded below 0", ("bce", "bce_with_logits"),
+        {"input": [0.5, 0.5], "target": [-1e-8, 1]}, "target-range", "--target",
+        "1 of 2 values is -1e-08 (index 0), outside 0..1", fix="--clamp")  # fmt: skip
+refused("a mask of 0 and 255", "bce_with_logits", {"input": [2.0, -1.0], "target": [255, 0]},
+        "target-range", "--target", "1 of 2 values is 255",
+        fix="--target-map '{255: 1}'",
+        after=0.2201)  # (softplus(-2) + softplus(-1)) / 2  # fmt: skip
+refused("labels of 1 and 2 for yes or no", "bce_with_logits",
+        {"input": [2.0, -1.0], "target": [2, 1]}, "target-range", "--target", "1 of 2 values is 2",
+        fix="--target-map '{1: 0, 2: 1}'", after=0.2201)  # fmt: skip
 warned("probabilities", "bce_with_logits", {"input": [1.0, 0.0], "target": [1, 0]},
        "double-sigmoid", "--input", ("[0.3133, 0.6931]", "[0.6931, 1.3133]"),
-       value=0.5032)  # (softplus(-1) + softplus(0)) / 2  # fmt: skip
+       fix="--name bce", after=0, value=0.5032)  # (softplus(-1) + softplus(0)) / 2  # fmt: skip
 warned("probabilities inside of (0, 1)", "bce_with_logits",
        {"input": [0.9, 0.2], "target": [1, 0]}, "double-sigmoid", "--input", "in 0..1",
        fix="--from probs", after=0.1643)  # -(ln 0.9 + ln 0.8) / 2  # fmt: skip
@@ -329,6 +402,11 @@ warned("a rate of 0", "poisson_nll", {"log_input": [0.0], "target": [3]}, "rate"
 warned("a rate for its logarithm", "poisson_nll", {"log_input": [100.0], "target": [100]}, "rate",
        "--log-input", ("1 of 1 value is 100 (index 0)", "is this a rate"), value=INF,
        fix="--option log_input=false", after=-360.517)  # 100 - 100 ln 100  # fmt: skip
+warned("rates for their logarithms", "poisson_nll",
+       {"log_input": [2.0, 3.0], "target": [2, 3]}, "rate", "--log-input",
+       ("read as log-rates the loss is 7.2373", "as rates 0.1589"),
+       value=7.2373,  # (e^2 - 4 + e^3 - 9) / 2
+       fix="--option log_input=false", after=0.1589)  # (2 - 2 ln 2 + 3 - 3 ln 3) / 2  # fmt: skip
 refused("(2, 1) against (2)", "poisson_nll", {"log_input": [[0.5], [1.0]], "target": [1, 2]},
         "shape-broadcast", "--target", "(2) against (2, 1) of --log-input would broadcast to 4",
         torch="no error, returns 1.0585",  # (2 e^0.5 + 2 e - 3 * 1.5) / 4
@@ -355,7 +433,12 @@ refused("(2, 1) against (2)", "gaussian_nll",
         mended={"target": [[0.0], [1.0]]}, after=0.0625)  # fmt: skip
 warned("a variance of 0", "gaussian_nll", {"input": [1.0], "target": [0.0], "var": [0.0]},
        "saturated", "--var", "1 of 1 value is 0 (index 0), below eps = 1e-06",
-       value=499993.1)  # (1e6 + ln 1e-6) / 2  # fmt: skip
+       value=499993.1,  # (1e6 + ln 1e-6) / 2
+       mended={"var": [0.25]}, after=1.3069)  # (4 + ln 0.25) / 2  # fmt: skip
+warned("a variance below eps", "gaussian_nll", {"input": [1e-4], "target": [0.0], "var": [3e-8]},
+       "saturated", "--var", "1 of 1 value is 3e-08 (index 0), below eps = 1e-06",
+       value=-6.9028,  # (1e-8 / 1e-6 + ln 1e-6) / 2
+       fix="--option eps=1e-8", after=-8.4944)  # (1e-8 / 3e-8 + ln 3e-8) / 2  # fmt: skip
 refused("a variance of nan", "gaussian_nll", {**NORMAL, "var": [NAN, 1.0]}, "non-finite", "--var",
         "1 of 2 values is nan (index 0)", torch="no error, returns nan",
         mended={"var": [1.0, 1.0]}, after=0.0625)  # fmt: skip
@@ -382,15 +465,69 @@ refused("a target of logarithms", "kl_div", {"input": LOG_Q, "target": tensor(P)
 refused("input and target swapped", "kl_div", {"input": P, "target": LOG_Q}, "prob-range",
         "--target", "4 of 4 values are negative", torch="no error, returns nan",
         reduction="batchmean", fix="swap --input and --target", after=BATCHMEAN)  # fmt: skip
-refused("a target that is not normalised", "kl_div", {"input": LOG_Q, "target": [[2, 3], [9, 1]]},
-        "not-normalised", "--target", ("2 of 2", "row 0 sums to 5 (expected 1)"),
-        torch="no error, returns 17.51",  # sum of t ln t - t x, by 2
-        reduction="batchmean",
-        mended={"target": [[0.4, 0.6], [0.9, 0.1]]})  # fmt: skip
+refused(
+    "a target that is not normalised",
+    "kl_div",
+    {"input": LOG_Q, "target": [[2, 3], [9, 1]]},
+    "not-normalised",
+    "--target",
+    ("2 of 2", "row 0 sums to 5 (expected 1)"),
+    torch="no error, returns 17.51",  # sum of t ln t - t x, by 2
+    reduction="batchmean",
+    fix="--normalise",
+    after=(0.0541 + 0.3681) / 2,
+)  # of (0.4, 0.6), (0.9, 0.1)
+refused(
+    "a target of scores",
+    "kl_div",
+    {"input": tensor([[2.5, 0.8, 0.3]]).log_softmax(1).tolist(), "target": [[3, 1, 0.5]]},
+    "not-normalised",
+    "--target",
+    "it looks like logits",
+    torch="no error, returns ",
+    reduction="batchmean",
+    fix="--target-from logits",
+    after=0.0070,
+)  # by plain torch
+refused(
+    "a target of scores, one negative",
+    "kl_div",
+    {"input": tensor([[2.5, 0.8, 0.3]]).log_softmax(1).tolist(), "target": [[3, 1, -0.5]]},
+    "prob-range",
+    "--target",
+    "1 of 3 values is -0.5",
+    torch="no error, returns nan",
+    reduction="batchmean",
+    fix="--target-from logits",
+    after=0.0354,
+)  # by plain torch
+refused(
+    "a row of zeros",
+    "kl_div",
+    {"input": LOG_Q, "target": [[0, 0], [9, 1]]},
+    "not-normalised",
+    "--target",
+    "row 0 is all 0, and cannot be normalised",
+    torch="no error, returns ",
+    reduction="batchmean",
+    mended={"input": LOG_Q[1:], "target": P[1:]},
+    after=0.3681,
+)
+for reduction in ("mean", "batchmean"):
+    row("info" if reduction == "mean" else "warning", "a single distribution", "kl_div",
+        {"input": tensor([0.5, 0.3, 0.2]).log().tolist(), "target": [0.9, 0.05, 0.05]},
+        "mean-is-no-kl", "--reduction", "a single distribution of 3 classes is no batch",
+        reduction=reduction, value=0.1234, fix="--reduction sum",
+        after=0.3701)  # 0.9 ln(9 / 5) + 0.05 ln(1 / 6) + 0.05 ln(1 / 4)  # fmt: skip
+informed("rows of distributions", "kl_div", {"input": LOG_Q, "target": P}, "mean-is-no-kl",
+         "--reduction", "mean divides by batch and classes, 2 x 2", value=BATCHMEAN / 2,
+         fix="--reduction batchmean", after=BATCHMEAN)  # fmt: skip
+refused("probabilities that do not sum to 1", "kl_div", {"input": [[0.5, 0.6]], "target": [P[0]]},
+        "not-log-prob", "--input", "row 0 sums to 3.4", reduction="batchmean",
+        mended={"input": tensor([[0.5, 0.5]]).log().tolist()}, fix="--from logits")  # fmt: skip
 refused("a negative target", "kl_div", {"input": LOG_Q, "target": [[1.5, -0.5], [0.9, 0.1]]},
         "prob-range", "--target", "1 of 4 values is -0.5 (index [0, 1]), negative",
-        torch="UserWarning, then returns nan", mended={"target": P},
-        after=BATCHMEAN / 2)  # fmt: skip
+        torch="UserWarning, then returns nan", fix="--target-from logits")  # fmt: skip
 warned("P = Q = [1, 0] by logarithms", "kl_div", {"input": [[0.0, -INF]], "target": [[0.0, -INF]]},
        "saturated", "--target", "0 log 0 counts as 0", options={"log_target": True},
        reduction="batchmean", value=NAN)  # fmt: skip
@@ -465,7 +602,8 @@ refused("a class twice, and a 0", "multilabel_margin", {"input": SCORES, "target
         "padding", "--target", "row 0 is [3,0,0,0]", torch="no error, returns 2.05",
         fix="give [3,-1,-1,-1] for it", after=0.325)  # fmt: skip
 warned("a label after -1", "multilabel_margin", {"input": SCORES, "target": [[3, -1, 0, 1]]},
-       "padding", "--target", "[0,1] after the first -1 is not read", value=0.325)  # fmt: skip
+       "padding", "--target", "[0,1] after the first -1 is not read", value=0.325,
+       fix="give [3,0,1,-1] for it", after=0.775)  # by hand: 3, 0, 1 against 2  # fmt: skip
 for label in (4, -2):
     refused(f"class {label}", "multilabel_margin",
             {"input": SCORES, "target": [[label, 0, -1, -1]]},
@@ -856,6 +994,7 @@ def test_the_number_on_torch_is_what_its_class_returns(row):
 
 REPLACED = re.compile(r"give (--[\w-]+) as (?:its argmax|\([\d, ]*\)): '(.*)'")
 LISTED = re.compile(r"give (\[[-\d,]*\]) for it")
+PLAIN = re.compile(r"(--clamp|--normalise|--allow-broadcast|--batch-first)(?=[, ]|$)")
 SWITCH = re.compile(r"(--[a-z-]+) ('[^']*'|[\w=.'\[\], -]*?'|[\w=.-]+)(?=[, ]|$)")
 
 
@@ -872,6 +1011,8 @@ def mend(row, finding, folder):
         one, other = (typed.index(swapped[i]) + 1 for i in (1, 2))
         typed[one], typed[other] = typed[other], typed[one]
         return typed
+    if plain := PLAIN.match(finding.fix):
+        return [*typed, plain[1]]
     switch = SWITCH.match(finding.fix)
     assert switch, f"no change of the command: {finding.fix!r}"
     value = shlex.split(switch[2])[0] if "'" in switch[2] else switch[2]
@@ -905,6 +1046,13 @@ def test_the_suggested_change_mends_it(row, tmp_path):
     )  # fmt: skip
     if row.after is not NOTHING:
         assert number(result["value"]) == near(row.after)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.rule and r not in MENDED], ids=str)
+def test_no_suggestion_is_left_untried(row):
+    """A suggestion is followed above; `describe` only tells more."""
+    fix = finding_of(row).fix
+    assert not fix or fix == f"initlab describe {row.loss}"
 
 
 def test_most_suggestions_are_changes_of_the_command():
@@ -1050,3 +1198,31 @@ def test_a_mean_by_weights_that_are_all_0_is_refused(loss, reduction):
 
 def test_a_mean_by_the_number_of_values_takes_weights_of_0():
     assert float(weighted("huber", "mean").values["mean"]) == 0  # (0 + 0) / 2
+
+
+# suggestions, as the code has them ---------------------------------------------------------------
+
+BEGINNINGS = ("--", "give ", "swap ", "leave ", "mend ", "drop ", "subtract ", "longer ")
+#: where findings about operands are made
+SOURCES = [Path(checks.__file__).parent.glob("*.py"), [Path(precision.__file__)]]
+
+
+def suggestions():
+    """Every text of a check that suggests a change, as a pattern of what it comes to."""
+    for file in sorted(file for files in SOURCES for file in files):
+        for node in ast.walk(ast.parse(file.read_text())):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            texts = [p.value if isinstance(p, ast.Constant) else None for p in parts]
+            if isinstance(texts[0], str) and texts[0].startswith(BEGINNINGS) and texts != ["--"]:
+                yield "".join(".*" if text is None else re.escape(text) for text in texts)
+
+
+@pytest.fixture(scope="module")
+def followed():
+    """The suggestions of all rows, each of which is followed above."""
+    return [f.fix for row in ROWS for f in found(row)[0] if f.fix]
+
+
+@pytest.mark.parametrize("pattern", sorted(set(suggestions())))
+def test_every_suggestion_of_a_check_has_a_row(pattern, followed):
+    assert any(re.search(pattern, fix) for fix in followed)

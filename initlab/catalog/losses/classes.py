@@ -80,6 +80,7 @@ RECORDS = (
             "class_targets",
             "kept_targets",
             "log_probs",
+            "certain_targets",
         ),
         class_dim=1,
         unit="sample",

@@ -79,6 +79,12 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(metavar="RULE", autocompletion=rules, help="Make errors of this rule warnings."),
 ]
+Clamp = Annotated[
+    bool, typer.Option("--clamp", help="Take probabilities just outside 0..1 as 0 or 1.")
+]
+Normalise = Annotated[
+    bool, typer.Option("--normalise", help="Divide probabilities by their sums over the classes.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Make warnings errors.")]
 Jsonl = Annotated[
     str,
@@ -100,6 +106,8 @@ def loss(
     class_dim: ClassDim = None,
     target_map: TargetMap = "",
     dtype: Dtype = None,
+    clamp: Clamp = False,
+    normalise: Normalise = False,
     allow_broadcast: AllowBroadcast = False,
     allow: Allow = None,
     strict: Strict = False,
@@ -144,6 +152,8 @@ def loss(
         class_dim=class_dim,
         target_map=pairs,
         allow=allowed,
+        clamp=clamp,
+        normalise=normalise,
         strict=strict,
         max_mib=max_mib,
         typed={key: flag(key) for key in given},

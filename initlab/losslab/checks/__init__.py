@@ -11,6 +11,7 @@ from initlab.losslab.call import Call
 from initlab.losslab.checks import (
     class_shapes,
     ctc,
+    label_lists,
     numbers,
     pairs,
     probabilities,
@@ -32,6 +33,7 @@ CHECKS: dict[str, Check] = {
         *probabilities.CHECKS,
         *suspicions.CHECKS,
         *targets.CHECKS,
+        *label_lists.CHECKS,
         *pairs.CHECKS,
         *ctc.CHECKS,
     )
@@ -44,6 +46,7 @@ FIRST = {
         *class_shapes.CHECKS,
         *weights.CHECKS,
         *targets.FIRST,
+        *label_lists.FIRST,
         *ctc.FIRST,
     )
 }

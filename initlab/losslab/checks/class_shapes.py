@@ -72,29 +72,52 @@ def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -
                 call.name_of(name),
                 f"{shape(t)}, one number for each class; {call.loss.class_name} needs class ids"
                 f" {shape(sizes)}",
-                f"give {call.name_of(name)} as its argmax: {_argmax(call)}",
+                _argmax_fix(call, 0 if t.ndim == 1 else 1),
             )
         return
     needs = f"needs class ids {shape(sizes)}"
     needs += f" or probabilities {shape(logits)}" if takes_probabilities else ""
+    message = f"{shape(t)} for an input {shape(logits)}; {needs}"
     fix = f"give {call.name_of(name)} as {shape(sizes)}"
     if tuple(s for s in t.shape if s != 1) == tuple(s for s in sizes if s != 1):
-        fix = f"give {call.name_of(name)} as {shape(sizes)}: {_listed(t.reshape(sizes))}"
+        fix += _listed(t.reshape(sizes)) or _needless(t, sizes)
     elif len(logits) > 2 and tuple(logits[:-1]) == tuple(t.shape):
         fix = "--class-dim -1, if the last dimension of the input runs over classes"
-    yield mismatch(call, name, f"{shape(t)} for an input {shape(logits)}; {needs}", fix)
+    elif t.shape[:-1] == sizes and one_hot(t, -1):
+        message += "; it is one-hot over its last dimension"
+        fix = _argmax_fix(call, t.ndim - 1)
+    elif t.ndim == len(sizes) + 1 and (3 in (t.shape[-1], t.shape[1])) and (t == t.round()).all():
+        message += "; three numbers for each position are colours"
+        fix = f"give {call.name_of(name)} as class ids {shape(sizes)}, one for each colour"
+    yield mismatch(call, name, message, fix)
 
 
-def _argmax(call: Call) -> str:
-    return _listed(call.target.argmax(0 if call.target.ndim == 1 else 1))
+def _needless(t: Tensor, sizes: tuple[int, ...]) -> str:
+    """The dimension of size 1 that a target has too many; nothing where it is another number."""
+    for dim, size in enumerate(t.shape):
+        if size == 1 and (*t.shape[:dim], *t.shape[dim + 1 :]) == sizes:
+            return f", without its dimension {dim}: squeeze({dim})"
+    return ""
+
+
+def one_hot(t: Tensor, dim: int) -> bool:
+    """Whether a dimension holds a single 1 and else 0."""
+    return bool(((t == 0) | (t == 1)).all() and (t.sum(dim) == 1).all())
+
+
+def _argmax_fix(call: Call, dim: int) -> str:
+    ids = call.target.argmax(dim)
+    name = call.name_of(call.target_name)
+    return f"give {name} as its argmax{_listed(ids) or f' over dimension {dim}: {shape(ids)}'}"
 
 
 def _listed(t: Tensor) -> str:
-    """A small tensor as one would type it, a large one by its shape."""
+    """A small tensor as one would type it, after a colon; of a large one nothing."""
     values = [int(v) if float(v).is_integer() else float(f"{v:.6g}") for v in t.flatten().tolist()]
     if t.ndim < 2 and t.numel() <= 8:
-        return f"'{values if t.ndim else values[0]}'".replace(" ", "")
-    return shape(t)
+        text = str(values if t.ndim else values[0]).replace(" ", "")
+        return f": '{text}'"
+    return ""
 
 
 def _unwritten(call: Call) -> Finding:
@@ -127,7 +150,7 @@ def score_shapes(call: Call) -> Iterator[Finding]:
             "error",
             call.name_of("target"),
             f"{shape(t)}, one number for each class; needs class ids {shape(sizes)}",
-            f"give {call.name_of('target')} as its argmax: {_argmax(call)}",
+            _argmax_fix(call, t.ndim - 1),
         )
         return
     fix = f"give {call.name_of('target')} as {shape(sizes)}"

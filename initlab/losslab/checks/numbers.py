@@ -1,10 +1,12 @@
 """What numbers must be: finite and enough; rates, counts and variances."""
 
+import math
 from collections.abc import Iterator
 
 import torch
 
 from initlab.errors import Finding
+from initlab.formatting import number
 from initlab.losslab.call import Call, describe, name, shape
 
 LARGE_LOG_RATE = 10.0
@@ -67,6 +69,8 @@ def rates(call: Call) -> Iterator[Finding]:
             what = describe(x, bad, "e^x above 1000 times its count")
             message = f"{what}: is this a rate, not its logarithm?"
             yield call.warning("rate", "log_input", message, "--option log_input=false")
+        else:
+            yield from _rates_as_logarithms(call)
         return
     bad = x < 0
     if bad.any():
@@ -76,6 +80,19 @@ def rates(call: Call) -> Iterator[Finding]:
     if bad.any():
         message = f"{describe(x, bad, 'a rate of 0')}: its logarithm exists thanks to eps only"
         yield call.warning("rate", "log_input", message)
+
+
+def _rates_as_logarithms(call: Call) -> Iterator[Finding]:
+    """Numbers that fit the counts much better as rates than as logarithms of rates."""
+    x, t = call.input.double(), call.target.double()
+    if not x.numel() or not (x > 0).all() or not t.isfinite().all():
+        return
+    # the likelihoods by both readings: e^x - t x, and x - t log x
+    as_logarithms, as_rates = float((x.exp() - t * x).mean()), float((x - t * x.log()).mean())
+    if as_logarithms > as_rates + 1:
+        message = f"read as log-rates the loss is {number(as_logarithms)}, as rates"
+        message += f" {number(as_rates)}, on average: are these rates?"
+        yield call.warning("rate", "log_input", message, "--option log_input=false")
 
 
 def counts(call: Call) -> Iterator[Finding]:
@@ -105,7 +122,11 @@ def variances(call: Call) -> Iterator[Finding]:
     bad = var < eps
     if bad.any():
         message = f"{describe(var, bad, f'below eps = {eps:g}')}, and taken as eps"
-        yield call.warning("saturated", "var", message, "--option eps=1e-12")
+        low = float(var.min())
+        fix = "give variances above 0: at 0 the loss has no bound"
+        if low > 0:  # a power of ten below all of them
+            fix = f"--option eps=1e{math.floor(math.log10(low))}"
+        yield call.warning("saturated", "var", message, fix)
     if var.numel():
         low, high = float(var.min()) ** 0.5, float(var.max()) ** 0.5
         sigma = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

@@ -7,36 +7,20 @@ from torch import Tensor
 
 from initlab.errors import Finding
 from initlab.formatting import number
-from initlab.losslab.call import Call, class_dim, describe
-
-#: how far from 1 a sum of probabilities may be, by dtype; of any other it is OTHER_ROUNDING
-ROUNDING = {torch.float16: 2e-2, torch.bfloat16: 5e-2}
-OTHER_ROUNDING = 1e-3
-
-
-def rounding(x: Tensor) -> float:
-    """How far from 1 a sum of probabilities of this dtype may lie."""
-    return ROUNDING.get(x.dtype, OTHER_ROUNDING)
+from initlab.losslab.call import Call, class_dim, describe, row
+from initlab.losslab.rounding import far_outside, normalised_dims, off, outside, sums_of
 
 
 def probabilities(call: Call) -> Iterator[Finding]:
     """Between 0 and 1."""
     x = call.input
-    bad = (x < 0) | (x > 1)
+    bad = outside(x)
     if bad.any():
-        message = f"{describe(x, bad, 'outside 0..1')}; {call.loss.class_name} needs probabilities"
-        fix = "--from logits, or --name bce_with_logits"
-        yield call.error("prob-range", "input", message, fix)
-
-
-def sums_of(x: Tensor, dim: int) -> Tensor:
-    """Sums of probabilities along a dimension, in float64."""
-    return x.double().sum(dim) if x.ndim else x.double()
-
-
-def off(sums: Tensor, x: Tensor) -> Tensor:
-    """Which sums are not 1, up to the rounding of the dtype of `x`; nan is not."""
-    return ~((sums - 1).abs() <= rounding(x))
+        rounded = not far_outside(x).any()
+        by = " by rounding" if rounded else ""
+        message = f"{describe(x, bad, f'outside 0..1{by}')}; {call.loss.class_name} needs"
+        fix = "--clamp" if rounded else "--from logits, or --name bce_with_logits"
+        yield call.error("prob-range", "input", f"{message} probabilities", fix)
 
 
 def log_probs(call: Call) -> Iterator[Finding]:
@@ -48,19 +32,22 @@ def log_probs(call: Call) -> Iterator[Finding]:
     sums = sums_of(x.exp(), dim)
     bad = off(sums, x) & _within_length(call, sums)
     if bad.any():
-        given = call.settings.given
-        probabilities = bool(((x >= 0) & (x <= 1)).all()) and not off(sums_of(x, dim), x).any()
-        holds = "probs" if probabilities else "logits"
-        function = "log" if probabilities else "log_softmax"
-        yield call.error(
-            "not-log-prob",
-            name,
-            f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1);"
-            f" {call.loss.class_name} needs log-probabilities",
-            f"--from {holds} (initlab takes the {function})"
-            if not given
-            else "divide each row by its sum",
-        )
+        message = f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1)"
+        message += f"; {call.loss.class_name} needs log-probabilities"
+        fix = f"{_log_prob_fix(call, x, dim)}, or --allow not-log-prob"
+        yield call.error("not-log-prob", name, message, fix)
+
+
+def _log_prob_fix(call: Call, x: Tensor, dim: int) -> str:
+    """What makes log-probabilities of an input whose rows are none along `dim`."""
+    if call.settings.given == "probs":
+        return "--normalise"
+    elsewhere = [d for d in normalised_dims(x.exp()) if d != dim % x.ndim and d > 0]
+    if elsewhere:
+        return f"--class-dim {elsewhere[0]}"
+    if not outside(x).any() and not off(sums_of(x, dim), x).any():
+        return "--from probs (initlab takes the log)"
+    return "--from logits (initlab takes the log_softmax)"
 
 
 def _within_length(call: Call, sums: Tensor) -> Tensor:
@@ -77,14 +64,6 @@ def _first(values: Tensor, bad: Tensor) -> float:
     return float(values[tuple(bad.nonzero()[0].tolist())])
 
 
-def row(bad: Tensor) -> str:
-    """The rows that a mask marks, as in "row 0", "2 of 3 rows are off: row [0, 2]"."""
-    index = bad.nonzero()[0].tolist()
-    first = f"row {index[0] if len(index) == 1 else index}" if index else "it"
-    count = int(bad.sum())
-    return first if count == 1 else f"{count} of {bad.numel()} rows are off: {first}"
-
-
 def distribution(call: Call) -> Iterator[Finding]:
     """The target of KLDiv: probabilities that sum to 1, or their logarithms with log_target."""
     t, name = call.target, "target"
@@ -97,26 +76,53 @@ def distribution(call: Call) -> Iterator[Finding]:
         if bad.any():
             message = f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1)"
             positive = bool((t >= 0).all())
-            fix = "--option log_target=false" if positive else "give log-probabilities"
+            fix = "--option log_target=false" if positive else "--target-from logits"
             yield call.error("not-log-prob", name, message, fix)
         return
     bad = t < 0
     if bad.any():
         logs = not off(sums_of(t.exp(), dim), t).any()
         swapped = bool((call.input >= 0).all())
-        fix = "--option log_target=true" if logs else "give probabilities"
+        fix = "--option log_target=true" if logs else "--target-from logits"
         if logs and swapped:
             fix = f"swap {call.name_of('input')} and {call.name_of('target')}"
         message = (
             f"{describe(t, bad, 'negative')}; {call.loss.class_name} needs probabilities as target"
         )
+        if not far_outside(t).any() and not off(sums_of(t, dim), t).any():
+            fix, message = "--clamp", message.replace("negative;", "negative by rounding;")
         yield call.error("prob-range", name, message, fix)
         return
     sums = sums_of(t, dim)
     bad = off(sums, t)
     if bad.any():
-        message = f"{row(bad)} sums to {number(_first(sums, bad))} (expected 1)"
-        yield call.error("not-normalised", name, message, "divide each row by its sum")
+        yield unnormalised(call, t, dim)
+
+
+def unnormalised(call: Call, t: Tensor, dim: int) -> Finding:
+    """Of a target without negative values whose sums are not 1."""
+    name, sums = call.target_name, sums_of(t, dim)
+    bad = off(sums, t)
+    message = f"{row(bad)} sums to {number(_first(sums, bad))} (expected 1)"
+    counts = bool((t == t.round()).all())
+    elsewhere = [d for d in normalised_dims(t) if d != dim % t.ndim and d > 0]
+    if elsewhere:
+        message += f"; over dimension {elsewhere[0]} all sums are 1"
+        fix = f"--class-dim {elsewhere[0]}"
+    elif (sums == 0).any():
+        message += f"; {row(sums == 0)} is all 0, and cannot be normalised"
+        fix = "leave such rows out"
+    elif counts and t.max() <= 1 and call.loss.by_name[name].holds == "classes_or_probs":
+        message += "; of classes that do not exclude each other it is another loss"
+        fix = "--name bce_with_logits, if several classes may be right"
+    elif not outside(t).any():
+        fix = "--normalise"
+    elif counts and not call.settings.given:
+        fix = "--normalise, if these are counts; --target-from logits, if they are logits"
+    else:
+        message += "; it looks like logits"
+        fix = "--target-from logits"
+    return call.error("not-normalised", name, message, fix)
 
 
 def support(call: Call) -> Iterator[Finding]:
@@ -132,15 +138,26 @@ def support(call: Call) -> Iterator[Finding]:
     if both.any():
         message = f"{int(both.sum())} of {both.numel()} classes are 0 in both; 0 log 0 counts as 0"
         yield call.warning("saturated", "target", message)
-    if call.reduction == "mean" and x.ndim > 1:
-        per = x.numel() // max(x.shape[0], 1)
-        yield call.info(
-            "mean-is-no-kl",
-            "--reduction",
-            f"mean divides by batch and classes, {x.shape[0]} x {per}; the divergence is batchmean,"
-            f" {per} times that",
-            "--reduction batchmean",
-        )
+    yield from _divisor(call, x)
+
+
+def _divisor(call: Call, x: Tensor) -> Iterator[Finding]:
+    """What mean and batchmean divide by, where that makes another number of the divergence."""
+    if x.ndim == 1 and len(x) > 1 and call.reduction in ("mean", "batchmean"):
+        message = f"a single distribution of {len(x)} classes is no batch: {call.reduction} divides"
+        message += f" by {len(x)}; the divergence is sum, {len(x)} times that"
+        level = call.warning if call.reduction == "batchmean" else call.info
+        yield level("mean-is-no-kl", "--reduction", message, "--reduction sum")
+    if x.ndim > 1 and x.numel() and call.reduction == "mean":
+        per = x.numel() // x.shape[0]
+        message = f"mean divides by batch and classes, {x.shape[0]} x {per}; the divergence is"
+        message += f" batchmean, {per} times that"
+        yield call.info("mean-is-no-kl", "--reduction", message, "--reduction batchmean")
+    positions = x.numel() // (x.shape[0] * x.shape[class_dim(call)] or 1) if x.ndim > 2 else 1
+    if positions > 1 and call.reduction == "batchmean":
+        message = f"there are {positions} distributions in each of {x.shape[0]} samples;"
+        message += f" batchmean divides by {x.shape[0]} only"
+        yield call.info("mean-is-no-kl", "--reduction", message)
 
 
 def clamped(call: Call) -> Iterator[Finding]:

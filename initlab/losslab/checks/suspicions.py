@@ -6,15 +6,20 @@ import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.losslab.call import Call, class_dim
-from initlab.losslab.checks.probabilities import off, row, sums_of
+from initlab.losslab.call import Call, class_dim, row
+from initlab.losslab.rounding import normalised_dims, outside
 
 
 def double_softmax(call: Call) -> Iterator[Finding]:
-    """Logits that look as if softmax had been taken already."""
+    """Logits that look as if softmax, or a sigmoid, had been taken already."""
     x = call.input
     dim = class_dim(call)
-    if not x.numel() or not ((x >= 0) & (x <= 1)).all() or off(sums_of(x, dim), x).any():
+    if not x.numel() or outside(x).any():
+        return
+    sums_to_one = normalised_dims(x)
+    if dim not in sums_to_one:
+        if not sums_to_one and _fractions(x):
+            yield _sigmoid_before_softmax(call)
         return
     classes = x.shape[dim]
     floor, ceiling = _window(classes)
@@ -27,6 +32,21 @@ def double_softmax(call: Call) -> Iterator[Finding]:
     )
 
 
+def _fractions(x: Tensor) -> bool:
+    """Whether some values are neither 0 nor 1, and not all are equal, as those of a zero layer."""
+    return bool(((x > 0) & (x < 1)).any()) and bool((x != x.flatten()[0]).any())
+
+
+def _sigmoid_before_softmax(call: Call) -> Finding:
+    return call.warning(
+        "double-sigmoid",
+        "input",
+        f"every score lies in 0..1, as after a sigmoid; {call.loss.class_name} takes a softmax of"
+        " logits, any numbers, and of scores in 0..1 it makes probabilities that are nearly equal",
+        "leave the sigmoid out and give its inputs, the logits",
+    )
+
+
 def _window(classes: int) -> tuple[float, float]:
     # log(e + C - 1) - 1 where all mass is on the right class, log(e + C - 1) where none is
     highest = float(torch.tensor(torch.e + classes - 1, dtype=torch.float64).log())
@@ -36,13 +56,14 @@ def _window(classes: int) -> tuple[float, float]:
 def double_sigmoid(call: Call) -> Iterator[Finding]:
     """Logits that look as if sigmoid had been taken already."""
     x = call.input
-    if x.numel() > 1 and ((x >= 0) & (x <= 1)).all():
+    if x.numel() > 1 and not outside(x).any() and (x != 0).any():
+        certain = ((x == 0) | (x == 1)).any()  # which have no finite logit
         yield call.warning(
             "double-sigmoid",
             "input",
             f"every value lies in 0..1, as after sigmoid, which {call.loss.class_name} takes; of"
             " such input the loss lies in [0.3133, 0.6931] for t = 1, [0.6931, 1.3133] for t = 0",
-            "--from probs, or --name bce, if these are probabilities",
+            f"{'' if certain else '--from probs, or '}--name bce, if these are probabilities",
         )
 
 

@@ -1,16 +1,18 @@
-"""What targets must be: class ids in range, 0 or 1, +1 or -1, lists ended by -1."""
+"""What targets must be: class ids in range, 0 or 1, +1 or -1."""
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from initlab.errors import Finding
-from initlab.formatting import number, short_list
 from initlab.losslab.call import Call, describe, whole
-from initlab.losslab.checks.probabilities import rounding
+from initlab.losslab.checks.probabilities import unnormalised
 from initlab.losslab.checks.weights import classes_of
+from initlab.losslab.rounding import far_outside, off, outside, sums_of
 
 MOST_MAPPED = 8
+IGNORED = (-1, -100, 255)  # labels that data sets use for what has none
 
 
 def class_targets(call: Call) -> Iterator[Finding]:
@@ -44,27 +46,28 @@ def _class_fix(call: Call, t: Tensor, bad: Tensor, classes: int) -> str:
             pairs = ", ".join(f"{c + 1}: {c}" for c in range(classes))
             return f"--target-map '{{{pairs}}}', if labels count from 1"
         return "subtract 1, if labels count from 1"
-    if "ignore_index" in call.options and bool((t[bad] == -1).all()):
-        return "--option ignore_index=-1, if -1 marks what to leave out"
+    mark = int(t[bad][0])
+    if "ignore_index" in call.options and mark in IGNORED and bool((t[bad] == mark).all()):
+        return f"--option ignore_index={mark}, if {mark} marks what to leave out"
     return f"give labels of 0..{classes - 1}, or scores for more classes"
 
 
 def _distribution(call: Call, t: Tensor) -> Iterator[Finding]:
     name = call.target_name
-    bad = (t < 0) | (t > 1)
+    bad = outside(t)
     if bad.any():
         message = f"{describe(t, bad, 'outside 0..1')}; a target of this shape holds probabilities"
-        yield call.error("prob-range", name, message, "give class ids, or probabilities")
+        fix = "--target-from logits, if these are scores of a teacher"
+        if not far_outside(t).any():
+            fix = "--clamp"
+        elif bool((t == t.round()).all() & (t >= 0).all()):
+            message += "; is it an image, whose colours stand for classes?"
+            fix = f"give {call.name_of(name)} as class ids, one for each position"
+        yield call.error("prob-range", name, message, fix)
         return
     dim = 0 if t.ndim == 1 else 1
-    sums = t.double().sum(dim)
-    off = ~((sums - 1).abs() <= rounding(t))
-    if off.any():
-        index = off.nonzero()[0].tolist()
-        row = f"row {index[0] if len(index) == 1 else index}" if index else "it"
-        sum_ = number(float(sums[tuple(index)]))
-        message = f"{int(off.sum())} of {off.numel()} rows do not sum to 1: {row} sums to {sum_}"
-        yield call.error("not-normalised", name, message, "divide each row by its sum")
+    if off(sums_of(t, dim), t).any():
+        yield unnormalised(call, t, dim)
 
 
 def kept_targets(call: Call) -> Iterator[Finding]:
@@ -92,6 +95,22 @@ def kept_targets(call: Call) -> Iterator[Finding]:
         yield call.error("empty-mean", call.target_name, message, "--reduction sum, which is 0")
 
 
+def certain_targets(call: Call) -> Iterator[Finding]:
+    """The log-probability of a right class is finite: of -inf, the loss is infinite."""
+    x, t = call.input, call.target
+    dim = 0 if x.ndim == 1 else 1
+    kept = (t >= 0) & (t < x.shape[dim]) & (t != call.options["ignore_index"])
+    safe = torch.where(kept, t, 0)
+    lost = kept & torch.isneginf(x.gather(dim, safe.unsqueeze(dim)).squeeze(dim))
+    if lost.any():
+        at = lost.nonzero()[0].tolist()
+        where = f"sample {at[0] if len(at) == 1 else at}: " if at else ""
+        message = f"{where}its class {int(t[tuple(at)])} has the log-probability -inf, p = 0"
+        message += f"; the loss is infinite there, of {int(lost.sum())} of {lost.numel()} samples"
+        fix = "--name cross_entropy on the logits, which keeps small probabilities"
+        yield call.warning("saturated", call.target_name, message, fix)
+
+
 def signs(call: Call) -> Iterator[Finding]:
     """+1 or -1."""
     t = call.target
@@ -106,10 +125,18 @@ def signs(call: Call) -> Iterator[Finding]:
 def zero_one(call: Call) -> Iterator[Finding]:
     """0, 1 or a probability between."""
     t = call.target
-    bad = (t < 0) | (t > 1)
+    bad = outside(t)
     if bad.any():
-        signs = set(t.flatten()[:10_000].tolist()) <= {-1.0, 1.0}
-        fix = "--target-map '{-1: 0}', which is (y + 1) / 2" if signs else "give 0 or 1"
+        found = set(t.flatten()[:10_000].tolist())
+        fix = "give 0 or 1"
+        if found <= {-1.0, 1.0}:
+            fix = "--target-map '{-1: 0}', which is (y + 1) / 2"
+        elif found <= {0.0, 255.0}:
+            fix = "--target-map '{255: 1}', if it is an image of black and white"
+        elif found <= {1.0, 2.0}:
+            fix = "--target-map '{1: 0, 2: 1}', if labels count from 1"
+        elif not far_outside(t).any():
+            fix = "--clamp"
         message = f"{describe(t, bad, 'outside 0..1')}; {call.loss.class_name} needs 0 or 1"
         yield call.error("target-range", "target", message, fix)
 
@@ -125,57 +152,12 @@ def hard_zero_one(call: Call) -> Iterator[Finding]:
         yield call.warning("target-range", "target", message)
 
 
-def label_lists(call: Call) -> Iterator[Finding]:
-    """Different class ids of each sample, then -1."""
-    t, name = call.target, "target"
-    classes = call.input.shape[-1]
-    if t.is_floating_point():
-        fractions = describe(t, ~whole(t), "no whole number")
-        message = f"{fractions}; {call.loss.class_name} needs lists of class ids"
-        yield Finding("dtype-target", "error", call.name_of(name), message)
-        return
-    rows = t.reshape(-1, classes)
-    bad = (t >= classes) | (t < -1)
-    if bad.any():
-        message = (
-            f"{describe(t, bad, 'no class')}; C = {classes}, valid are 0..{classes - 1}, then -1"
-        )
-        yield Finding("target-range", "error", call.name_of(name), message)
-        return
-    if classes > 2 and ((rows == 0) | (rows == 1)).all(1).any():
-        row = int(((rows == 0) | (rows == 1)).all(1).nonzero()[0])
-        ids = rows[row].nonzero().flatten().tolist()
-        ids += [-1] * (classes - len(ids))
-        message = (
-            f"row {row} is {short_list(rows[row].tolist())}, 0 or 1 for each class; needs class ids"
-        )
-        yield call.error("target-onehot", name, message, f"give {short_list(ids)} for it")
-        return
-    yield from _repeats(call, rows)
-
-
-def _repeats(call: Call, rows: Tensor) -> Iterator[Finding]:
-    after = (rows == -1).cummax(1).values.bool() if rows.numel() else rows.bool()
-    for index, (row, ended) in enumerate(zip(rows, after, strict=True)):
-        labels = row[~ended].tolist()
-        where = f"row {index} is {short_list(row.tolist())}"
-        repeated = sorted({label for label in labels if labels.count(label) > 1})
-        if repeated == [0] and labels[-1] == 0:
-            message = f"{where}: zeros at the end read as class 0, again and again; padding is -1"
-            unpadded = labels[: labels.index(0)]
-            ids = unpadded + [-1] * (len(row) - len(unpadded))
-            yield call.error("padding", "target", message, f"give {short_list(ids)} for it")
-            return
-        if repeated:
-            message = f"{where}: class {repeated[0]} is listed {labels.count(repeated[0])} times"
-            yield call.error("duplicate-label", "target", message, "list each class once")
-            return
-        lost = row[ended & (row >= 0)].tolist()
-        if lost:
-            message = f"{where}: {short_list(lost)} after the first -1 is not read"
-            yield call.warning("padding", "target", message, "put -1 at the end only")
-            return
-
-
-FIRST = (class_targets, label_lists)
-CHECKS = (class_targets, kept_targets, signs, zero_one, hard_zero_one, label_lists)
+FIRST = (class_targets,)
+CHECKS = (
+    class_targets,
+    kept_targets,
+    certain_targets,
+    signs,
+    zero_one,
+    hard_zero_one,
+)

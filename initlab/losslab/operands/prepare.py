@@ -9,7 +9,7 @@ from torch import Tensor
 from initlab.catalog import Loss
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call
-from initlab.losslab.operands import convert, reading
+from initlab.losslab.operands import convert, mending, reading
 from initlab.losslab.operands.reading import Read
 from initlab.losslab.settings import Settings
 
@@ -42,6 +42,8 @@ def prepare(
         convert.map_target(call, settings),
         convert.cast(call, reads, dtype),
         convert.move_classes(call, settings),
+        mending.clamp(call, settings),
+        mending.normalise(call, settings),
         convert.given_as(call, settings),
         convert.fill(call),
     )

@@ -1,0 +1,66 @@
+"""Probabilities that rounding moved out of 0..1, or that do not sum to 1, mended where asked."""
+
+from collections.abc import Iterable
+
+from initlab.errors import Finding, InputError
+from initlab.losslab.call import Call, class_dim, describe, row
+from initlab.losslab.rounding import far_outside, outside, sums_of
+from initlab.losslab.settings import Settings
+
+
+def probabilities_of(call: Call, settings: Settings) -> list[str]:
+    """The operands that hold probabilities as they were given."""
+    first = call.loss.operands[0]
+    given = settings.given or {"probs": "probs", "log_probs": "log-probs"}.get(first.holds)
+    found = [first.name] if given == "probs" else []
+    target = call.loss.by_name.get("target")
+    if target is None or settings.target_given not in ("", "probs"):
+        return found
+    logs = call.options.get("log_target", False) and not settings.target_given
+    if (
+        target.holds == "zero_one"
+        or (target.holds == "distribution" and not logs)
+        or (target.holds == "classes_or_probs" and call.target.is_floating_point())
+    ):
+        found.append("target")
+    return found
+
+
+def clamp(call: Call, settings: Settings) -> Iterable[Finding]:
+    """`--clamp`: values outside 0..1 by no more than rounding become 0 or 1."""
+    if not settings.clamp:
+        return
+    names = probabilities_of(call, settings)
+    if not names:
+        raise InputError(f"--clamp: {call.loss.class_name} takes no probabilities", "leave it out")
+    for name in names:
+        x = call.operands[name]
+        bad = outside(x)
+        if not bad.any():
+            continue
+        if far_outside(x).any():
+            far = describe(x, far_outside(x), "outside 0..1")
+            raise InputError(f"--clamp: {call.name_of(name)}: {far} by more than rounding")
+        call.set(name, x.clamp(0, 1))
+        yield call.info("clamp", name, f"{describe(x, bad, 'outside 0..1')}: taken as 0 or 1")
+
+
+def normalise(call: Call, settings: Settings) -> Iterable[Finding]:
+    """`--normalise`: probabilities of classes divided by their sums."""
+    if not settings.normalise:
+        return
+    excluding = call.loss.class_dim is not None  # yes or no for each value need not sum to 1
+    names = probabilities_of(call, settings) if excluding else []
+    if not names:
+        what = f"{call.loss.class_name} takes no probabilities that sum to 1"
+        raise InputError(f"--normalise: {what}", "leave it out")
+    for name in names:
+        x, dim = call.operands[name], class_dim(call)
+        sums = sums_of(x, dim)
+        where = f"--normalise: {call.name_of(name)}"
+        if (x < 0).any():
+            raise InputError(f"{where}: {describe(x, x < 0, 'negative')}, no probability")
+        if not (sums > 0).all():
+            raise InputError(f"{where}: {row(sums == 0)} sums to 0, and cannot be normalised")
+        call.set(name, (x.double() / sums.unsqueeze(dim) if x.ndim else x / x).to(x.dtype))
+        yield call.info("normalise", name, "divided by its sums over the classes")
