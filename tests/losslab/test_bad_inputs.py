@@ -193,6 +193,10 @@ refused("a negative probability", "cross_entropy",
         torch="no error, returns 0.589",  # (1.2 * 1.3133 - 0.2 * 0.3133 + 2 * 0.1269) / 3
         # q = softmax(1.2, -0.2) = softmax(1.4, 0) = (0.8022, 0.1978) and s(1) = 0.7311 twice
         fix="--target-from logits", after=0.6460)  # fmt: skip
+refused("labels that count from 1, of many classes", "cross_entropy",
+        {"input": torch.eye(9).mul(9).tolist(), "target": list(range(1, 10))}, "target-range",
+        "--target", "1 of 9 values is 9 (index 8)", torch="IndexError: ",
+        mended={"target": list(range(9))}, after=0.0010)  # ln(1 + 8 e^-9)  # fmt: skip
 refused("multi-hot rows", "cross_entropy", {"input": LOGITS, "target": [[1.0, 1], [0, 1], [0, 1]]},
         "not-normalised", "--target", ("row 0 sums to 2", "do not exclude each other"),
         torch="no error, returns 0.6268",  # (1.3133 + 0.3133 + 2 * 0.1269) / 3
@@ -477,6 +481,9 @@ refused(
     fix="--normalise",
     after=(0.0541 + 0.3681) / 2,
 )  # of (0.4, 0.6), (0.9, 0.1)
+refused("probabilities with log_target", "kl_div", {"input": LOG_Q, "target": P}, "not-log-prob",
+        "--target", "sums to 3.297", torch="no error, returns ", options={"log_target": True},
+        reduction="batchmean", fix="--option log_target=false", after=BATCHMEAN)  # fmt: skip
 refused(
     "a target of scores",
     "kl_div",
