@@ -49,8 +49,8 @@ def normalise(call: Call, settings: Settings) -> Iterable[Finding]:
     """`--normalise`: probabilities of classes divided by their sums."""
     if not settings.normalise:
         return
-    excluding = call.loss.class_dim is not None  # yes or no for each value need not sum to 1
-    names = probabilities_of(call, settings) if excluding else []
+    independent = any(o.holds == "zero_one" for o in call.loss.operands)  # do not sum to 1
+    names = [] if independent else probabilities_of(call, settings)
     if not names:
         what = f"{call.loss.class_name} takes no probabilities that sum to 1"
         raise InputError(f"--normalise: {what}", "leave it out")
