@@ -195,6 +195,13 @@ RULES = Table(
         "labels are 0..C-1 without the blank",
         "torch reads outside of its memory for others: garbage, or the process ends",
     ),
+    _rule(
+        "full_lengths",
+        "operands/convert",
+        "each sequence has its lengths",
+        "they were left out: all frames and all labels are used",
+    ),
+    _rule("batch_first", "operands/arrange", "frames are (T, N, C)", "dimensions were moved"),
     _rule("ctc_length", "checks/ctc", "lengths lie within frames and labels", "a length is off"),
     _rule(
         "ctc_too_short",
@@ -211,10 +218,25 @@ RULES = Table(
         "an option that is not allowed",
     ),
     _rule(
-        "class_dim", "operands/convert", "classes are where torch has them", "dimensions were moved"
+        "class_dim", "operands/arrange", "classes are where torch has them", "dimensions were moved"
     ),
     _rule(
-        "from", "operands/convert", "the input is what the loss takes", "the input was converted"
+        "from",
+        "operands/conversions",
+        "input and target are what the loss takes",
+        "one of them was converted",
+    ),
+    _rule(
+        "temperature",
+        "operands/conversions",
+        "logits are divided by T",
+        "gradients shrink by 1/T^2; Hinton, Vinyals & Dean 2015 multiply the loss by T^2",
+    ),
+    _rule(
+        "weight_dimension",
+        "checks/weights",
+        "a weight of one dimension is for the classes",
+        "torch lets it fall on the last dimension, wherever the classes are",
     ),
     _rule(
         "clamp",

@@ -22,7 +22,8 @@ class Call:
     """Operands and options of one loss, by torch's names.
 
     `typed` are these names as the user wrote them ("--target"), `raw` the operands as they were
-    read, before any conversion.
+    read, before any conversion. `classes_at` is the dimension of classes, where it is known and
+    need not be told from numbers.
     """
 
     loss: Loss
@@ -31,6 +32,7 @@ class Call:
     typed: Mapping[str, str] = field(default_factory=dict)
     raw: dict[str, Tensor] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    classes_at: int | None = None
 
     @property
     def reduction(self) -> str:
@@ -73,6 +75,10 @@ class Call:
     def name_of(self, operand: str) -> str:
         """An operand or option as the user wrote it."""
         return self.typed.get(operand, operand)
+
+    def option(self, name: str) -> str:
+        """An option of the loss as the user wrote it."""
+        return self.typed.get(name, f"--option {name}")
 
     def check_size(self, values: int, where: str, what: str) -> None:
         """Refuse what the loss would make of its operands. Raises TooLarge as `check_values`."""
@@ -154,6 +160,8 @@ def class_dim(call: Call) -> int:
     x, name = call.input, call.target_name
     if x.ndim < 2:
         return 0
+    if call.classes_at is not None:
+        return call.classes_at
     last = call.loss.class_dim or 0
     target = call.loss.by_name.get(name)
     if target is None or target.holds != "distribution" or x.ndim < 3:

@@ -15,6 +15,7 @@ from initlab.losslab.call import Call, errors
 from initlab.losslab.checks.run import check, with_torch
 from initlab.losslab.formulas.working import Working
 from initlab.losslab.operands import options as options_of
+from initlab.losslab.operands.conversions import temperature
 from initlab.losslab.operands.limits import in_memory
 from initlab.losslab.operands.prepare import prepare
 from initlab.losslab.precision import compare
@@ -99,6 +100,7 @@ def _evaluate(
     evaluation = Evaluation(call, values, work(call), {}, ())
     main = "mean" if settings.reduction == "all" else settings.reduction
     slopes = gradients(call, main) if settings.grad else {}
+    findings += temperature(call, values)
     findings += _compared(evaluation, findings)
     findings += _broken(slopes)
     if settings.strict:

@@ -1,5 +1,6 @@
 """How a loss is to be computed, beside its operands and options. Torch-free."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,7 +22,10 @@ class Settings:
         grad: also the gradient by every floating operand.
         dtype: of the computation; by default that of the input's file, or float32.
         given: what the input holds, if it is not what the loss takes.
+        target_given: the same of the target.
+        temperature: what logits are divided by before their softmax or sigmoid.
         class_dim: the dimension of the input that runs over classes, if it is not torch's.
+        batch_first: frames come as (N, T, C), not as torch's (T, N, C).
         target_map: values of the target to replace, in pairs (old, new).
         allow: rules whose errors become warnings.
         clamp: probabilities outside 0..1 by no more than rounding become 0 or 1.
@@ -36,7 +40,9 @@ class Settings:
     dtype: str | None = None
     given: str = ""
     target_given: str = ""
+    temperature: float = 1.0
     class_dim: int | None = None
+    batch_first: bool = False
     target_map: tuple[tuple[float, float], ...] = ()
     allow: frozenset[str] = frozenset()
     clamp: bool = False
@@ -50,11 +56,17 @@ class Settings:
         for name, value, known in (
             ("dtype", self.dtype, (None, *DTYPES)),
             ("given", self.given, ("", *GIVEN)),
+            ("target_given", self.target_given, ("", *GIVEN)),
             *(("allow", rule, ALLOWABLE) for rule in sorted(self.allow)),
         ):
             if value not in known:
                 listed = ", ".join(str(k) for k in known if k)
                 raise InputError(f"{name}: needs one of {listed}, got {value!r}")
+        t = self.temperature
+        if isinstance(t, bool) or not isinstance(t, int | float) or not 0 < t < math.inf:
+            raise InputError(
+                f"temperature: needs a finite number above 0, got {t!r}", "--temperature 2"
+            )
         if not isinstance(self.max_mib, int) or self.max_mib < 1:
             raise InputError(f"max_mib: needs a whole number from 1, got {self.max_mib!r}")
 

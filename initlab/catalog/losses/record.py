@@ -60,6 +60,7 @@ class Operand:
     """One tensor that a loss is computed from, named as torch's forward names it.
 
     `parameter` marks one that only torch's function takes; its class owns it, to be trained.
+    `filled` marks one that torch needs and preparation makes where the user leaves it out.
     """
 
     name: str
@@ -68,6 +69,12 @@ class Operand:
     aliases: tuple[str, ...] = ()
     optional: bool = False
     parameter: bool = False
+    filled: bool = False
+
+    @property
+    def needed(self) -> bool:
+        """Whether the user must give it."""
+        return not (self.optional or self.filled)
 
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"

@@ -15,8 +15,8 @@ RECORDS = (
         operands=(
             first("log_probs", "(T, N, C) or (T, C)", "log_probs"),
             target("(N, S), their concatenation, or (S)", "labels", "targets"),
-            Operand("input_lengths", "(N) or ()", "lengths"),
-            Operand("target_lengths", "(N) or ()", "lengths"),
+            Operand("input_lengths", "(N) or ()", "lengths", filled=True),
+            Operand("target_lengths", "(N) or ()", "lengths", filled=True),
         ),
         parameters=(
             Parameter("blank", "class id of the blank", 0, "integer", minimum=0),

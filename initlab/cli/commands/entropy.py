@@ -100,22 +100,37 @@ def _distribution(text: str, where: str, most: int, *, normalise: bool) -> list[
         total = math.fsum(values)
     except OverflowError:
         total = math.inf
+    _refuse_sum(values, total, where, normalise=normalise)
     if normalise:
-        if not 0 < total < math.inf:
-            raise InputError(
-                f"{where}: {len(values)} values sum to {total:g}, which cannot be divided by",
-                LIKE_THIS,
-            )
         if total != 1:
             output.note(f"{where}: divided by its sum, {total!r}")
         return [value / total for value in values]
-    if abs(total - 1) > SLACK:
-        raise InputError(
-            f"{where}: {len(values)} values sum to {total:.9g}; probabilities sum to 1",
-            "--normalise, which divides by the sum",
-        )
     _refuse(values, [v > 1 for v in values], where, "above 1")
     return values
+
+
+def _refuse_sum(values: list[float], total: float, where: str, *, normalise: bool) -> None:
+    """Raise InputError for a sum that is not 1, or of which --normalise could not make 1."""
+    if not normalise and abs(total - 1) <= SLACK:
+        return
+    single = len(values) == 1
+    says = "1 value is" if single else f"{len(values)} values sum to"
+    if not normalise and single and total < 1:
+        p = values[0]
+        raise InputError(
+            f"{where}: {says} {p:.9g}, one event of two; probabilities sum to 1",
+            f"{where} {p!r},{1 - p:.12g}",
+        )
+    if not 0 < total < math.inf:
+        raise InputError(
+            f"{where}: {says} {total:g}; probabilities sum to 1, and these cannot be normalised",
+            LIKE_THIS,
+        )
+    if not normalise:
+        raise InputError(
+            f"{where}: {says} {total:.9g}; probabilities sum to 1",
+            "--normalise, which divides by the sum" if not single else LIKE_THIS,
+        )
 
 
 def _refuse(values: list[float], bad: list[bool], where: str, what: str) -> None:

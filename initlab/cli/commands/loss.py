@@ -63,6 +63,16 @@ From = Annotated[
     Literal["logits", "probs", "log-probs"] | None,
     typer.Option("--from", help="What the input holds, if not what the loss takes."),
 ]
+TargetFrom = Annotated[
+    Literal["logits", "probs", "log-probs"] | None,
+    typer.Option("--target-from", help="The same of the target: teacher logits."),
+]
+Temperature = Annotated[
+    float, typer.Option(metavar="T", help="Divide logits by it first, as in distillation.")
+]
+BatchFirst = Annotated[
+    bool, typer.Option("--batch-first", help="Frames of ctc are (N, T, C), not (T, N, C).")
+]
 ClassDim = Annotated[
     int | None, typer.Option(help="Dimension of the classes, if not torch's: -1 for the last.")
 ]
@@ -103,7 +113,10 @@ def loss(
     grad: Grad = False,
     explain: Explain = False,
     from_: From = None,
+    target_from: TargetFrom = None,
+    temperature: Temperature = 1.0,
     class_dim: ClassDim = None,
+    batch_first: BatchFirst = False,
     target_map: TargetMap = "",
     dtype: Dtype = None,
     clamp: Clamp = False,
@@ -139,6 +152,12 @@ def loss(
     with_defaults(record, options)  # before torch is loaded
     given = {key: text for key, text in operands.items() if text is not None}
     allowed = _rules([*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])])
+    if allow_broadcast and not record.broadcasts:
+        raise InputError(
+            f"--allow-broadcast: no operands of {record.class_name} broadcast; each has a shape of"
+            " its own",
+            "leave it out",
+        )
     pairs = mapping(target_map)
     _check_ways(record, given, options, jsonl, format_, explain=explain)
 
@@ -149,7 +168,10 @@ def loss(
         grad=grad or explain,
         dtype=dtype,
         given=from_ or "",
+        target_given=target_from or "",
+        temperature=temperature,
         class_dim=class_dim,
+        batch_first=batch_first,
         target_map=pairs,
         allow=allowed,
         clamp=clamp,
@@ -203,7 +225,7 @@ def _check_ways(
     if sum(text.strip() == "-" for text in sources) > 1:
         raise InputError("only one thing can come from standard input", "give the others as files")
     if not given and not jsonl:
-        needs = " and ".join(flag(o.name) for o in record.operands if not o.optional)
+        needs = " and ".join(flag(o.name) for o in record.operands if o.needed)
         raise InputError(f"no operands: {record.class_name} needs {needs}", "initlab loss --help")
 
 
@@ -219,13 +241,15 @@ def _one(
 ) -> None:
     from initlab.losslab.evaluate import evaluate
     from initlab.losslab.operands import reading
+    from initlab.losslab.operands.prepare import is_word
 
     record = LOSSES[name]
-    read = {}
+    read: dict[str, Any] = {}
     for key, text in given.items():
         own = record.names.get(key)
         names = [n for n, to in record.names.items() if own is not None and to == own]
-        read[key] = reading.read(text, flag(key), names, settings.most)
+        word = is_word(text)
+        read[key] = text if word else reading.read(text, flag(key), names, settings.most)
     evaluation = evaluate(name, read, _tensors(record, options, settings.most), settings)
     for found in evaluation.findings:
         output.note(str(found))

@@ -3,16 +3,43 @@
 import math
 from collections.abc import Iterator
 
+import torch
+from torch import Tensor
+
 from initlab.errors import Finding
 from initlab.losslab.call import Call, describe, shape, whole
 from initlab.losslab.formulas.sequences import transcripts
 
+MOST_LISTED = 16  # lengths that a message writes out
 BLIND = "reads outside of its memory: garbage, or the process ends"
 
 
 def _error(call: Call, rule: str, where: str, message: str, fix: str = "") -> Finding:
     """Never a warning: torch cannot be called with it."""
     return Finding(rule, "error", call.name_of(where), message, fix, "")
+
+
+def _dimensions(x: Tensor) -> str:
+    """Which dimension of log_probs is which."""
+    frames, classes = x.shape[0], x.shape[-1]
+    batch = f"a batch of {x.shape[1]}, " if x.ndim == 3 else ""
+    return f"log_probs {shape(x)} is {frames} frames, {batch}{classes} classes"
+
+
+def _batch_is_first(x: Tensor, sequences: int) -> bool:
+    """Whether a number of sequences says that log_probs is (N, T, C)."""
+    return x.ndim == 3 and x.shape[0] == sequences != x.shape[1]
+
+
+def _lengths_fix(call: Call, name: str, lengths: Tensor, most: int) -> str:
+    """Lengths that fit, as one would type them: those given within 0..most, and else `most`."""
+    batch = call.input.shape[1] if call.input.ndim == 3 else 1
+    given = lengths.reshape(-1).tolist()
+    given = given if len(given) == batch else given[:1] * batch if len(set(given)) == 1 else []
+    fitting = [n if 0 <= n <= most else most for n in given] or [most] * batch
+    if batch > MOST_LISTED:
+        return f"leave {call.name_of(name)} out, or give {batch} lengths of 0..{most}"
+    return f"{call.name_of(name)} '{fitting}'".replace(", ", ",")
 
 
 def ctc_shapes(call: Call) -> Iterator[Finding]:
@@ -29,17 +56,20 @@ def ctc_shapes(call: Call) -> Iterator[Finding]:
             message = describe(lengths, ~whole(lengths), "no whole number")
             yield _error(call, "dtype-target", name, message, "give whole numbers")
         elif lengths.numel() != batch or lengths.ndim > 1:
-            fix = (
-                "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
-            )
+            most = x.shape[0] if name == "input_lengths" else t.shape[-1] if t.ndim else 0
+            fix = _lengths_fix(call, name, lengths, most)
+            if lengths.ndim == 1 and _batch_is_first(x, len(lengths)):
+                fix = "--batch-first, if log_probs is (N, T, C)"
             message = f"{shape(lengths)} for a batch of {batch}; needs one length for each sequence"
-            yield _error(call, "shape-mismatch", name, message, fix)
+            yield _error(call, "shape-mismatch", name, f"{message}; {_dimensions(x)}", fix)
     if t.is_floating_point():
         message = describe(t, ~whole(t), "no whole number")
         yield _error(call, "dtype-target", "targets", message, "give class ids")
     elif t.ndim not in (1, 2) or (t.ndim == 2 and t.shape[0] != batch):
         message = f"{shape(t)} for a batch of {batch}; needs (N, S), or all labels in one row"
-        yield _error(call, "shape-mismatch", "targets", message)
+        first = t.ndim == 2 and _batch_is_first(x, len(t))
+        fix = "--batch-first, if log_probs is (N, T, C)" if first else ""
+        yield _error(call, "shape-mismatch", "targets", f"{message}; {_dimensions(x)}", fix)
 
 
 def ctc_lengths(call: Call) -> Iterator[Finding]:
@@ -52,11 +82,9 @@ def ctc_lengths(call: Call) -> Iterator[Finding]:
         yield Finding("option-range", "error", "--option blank", message)
     bad = (inputs < 0) | (inputs > frames)
     if bad.any():
-        fix = "log_probs is (frames, batch, classes): is the batch first?" if x.ndim == 3 else ""
+        fix = _lengths_fix(call, "input_lengths", inputs, frames)
         message = f"{describe(inputs, bad, 'out of range', what='lengths')}; valid are 0..{frames}"
-        yield _error(
-            call, "ctc-length", "input_lengths", f"{message}, the frames of log_probs", fix
-        )
+        yield _error(call, "ctc-length", "input_lengths", f"{message}; {_dimensions(x)}", fix)
     labels = t.shape[1] if t.ndim == 2 else t.numel()
     bad = (targets < 0) | (targets > labels)
     if bad.any():
@@ -82,7 +110,7 @@ def ctc_labels(call: Call) -> Iterator[Finding]:
                 "error",
                 call.name_of("targets"),
                 f"{message}; C = {classes}, valid are 0..{classes - 1} without the blank ({blank})",
-                "give labels below C, or frames with more classes",
+                _unpadded(call) or "give labels below C, or frames with more classes",
                 BLIND,
             )
             return
@@ -93,9 +121,23 @@ def ctc_labels(call: Call) -> Iterator[Finding]:
                 "ctc-label",
                 "targets",
                 f"{message}; a target is labels only, CTC puts the blanks between them",
-                f"drop the blanks, or --option blank={classes - 1} if that is the blank",
+                _unpadded(call)
+                or f"drop the blanks, or --option blank={classes - 1} if that is the blank",
             )
             return
+
+
+def _unpadded(call: Call) -> str:
+    """Target lengths without the padding, where none were given and blanks or less end the rows."""
+    t, blank = call.target, call.options["blank"]
+    if "target_lengths" in call.raw or t.ndim != 2 or len(t) > MOST_LISTED:
+        return ""
+    label = (t >= 0) & (t != blank)
+    lengths = label.sum(1)
+    if (label != (torch.arange(t.shape[1]) < lengths[:, None])).any():
+        return ""
+    written = str(lengths.tolist()).replace(" ", "")
+    return f"{call.name_of('target_lengths')} '{written}', if the rows are padded"
 
 
 def ctc_alignable(call: Call) -> Iterator[Finding]:

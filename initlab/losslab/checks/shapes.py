@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
+from initlab.catalog import Loss
 from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
 from initlab.losslab.operands.limits import BYTES, OPTION
@@ -24,6 +25,15 @@ def mismatch(call: Call, where: str, message: str, fix: str = "") -> Finding:
 def degenerate(call: Call, where: str, message: str, fix: str = "") -> Finding:
     """An error of an operand on which the loss would not depend."""
     return Finding("degenerate-shape", "error", call.name_of(where), message, fix)
+
+
+def pairwise(loss: Loss) -> list[str]:
+    """The operands of a loss that need one shape; none where each has a shape of its own."""
+    if "same_shape" in loss.checks:
+        return [o.name for o in loss.operands]
+    by_check = {"triplet_shapes": 3, "gaussian_shapes": 2, "cosine_shapes": 2}
+    count = max((by_check.get(check, 0) for check in loss.checks), default=0)
+    return [o.name for o in loss.operands][:count]
 
 
 def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
@@ -61,8 +71,8 @@ def _broadcast(
     made += f", beyond the {call.settings.max_mib} MiB of {OPTION}" if large else ""
     message = f"{against(call, one, other)} would broadcast to {made}; needs one shape"
     fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
-    if large or not call.loss.broadcasts:
-        torch_does = f"no error, makes {values} values" if large else ""
+    if large:
+        torch_does = f"no error, makes {values} values"
         where = call.name_of(other)
         yield Finding("shape-broadcast", "error", where, message, fix, torch_does)
         return
@@ -71,7 +81,7 @@ def _broadcast(
 
 def same_shape(call: Call) -> Iterator[Finding]:
     """Every operand has the shape of the first."""
-    yield from _pairwise(call, [o.name for o in call.loss.operands])
+    yield from _pairwise(call, pairwise(call.loss))
 
 
 def triplet_shapes(call: Call) -> Iterator[Finding]:
@@ -81,12 +91,12 @@ def triplet_shapes(call: Call) -> Iterator[Finding]:
     elif call.input.shape[-1] == 0:
         yield degenerate(call, "anchor", "has no features")
     else:
-        yield from _pairwise(call, ["anchor", "positive", "negative"])
+        yield from _pairwise(call, pairwise(call.loss))
 
 
 def gaussian_shapes(call: Call) -> Iterator[Finding]:
     """Input and target of one shape; a variance for each value, for each row, or for all."""
-    yield from _pairwise(call, ["input", "target"])
+    yield from _pairwise(call, pairwise(call.loss))
     x, var = call.input.shape, call.operands["var"].shape
     fitting = var in (x, x[:-1], (*x[:-1], 1))
     differing = [b for a, b in zip(x, var, strict=False) if a != b]
@@ -103,14 +113,16 @@ def cosine_shapes(call: Call) -> Iterator[Finding]:
     if x.ndim not in (1, 2) or x.shape[-1] == 0:
         yield mismatch(call, "input1", f"{shape(x)}; needs vectors (D) or rows (N, D)")
         return
-    yield from _pairwise(call, ["input1", "input2"])
+    yield from _pairwise(call, pairwise(call.loss))
     sizes = x.shape[:-1]
     if t.shape == sizes:
         return
     message = f"{shape(t)} for vectors {shape(x)}; needs {shape(sizes)}"
     fix = f"give one sign for each pair, {shape(sizes)}"
-    rule = "shape-broadcast" if t.shape == (1,) else "shape-mismatch"
-    yield Finding(rule, "error", call.name_of("target"), message, fix)
+    if t.shape == (1,) and x.ndim == 2:
+        yield call.error("shape-broadcast", "target", message, f"{fix}, or --allow-broadcast")
+    else:
+        yield mismatch(call, "target", message, fix)
 
 
 CHECKS = (

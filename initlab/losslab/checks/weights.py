@@ -15,12 +15,8 @@ def classes_of(call: Call) -> int:
     return call.input.shape[class_dim(call)] if weight is None else weight.shape[0]
 
 
-def _option(call: Call, name: str) -> str:
-    return call.typed.get(name, f"--option {name}")
-
-
 def _range(call: Call, name: str, message: str, fix: str = "") -> Finding:
-    return Finding("option-range", "error", _option(call, name), message, fix)
+    return Finding("option-range", "error", call.option(name), message, fix)
 
 
 def _signs(call: Call, name: str, weight: Tensor) -> Iterator[Finding]:
@@ -66,9 +62,11 @@ def elementwise_weight(call: Call) -> Iterator[Finding]:
     if not fits:
         how = "that shape" if same else "a shape that broadcasts to it"
         message = f"has shape {shape(weight)} for an input {shape(x)}; needs {how}"
-        yield _range(call, "weight", message)
+        yield _range(call, "weight", message, "" if same else _turned(x, weight))
         return
     yield from _signs(call, "weight", weight)
+    if not same:
+        yield from _falls_on(call, "weight", weight)
 
 
 def positive_weight(call: Call) -> Iterator[Finding]:
@@ -81,9 +79,40 @@ def positive_weight(call: Call) -> Iterator[Finding]:
             f"has shape {shape(weight)} for an input {shape(call.input)}; needs one weight for each"
             " class of the last dimension"
         )
-        yield _range(call, "pos_weight", message)
+        yield _range(call, "pos_weight", message, _turned(call.input, weight))
         return
     yield from _signs(call, "pos_weight", weight)
+    yield from _falls_on(call, "pos_weight", weight)
+
+
+def _turned(x: Tensor, weight: Tensor) -> str:
+    """What makes a weight of one dimension fall on one that has its length."""
+    found = [
+        d for d in (*range(1, x.ndim), 0) if weight.ndim == 1 and x.shape[d : d + 1] == weight.shape
+    ]
+    if not found:
+        return ""
+    fitting = (len(weight), *[1] * (x.ndim - found[0] - 1))
+    return f"--class-dim {found[0]}, or give it as {shape(fitting)}"
+
+
+def _falls_on(call: Call, name: str, weight: Tensor) -> Iterator[Finding]:
+    """A weight of one dimension falls on the last one; images have their classes in dimension 1."""
+    x = call.input
+    if call.settings.class_dim is not None or x.ndim < 3 or weight.ndim != 1 or len(weight) < 2:
+        return
+    message = f"{shape(weight)} falls on the last dimension of {shape(x)}"
+    if x.shape[1] == len(weight):
+        along = (len(weight), *[1] * (x.ndim - 2))
+        yield call.warning(
+            "weight-dimension",
+            call.option(name),
+            f"{message}, as torch broadcasts; a weight for each of the {len(weight)} entries of"
+            f" dimension 1 is {shape(along)}",
+            "--class-dim 1, or --class-dim -1 if the last dimension is meant",
+        )
+    else:
+        yield call.info("weight-dimension", call.option(name), message)
 
 
 def _broadcasts(weight: Tensor, x: Tensor) -> bool:

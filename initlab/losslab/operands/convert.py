@@ -1,4 +1,4 @@
-"""Steps from the user's numbers to torch's: dtypes, what they hold, where classes are, padding.
+"""Steps from the user's numbers to torch's: values replaced, dtypes, what was left out.
 
 Each step is a generator that changes the operands of a call and reports that in findings.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from initlab.catalog.losses import INTEGERS
 from initlab.errors import Finding, InputError
-from initlab.losslab.call import Call, class_dim, describe, name, shape, whole
+from initlab.losslab.call import Call, describe, name, whole
 from initlab.losslab.operands.reading import Read
 from initlab.losslab.settings import Settings
 
@@ -88,94 +88,8 @@ def _to_integers(value: Tensor) -> Tensor | None:
     return value.to(torch.int64)
 
 
-def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
-    """`--class-dim`: the classes to the dimension where torch has them."""
-    dim = settings.class_dim
-    if dim is None:
-        return
-    first = call.loss.operands[0]
-    if call.loss.class_dim is None or first.holds == "embeddings":
-        raise InputError(
-            f"--class-dim: {call.loss.class_name} has no dimension of classes", "leave it out"
-        )
-    old = call.input
-    if not -old.ndim <= dim < old.ndim:
-        raise InputError(
-            f"--class-dim {dim}: {call.name_of(first.name)} has {old.ndim} dimensions,"
-            f" needs {-old.ndim} to {old.ndim - 1}"
-        )
-    to = class_dim(call)
-    moved = [first.name]
-    if call.target.shape == old.shape:
-        moved.append(call.target_name)
-    for operand in moved:
-        call.set(operand, call.operands[operand].movedim(dim, to))
-    yield call.info(
-        "class-dim", first.name, f"{shape(old)} was turned to {shape(call.input)}: classes are"
-        f" dimension {to}, as {call.loss.class_name} has them"
-    )  # fmt: skip
-
-
-def given_as(call: Call, settings: Settings) -> Iterable[Finding]:
-    """`--from`: log_softmax, log, softmax and so on of the input, in its own dtype."""
-    if not settings.given:
-        return
-    first = call.loss.operands[0]
-    x, holds, given = call.input, first.holds, settings.given
-    rows = "multi_class" in call.loss.task  # classes exclude each other: softmax, not sigmoid
-    if holds not in ("logits", "log_probs", "probs"):
-        raise InputError(
-            f"--from {given}: {call.loss.class_name} takes neither logits nor probabilities",
-            "leave it out",
-        )
-    dim = class_dim(call)
-    match holds, given:
-        case ("logits", "logits") | ("log_probs", "log-probs") | ("probs", "probs"):
-            done, how = x, "is what the loss takes"
-        case "logits", "log-probs" if rows:
-            done, how = x, "log_softmax leaves log-probabilities as they are"
-        case "logits", "probs" if rows:
-            done, how = x.log(), "log(x) was taken: log_softmax leaves it as it is"
-        case "logits", "probs":
-            _refuse_certain(call, x, (x == 0) | (x == 1))
-            done, how = x.logit(), "logit(x) was taken"
-        case "logits", "log-probs":
-            _refuse_certain(call, x, torch.isneginf(x) | (x == 0))
-            done, how = x - torch.log(-torch.expm1(x)), "x - log(1 - e^x) was taken"
-        case "log_probs", "logits":
-            done, how = x.log_softmax(dim), f"log_softmax over dimension {dim} was taken"
-        case "log_probs", "probs":
-            done, how = x.log(), "log(x) was taken"
-        case "probs", "logits":
-            done, how = x.sigmoid(), "sigmoid(x) was taken"
-        case "probs", "log-probs":
-            done, how = x.exp(), "exp(x) was taken"
-        case _:
-            raise ValueError(f"--from {given} for {holds}; known are logits, probs, log-probs")
-    source = describe_if(x, (x < 0) | (x > 1), "outside 0..1") if given == "probs" else ""
-    source = describe_if(x, x > 0, "above 0") if given == "log-probs" else source
-    if source:
-        raise InputError(f"--from {given}: {call.name_of(first.name)}: {source}")
-    call.set(first.name, done)
-    yield call.info("from", first.name, f"{given}: {how}")
-
-
-def _refuse_certain(call: Call, x: Tensor, bad: Tensor) -> None:
-    if bad.any():
-        message = describe(x, bad, "a certainty, which has no finite logit")
-        raise InputError(
-            f"--from: {call.name_of(call.loss.operands[0].name)}: {message}",
-            "--name bce, if it is that loss",
-        )
-
-
-def describe_if(x: Tensor, bad: Tensor, predicate: str) -> str:
-    """What a mask marks, or nothing where it marks nothing."""
-    return describe(x, bad, predicate) if bad.any() else ""
-
-
 def fill(call: Call) -> Iterable[Finding]:
-    """What torch wants written out: padding of label lists, a variance for every value."""
+    """What torch wants written out: padding of label lists, a variance for every value, lengths."""
     for operand in call.loss.operands:
         x, t = call.input, call.operands.get(operand.name)
         if t is None:
@@ -188,3 +102,29 @@ def fill(call: Call) -> Iterable[Finding]:
                 yield call.info("padding", operand.name, message)
         if operand.holds == "variances" and t.ndim == 0 < x.ndim:
             call.set(operand.name, t.expand(x.shape).clone())
+    if "input_lengths" in call.loss.by_name:
+        yield from _full_lengths(call)
+
+
+def _full_lengths(call: Call) -> Iterable[Finding]:
+    """Lengths of sequences that were left out: all frames, and all labels of a row."""
+    x, t = call.input, call.target
+    if x.ndim not in (2, 3) or t.ndim not in (1, 2):
+        return  # the checks say what is wrong with the shapes, before they look at lengths
+    batch = x.shape[1] if x.ndim == 3 else 1
+    if "target_lengths" not in call.operands and t.ndim == 1 and batch != 1:
+        where = call.name_of("target_lengths")
+        raise InputError(
+            f"{call.loss.class_name} needs target_lengths, too: {call.name_of(call.target_name)} is"
+            f" one row of {len(t)} labels for a batch of {batch}",
+            f"give {where} as {batch} lengths that sum to {len(t)}, or the targets as (N, S)",
+        )
+    for operand, length, what in (
+        ("input_lengths", x.shape[0], "frames"),
+        ("target_lengths", t.shape[-1], "labels"),
+    ):
+        if operand not in call.operands:
+            call.set(operand, torch.full((batch,), length))
+            yield call.info(
+                "full-lengths", operand, f"left out: all {length} {what} of each sequence are used"
+            )

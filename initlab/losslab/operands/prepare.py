@@ -9,9 +9,13 @@ from torch import Tensor
 from initlab.catalog import Loss
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call
-from initlab.losslab.operands import convert, mending, reading
+from initlab.losslab.checks.shapes import pairwise
+from initlab.losslab.operands import arrange, conversions, convert, mending, reading
 from initlab.losslab.operands.reading import Read
 from initlab.losslab.settings import Settings
+
+#: what a target may be in a word, in the input's shape
+WORDS = {"zeros": 0, "ones": 1}
 
 
 def prepare(
@@ -41,10 +45,12 @@ def prepare(
     steps = (
         convert.map_target(call, settings),
         convert.cast(call, reads, dtype),
-        convert.move_classes(call, settings),
+        arrange.broadcast(call, settings),
+        arrange.move_classes(call, settings),
+        arrange.batch_first(call, settings),
         mending.clamp(call, settings),
         mending.normalise(call, settings),
-        convert.given_as(call, settings),
+        conversions.both_sides(call, settings),
         convert.fill(call),
     )
     for step in steps:  # in order: each sees the operands that the one before it left
@@ -58,6 +64,7 @@ def _named(
     """Operands by torch's names, and each name as the user wrote it."""
     reads: dict[str, Read] = {}
     written: dict[str, str] = dict(settings.typed)
+    words: list[str] = []
     for key, value in given.items():
         where = settings.typed.get(key, key)
         if key not in loss.names:
@@ -69,12 +76,37 @@ def _named(
         name = loss.names[key]
         if name in reads:
             raise InputError(f"{written[name]} and {where} both name the operand {name}")
-        reads[name], written[name] = reading.literal(value, where, settings.most), where
-    lacking = [o for o in loss.operands if o.name not in reads and not o.optional]
+        written[name] = where
+        if name in ("target", "targets") and is_word(value):
+            reads[name] = Read(torch.tensor(WORDS[value.strip()]), literal=True)
+            words.append(name)
+        else:
+            reads[name] = reading.literal(value, where, settings.most)
+    lacking = [o for o in loss.operands if o.name not in reads and o.needed]
     if lacking:
         needs = " and ".join(f"{o.name} {o.shape}" for o in lacking)
         raise InputError(f"{loss.class_name} needs {needs}, too", f"initlab describe {loss.name}")
+    for name in words:
+        reads[name] = _as_input(loss, name, reads, written[name])
     return {o.name: reads[o.name] for o in loss.operands if o.name in reads}, written
+
+
+def is_word(value: Any) -> bool:
+    """Whether an operand is a word that stands for a tensor of the input's shape."""
+    return isinstance(value, str) and value.strip() in WORDS
+
+
+def _as_input(loss: Loss, name: str, reads: Mapping[str, Read], where: str) -> Read:
+    """The number of a word in the input's shape, for a target that has it."""
+    operand, first = loss.by_name[name], loss.operands[0]
+    if name not in pairwise(loss):
+        raise InputError(
+            f"{where}: a word stands for the input's shape, and {name} of {loss.class_name} is"
+            f" {operand.shape}",
+            f"give {where} as numbers",
+        )
+    single = reads[name].tensor
+    return Read(single.expand(reads[first.name].tensor.shape).clone(), literal=True)
 
 
 def _dtype(first: Read, wanted: str | None) -> torch.dtype:

@@ -1,0 +1,206 @@
+"""`--from`, `--target-from` and `--temperature`: logits, probabilities and log-probabilities.
+
+Each step is a generator that changes the operands of a call and reports that in findings.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from initlab.errors import Finding, InputError
+from initlab.formatting import number
+from initlab.losslab.call import ROUNDED_SUM, Call, class_dim, describe, shape
+from initlab.losslab.rounding import far_outside, outside
+from initlab.losslab.settings import Settings
+
+HINTON = "Hinton, Vinyals & Dean 2015"
+
+
+@dataclass(frozen=True)
+class Side:
+    """An operand that is given as something else than the loss takes.
+
+    `wants` and `given` are logits, probs or log-probs. `dim` runs over classes that exclude each
+    other (softmax); None where each value stands for itself (sigmoid).
+    """
+
+    operand: str
+    option: str
+    wants: str
+    given: str
+    dim: int | None
+
+
+def both_sides(call: Call, settings: Settings) -> Iterable[Finding]:
+    """Softmax, log and so on of the target, then of the input, each in its own dtype."""
+    first, softened = call.loss.operands[0], softens(call)
+    if settings.temperature != 1 and not softened:
+        raise InputError(
+            "--temperature: needs logits: --from logits or --target-from logits", "leave it out"
+        )
+    wants_target = _target_wants(call) if settings.target_given else ""
+    wants = {"log_probs": "log-probs"}.get(first.holds, first.holds)
+    if settings.given and wants not in ("logits", "log-probs", "probs"):
+        raise InputError(
+            f"--from {settings.given}: {call.loss.class_name} takes neither logits nor"
+            " probabilities",
+            "leave it out",
+        )
+    for operand in softened:
+        call.set(operand, call.operands[operand] / settings.temperature)
+    if settings.target_given:
+        dim = _target_dim(call) if _exclusive(call) else None
+        given = settings.target_given
+        yield _converted(call, Side(call.target_name, "--target-from", wants_target, given, dim))
+        if dim is not None and first.holds != "embeddings":
+            call.classes_at = dim
+    if settings.given:
+        dim = class_dim(call) if _exclusive(call) else None
+        yield _converted(call, Side(first.name, "--from", wants, settings.given, dim))
+
+
+def softens(call: Call) -> list[str]:
+    """The operands whose logits `--temperature` divides."""
+    settings, first = call.settings, call.loss.operands[0]
+    if settings.temperature == 1:
+        return []
+    if first.holds == "embeddings":
+        raise InputError(
+            f"--temperature: {call.loss.class_name} makes its logits itself",
+            "--name cross_entropy, on the logits",
+        )
+    taken = settings.given or first.holds
+    return [first.name] * (taken == "logits") + [call.target_name] * (
+        settings.target_given == "logits"
+    )
+
+
+def _exclusive(call: Call) -> bool:
+    """Whether classes exclude each other: softmax, not sigmoid."""
+    return "multi_class" in call.loss.task or call.loss.operands[0].holds == "log_probs"
+
+
+def _target_wants(call: Call) -> str:
+    """What the target must hold. Raises InputError where it holds no probabilities."""
+    target = call.loss.by_name.get("targets") or call.loss.by_name.get("target")
+    option, loss = f"--target-from {call.settings.target_given}", call.loss.class_name
+    if target is None:
+        raise InputError(f"{option}: {loss} has no target", "leave it out")
+    if target.holds == "distribution":
+        return "log-probs" if call.options["log_target"] else "probs"
+    if target.holds == "zero_one":
+        return "probs"
+    if target.holds == "classes_or_probs":
+        if tuple(call.target.shape) == call.logits_shape:
+            return "probs"
+        raise InputError(
+            f"{option}: {call.name_of(target.name)} {shape(call.target)} holds class ids; a number"
+            f" for each class has shape {shape(call.logits_shape)}",
+            "leave it out",
+        )
+    raise InputError(f"{option}: the target of {loss} holds no probabilities", "leave it out")
+
+
+def _target_dim(call: Call) -> int:
+    """The dimension of a target, not yet converted, that runs over classes."""
+    t, first, given = call.target, call.loss.operands[0], call.settings.target_given
+    if call.loss.by_name[call.target_name].holds != "distribution":
+        return 1 if t.ndim > 1 else 0
+    if call.classes_at is not None or t.ndim < 3 or t.shape != call.input.shape:
+        return class_dim(call)
+    takes = call.settings.given or {"log_probs": "log-probs"}.get(first.holds, first.holds)
+    for x, holds in ((t, given), (call.input, takes)):
+        if holds != "logits":
+            found = _sums_to_1(x.exp() if holds == "log-probs" else x)
+            if found is not None:
+                return found % t.ndim
+    if given != "logits":
+        return t.ndim - 1  # the checks say that it does not sum to 1
+    raise InputError(
+        f"--target-from logits: {call.name_of(call.target_name)} is {shape(t)}, and nothing says"
+        " which of its dimensions runs over classes",
+        "--class-dim -1, if it is the last",
+    )
+
+
+def _sums_to_1(p: Tensor) -> int | None:
+    """In which dimension, the last or dimension 1, probabilities sum to 1."""
+    for dim in (-1, 1):
+        if ((p.double().sum(dim) - 1).abs() <= ROUNDED_SUM).all():
+            return dim
+    return None
+
+
+def _converted(call: Call, side: Side) -> Finding:
+    """Convert an operand, after a look at whether it holds what was said."""
+    x, given, where = call.operands[side.operand], side.given, call.name_of(side.operand)
+    bad, predicate = torch.zeros_like(x, dtype=torch.bool), ""
+    if given == "probs":
+        bad, predicate = outside(x), "outside 0..1"
+    elif given == "log-probs":
+        bad, predicate = x > 0, "above 0"
+    certain = given != "logits" and side.wants == "logits" and side.dim is None
+    if not bad.any() and certain:
+        bad = (x == 0) | (x == 1) if given == "probs" else torch.isneginf(x) | (x == 0)
+        if bad.any():
+            message = describe(x, bad, "a certainty, which has no finite logit")
+            raise InputError(f"{side.option}: {where}: {message}", "--name bce, if it is that loss")
+    if bad.any():
+        fix = "--clamp" if given == "probs" and not far_outside(x).any() else None
+        raise InputError(f"{side.option} {given}: {where}: {describe(x, bad, predicate)}", fix)
+    done, how = _function(x, side)
+    call.set(side.operand, done)
+    return call.info("from", side.operand, f"{given}: {how}")
+
+
+def _function(x: Tensor, side: Side) -> tuple[Tensor, str]:
+    """The operand as the loss takes it, and what was done in words."""
+    dim = side.dim
+    if side.wants == side.given:
+        return x, "is what the loss takes"
+    match side.wants, side.given:
+        case "logits", "log-probs" if dim is not None:
+            return x, "log_softmax leaves log-probabilities as they are"
+        case "logits", "probs" if dim is not None:
+            return x.log(), "log(x) was taken: log_softmax leaves it as it is"
+        case "logits", "probs":
+            return x.logit(), "logit(x) was taken"
+        case "logits", "log-probs":
+            return x - torch.log(-torch.expm1(x)), "x - log(1 - e^x) was taken"
+        case "log-probs", "logits" if dim is not None:
+            return x.log_softmax(dim), f"log_softmax over dimension {dim} was taken"
+        case "log-probs", "probs":
+            return x.log(), "log(x) was taken"
+        case "probs", "logits" if dim is not None:
+            return x.softmax(dim), f"softmax over dimension {dim} was taken"
+        case "probs", "logits":
+            return x.sigmoid(), "sigmoid(x) was taken"
+        case "probs", "log-probs":
+            return x.exp(), "exp(x) was taken"
+    raise ValueError(f"{side.option} {side.given} for {side.wants}; no such conversion")
+
+
+def temperature(call: Call, values: Mapping[str, Tensor]) -> Iterable[Finding]:
+    """What a temperature does to the loss, and its values times T^2.
+
+    With T, both softened, the gradient by the input's logits is (softmax(z/T) - softmax(v/T))/T,
+    of large T about (z - v)/(C T^2): Hinton, Vinyals & Dean 2015, eq. 2-4.
+    """
+    divided, t = softens(call), call.settings.temperature
+    if not divided:
+        return
+    names = " and ".join(map(call.name_of, divided))
+    message = f"logits of {names} were divided by {number(t)}"
+    if len(divided) == 2:
+        whole = [f"{r} {number(float(v) * t * t)}" for r, v in values.items() if v.numel() == 1]
+        message += (
+            f"; gradients shrink by about 1/T^2, so {HINTON} multiply the loss by"
+            f" T^2 = {number(t * t)}, which initlab does not"
+        )
+        message += f" (times T^2: {', '.join(whole)})" if whole else ""
+    elif call.settings.target_given:
+        other = call.loss.operands[0].name if divided == [call.target_name] else call.target_name
+        message += f", {call.name_of(other)} was not: it holds no logits"
+    yield call.info("temperature", divided[0], message)
