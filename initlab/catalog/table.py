@@ -78,7 +78,6 @@ class Table(Mapping[str, R], Generic[R]):
         self.singular, self.plural, self.key = singular, plural, key
         self._records = MappingProxyType({record.name: record for record in records})
         spelled = [name for record in records for name in (record.name, *record.aliases)]
-        self._spelled = frozenset(spelled)
         keys: dict[str, str] = {}
         for record in records:
             for name in self.names_of(record):

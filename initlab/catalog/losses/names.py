@@ -66,6 +66,7 @@ class LossTable(Table[Loss]):
             for record in records
             for name in (record.name, record.class_name, record.function_name)
         }
+        self._listed = {_letters(n.lower()) for record in records for n in self.names_of(record)}
         self._elsewhere: dict[str, Foreign] = {}
         for record in FOREIGN:
             for name in record.names:
@@ -139,7 +140,7 @@ class LossTable(Table[Loss]):
         if len(stem(letters)) < SHORT:
             sets = [sorted(t) for t in typed]
             near = [found for found in near if sorted(found[1]) in sets]
-        best = sorted(near, key=lambda found: (found[0], found[2]))
+        best = sorted(near, key=lambda found: (found[0], found[2] not in self._records, found[2]))
         return list(dict.fromkeys(shown for _, _, shown, _ in best))[:2]
 
     def _candidates(self) -> Iterator[tuple[str, str, frozenset[str]]]:
@@ -147,14 +148,17 @@ class LossTable(Table[Loss]):
         for key, name in self._canonical.items():
             tasks = frozenset(self._records[name].task)
             yield from ((key, name, tasks), (key + "loss", name, tasks))
-        for key, record in (*self._elsewhere.items(), *self._stems.items()):
-            shown = record.names[0]
-            own = self._records[record.loss].task if record.loss else (shown,)
-            yield key, shown, frozenset(own)
+        for record in FOREIGN:
+            own = self._records[record.nearest].task if record.nearest else record.names[:1]
+            tasks = frozenset(own)
+            for name in record.names:
+                letters = _letters(name.lower())
+                yield from ((key, name, tasks) for key in {letters, stem(letters)})
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a record lists exactly this name among its own, case and hyphens apart."""
-        return super().key_of(name) in self._spelled
+        """Whether a record lists this name among its own, "loss" and all."""
+        origin, letters = split(name)
+        return origin != "elsewhere" and letters in self._listed
 
 
 def _letters(text: str) -> str:

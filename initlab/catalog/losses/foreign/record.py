@@ -1,5 +1,6 @@
 """What a loss of another library is, in data."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -33,6 +34,11 @@ class Foreign:
         return f"{owners} {self.names[0]}"
 
     @property
+    def nearest(self) -> str:
+        """Torch's loss, or the one that the command in its place computes; "" where it is none."""
+        return self.loss or "".join(re.findall(r"(?<=loss -n )\w+", self.fix))
+
+    @property
     def note(self) -> str:
         """What to tell whoever used the name, where torch's loss is computed."""
         if not self.same:
@@ -52,7 +58,7 @@ def same(names: str, libraries: str, loss: str, line: str = "") -> Foreign:
 
 
 def differs(names: str, libraries: str, loss: str, line: str) -> Foreign:
-    """What torch has, but not for the same numbers; `line` says how to get from one to the other."""
+    """Torch has it, but not for the same numbers; `line` says how to get from one to the other."""
     return Foreign(tuple(names.split()), tuple(libraries.split()), loss, line)
 
 
