@@ -3,6 +3,7 @@
     InitlabError                3  initlab      never raised as such
     |-- InputError              2  the user     what was typed, or a file, cannot be used
     |   |-- UnknownName         2  the user     a name that no table holds; carries the nearest
+    |   |   `-- ForeignName     2  the user     what another library calls so is none of torch's
     |   |-- SpecError           2  the user     one or more problems in a spec, all listed
     |   |-- LossError           2  the user     operands that a loss must refuse, all listed
     |   `-- FolderError         2  the user     a results folder cannot be read or replaced
@@ -62,12 +63,28 @@ class UnknownName(InputError):
         name: what was typed.
         known: the names that would have worked.
         fix: a command that lists them.
+        close: names to suggest, where nearness in spelling alone would mislead.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], fix: str | None = None) -> None:
-        self.nearest = nearest(name, known)
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str] = (),
+        fix: str | None = None,
+        close: list[str] | None = None,
+    ) -> None:
+        self.nearest = nearest(name, known) if close is None else close
         hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(f"unknown {kind} {name!r}{hint}", fix)
+
+
+class ForeignName(UnknownName):
+    """A name that stands for another function than torch's; says which, and what to use."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        self.nearest = []
+        InputError.__init__(self, message, fix)
 
 
 @dataclass(frozen=True, order=True)

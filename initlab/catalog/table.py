@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
-from initlab.errors import UnknownName
+from initlab.errors import UnknownName, nearest
 
 #: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`; a
 #: "tensor" may always be left out
@@ -77,27 +77,40 @@ class Table(Mapping[str, R], Generic[R]):
     def __init__(self, singular: str, plural: str, *records: R, key: str = "name") -> None:
         self.singular, self.plural, self.key = singular, plural, key
         self._records = MappingProxyType({record.name: record for record in records})
-        names: dict[str, str] = {}
+        spelled = [name for record in records for name in (record.name, *record.aliases)]
+        keys: dict[str, str] = {}
         for record in records:
-            for name in (record.name, *record.aliases):
-                if name in names:
+            for name in self.names_of(record):
+                key = self.key_of(name)
+                if spelled.count(name) > 1 or keys.setdefault(key, record.name) != record.name:
                     raise ValueError(f"{plural}: {name!r} is claimed twice")
-                names[name] = record.name
-        self._canonical = MappingProxyType(names)
+        self._canonical = MappingProxyType(keys)
+
+    def key_of(self, name: object) -> str:
+        """The letters by which names are compared."""
+        return str(name).lower().replace("-", "_")
+
+    def names_of(self, record: R) -> Iterator[str]:  # type: ignore[misc]  # the table is read-only
+        """Every name that a record may be looked up by."""
+        yield from (record.name, *record.aliases)
+
+    def closest(self, name: str) -> list[str]:
+        """Names to suggest for an unknown one, at most two, best first."""
+        return nearest(name, sorted(self._canonical))
 
     def canonical(self, name: str) -> str:
         """The record's own name for a name or alias."""
-        key = str(name).lower().replace("-", "_")
+        key = self.key_of(name)
         if key not in self._canonical:
-            known = sorted(self._canonical)
-            raise UnknownName(self.singular, name, known, fix=f"initlab list {self.plural}")
+            close = self.closest(name)
+            raise UnknownName(self.singular, name, fix=f"initlab list {self.plural}", close=close)
         return self._canonical[key]
 
     def __getitem__(self, name: str) -> R:
         return self._records[self.canonical(name)]
 
     def __contains__(self, name: object) -> bool:
-        return str(name).lower().replace("-", "_") in self._canonical
+        return self.key_of(name) in self._canonical
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)

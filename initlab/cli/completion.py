@@ -55,5 +55,6 @@ def activation_names(incomplete: str) -> list[tuple[str, str]]:
 
 def closest(name: str) -> list[str]:
     """Names of any table near a mistyped one."""
-    known = [n for t in TABLES.values() for r in t.values() for n in (r.name, *r.aliases)]
-    return nearest(name, list(dict.fromkeys(known)))
+    others = [t for t in TABLES.values() if t is not LOSSES]
+    known = [n for t in others for r in t.values() for n in (r.name, *r.aliases)]
+    return [*LOSSES.closest(name), *nearest(name, list(dict.fromkeys(known)))][:2]

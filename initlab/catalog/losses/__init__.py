@@ -1,10 +1,10 @@
 """Losses, a file for each family. To add one, add a record and the functions that it names."""
 
 from initlab.catalog.losses import binary, classes, margins, regression, sequences, similarity
+from initlab.catalog.losses.names import LossTable
 from initlab.catalog.losses.record import INTEGERS, MEANING, Loss, Operand
-from initlab.catalog.table import Table
 
-LOSSES = Table(
+LOSSES = LossTable(
     "loss",
     "losses",
     *regression.RECORDS,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from initlab.catalog import TABLES, TASKS, Activation, Column, Loss, Record, Rule, Scheme
+from initlab.catalog import LOSSES, TABLES, TASKS, Activation, Column, Loss, Record, Rule, Scheme
 from initlab.catalog.losses import MEANING
 from initlab.catalog.schemes import THEORY
 from initlab.catalog.table import Parameter
@@ -81,6 +81,11 @@ def describe(names: Names) -> None:
 
     for name in names:
         found = [(t.singular, t[name]) for t in TABLES.values() if name in t]
+        if LOSSES.foreign(name) and (not found or name in LOSSES):
+            loss, note = LOSSES.meant(name)
+            found = found or [(LOSSES.singular, loss)]
+            if note:
+                output.note(note)
         field = SpecFile.model_fields.get(name)
         if field is not None:
             print(f"{name} (field of a spec)\n  {field.description}\n")

@@ -193,7 +193,10 @@ def _named(name: str, full: str, *, explain: bool) -> Loss:
         raise InputError("which loss? --name says it", f"initlab loss --name {wanted} ...")
     if full and not (full == "full" and explain):
         raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
-    return LOSSES[name]
+    record, note = LOSSES.meant(name)
+    if note:
+        output.note(note)
+    return record
 
 
 def _rules(allowed: list[str]) -> frozenset[str]:
