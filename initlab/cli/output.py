@@ -1,6 +1,7 @@
 """Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from initlab.report.tables import Summary
 
 
+VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
 
 
@@ -53,6 +55,32 @@ def unicode_stdout() -> bool:
 def note(text: str) -> None:
     """A line for the reader, on stderr."""
     sys.stderr.write(visible(text) + "\n")
+
+
+def view_width() -> int:
+    """How wide a view of several blocks may be: as stdout's terminal, up to 80."""
+    if not sys.stdout.isatty():
+        return VIEW_WIDTH
+    return min(shutil.get_terminal_size((VIEW_WIDTH, 24)).columns, VIEW_WIDTH)
+
+
+def view(text: str) -> None:
+    """Print a view of blocks; on a terminal in colour, its titles, which alone are not indented.
+
+    The same bytes in a pipe, with NO_COLOR, and on a terminal that knows no colours.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if console.no_color or console.color_system is None:
+        sys.stdout.write(text)
+        return
+    for line in text.splitlines():
+        console.print(Text(line, "" if line.startswith(" ") else "bold cyan"))
 
 
 def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, layers: bool) -> None:

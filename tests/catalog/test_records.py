@@ -17,6 +17,7 @@ from initlab.catalog.table import load
 from initlab.cli.app import build
 from initlab.losslab.checks import CHECKS
 from initlab.losslab.evaluate import evaluate
+from initlab.losslab.explain.tables import WIDTH, laid_out
 from initlab.losslab.explain.view import explain
 from initlab.losslab.settings import Settings
 from initlab.network.targets import ADAPTERS, TARGETS
@@ -165,7 +166,7 @@ def test_a_scheme_s_own_bias_is_a_scheme_for_biases(record):
 
 # losses and inputs ------------------------------------------------------------------------------
 
-CODE = ("working", "substitution", "verdicts", "details")
+CODE = ("working", "substitution", "verdicts", "details", "slope")
 NAMED = [(r, field) for r in LOSSES.values() for field in CODE if getattr(r, field) is not None]
 
 
@@ -258,7 +259,7 @@ def test_the_code_that_a_loss_names_is_public_documented_and_used(monkeypatch, r
     assert calls
     if field != "working":
         shown = function(*calls[0])
-        for line in [shown] if isinstance(shown, str) else shown:
+        for line in laid_out([shown] if isinstance(shown, str) else shown, WIDTH, full=False):
             assert " ".join(line.split()) in text
 
 

@@ -91,10 +91,11 @@ class Loss(Record):
     of an input without a batch). `broadcasts` says whether `--allow-broadcast` may let operands of
     different shapes broadcast. `departs` says where torch's own arithmetic leaves the textbook's.
 
-    Four fields name functions of ours, as "module:function": `working` the formula, in float64 and
+    Five fields name functions of ours, as "module:function": `working` the formula, in float64 and
     unreduced; `substitution` the formula with the numbers of one value in it, as text; `verdicts`
     what a value says about a model; `details` a closer look at the worst value, None where there
-    is none.
+    is none; `slope` the gradient of one value as text that fits the options, None where `gradient`
+    does.
 
     `torch_defaults` are the defaults that torch spells otherwise than we do, by option.
     `mean_warns` says that torch warns of its reduction mean. `gradient_by_scores` says that torch's
@@ -115,6 +116,7 @@ class Loss(Record):
     substitution: str
     verdicts: str
     details: str | None = None
+    slope: str | None = None
     operands: tuple[Operand, ...]
     task: tuple[str, ...]
     checks: tuple[str, ...]

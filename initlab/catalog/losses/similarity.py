@@ -34,7 +34,7 @@ RECORDS = (
         broadcasts=True,
         unit="pair",
         formula="max(0, -t (x1 - x2) + margin)",
-        gradient="-t for x1 and t for x2 where the pair is active, else 0",
+        gradient="-t for x1 and t for x2 where -t (x1 - x2) + margin >= 0, else 0",
         about="which of two scores ranks higher: t = 1 says the first",
         source="Herbrich, Graepel & Obermayer 2000",
         aliases=("margin_ranking_loss", "marginrankingloss", "ranking"),
@@ -57,7 +57,7 @@ RECORDS = (
         broadcasts=True,
         unit="pair",
         formula="x if t = 1, max(0, margin - x) if t = -1",
-        gradient="1 if t = 1; -1 if t = -1 and x < margin; else 0",
+        gradient="1 if t = 1; -1 if t = -1 and x <= margin; else 0",
         about="distances: small for similar pairs (1), beyond a margin for others (-1)",
         source="Hadsell, Chopra & LeCun 2006 (there squared)",
         aliases=("hinge_embedding_loss", "hingeembeddingloss"),
@@ -86,7 +86,8 @@ RECORDS = (
         broadcasts=True,
         unit="pair",
         formula="1 - cos(x1, x2) if t = 1, max(0, cos(x1, x2) - margin) if t = -1",
-        gradient="for x1, t = 1: (cos x1/|x1| - x2/|x2|) / |x1|",
+        gradient="for x1, t = 1: (cos x1/|x1| - x2/|x2|) / |x1|; t = -1: minus that where"
+        " cos > margin, else 0; for x2 with x1 and x2 changed over",
         departs="1e-12 is added to each squared norm, which swamps vectors shorter than 1e-4",
         about="directions: the same for similar pairs (1), apart for others (-1)",
         source="Bromley et al. 1993",
@@ -103,6 +104,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:triplet_margin",
         substitution="initlab.losslab.explain.similarity:substitute_triplet",
         verdicts="initlab.losslab.explain.similarity:judge_triplets",
+        slope="initlab.losslab.explain.slopes:triplet_slope",
         operands=TRIPLET,
         parameters=(
             MARGIN,
@@ -115,7 +117,7 @@ RECORDS = (
         broadcasts=True,
         unit="triplet",
         formula="max(0, |a - p| - |a - n| + margin), p-norms",
-        gradient="for a, where active: (a - p)/|a - p| - (a - n)/|a - n|",
+        gradient="for a, where active and p = 2: (a - p)/|a - p| - (a - n)/|a - n|",
         departs="eps is added to each difference before its norm",
         about="the anchor must be nearer to the positive than to the negative, by a margin",
         source="Schroff, Kalenichenko & Philbin 2015 (there squared); swap: Balntas et al. 2016",
@@ -132,6 +134,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:triplet_margin_with_distance",
         substitution="initlab.losslab.explain.similarity:substitute_triplet",
         verdicts="initlab.losslab.explain.similarity:judge_triplets",
+        slope="initlab.losslab.explain.slopes:triplet_distance_slope",
         operands=TRIPLET,
         parameters=(
             Parameter(

@@ -287,7 +287,7 @@ def _print(
             data["explain"] = _explained(evaluation, full=full)
         sys.stdout.write(json.dumps(data) + "\n")
     elif explain:
-        sys.stdout.write(_explained(evaluation, full=full))
+        output.view(_explained(evaluation, full=full, width=output.view_width()))
     elif output.chosen(format_) is output.Format.csv:
         output.records(result.CSV_HEADER, result.csv_rows(evaluation), format_)
     else:
@@ -295,10 +295,10 @@ def _print(
         output.summary(header, rows, caption, format_)
 
 
-def _explained(evaluation: "Evaluation", *, full: bool) -> str:
+def _explained(evaluation: "Evaluation", *, full: bool, width: int = output.VIEW_WIDTH) -> str:
     from initlab.losslab.explain.view import explain
 
-    return explain(evaluation, full=full)
+    return explain(evaluation, full=full, width=width)
 
 
 def _stream(name: str, source: str, options: dict[str, str], settings: "Settings") -> None:

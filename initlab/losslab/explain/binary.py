@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from initlab.formatting import four_decimals
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.substitution import Value
 from initlab.losslab.explain.verdicts import close
+
+EVEN = 0.05  # from 1/2, within which a probability says nothing
 
 
 def substitute_bce(v: Value) -> str:
@@ -41,9 +44,17 @@ def judge_yes_or_no(e: Evaluation) -> Iterator[str]:
     loss = float(e.working.losses.mean())
     compared = f"loss {four_decimals(loss)} against ln 2 = 0.6931"
     if close(loss, math.log(2)):
-        yield f"{compared}: the model knows nothing"
+        even = bool(((_probabilities(e) - 0.5).abs() <= EVEN).all())
+        known = "the model knows nothing" if even else "as costly as answering 1/2 always"
+        yield f"{compared}: {known}"
     elif loss > math.log(2):
         yield f"{compared}: worse than answering 1/2 always"
+
+
+def _probabilities(e: Evaluation) -> Tensor:
+    """Of yes, as the input gives them."""
+    x = e.call.input.double()
+    return x if e.call.loss.operands[0].holds == "probs" else x.sigmoid()
 
 
 def judge_probabilities(e: Evaluation) -> Iterator[str]:
@@ -51,4 +62,4 @@ def judge_probabilities(e: Evaluation) -> Iterator[str]:
     yield from judge_yes_or_no(e)
     infinite = int(torch.isinf(e.working.losses).sum())
     if infinite:
-        yield f"{infinite} cells are infinite: torch holds them at 100"
+        yield f"{infinite} cells are infinite: torch holds logarithms at -100"

@@ -89,9 +89,9 @@ def judge_variances(e: Evaluation) -> Iterator[str]:
     spread = float((z**2).mean())
     if not math.isfinite(spread):
         return
-    state = "as they should be"
+    state = "the variances fit the residuals"
     if spread > 2:
-        state = "the variances are too small: overconfident"
+        state = "the variances are too small for the residuals: overconfident"
     elif spread < 0.5:
-        state = "the variances are too large: underconfident"
+        state = "the variances are too large for the residuals: underconfident"
     yield f"mean z^2 = {four_decimals(spread)} against 1: {state}"

@@ -9,7 +9,7 @@ from torch import Tensor
 from initlab.formatting import four_decimals
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.substitution import Value
-from initlab.losslab.explain.tables import WIDTH, table
+from initlab.losslab.explain.tables import WIDTH, Grid, Line
 from initlab.losslab.formulas.sequences import extended, lattice, transcripts
 
 MOST_STATES, MOST_FRAMES = 7, 8
@@ -35,7 +35,7 @@ def judge_alignments(e: Evaluation) -> Iterator[str]:
         yield f"the worst of {len(losses)} sequences is {worst}, with {loss}"
 
 
-def alignment_table(e: Evaluation) -> list[str]:
+def alignment_table(e: Evaluation) -> list[Line]:
     """The worst sequence: its states, log alpha of every frame, and all paths one by one."""
     call = e.call
     x = call.input.double()
@@ -45,13 +45,12 @@ def alignment_table(e: Evaluation) -> list[str]:
     label = transcripts(call.target, targets)[sample]
     length = int(call.operands["input_lengths"].reshape(-1)[sample])
     states = extended(label, call.options["blank"])
-    lines = ["", f"sequence {sample}: states {_states(states, call.options['blank'])}"]
+    lines: list[Line] = ["", f"sequence {sample}: states {_states(states, call.options['blank'])}"]
     rows, total = lattice(frames[:length, sample], label, call.options["blank"])
     if len(states) <= MOST_STATES and 0 < length <= MOST_FRAMES:
         header = ["log alpha", *(_state(int(s), call.options["blank"]) for s in states)]
-        lines += table(
-            header, [[f"t={t}", *(f"{a:.3f}" for a in row.tolist())] for t, row in enumerate(rows)]
-        )
+        cells = [[f"t={t}", *(f"{a:.3f}" for a in row.tolist())] for t, row in enumerate(rows)]
+        lines.append(Grid(header, cells))
     if frames.shape[-1] ** length <= MOST_PATHS and length:
         count, proof = _all_paths(frames[:length, sample], label, call.options["blank"])
         found = four_decimals(-float(total))

@@ -7,7 +7,7 @@ import torch
 from initlab.formatting import bracketed
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.substitution import Value
-from initlab.losslab.explain.verdicts import count_active
+from initlab.losslab.explain.verdicts import count_active, no_gradient
 
 
 def substitute_margin_ranking(v: Value) -> str:
@@ -35,11 +35,14 @@ def substitute_triplet(v: Value) -> str:
 
 
 def judge_cosine(e: Evaluation) -> Iterator[str]:
-    """How many similar pairs are orthogonal, and how many pairs have a gradient."""
-    cos, t = e.working.columns["cos"], e.call.target
-    orthogonal = int(((cos.abs() < 1e-6) & (t == 1)).sum())
+    """How many similar pairs are orthogonal or have no direction; how many have a gradient."""
+    columns, similar = e.working.columns, e.call.target == 1
+    empty = (columns["|x1|"] == 0) | (columns["|x2|"] == 0)
+    orthogonal = int(((columns["cos"].abs() < 1e-6) & similar & ~empty).sum())
     if orthogonal:
-        yield f"{orthogonal} similar pairs have cos = 0: orthogonal, or vectors of length 0"
+        yield f"{orthogonal} similar pairs have cos = 0: orthogonal"
+    if (empty & similar).any():
+        yield f"{int((empty & similar).sum())} similar pairs have a vector of length 0"
     yield from count_active(e)
 
 
@@ -56,5 +59,5 @@ def judge_triplets(e: Evaluation) -> Iterator[str]:
     yield f"{easy} easy, {middle} semi-hard, {hard} hard of {near.numel()} triplets"
     if not (near.any() or far.any()):
         yield f"every distance is 0, the loss is the margin {margin:g}: embeddings collapsed"
-    elif not (e.working.losses > 0).any():
+    elif no_gradient(e):
         yield "no triplet is active: no gradient"

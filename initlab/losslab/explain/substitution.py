@@ -8,9 +8,9 @@ from torch import Tensor
 from initlab.catalog.table import load
 from initlab.formatting import bracketed, four_decimals
 from initlab.losslab.call import Call
+from initlab.losslab.explain.tables import At
 from initlab.losslab.formulas.working import Working
 
-At = tuple[int, ...]
 MOST_TERMS = 4  # of a sum
 
 

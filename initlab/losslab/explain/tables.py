@@ -1,57 +1,122 @@
-"""Plain text for the explain view: tables, the indices that label their rows, wrapped lines."""
+"""Plain text for the explain view: tables and lines laid out to a width, and names of rows."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
 
-WIDTH = 80
+At = tuple[int, ...]  # an index
+WIDTH, NARROWEST = 80, 24
+GAP = 2  # between columns
+_FIXED = "\0"  # a space at which no line is broken
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of text, aligned to the right."""
-    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
-    return [
-        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in [header, *rows]
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; the first column labels its rows.
+
+    A short view shows the first `few` rows, where that is set. `total` counts the rows that there
+    are, where `rows` are only the first of them.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    few: int | None = None
+    total: int = 0
+
+
+Line = str | Grid
+
+
+def laid_out(lines: Iterable[Line], width: int, *, full: bool) -> list[str]:
+    """Tables and lines of text as lines of at most `width` characters, where words allow it."""
+    found = []
+    for line in lines:
+        if isinstance(line, str):
+            found += broken(line, "  ", width)
+            continue
+        rows = line.rows if full else line.rows[: line.few]
+        more = max(line.total, len(line.rows)) - len(rows)
+        found += _blocks(Grid(line.header, rows), width)
+        found += [f"... and {more} more"] if more else []
+    return found
+
+
+def _blocks(grid: Grid, width: int) -> list[str]:
+    """A table; one that is too wide as several below each other, each with the labels."""
+    widths = [
+        max(len(row[i]) for row in [grid.header, *grid.rows]) for i in range(len(grid.header))
     ]
+    label, title = grid.header[0], []
+    if len(widths) > 1 and widths[0] + GAP + max(widths[1:]) > width:  # labels need the room
+        title, label = [label] if label else [], ""
+        widths[0] = max((len(row[0]) for row in grid.rows), default=0)
+    rows = [[label, *grid.header[1:]], *grid.rows]
+    lines: list[str] = []
+    for columns in _fitting(widths, width):
+        lines += [""] if lines else []
+        lines += [(" " * GAP).join(f"{row[i]:>{widths[i]}}" for i in columns) for row in rows]
+    return [*title, *lines]
 
 
-def wrapped(lines: Sequence[str]) -> list[str]:
-    """Lines broken at spaces to the width of the view."""
-    return [part for line in lines for part in broken(line, "  ")]
+def _fitting(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Columns in groups that fit: the labels, and at least one other in each."""
+    groups, taken = [[0]], widths[0]
+    for i in range(1, len(widths)):
+        if len(groups[-1]) > 1 and taken + GAP + widths[i] > width:
+            groups.append([0])
+            taken = widths[0]
+        groups[-1].append(i)
+        taken += GAP + widths[i]
+    return groups
 
 
-def broken(line: str, indent: str) -> list[str]:
-    """One line in parts, all but the first indented."""
-    return textwrap.wrap(
+def broken(line: str, indent: str, width: int) -> list[str]:
+    """One line in parts, broken at spaces, all but the first indented."""
+    parts = textwrap.wrap(
         line,
-        WIDTH - 2,
+        width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return parts or [""]
 
 
-def label_of(at: tuple[int, ...]) -> str:
+def code(line: str, width: int) -> list[str]:
+    """A line of Python, broken inside of its brackets only, where Python allows it."""
+    depth, quote, kept = 0, "", []
+    for character in line:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'#":  # a comment ends with its line
+            quote = character
+        else:
+            depth += (character in "([{") - (character in ")]}")
+        kept.append(_FIXED if character == " " and (quote or not depth) else character)
+    return [part.replace(_FIXED, " ") for part in broken("".join(kept), "    ", width)]
+
+
+def label_of(at: At) -> str:
     """An index as the name of a row: "[0, 1]"; a single value has none."""
     return f"[{', '.join(map(str, at))}]" if at else "value"
 
 
-def ranked(losses: Tensor, most: int = 1) -> list[tuple[int, ...]]:
+def ranked(losses: Tensor, most: int = 1) -> list[At]:
     """Indices of the largest losses, nan first."""
     order = losses.flatten().nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
     return [_unravel(int(i), losses) for i in order[:most]]
 
 
-def entries(of: Tensor) -> Iterator[tuple[int, ...]]:
+def entries(of: Tensor) -> Iterator[At]:
     """The index of every entry, in order."""
     return product(*(range(size) for size in of.shape))
 
 
-def _unravel(index: int, like: Tensor) -> tuple[int, ...]:
+def _unravel(index: int, like: Tensor) -> At:
     at = []
     for size in reversed(like.shape):
         index, rest = divmod(index, size)

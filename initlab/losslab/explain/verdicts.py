@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from initlab.catalog.table import load
 from initlab.losslab.evaluate import Evaluation
+from initlab.losslab.explain.gradient import on_a_kink
 
 CLOSE = 0.02  # relative distance at which two losses are called equal
 
@@ -20,10 +21,13 @@ def verdicts(e: Evaluation) -> list[str]:
 
 
 def _kink(e: Evaluation) -> Iterator[str]:
-    """Of any loss: a loss of 0 whose gradient is not 0."""
-    losses = e.working.losses
-    gradient = e.gradients.get(e.call.loss.operands[0].name)
-    if gradient is not None and not losses.any() and gradient.any():
+    """Of any loss: a loss of 0 whose gradient is not 0, where the slopes of the sides differ."""
+    operand = e.call.loss.operands[0].name
+    gradient = e.gradients.get(operand)
+    if gradient is None or e.working.losses.any() or not gradient.any():
+        return
+    at = tuple(gradient.nonzero()[0].tolist())
+    if on_a_kink(e, operand, at):
         yield "loss 0, but the gradient is not: the inputs stand on a kink"
 
 
@@ -36,8 +40,14 @@ def count_active(e: Evaluation) -> Iterator[str]:
     """How many hinges are above 0, and so have a gradient."""
     losses = e.working.losses
     active = int((losses > 0).sum())
-    none = ": no gradient at all" if not active else ""
+    none = ": no gradient at all" if no_gradient(e) else ""
     yield f"{active} of {losses.numel()} {e.call.loss.unit}s are active{none}"
+
+
+def no_gradient(e: Evaluation) -> bool:
+    """Whether every loss and every gradient is 0; on a kink the gradient may not be."""
+    slopes = [g for name, g in e.gradients.items() if not name.startswith("target")]
+    return not (e.working.losses > 0).any() and not any(g.any() for g in slopes)
 
 
 def close(a: float, b: float) -> bool:

@@ -1,8 +1,9 @@
-"""The explain view: a loss in seven blocks of plain text, 80 columns wide, one screen by default.
+"""The explain view: a loss in seven blocks of plain text, one screen of 80 columns by default.
 
 contract, formula, values, reduction, gradient, verdicts, and the torch lines that reproduce it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -15,41 +16,50 @@ from initlab.losslab.call import name, shape
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.gradient import gradient
 from initlab.losslab.explain.substitution import substituted
-from initlab.losslab.explain.tables import broken, entries, label_of, ranked, table, wrapped
+from initlab.losslab.explain.tables import (
+    NARROWEST,
+    WIDTH,
+    Grid,
+    Line,
+    code,
+    entries,
+    label_of,
+    laid_out,
+    ranked,
+)
 from initlab.losslab.explain.verdicts import verdicts
 from initlab.losslab.snippet import MOST_VALUES, snippet
 
 FIRST, WORST = 5, 3  # rows of values
+INDENT = "  "
 MOST_WRITTEN = 16  # values of an operand in the snippet of a short view
 
 
-def explain(e: Evaluation, *, full: bool = False) -> str:
-    """The view as text, each line at most 80 columns wide but for the snippet.
+def explain(e: Evaluation, *, full: bool = False, width: int = WIDTH) -> str:
+    """The view as text; a line that starts with a letter is the title of a block.
 
     Args:
         e: an evaluation with gradients.
         full: every value instead of the first 5 and the worst 3.
+        width: characters of a line; only a word or a number longer than that exceeds it.
     """
-    blocks = (
+    inner = max(width, NARROWEST) - len(INDENT)
+    blocks: tuple[tuple[str, Sequence[Line]], ...] = (
         ("contract", _contract(e)),
         ("formula", _formula(e)),
         ("values", [*_values(e, full=full), *_details(e)]),
         ("reduction", _reduction(e)),
         ("gradient", gradient(e, full=full)),
-        ("verdicts", wrapped(verdicts(e))),
-        ("torch", _code(e, MOST_VALUES if full else MOST_WRITTEN)),
+        ("verdicts", verdicts(e)),
     )
-    return "\n".join(_block(title, lines) for title, lines in blocks if lines) + "\n"
+    texts = [_block(title, laid_out(lines, inner, full=full)) for title, lines in blocks if lines]
+    lines = snippet(e.call, e.reductions[-1], MOST_VALUES if full else MOST_WRITTEN).splitlines()
+    texts.append(_block("torch", [part for line in lines for part in code(line, inner)]))
+    return "\n".join(texts) + "\n"
 
 
 def _block(title: str, lines: Sequence[str]) -> str:
-    return "\n".join([title.upper(), *(f"  {line}" for line in lines)])
-
-
-def _code(e: Evaluation, most: int) -> list[str]:
-    """The snippet; long lines are broken inside of their brackets, where Python allows it."""
-    lines = snippet(e.call, e.reductions[-1], most).splitlines()
-    return [part for line in lines for part in broken(line, "    ")]
+    return "\n".join([title.upper(), *(INDENT + line for line in lines)])
 
 
 # contract and formula ----------------------------------------------------------------------------
@@ -66,7 +76,7 @@ def _contract(e: Evaluation) -> list[str]:
         if operand.name in call.operands:
             x = call.operands[operand.name]
             lines.append(f"{operand.name} {shape(x)} {name(x.dtype)}: {_meaning(e, operand)}")
-    return wrapped(lines)
+    return lines
 
 
 def _meaning(e: Evaluation, operand: Operand) -> str:
@@ -85,13 +95,13 @@ def _formula(e: Evaluation) -> list[str]:
     if e.working.losses.numel():
         at = ranked(e.working.losses)[0]
         lines.append(f"{label_of(at)}: {substituted(e.call, e.working, at)}")
-    return wrapped(lines)
+    return lines
 
 
 # values ------------------------------------------------------------------------------------------
 
 
-def _values(e: Evaluation, *, full: bool) -> list[str]:
+def _values(e: Evaluation, *, full: bool) -> list[Line]:
     """A row for each value: the first five and the worst three, or all."""
     losses = e.working.losses
     if not losses.numel():
@@ -105,22 +115,27 @@ def _values(e: Evaluation, *, full: bool) -> list[str]:
     cells = [
         [
             label_of(at),
-            *(fraction_or_whole(c[at].item()) for c in columns.values()),
+            *(_cell(c[at].item(), losses[at]) for c in columns.values()),
             four_decimals(float(losses[at])),
         ]
         for at in rows
     ]
-    lines = table(header, cells)
+    lines: list[Line] = [Grid(header, cells)]
     if left:
         lines.append(f"... and {left} more; shown are the first {FIRST} and the worst {WORST}")
     return lines
 
 
-def _details(e: Evaluation) -> list[str]:
+def _cell(value: float, loss: Tensor) -> str:
+    """A number of the working; nothing where it has none, as of a sample that is ignored."""
+    return "" if math.isnan(value) and loss.isfinite() else fraction_or_whole(value)
+
+
+def _details(e: Evaluation) -> list[Line]:
     """The closer look at the worst value that the record names, if any."""
     if e.call.loss.details is None or not e.working.losses.numel():
         return []
-    details: Callable[[Evaluation], list[str]] = load(e.call.loss.details)
+    details: Callable[[Evaluation], list[Line]] = load(e.call.loss.details)
     return details(e)
 
 
@@ -158,4 +173,4 @@ def _reduction(e: Evaluation) -> list[str]:
             lines.append(
                 f"torch's {reduction} in {name(given.dtype)} is {four_decimals(float(given))}"
             )
-    return wrapped(lines)
+    return lines

@@ -64,6 +64,11 @@ def logits_of(o: Operands) -> Tensor:
     return logits + o["linear_bias"] if "linear_bias" in o else logits
 
 
+def class_row(x: Tensor, at: tuple[int, ...]) -> Tensor:
+    """The numbers (C) of one sample, of (C) or (N, C, d...)."""
+    return x if x.ndim == 1 else x.movedim(1, -1)[at]
+
+
 def _hard(log_p: Tensor, t: Tensor, p: Options, smoothing: float) -> Working:
     """-(1 - e) w_t log p_t - e/C sum_c w_c log p_c, 0 where t is ignored; e is the smoothing.
 
