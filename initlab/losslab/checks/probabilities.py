@@ -44,7 +44,7 @@ def _log_prob_fix(call: Call, x: Tensor, dim: int) -> str:
         return "--normalise"
     elsewhere = [d for d in normalised_dims(x.exp()) if d != dim % x.ndim and d > 0]
     if elsewhere:
-        return f"--class-dim {elsewhere[0]}"
+        return _class_dim_fix(elsewhere[0], x)
     if not outside(x).any() and not off(sums_of(x, dim), x).any():
         return "--from probs (initlab takes the log)"
     return "--from logits (initlab takes the log_softmax)"
@@ -99,6 +99,10 @@ def distribution(call: Call) -> Iterator[Finding]:
         yield unnormalised(call, t, dim)
 
 
+def _class_dim_fix(dim: int, x: Tensor) -> str:
+    return f"--class-dim {-1 if dim == x.ndim - 1 else dim}"
+
+
 def unnormalised(call: Call, t: Tensor, dim: int) -> Finding:
     """Of a target without negative values whose sums are not 1."""
     name, sums = call.target_name, sums_of(t, dim)
@@ -108,7 +112,7 @@ def unnormalised(call: Call, t: Tensor, dim: int) -> Finding:
     elsewhere = [d for d in normalised_dims(t) if d != dim % t.ndim and d > 0]
     if elsewhere:
         message += f"; over dimension {elsewhere[0]} all sums are 1"
-        fix = f"--class-dim {elsewhere[0]}"
+        fix = _class_dim_fix(elsewhere[0], t)
     elif (sums == 0).any():
         message += f"; {row(sums == 0)} is all 0, and cannot be normalised"
         fix = "leave such rows out"
