@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 Origin = Literal["", "torch", "elsewhere"]
 
-TORCH = re.compile(r"(torch\.|nn\.|functional\.|f\.|modules\.|loss\.)+")
-ELSEWHERE = re.compile(
-    r"(tf|tfa|tensorflow|keras|optax|sklearn|torchvision|losses|metrics)\.(\w+\.)*"
-)
+# compiled on first use: most names have no prefix
+TORCH = r"(torch\.|nn\.|functional\.|f\.|modules\.|loss\.)+"
+ELSEWHERE = r"(tf|tfa|tensorflow|keras|optax|sklearn|torchvision|losses|metrics)\.(\w+\.)*"
+SEPARATORS = str.maketrans("", "", "-_ ")
 #: what is shorter is only taken for the same letters in another order
 SHORT = 4
 LONG = 8  # letters from which two slips are still near
@@ -26,9 +26,10 @@ LONG = 8  # letters from which two slips are still near
 def split(name: str) -> tuple[Origin, str]:
     """Where a name says that it is from, and its letters: "nn.NLLLoss()" is torch's "nllloss"."""
     text = str(name).strip().lower().removesuffix("()")
-    for origin, prefix in (("torch", TORCH), ("elsewhere", ELSEWHERE)):
-        if found := prefix.match(text):
-            return origin, _letters(text[found.end() :])  # type: ignore[return-value]
+    if found := "." in text and re.match(TORCH, text):
+        return "torch", _letters(text[found.end() :])
+    if found := "." in text and re.match(ELSEWHERE, text):
+        return "elsewhere", _letters(text[found.end() :])
     return "", _letters(text)
 
 
@@ -189,4 +190,4 @@ class LossTable(Table[Loss]):
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[-_\s]+", "", text)
+    return text.translate(SEPARATORS)
