@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from initlab.catalog.losses.foreign import FOREIGN, Foreign
 from initlab.catalog.losses.record import Loss
 from initlab.catalog.table import Table
 from initlab.errors import ForeignName
 
+if TYPE_CHECKING:
+    from initlab.catalog.losses.foreign import Foreign
+
 Origin = Literal["", "torch", "elsewhere"]
 
-TORCH = re.compile(r"(torch\.|nn\.|functional\.|f\.|modules\.|loss\.)+")
-ELSEWHERE = re.compile(
-    r"(tf|tfa|tensorflow|keras|optax|sklearn|torchvision|losses|metrics)\.(\w+\.)*"
-)
+# compiled on first use: most names have no prefix
+TORCH = r"(torch\.|nn\.|functional\.|f\.|modules\.|loss\.)+"
+ELSEWHERE = r"(tf|tfa|tensorflow|keras|optax|sklearn|torchvision|losses|metrics)\.(\w+\.)*"
+SEPARATORS = str.maketrans("", "", "-_ ")
 #: what is shorter is only taken for the same letters in another order
 SHORT = 4
 LONG = 8  # letters from which two slips are still near
@@ -23,9 +26,10 @@ LONG = 8  # letters from which two slips are still near
 def split(name: str) -> tuple[Origin, str]:
     """Where a name says that it is from, and its letters: "nn.NLLLoss()" is torch's "nllloss"."""
     text = str(name).strip().lower().removesuffix("()")
-    for origin, prefix in (("torch", TORCH), ("elsewhere", ELSEWHERE)):
-        if found := prefix.match(text):
-            return origin, _letters(text[found.end() :])  # type: ignore[return-value]
+    if found := "." in text and re.match(TORCH, text):
+        return "torch", _letters(text[found.end() :])
+    if found := "." in text and re.match(ELSEWHERE, text):
+        return "elsewhere", _letters(text[found.end() :])
     return "", _letters(text)
 
 
@@ -59,20 +63,42 @@ class LossTable(Table[Loss]):
         ForeignName: from a look-up, for another library's loss that torch lacks or has otherwise.
     """
 
-    def __init__(self, singular: str, plural: str, *records: Loss) -> None:
-        super().__init__(singular, plural, *records)
-        self._own = {
-            self.key_of(name): record
-            for record in records
-            for name in (record.name, record.class_name, record.function_name)
-        }
-        self._listed = {_letters(n.lower()) for record in records for n in self.names_of(record)}
-        self._elsewhere: dict[str, Foreign] = {}
-        for record in FOREIGN:
+    # what only a look-up needs is made on the first one: completion does without
+
+    @cached_property
+    def _foreign(self) -> "tuple[Foreign, ...]":
+        from initlab.catalog.losses.foreign import FOREIGN
+
+        return FOREIGN
+
+    @cached_property
+    def _elsewhere(self) -> "dict[str, Foreign]":
+        """By the letters of every foreign name."""
+        found: dict[str, Foreign] = {}
+        for record in self._foreign:
             for name in record.names:
-                if self._elsewhere.setdefault(_letters(name.lower()), record) is not record:
-                    raise ValueError(f"{plural}: {name!r} is claimed twice")
-        self._stems = {stem(letters): record for letters, record in self._elsewhere.items()}
+                if found.setdefault(_letters(name.lower()), record) is not record:
+                    raise ValueError(f"{self.plural}: {name!r} is claimed twice")
+        return found
+
+    @cached_property
+    def _stems(self) -> "dict[str, Foreign]":
+        return {stem(letters): record for letters, record in self._elsewhere.items()}
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
+        """Letters of every name of a record, "loss" and all."""
+        names = (name for record in self._records.values() for name in self.names_of(record))
+        return frozenset(_letters(name.lower()) for name in names)
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        """Keys of the names that torch itself has."""
+        return frozenset(
+            self.key_of(name)
+            for r in self._records.values()
+            for name in (r.name, r.class_name, r.function_name)
+        )
 
     def key_of(self, name: object) -> str:
         """The letters that tell one loss from another; none of a name from elsewhere."""
@@ -83,7 +109,7 @@ class LossTable(Table[Loss]):
         """Its name and aliases, and torch's class and function."""
         yield from (*super().names_of(record), record.class_name, record.function_name)
 
-    def foreign(self, name: str) -> Foreign | None:
+    def foreign(self, name: str) -> "Foreign | None":
         """What a name means elsewhere; None of torch's own names and of unknown ones."""
         origin, letters = split(name)
         short = stem(letters)
@@ -110,6 +136,8 @@ class LossTable(Table[Loss]):
 
     def canonical(self, name: str) -> str:
         """The record's own name for a name that stands for nothing else."""
+        if isinstance(name, str) and name in self._records:  # as all who iterate have it
+            return name
         found = self.foreign(name)
         if found is None or self._is_ours(name):
             return super().canonical(name)
@@ -148,7 +176,7 @@ class LossTable(Table[Loss]):
         for key, name in self._canonical.items():
             tasks = frozenset(self._records[name].task)
             yield from ((key, name, tasks), (key + "loss", name, tasks))
-        for record in FOREIGN:
+        for record in self._foreign:
             own = self._records[record.nearest].task if record.nearest else record.names[:1]
             tasks = frozenset(own)
             for name in record.names:
@@ -162,4 +190,4 @@ class LossTable(Table[Loss]):
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[-_\s]+", "", text)
+    return text.translate(SEPARATORS)

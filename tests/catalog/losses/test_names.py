@@ -1,6 +1,8 @@
 """Names of losses: every way of writing one finds it, and no suggestion misleads."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -66,7 +68,19 @@ def test_names_that_people_wrote(written, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "loss", "()", "nn.", "F.", "torch.nn.Linear", "MSELoss(reduction='sum')", None, 3]
+    "name",
+    [
+        "",
+        "loss",
+        "()",
+        "nn.",
+        "F.",
+        "torch.nn.Linear",
+        "MSELoss(reduction='sum')",
+        None,
+        3,
+        ["mse"],
+    ],
 )
 def test_what_is_no_loss_is_not_in_the_table(name):
     assert name not in LOSSES
@@ -79,6 +93,16 @@ def test_two_records_cannot_claim_what_is_the_same_without_separators_and_loss()
     other = replace(LOSSES["l1"], name="m_s_e_loss", aliases=())
     with pytest.raises(ValueError, match="claimed twice"):
         LossTable("loss", "losses", LOSSES["mse"], other)
+
+
+def test_completion_does_without_the_names_of_other_libraries():
+    code = """
+import sys
+from initlab.cli import completion
+assert completion.losses("ms") and completion.names("x")
+assert "initlab.catalog.losses.foreign" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 # suggestions ------------------------------------------------------------------------------------
