@@ -357,6 +357,31 @@ def test_a_dumb_terminal_gets_no_escapes(results):
     assert "xavier_normal" in text
 
 
+EXPLAINED = ("loss", "-n", "ce", "-i", "[[1,2,3],[3,1,2]]", "-t", "[0,2]", "--explain")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_an_explained_loss_fits_the_terminal_and_its_titles_are_coloured(columns):
+    text, code = on_a_terminal(*EXPLAINED, columns=columns)
+    assert code == 0
+    # the longest word of a view is a line of Python
+    wide = [line for line in plain(text).splitlines() if len(line) > min(columns, 80)]
+    assert all(re.match("  (loss|input) = ", line) for line in wide)
+    coloured = [line for line in text.splitlines() if "\x1b" in line]
+    assert [plain(line) for line in coloured] == [
+        line for line in plain(text).splitlines() if not line.startswith(" ")
+    ]
+    assert "CONTRACT" in map(plain, coloured)
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_an_explained_loss_without_colours_is_that_of_a_pipe(env):
+    text, code = on_a_terminal(*EXPLAINED, **env)
+    done = CliRunner().invoke(build(), EXPLAINED)
+    assert code == done.exit_code == 0
+    assert text == done.stdout
+
+
 def test_a_sweep_on_a_terminal_cleans_up_its_progress(spec):
     text, code = on_a_terminal("sweep", spec, "--no-save")
     assert code == 0
