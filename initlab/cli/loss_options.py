@@ -16,6 +16,7 @@ from initlab.errors import Finding, InputError
 PREFIX = "option_"  # of an option among the command's parameters: `full` is another argument
 NO = "no_"  # of the flag that turns an option off
 PANEL = "Options of losses"
+METAVARS = {"tensor": "NUMBERS", "choice": "NAME"}
 #: "--option margin=0.5" and "--option margin", as the loss lab's messages have them
 WRITTEN = re.compile(
     r"(?<![\w-])(?:--option|-o) (?P<name>\w+)(?:=(?P<value>'[^']*'|[^\s,;]*[^\s,;.]))?"
@@ -34,6 +35,13 @@ class Given:
 def flag(name: str) -> str:
     """The flag of an operand or option: --input-lengths."""
     return "--" + name.replace("_", "-")
+
+
+def shown_flag(p: Parameter) -> str:
+    """An option as a flag with what it takes: --weight NUMBERS, --swap; what is not the default."""
+    if p.kind == "flag":
+        return flag(NO + p.name if p.default is True else p.name)
+    return f"{flag(p.name)} {METAVARS.get(p.kind, 'NUMBER')}"
 
 
 def owners() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -157,7 +165,7 @@ def _options() -> list[inspect.Parameter]:
             hidden, no = p.default is False, NO + name
             found.append(_parameter(PREFIX + no, bool, flag(no), hidden=hidden, **shown))
             continue
-        metavar = {"tensor": "NUMBERS", "choice": "NAME"}.get(p.kind, "NUMBER")
+        metavar = METAVARS.get(p.kind, "NUMBER")
         completion = {"autocompletion": _completing(p.choices)} if p.choices else {}
         more = {"metavar": metavar, **shown, **completion}
         found.append(_parameter(PREFIX + name, list[str] | None, flag(name), **more))

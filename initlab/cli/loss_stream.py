@@ -10,7 +10,7 @@ from initlab.catalog import Loss
 from initlab.cli import output
 from initlab.cli.loss_options import Given, reworded
 from initlab.cli.loss_output import tensors
-from initlab.errors import ChecksFailed
+from initlab.errors import ChecksFailed, InputError
 from initlab.losslab.operands.limits import OPTION
 from initlab.losslab.settings import Settings
 from initlab.losslab.stream import results
@@ -40,7 +40,10 @@ def stream(
         if source == "-":
             file = open_stdin(where=where)
         else:
-            file = stack.enter_context(open_file(source, where=where))
+            try:
+                file = stack.enter_context(open_file(source, where=where))
+            except OSError as error:
+                raise InputError(f"{where}: {error.strerror}", "--jsonl -") from None
         lines = read_lines(file, settings.most, where=where, option=OPTION)
         for result in results(loss, lines, shared, settings, combined if total else None):
             computed += 1
