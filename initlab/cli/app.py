@@ -35,7 +35,7 @@ from initlab.cli.commands import (
     verify,
 )
 from initlab.cli.streams import complain
-from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated
+from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated, nearest
 from initlab.formatting import visible
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
@@ -133,19 +133,35 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """As typer does."""
-        with _visible():
+        with _visible(ctx):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _visible() -> Iterator[None]:
+def _visible(group: Any = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         message = getattr(error, "message", None)
         if hasattr(error, "format_message") and isinstance(message, str):
             error.message = visible(message)  # type: ignore[attr-defined]
+        if hasattr(error, "option_name"):  # no such flag, or one without its value
+            name = group.invoked_subcommand if group else None
+            command = f"initlab {name}" if name else "initlab"
+            raise typer.Exit(complain(_wrong_flag(error, command), 2)) from None
         raise
+
+
+def _wrong_flag(error: Any, command: str) -> str:
+    """A message and one fix: the flag that was meant, or the command's help."""
+    message, fix = error.format_message().rstrip("."), f"{command} --help"
+    if hasattr(error, "possibilities"):  # else a flag lacks its value
+        message = f"no such option: {error.option_name}"
+        flags = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
+        known = {name.lstrip("-"): name for name in flags}
+        for near in nearest(error.option_name.lstrip("-"), known, 1):
+            message, fix = f"{message}; did you mean {known[near]}?", known[near]
+    return f"{message}\n  fix: {fix}"
 
 
 def build() -> typer.Typer:

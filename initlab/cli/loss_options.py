@@ -1,56 +1,202 @@
-"""Options of `initlab loss` for the operands of every loss, made from the catalog."""
+"""Operands and options of every loss as flags of `initlab loss`, made from the catalog."""
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from initlab.catalog import LOSSES
+from initlab.catalog.table import Parameter
+from initlab.catalog.values import WORDS, split
+from initlab.errors import Finding, InputError
+
+PREFIX = "option_"  # of an option among the command's parameters: `full` is another argument
+NO = "no_"  # of the flag that turns an option off
+PANEL = "Options of losses"
+METAVARS = {"tensor": "NUMBERS", "choice": "NAME"}
+#: "--option margin=0.5" and "--option margin", as the loss lab's messages have them
+WRITTEN = re.compile(
+    r"(?<![\w-])(?:--option|-o) (?P<name>\w+)(?:=(?P<value>'[^']*'|[^\s,;]*[^\s,;.]))?"
+)
 
 
-def parameters() -> list[inspect.Parameter]:
-    """An option for every name that an operand of any loss may be given under."""
-    owners: dict[str, list[str]] = {}
-    shown: set[str] = {"inputs", "target"}
-    for record in LOSSES.values():
-        for operand in record.operands:
-            for name in (operand.name, *operand.aliases):
-                owners.setdefault(name, []).append(record.name)
-            shown |= {operand.name} - {"input", "targets"}
-    short = {"inputs": ["-i"], "target": ["-t"]}
-    helps = {"inputs": "The first operand, of any loss.", "target": "The target."}
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None,
-                typer.Option(
-                    flag(name),
-                    *short.get(name, []),
-                    help=helps.get(name, f"Of {', '.join(owners[name])}."),
-                    metavar="NUMBERS",
-                    hidden=name not in shown,
-                    show_default=False,
-                    rich_help_panel="Operands",
-                ),
-            ],
-        )
-        for name in sorted(owners, key=lambda n: (n not in helps, n))
-    ]
+@dataclass(frozen=True)
+class Given:
+    """What was typed: operands and options by name, and the flag of each option that had one."""
+
+    operands: dict[str, str]
+    options: dict[str, str]
+    flags: dict[str, str]
 
 
 def flag(name: str) -> str:
-    """The option of an operand: --input-lengths."""
+    """The flag of an operand or option: --input-lengths."""
     return "--" + name.replace("_", "-")
 
 
+def shown_flag(p: Parameter) -> str:
+    """An option as a flag with what it takes: --weight NUMBERS, --swap; what is not the default."""
+    if p.kind == "flag":
+        return flag(NO + p.name if p.default is True else p.name)
+    return f"{flag(p.name)} {METAVARS.get(p.kind, 'NUMBER')}"
+
+
+def owners() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The losses that have an operand or option of each name."""
+    operands: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
+    for record in LOSSES.values():
+        for name in record.names:
+            operands.setdefault(name, []).append(record.name)
+        for parameter in record.parameters:
+            options.setdefault(parameter.name, []).append(record.name)
+    return operands, options
+
+
+def parameter_of(name: str) -> Parameter:
+    """An option of that name, of the first loss that has one; its kind is that of all."""
+    return next(p for record in LOSSES.values() for p in record.parameters if p.name == name)
+
+
+def given(values: Mapping[str, Any], pairs: Iterable[str]) -> Given:
+    """What the flags and `--option` gave.
+
+    Args:
+        values: of the parameters that `declare` added, by their names.
+        pairs: of `--option`.
+
+    Raises:
+        InputError: a name is given twice, in one way or in both.
+    """
+    options = split(pairs)
+    operands: dict[str, str] = {}
+    flags: dict[str, str] = {}
+    for key, value in values.items():
+        for text in value if isinstance(value, list) else [value]:
+            if not text and not isinstance(text, str):
+                continue  # left out
+            name, way, shown = key.removeprefix(PREFIX), flag(key.removeprefix(PREFIX)), ""
+            if isinstance(text, bool):
+                name, content = name.removeprefix(NO), str(not name.startswith(NO)).lower()
+            else:
+                content, shown = text.strip(), f" '{text}'"
+            is_option = key.startswith(PREFIX) or _is_word_of_an_option(name, content)
+            if name in flags and is_option:
+                raise InputError(f"{way}: given twice", way + shown)
+            if name in options and is_option:
+                message = f"{way} and --option {name} are one option, given twice"
+                raise InputError(message, way + shown)
+            if name in operands and not is_option:
+                raise InputError(f"{way}: given twice", way + shown)
+            (options if is_option else operands)[name] = content
+            flags |= {name: way} if is_option else {}
+    return Given(operands, options, flags)
+
+
+def _is_word_of_an_option(name: str, text: str) -> bool:
+    """Whether --log-input means the option and not the operand of that name: it holds a word."""
+    return name in owners()[1] and text.strip().lower() in WORDS.keys() - {"0", "1"}
+
+
+def as_typed(found: Finding, flags: Mapping[str, str]) -> Finding:
+    """A finding that names options as the user does: --margin instead of --option margin=0."""
+    parts = {key: reworded(getattr(found, key), flags) for key in ("operand", "message", "fix")}
+    return replace(found, **parts)
+
+
+def reworded(text: str, flags: Mapping[str, str]) -> str:
+    """A message with the flags in place of `--option NAME=VALUE`, of the options that have one."""
+
+    def instead(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        if name not in flags:
+            return match[0]
+        if value is None:
+            return flags[name]
+        if parameter_of(name).kind == "flag" and value.lower() in WORDS:
+            on = WORDS[value.lower()]
+            # (--log-input alone is an operand)
+            bare = flag(name if on else NO + name)
+            return f"{bare} true" if on and name in owners()[0] else bare
+        return f"{flag(name)} {value}"
+
+    return WRITTEN.sub(instead, text) if flags else text
+
+
+# what typer reads --------------------------------------------------------------------------------
+
+
+def _operands() -> list[inspect.Parameter]:
+    """A flag for every name that an operand of any loss may be given under."""
+    of = owners()[0]
+    shown: set[str] = {"inputs", "target"}
+    for record in LOSSES.values():
+        shown |= {o.name for o in record.operands} - {"input", "targets"}
+    short = {"inputs": ["-i"], "target": ["-t"]}
+    helps = {"inputs": "The first operand, of any loss.", "target": "The target."}
+    return [
+        _parameter(
+            name,
+            list[str] | None,
+            flag(name),
+            *short.get(name, []),
+            help=helps.get(name, _of(of[name])),
+            metavar="NUMBERS",
+            hidden=name not in shown,
+            rich_help_panel="Operands",
+        )
+        for name in sorted(of, key=lambda n: (n not in helps, n))
+    ]
+
+
+def _options() -> list[inspect.Parameter]:
+    """A flag for every option of any loss; what is true or false takes no value."""
+    operands, of = owners()
+    found = []
+    for name in sorted(of):
+        p, shown = parameter_of(name), {"help": _of(of[name]), "rich_help_panel": PANEL}
+        if p.kind == "flag":  # what is not the default is shown
+            if name not in operands:  # --log-input takes the operand; a word after it is the option
+                hidden = p.default is True
+                found.append(_parameter(PREFIX + name, bool, flag(name), hidden=hidden, **shown))
+            hidden, no = p.default is False, NO + name
+            found.append(_parameter(PREFIX + no, bool, flag(no), hidden=hidden, **shown))
+            continue
+        metavar = METAVARS.get(p.kind, "NUMBER")
+        completion = {"autocompletion": _completing(p.choices)} if p.choices else {}
+        more = {"metavar": metavar, **shown, **completion}
+        found.append(_parameter(PREFIX + name, list[str] | None, flag(name), **more))
+    return found
+
+
+def _completing(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete
+
+
+def _parameter(name: str, annotation: Any, *names: str, **shown: Any) -> inspect.Parameter:
+    option = typer.Option(*names, show_default=False, **shown)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    default = False if annotation is bool else None
+    return inspect.Parameter(name, kind, default=default, annotation=Annotated[annotation, option])
+
+
+def _of(losses: list[str]) -> str:
+    """Whose operand or option it is, in a line."""
+    if len(losses) <= 2:
+        return f"Of {', '.join(losses)}."
+    return f"Of {losses[0]} and {len(losses) - 1} others."
+
+
 def declare(command: Callable[..., Any]) -> None:
-    """Give a command the signature that typer reads: its own options, and the operands'."""
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "operands"]
+    """Give a command the signature that typer reads: its own options, operands and options."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "values"]
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    signature = [own[0], *parameters(), *own[1:]]
+    signature = [own[0], *_operands(), *own[1:], *_options()]
     command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature}

@@ -1,8 +1,8 @@
 """An evaluation, or a refusal, as plain data: for JSON, CSV and a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from initlab.losslab.call import name
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.snippet import snippet
 
-CSV_HEADER = ("loss", "reduction", "quantity", "index", "value", "float64")
+CSV_HEADER = ("loss", "reduction", "quantity", "index", "value", "float64", "denominator")
 
 
 def as_dict(evaluation: Evaluation, reduction: str) -> dict[str, Any]:
@@ -73,28 +73,48 @@ def csv_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
         exact = evaluation.exact[reduction]
         for index in product(*map(range, value.shape)):
             at = " ".join(map(str, index))
-            yield loss, reduction, "loss", at, float(value[index]), float(exact[index])
+            below = _divisor(evaluation, reduction, index)
+            yield loss, reduction, "loss", at, float(value[index]), float(exact[index]), below
     reduction = evaluation.reductions[0] if len(evaluation.values) == 1 else "mean"
     for operand, gradient in evaluation.gradients.items():
         for index in product(*map(range, gradient.shape)):
             at = " ".join(map(str, index))
-            yield loss, reduction, f"gradient {operand}", at, float(gradient[index]), None
+            yield loss, reduction, f"gradient {operand}", at, float(gradient[index]), None, None
+
+
+def _divisor(evaluation: Evaluation, reduction: str, index: tuple[int, ...]) -> Any:
+    """What a mean was divided by; of ctc a number for each sequence, with spaces between.
+
+    Reduction none divides by nothing, but where each value has its own number, that stands there.
+    """
+    below = evaluation.denominator(reduction)
+    own = evaluation.working.denominator
+    if reduction == "none" and own.ndim and own.shape == evaluation.working.losses.shape:
+        return float(own[index])
+    if below is None:
+        return None
+    return float(below) if below.ndim == 0 else " ".join(f"{x:.12g}" for x in below.tolist())
 
 
 def summary(
-    evaluation: Evaluation, most: int
+    evaluations: Sequence[Evaluation], most: int
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]], str]:
-    """A table for people: header, rows and a caption with the denominator of the mean."""
-    rows = list(islice(csv_rows(evaluation), most + 1))
+    """A table for people: header, rows and a caption with the denominator of each mean."""
+    several = len(evaluations) > 1
+    rows = list(islice(chain.from_iterable(map(csv_rows, evaluations)), most + 1))
     differ = any(f"{row[4]:.5g}" != f"{row[5]:.5g}" for row in rows if row[5] is not None)
     gradient = any(row[2] != "loss" for row in rows)
-    header = ["reduction", *(["quantity"] if gradient else []), "index", "value"]
+    header = ["loss"] if several else []
+    header += ["reduction", *(["quantity"] if gradient else []), "index", "value"]
     header += ["float64"] if differ else []
     at = [CSV_HEADER.index(column) for column in header]
     shown = [tuple(row[i] for i in at) for row in rows[:most]]
-    caption = []
-    if "mean" in evaluation.values:
-        caption.append(f"mean: divided by {evaluation.working.counted}".replace("by each", "each"))
+    caption = [
+        (f"{e.call.loss.name}, " if several else "")
+        + f"mean: divided by {e.working.counted}".replace("by each", "each")
+        for e in evaluations
+        if "mean" in e.values
+    ]
     if len(rows) > most:
         caption.append(f"the first {most} rows; --format csv has them all")
     return tuple(header), shown, ". ".join(caption)

@@ -447,7 +447,7 @@ def computed(case, found):
     reduction = case.settings["reduction"]
     strict_json(as_dict(found, reduction))
     assert any(value.numel() for value in found.values.values()) <= bool(list(csv_rows(found)))
-    header, rows, _ = summary(found, 5)
+    header, rows, _ = summary([found], 5)
     assert all(len(row) == len(header) for row in rows)
     for full in (False, True):
         text = explain(found, full=full)

@@ -10,6 +10,7 @@ from initlab.catalog.schemes import THEORY
 from initlab.catalog.table import Parameter
 from initlab.cli import output
 from initlab.cli.completion import closest, kinds, names, tasks
+from initlab.cli.loss_options import shown_flag
 from initlab.errors import InputError, UnknownName
 
 Kind = Annotated[
@@ -103,6 +104,8 @@ def _lines(kind: str, record: Record) -> list[str]:
         lines += [f"  {operand}: {MEANING[operand.holds]}" for operand in record.operands]
     lines += [f"  {p.name}: {_parameter(p)}" for p in record.parameters]
     if isinstance(record, Loss):
+        flags = [shown_flag(p) for p in record.parameters]
+        lines += [f"  as flags of initlab loss: {', '.join(flags)}"] if flags else []
         lines += _loss(record)
     if isinstance(record, Scheme):
         draw = str(record.draw(_example(record))[0])

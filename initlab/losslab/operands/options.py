@@ -6,7 +6,7 @@ A tensor option (weight, pos_weight) stays as it was given; `prepare.py` reads i
 from collections.abc import Mapping
 from typing import Any
 
-from initlab.catalog import Loss
+from initlab.catalog import LOSSES, Loss
 from initlab.catalog.values import parse, to_float
 from initlab.errors import Finding, InputError, LossError, nearest
 
@@ -64,10 +64,14 @@ def with_defaults(
 
 
 def _unknown(loss: Loss, name: str, where: str) -> Finding:
+    """An option of another loss, or of none."""
     names = [p.name for p in loss.parameters]
+    owners = [r.name for r in LOSSES.values() if any(p.name == name for p in r.parameters)]
     close = nearest(name, names)
-    instead = (
-        f"did you mean {' or '.join(close)}?" if close else f"it takes {', '.join(names) or 'none'}"
-    )
+    takes = f"it takes {', '.join(names) or 'none'}"
+    if owners:
+        instead = f"it is one of {', '.join(owners)}; {takes}"
+    else:
+        instead = f"did you mean {' or '.join(close)}?" if close else takes
     message = f"{loss.class_name} has no such option; {instead}"
     return Finding("option-range", "error", where, message, f"initlab describe {loss.name}")

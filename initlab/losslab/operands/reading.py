@@ -71,7 +71,8 @@ def read(text: str, where: str, names: Iterable[str] = (), most: int = MOST) -> 
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
         raise InputError(
-            f"{where}: {text[:60]!r} is no list of numbers, and as a file {reason}"
+            f"{where}: {text[:60]!r} is no list of numbers, and as a file {reason}",
+            f"{where}{'=' if ' ' in where else ' '}'[0.2, 0.8]'",
         ) from None
     return decode(content, f"{where} {text}", names, most)
 

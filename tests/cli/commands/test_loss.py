@@ -130,7 +130,7 @@ def test_csv_has_a_row_for_every_value_and_every_slope():
 
 def test_a_pipe_gets_csv():
     assert run(*BCE).stdout == run(*BCE, "--format", "csv").stdout
-    assert run(*BCE).stdout.startswith("loss,reduction,quantity,index,value,float64\n")
+    assert run(*BCE).stdout.startswith("loss,reduction,quantity,index,value,float64,denominator\n")
 
 
 @pytest.mark.parametrize("format_", ["table", "md"])
@@ -680,3 +680,190 @@ def test_lines_come_out_as_they_go_in_and_take_constant_memory():
         assert started.wait(timeout=60) == 0
     assert strict(last)["line"] == 6002
     assert peaks[6000] - peaks[2000] < 400  # KiB: 100 bytes a record; its line alone has 90
+
+
+# several losses at once --------------------------------------------------------------------------
+
+TWO = ["-n", "smooth_l1", "-n", "l1", "-i", "[0.5, 3]", "-t", "[0, 0]"]
+VALUES = [1.3125, 1.75]  # (0.5^2 / 2 + 2.5) / 2; (0.5 + 3) / 2
+
+
+def test_several_losses_are_rows_objects_or_lines():
+    rows = list(csv.DictReader(io.StringIO(run(*TWO).stdout)))
+    assert [(r["loss"], float(r["value"])) for r in rows] == list(
+        zip(("smooth_l1", "l1"), VALUES, strict=True)
+    )
+    assert [r["value"] for r in data(*TWO)] == VALUES
+    lines = run(*TWO, "--format", "jsonl").stdout.splitlines()
+    assert [strict(line)["value"] for line in lines] == VALUES
+    table = run(*TWO, "--format", "table").stdout
+    assert "smooth_l1, mean: divided by 2 values. l1, mean" in " ".join(table.split())
+    assert run("-n", "smooth_l1,l1", *TWO[4:]).stdout == run(*TWO).stdout
+    assert run("-n", "l1", *TWO).stdout.count("l1,mean") == 2  # one that is named twice is one
+
+
+def test_operands_and_options_go_to_the_losses_that_have_them():
+    command = ["-n", "huber", "-n", "mse", "-n", "gaussian_nll", "-i", "[3]", "-t", "[0]"]
+    found = data(*command, "--delta", "2", "--weight", "[2]", "--var", "[1]")
+    assert [r["value"] for r in found] == [8, 9, 4.5]  # 2 * 2 (3 - 1); 2 * 9 / 2; 9 / 2
+    assert "it is one of multi_margin" in said(*command, "--var", "[1]", "--margin", "1")
+    assert "--anchor: HuberLoss takes no such operand" in said(*command, "--anchor", "1")
+
+
+def test_standard_input_is_read_once_for_all_losses():
+    found = data("-n", "mse", "-n", "l1", "-i", "-", "-t", "[0]", stdin="[3]")
+    assert [r["value"] for r in found] == [9, 3]
+
+
+def test_a_loss_that_refuses_is_named_and_nothing_is_printed():
+    command = ["-n", "hinge_embedding", "-n", "l1", *REFUSED[2:]]
+    assert said(*command).startswith("error[target-sign] hinge_embedding: --target: 1 of 2 values")
+    assert said("-n", "l1", "-n", "gaussian_nll", "-i", "1", "-t", "1").startswith(
+        "initlab: gaussian_nll: GaussianNLLLoss needs var"
+    )
+
+
+def test_explain_several_one_after_another():
+    text = run(*TWO, "--explain").stdout
+    assert text.index("== smooth_l1 ==") < text.index("== l1 ==")
+    assert text.count("CONTRACT") == 2
+    assert ["== " not in each["explain"] for each in data(*TWO, "--explain")] == [True, True]
+
+
+def test_csv_has_what_each_value_was_divided_by():
+    def divisors(*arguments):
+        rows = csv.DictReader(io.StringIO(run(*arguments, "-r", "all", "--format", "csv").stdout))
+        return [(row["reduction"], row["denominator"]) for row in rows]
+
+    assert divisors(*CE, "--weight", "[1,2]") == [*[("none", "")] * 3, ("sum", ""), ("mean", "5.0")]
+    half = "[-0.6931471805599453, -0.6931471805599453]"
+    ctc = ["-n", "ctc", "--log-probs", f"[[{half}, {half}], [{half}, {half}], [{half}, {half}]]",
+           "-t", "[[1, 1], [1, 0]]", "--input-lengths", "[3, 3]", "--target-lengths",
+           "[2, 1]"]  # fmt: skip
+    # two sequences of 2 and 1 labels: each is divided by its labels, then by 2
+    assert divisors(*ctc) == [("none", "4.0"), ("none", "2.0"), ("sum", ""), ("mean", "4 2")]
+
+
+# records with a loss of their own, and totals ----------------------------------------------------
+
+
+def lines_of(*arguments, records):
+    text = "\n".join(map(json.dumps, records))
+    done = run("--jsonl", "-", *arguments, stdin=text)
+    return done.exit_code, [strict(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_record_has_its_own_loss_reduction_and_contents():
+    records = [
+        {"loss": "MSELoss", "input": [3, 1], "target": [0, 0], "reduction": "sum"},
+        {"input": [0, 0], "target": [1, 1], "from": "logits"},
+        {"input": [0.5], "target": [1]},
+        {"loss": "huber", "input": [3], "target": [0], "options": {"delta": 2}},
+    ]
+    code, found, _ = lines_of("-n", "bce", records=records)
+    assert code == 0
+    expected = [10, math.log(2), math.log(2), 4]  # 9 + 1; -log 1/2, twice; 2 (3 - 1)
+    assert [r["value"] for r in found] == pytest.approx(expected)
+    assert [(r["loss"], r["reduction"]) for r in found][:2] == [("mse", "sum"), ("bce", "mean")]
+    code, again, _ = lines_of(records=[records[0], records[3]])  # each has a loss: no --name
+    assert (code, [r["value"] for r in again]) == (0, [10, 4])
+
+
+def test_an_option_of_the_command_goes_to_the_records_whose_loss_has_it():
+    two = {"input": [3], "target": [0]}
+    records = [{"loss": "huber", **two}, {"loss": "l1", **two}]
+    code, found, _ = lines_of("--delta", "2", records=records)
+    assert (code, [r["value"] for r in found]) == (0, [4, 3])
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"input": 1, "target": 1}, 'which loss? "loss" says it'),
+        ({"loss": "hubr", "input": 1}, "unknown loss 'hubr'; did you mean huber"),
+        ({"loss": 3}, '"loss": needs a name, got 3'),
+        ({"loss": "mse", "input": 1, "target": 1, "reduction": "avg"}, '"reduction": needs one of'),
+        ({"loss": "mse", "input": 1, "target": 1, "reduction": ["sum"]}, 'got ["sum"]'),
+        ({"loss": "mse", "input": 1, "target": 1, "from": "odds"}, '"from": needs one of logits'),
+        ({"loss": "mse", "input": 1, "taget": 1}, "taget: MSELoss takes no such operand; did you"),
+        ({"loss": "mse", "input": 1, "target": 1, "redution": "sum"}, "did you mean reduction?"),
+        ({"loss": "huber", "input": 1, "target": 1, "delta": 2}, 'it goes into "options"'),
+    ],
+)
+def test_a_record_that_asks_for_what_is_not_there(record, words):
+    code, found, _ = lines_of(records=[record])
+    assert code == 1
+    assert words in found[0]["error"]
+
+
+def test_the_total_of_a_stream_is_the_mean_over_all_targets():
+    records = [
+        {"input": [[1, 2], [1, 3]], "target": [0, 1]},
+        {"input": [[1, 2]], "target": [7]},
+        {"input": [[1, 2]], "target": [1]},
+    ]
+    code, found, words = lines_of("-n", "ce", "--weight", "[1, 2]", "--total", records=records)
+    assert code == 1
+    last = found[-1]["total"]
+    weights = torch.tensor([1.0, 2.0])
+    x, t = torch.tensor([[1.0, 2], [1, 3], [1, 2]]), torch.tensor([0, 1, 1])
+    expected = torch.nn.functional.cross_entropy(x, t, weights)
+    assert last["value"] == pytest.approx(float(expected), rel=1e-6)
+    assert (last["denominator"], last["computed"], last["refused"]) == (5, 2, 1)
+    assert last["mean_of_means"] == pytest.approx((found[0]["value"] + found[2]["value"]) / 2)
+    assert "the mean over all records is 0.438728, the mean of their means 0.417817" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-n", "mse", "-i", "1", "-t", "1", "--total"], "--total combines the records of --jsonl"),
+        (["-n", "mse", "--jsonl", "-", "--total", "-r", "none"], "keeps every value"),
+        (["-n", "mse", "-n", "l1", "--jsonl", "-"], "--jsonl takes one --name"),
+        (["--jsonl", "-", "-o", "nope=1"], "--option nope: no loss has such an option"),
+    ],
+)
+def test_what_a_total_and_a_stream_refuse(arguments, words):
+    text = said(*arguments, stdin="")
+    assert words in text
+    assert text.count("fix: ") == 1
+
+
+# what is unknown ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "fix"),
+    [
+        (["--nope"], "no such option: --nope", "initlab loss --help"),
+        (["--weigth", "2"], "no such option: --weigth; did you mean --weight?", "--weight"),
+        (["--delta"], "Option '--delta' requires an argument", "initlab loss --help"),
+        (["-n", "bec"], "unknown loss 'bec'; did you mean bce", "initlab list losses"),
+        (["-o", "delt=1"], "no such option; did you mean delta?", "initlab describe huber"),
+        (["--margin", "1"], "it is one of multi_margin", "initlab describe huber"),
+        (["--allow", "nope"], "unknown rule 'nope'", "initlab list rules"),
+        (["--var", "1"], "--var: HuberLoss takes no such operand", "initlab describe huber"),
+        (["-i", "none.npy"], "as a file cannot be read", "--inputs '[0.2, 0.8]'"),
+        (["-o", "weight=none.npy"], "as a file cannot be read", "--option weight='[0.2, 0.8]'"),
+        (["--weight", "none.npy"], "as a file cannot be read", "--weight '[0.2, 0.8]'"),
+    ],
+)
+def test_what_is_unknown_gets_one_message_and_one_fix(arguments, message, fix, tmp_path):
+    start = ["loss", *([] if "-n" in arguments else ["-n", "huber"])]
+    operands = ["-t", "[1]", *([] if "-i" in arguments else ["-i", "[1]"])]
+    code, out, err = processes.run(*start, *operands, *arguments, cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("fix: ") == 1
+    assert err.rstrip().endswith(f"fix: {fix}")
+    assert "Traceback" not in err
+    if fix.startswith("initlab "):
+        assert processes.run(*fix.split()[1:], cwd=tmp_path)[0] == 0
+    else:
+        assert fix.split()[0].partition("=")[0] in run("--help").stdout
+
+
+def test_a_stream_that_is_no_file_has_a_fix(tmp_path):
+    code, _, err = processes.run("loss", "-n", "mse", "--jsonl", "none.jsonl", cwd=tmp_path)
+    assert code == 2
+    assert err == "initlab: --jsonl none.jsonl: No such file or directory\n  fix: --jsonl -\n"
