@@ -28,9 +28,17 @@ def named(names: Iterable[str], full: str, *, explain: bool, stream: bool) -> li
     return list(dict.fromkeys(record for record, _ in meant))
 
 
-def allowed(rules: Iterable[str]) -> frozenset[str]:
-    """Rules as findings spell them; hyphens do not matter."""
+def allowed(rules: Iterable[str], records: Sequence[Loss], *, broadcast: bool) -> frozenset[str]:
+    """Rules as findings spell them, `--allow-broadcast` among them; hyphens do not matter.
+
+    Raises:
+        UnknownName: no such rule, or none that can be allowed.
+        InputError: `--allow-broadcast` would do nothing.
+    """
     found = {rule.replace("_", "-") for rule in rules}
+    if broadcast:
+        _check_broadcast(records)
+        found.add("shape-broadcast")
     for rule in sorted(found - {*ALLOWABLE}):
         raise UnknownName("rule", rule, ALLOWABLE, fix="initlab list rules")
     return frozenset(found)
@@ -73,8 +81,7 @@ def check_options(records: Sequence[Loss], given: Given) -> None:
         raise InputError(f"{where}: no loss has such an option", "initlab list losses")
 
 
-def check_broadcast(records: Sequence[Loss]) -> None:
-    """Refuse `--allow-broadcast` where it would do nothing."""
+def _check_broadcast(records: Sequence[Loss]) -> None:
     if records and not any(record.broadcasts for record in records):
         name = records[0].class_name
         message = f"no operands of {name} broadcast; each has a shape of its own"

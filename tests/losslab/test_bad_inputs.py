@@ -1027,9 +1027,9 @@ def mend(row, finding, folder):
         return arguments(row, folder, **row.mended)
     typed = arguments(row, folder, **row.mended)
     if replaced := REPLACED.match(finding.fix):
-        return [*typed, replaced[1], replaced[2]]
+        return instead(typed, replaced[1], replaced[2])
     if listed := LISTED.match(finding.fix):
-        return [*typed, "--target", f"[{listed[1]}]"]
+        return instead(typed, "--target", f"[{listed[1]}]")
     if swapped := re.match(r"swap (--\w+) and (--\w+)", finding.fix):
         one, other = (typed.index(swapped[i]) + 1 for i in (1, 2))
         typed[one], typed[other] = typed[other], typed[one]
@@ -1039,17 +1039,16 @@ def mend(row, finding, folder):
     switch = SWITCH.match(finding.fix)
     assert switch, f"no change of the command: {finding.fix!r}"
     value = shlex.split(switch[2])[0] if "'" in switch[2] else switch[2]
-    if switch[1] == "--option":  # an option may be given once
-        before = value.partition("=")[0]
-        typed = without(typed, before)
-    return [*typed, switch[1], value]
+    return instead(typed, switch[1], value)
 
 
-def without(typed, option):
+def instead(typed, switch, value):
+    """A command line with another value of an option, which may be given once."""
+    start = value.partition("=")[0] + "=" if switch == "--option" else ""
     for i, word in enumerate(typed):
-        if word == "--option" and typed[i + 1].startswith(f"{option}="):
-            return typed[:i] + typed[i + 2 :]
-    return typed
+        if word == switch and typed[i + 1].startswith(start):
+            return [*typed[: i + 1], value, *typed[i + 2 :]]
+    return [*typed, switch, value]
 
 
 MENDED = [r for r in ROWS if r.fix or r.mended]

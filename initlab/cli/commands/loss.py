@@ -8,8 +8,10 @@ from initlab.catalog.dtypes import DtypeName
 from initlab.cli import loss_options, output
 from initlab.cli.arguments import MaxMib
 from initlab.cli.completion import losses, reductions, rules
-from initlab.cli.loss_request import allowed, check_broadcast, check_options, check_ways, named
+from initlab.cli.loss_request import allowed, check_options, check_ways, named
 from initlab.losslab.operands.limits import MOST_MIB
+from initlab.losslab.operands.options import mapping
+from initlab.losslab.settings import Settings
 
 Names = Annotated[
     list[str] | None,
@@ -138,19 +140,10 @@ def loss(
 
     cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
     """
-    from initlab.losslab.operands.options import mapping
-
     given = loss_options.given(values, option or ())
     records = named(name or (), full, explain=explain, stream=bool(jsonl))
     check_options(records, given)
-    rules = allowed([*(allow or ()), *(["shape-broadcast"] if allow_broadcast else [])])
-    if allow_broadcast:
-        check_broadcast(records)
-    pairs = mapping(target_map)
     check_ways(records, given, reduction, jsonl, format_, explain=explain, total=total)
-
-    from initlab.losslab.settings import Settings
-
     settings = Settings(
         reduction=reduction,
         grad=grad or explain,
@@ -160,8 +153,8 @@ def loss(
         temperature=temperature,
         class_dim=class_dim,
         batch_first=batch_first,
-        target_map=pairs,
-        allow=rules,
+        target_map=mapping(target_map),
+        allow=allowed(allow or (), records, broadcast=allow_broadcast),
         clamp=clamp,
         normalise=normalise,
         strict=strict,
@@ -172,10 +165,10 @@ def loss(
         from initlab.cli.loss_stream import stream
 
         stream(records, jsonl, given, settings, total=total)
-        return
-    from initlab.cli.loss_output import show
+    else:
+        from initlab.cli.loss_output import show
 
-    show(records, given, settings, format_, explain=explain, full=bool(full))
+        show(records, given, settings, format_, explain=explain, full=bool(full))
 
 
 loss_options.declare(loss)

@@ -209,7 +209,7 @@ REFUSED = [
 def test_a_bad_distribution_is_refused(text, message, where):
     done = run(where, text) if where == "--p" else run("--p", "0.5,0.5", "--q", text)
     assert done.exit_code == 2, done.output
-    assert done.stderr.startswith(f"initlab: {where}: {message}")
+    assert done.stderr.startswith(f"initlab: {where}: {message.replace('--p', where)}")
     assert done.stdout == ""
 
 
