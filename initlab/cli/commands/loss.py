@@ -168,7 +168,7 @@ def loss(
         allow=allowed,
         strict=strict,
         max_mib=max_mib,
-        typed={key: flag(key) for key in given},
+        typed={} if jsonl else {key: flag(key) for key in (*record.names, *given)},
     )
     if jsonl:
         _stream(record.name, jsonl, options, settings)
