@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from initlab.catalog import LOSSES
+from initlab.catalog import LOSSES, Loss
 from initlab.catalog.table import Parameter
 from initlab.catalog.values import WORDS, split
 from initlab.errors import Finding, InputError
@@ -99,6 +99,12 @@ def given(values: Mapping[str, Any], pairs: Iterable[str]) -> Given:
 def _is_word_of_an_option(name: str, text: str) -> bool:
     """Whether --log-input means the option and not the operand of that name: it holds a word."""
     return name in owners()[1] and text.strip().lower() in WORDS.keys() - {"0", "1"}
+
+
+def flags_of(records: Iterable[Loss], given: Given) -> dict[str, str]:
+    """Operands as one types them, those that were left out, too, for messages."""
+    names = [name for record in records for name in record.names]
+    return {name: flag(name) for name in (*names, *given.operands)}
 
 
 def as_typed(found: Finding, flags: Mapping[str, str]) -> Finding:

@@ -159,7 +159,7 @@ def loss(
         normalise=normalise,
         strict=strict,
         max_mib=max_mib,
-        typed={key: loss_options.flag(key) for key in given.operands},
+        typed={} if jsonl else loss_options.flags_of(records, given),
     )
     if jsonl:
         from initlab.cli.loss_stream import stream

@@ -42,7 +42,7 @@ def _expanded(call: Call, names: list[str], new: torch.Size) -> Finding:
     return call.warning(
         "shape-broadcast",
         next(n for n, size in zip(names, old, strict=True) if size != old[0] or len(old) == 1),
-        f"{' and '.join(map(shape, old))} of {', '.join(map(call.name_of, names))} expanded to"
+        f"{' and '.join(map(shape, old))} of {', '.join(map(call.name_of, names))} were expanded to"
         f" {shape(new)}, {new.numel()} values",
     )
 

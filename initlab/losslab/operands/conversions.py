@@ -13,7 +13,7 @@ from initlab.errors import Finding, InputError
 from initlab.formatting import number
 from initlab.losslab.call import ROUNDED_SUM, Call, class_dim, describe, shape
 from initlab.losslab.rounding import far_outside, outside
-from initlab.losslab.settings import Settings
+from initlab.losslab.settings import GIVEN, Settings
 
 HINTON = "Hinton, Vinyals & Dean 2015"
 
@@ -36,13 +36,14 @@ class Side:
 def both_sides(call: Call, settings: Settings) -> Iterable[Finding]:
     """Softmax, log and so on of the target, then of the input, each in its own dtype."""
     first, softened = call.loss.operands[0], softens(call)
-    if settings.temperature != 1 and not softened:
-        raise InputError(
-            "--temperature: needs logits: --from logits or --target-from logits", "leave it out"
-        )
     wants_target = _target_wants(call) if settings.target_given else ""
     wants = {"log_probs": "log-probs"}.get(first.holds, first.holds)
-    if settings.given and wants not in ("logits", "log-probs", "probs"):
+    if settings.temperature != 1 and not softened:
+        raise InputError(
+            "--temperature: needs logits: --from logits or --target-from logits",
+            "--from logits, if the input holds them" if wants in GIVEN else "leave it out",
+        )
+    if settings.given and wants not in GIVEN:
         raise InputError(
             f"--from {settings.given}: {call.loss.class_name} takes neither logits nor"
             " probabilities",

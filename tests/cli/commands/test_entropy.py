@@ -181,9 +181,6 @@ REFUSED = [
         f"2 values sum to 0; probabilities sum to 1, and these cannot be normalised{LIKE_THIS}",
     ),
     ("7", f"1 value is 7; probabilities sum to 1{LIKE_THIS}"),
-    ("0.5", "1 value is 0.5, one event of two; probabilities sum to 1\n  fix: --p 0.5,0.5\n"),
-    ("0.7", "1 value is 0.7, one event of two; probabilities sum to 1\n  fix: --p 0.7,0.3\n"),
-    ("1e-20", "1 value is 1e-20, one event of two; probabilities sum to 1\n  fix: --p 1e-20,1\n"),
     ("1.5,-0.5", "1 of 2 values is negative, the first -0.5 (index 1); probabilities are 0 to 1"),
     ("-1,-1,3", "2 of 3 values are negative, the first -1 (index 0)"),
     ("-0.5,1.5", "1 of 2 values is negative, the first -0.5 (index 0)"),
@@ -209,8 +206,20 @@ REFUSED = [
 def test_a_bad_distribution_is_refused(text, message, where):
     done = run(where, text) if where == "--p" else run("--p", "0.5,0.5", "--q", text)
     assert done.exit_code == 2, done.output
-    assert done.stderr.startswith(f"initlab: {where}: {message.replace('--p', where)}")
+    assert done.stderr.startswith(f"initlab: {where}: {message}")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("p", "both"), [("0.5", "0.5,0.5"), ("0.7", "0.7,0.3"), ("1e-20", "1e-20,1")]
+)
+@pytest.mark.parametrize("where", ["--p", "--q"])
+def test_one_probability_is_one_event_of_two(p, both, where):
+    done = run(where, p) if where == "--p" else run("--p", "0.5,0.5", "--q", p)
+    assert done.exit_code == 2
+    message = f"{where}: 1 value is {p}, one event of two; probabilities sum to 1"
+    assert done.stderr == f"initlab: {message}\n  fix: {where} {both}\n"
+    assert run(*([] if where == "--p" else ["--p", "0.5,0.5"]), where, both).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -254,7 +263,7 @@ def test_a_bad_file_is_refused(content, message, tmp_path):
         (["--p", "0,0", "--normalise"],
          "--p: 2 values sum to 0; probabilities sum to 1, and these cannot"),
         (["--p", "1e308,1e308", "--normalise"],
-         "--p: 2 values sum to inf; probabilities sum to 1, and these cannot"),
+         "--p: 2 values sum to inf; probabilities sum to 1, and"),
         (["--p", "1.0000005,0"], "--p: 1 of 2 values is above 1, the first 1.0000005 (index 0)"),
     ],
 )  # fmt: skip
