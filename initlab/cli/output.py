@@ -1,7 +1,6 @@
 """Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -61,7 +60,9 @@ def view_width() -> int:
     """How wide a view of several blocks may be: as stdout's terminal, up to 80."""
     if not sys.stdout.isatty():
         return VIEW_WIDTH
-    return min(shutil.get_terminal_size((VIEW_WIDTH, 24)).columns, VIEW_WIDTH)
+    from rich.console import Console
+
+    return min(Console().width, VIEW_WIDTH)
 
 
 def view(text: str) -> None:

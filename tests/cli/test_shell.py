@@ -374,6 +374,25 @@ def test_an_explained_loss_fits_the_terminal_and_its_titles_are_coloured(columns
     assert "CONTRACT" in map(plain, coloured)
 
 
+def test_a_process_of_its_own_explains_as_wide_as_its_terminal():
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 40, 0, 0))
+    command = [sys.executable, "-m", "initlab", *EXPLAINED]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, env=environment()) as started:
+        os.close(slave)
+        written = b""
+        while select.select([master], [], [], 60)[0]:
+            try:
+                written += os.read(master, 65536)
+            except OSError:  # the other end is closed
+                break
+    os.close(master)
+    lines = plain(written.decode().replace("\r\n", "\n")).splitlines()
+    assert started.returncode == 0
+    assert lines[0] == "CONTRACT"
+    assert all(len(line) <= 40 or line.startswith("  loss = ") for line in lines)
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_an_explained_loss_without_colours_is_that_of_a_pipe(env):
     text, code = on_a_terminal(*EXPLAINED, **env)

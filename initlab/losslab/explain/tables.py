@@ -51,15 +51,21 @@ def _blocks(grid: Grid, width: int) -> list[str]:
         max(len(row[i]) for row in [grid.header, *grid.rows]) for i in range(len(grid.header))
     ]
     label, title = grid.header[0], []
-    if len(widths) > 1 and widths[0] + GAP + max(widths[1:]) > width:  # labels need the room
-        title, label = [label] if label else [], ""
-        widths[0] = max((len(row[0]) for row in grid.rows), default=0)
+    labels = max((len(row[0]) for row in grid.rows), default=0)
+    if not _fits(widths, width) and (
+        _fits([labels, *widths[1:]], width) or not _fits([widths[0], max(widths[1:])], width)
+    ):
+        title, label, widths[0] = [label] if label else [], "", labels  # on a line of its own
     rows = [[label, *grid.header[1:]], *grid.rows]
     lines: list[str] = []
     for columns in _fitting(widths, width):
         lines += [""] if lines else []
         lines += [(" " * GAP).join(f"{row[i]:>{widths[i]}}" for i in columns) for row in rows]
     return [*title, *lines]
+
+
+def _fits(widths: Sequence[int], width: int) -> bool:
+    return sum(widths) + GAP * (len(widths) - 1) <= width
 
 
 def _fitting(widths: Sequence[int], width: int) -> list[list[int]]:

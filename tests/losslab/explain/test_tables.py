@@ -52,6 +52,15 @@ def test_a_wide_table_is_cut_between_columns_and_keeps_its_labels():
     ]
 
 
+def test_a_label_without_which_the_table_is_whole_stands_above():
+    grid = Grid(["d mean / d input", "torch", "by differences"], [["[0]", "0.1", "0.1"]])
+    assert laid_out([grid], 30, full=False) == [
+        "d mean / d input",
+        "     torch  by differences",
+        "[0]    0.1             0.1",
+    ]
+
+
 def test_a_label_that_leaves_no_room_for_a_column_stands_above():
     grid = Grid(["d mean / d input", "torch"], [["[0]", "0.1000"]])
     assert laid_out([grid], 16, full=False) == ["d mean / d input", "      torch", "[0]  0.1000"]
