@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from initlab.catalog import ALLOWABLE
 from initlab.catalog.dtypes import DTYPES
 from initlab.errors import InputError
+from initlab.losslab.operands.labels import check_classes
 from initlab.losslab.operands.limits import MOST_MIB
 from initlab.userfiles import MIB
 
@@ -22,6 +23,7 @@ class Settings:
         dtype: of the computation; by default that of the input's file, or float32.
         given: what the input holds, if it is not what the loss takes.
         class_dim: the dimension of the input that runs over classes, if it is not torch's.
+        classes: names that stand for class ids, in the order of the ids.
         target_map: values of the target to replace, in pairs (old, new).
         allow: rules whose errors become warnings.
         strict: warnings become errors.
@@ -35,6 +37,7 @@ class Settings:
     given: str = ""
     class_dim: int | None = None
     target_map: tuple[tuple[float, float], ...] = ()
+    classes: tuple[str, ...] = ()
     allow: frozenset[str] = frozenset()
     strict: bool = False
     max_mib: int = MOST_MIB
@@ -50,6 +53,7 @@ class Settings:
             if value not in known:
                 listed = ", ".join(str(k) for k in known if k)
                 raise InputError(f"{name}: needs one of {listed}, got {value!r}")
+        check_classes(self.classes, self.typed.get("classes", "classes"))
         if not isinstance(self.max_mib, int) or self.max_mib < 1:
             raise InputError(f"max_mib: needs a whole number from 1, got {self.max_mib!r}")
 

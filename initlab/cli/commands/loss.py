@@ -72,6 +72,13 @@ TargetMap = Annotated[
         metavar="MAP", help="Replace values of the target: '{0: -1}'.", show_default=False
     ),
 ]
+Classes = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES", help="Names in the target, in the order of the class ids: cat,dog.",
+        show_default=False,
+    ),
+]  # fmt: skip
 AllowBroadcast = Annotated[
     bool, typer.Option("--allow-broadcast", help="Let shapes broadcast, as torch does.")
 ]
@@ -99,6 +106,7 @@ def loss(
     from_: From = None,
     class_dim: ClassDim = None,
     target_map: TargetMap = "",
+    classes: Classes = "",
     dtype: Dtype = None,
     allow_broadcast: AllowBroadcast = False,
     allow: Allow = None,
@@ -110,7 +118,8 @@ def loss(
 ) -> None:
     """Compute a loss of torch, check its inputs better than torch does, and show the working.
 
-    An operand is a list of numbers, a file (JSON, CSV, NPY, NPZ, PT) or - for standard input.
+    An operand is a list of numbers, a pasted tensor, a file (JSON, text, NPY, NPZ, PT), FILE:KEY, or - for
+    standard input.
 
     Examples:
     initlab loss --name bce --inputs '[0.2, 0.8]' --target '[0, 1]'
@@ -119,11 +128,14 @@ def loss(
 
     initlab loss -n kl_div -i q.npy -t p.npy --from probs -r batchmean --grad
 
+    initlab loss -n ce -i batch.pt:logits -t cat,dog,cat --classes cat,dog
+
     initlab loss -n triplet_margin --anchor a.csv --positive p.csv --negative n.csv --explain
 
     cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
     """
     from initlab.catalog.values import split
+    from initlab.losslab.operands.labels import named
     from initlab.losslab.operands.options import mapping, with_defaults
 
     record = _named(name, full, explain=explain)
@@ -143,10 +155,11 @@ def loss(
         given=from_ or "",
         class_dim=class_dim,
         target_map=pairs,
+        classes=named(classes),
         allow=allowed,
         strict=strict,
         max_mib=max_mib,
-        typed={key: flag(key) for key in given},
+        typed={"classes": "--classes", **{key: flag(key) for key in given}},
     )
     if jsonl:
         _stream(record.name, jsonl, options, settings)
@@ -209,13 +222,15 @@ def _one(
 ) -> None:
     from initlab.losslab.evaluate import evaluate
     from initlab.losslab.operands import reading
+    from initlab.losslab.operands.labels import classes_of
 
     record = LOSSES[name]
     read = {}
     for key, text in given.items():
         own = record.names.get(key)
         names = [n for n, to in record.names.items() if own is not None and to == own]
-        read[key] = reading.read(text, flag(key), names, settings.most)
+        classes = classes_of(record, key, settings.classes)
+        read[key] = reading.read(text, flag(key), names, settings.most, classes)
     evaluation = evaluate(name, read, _tensors(record, options, settings.most), settings)
     for found in evaluation.findings:
         output.note(str(found))
