@@ -256,6 +256,18 @@ RULES = Table(
         "the target is what the loss takes",
         "values were replaced",
     ),
+    _rule(
+        "header",
+        "operands/delimited",
+        "a text table holds numbers alone",
+        "a header or a comment was skipped, or a column looks like row numbers",
+    ),
+    _rule(
+        "classes",
+        "operands/labels",
+        "a name's class id is its place in --classes",
+        "names became class ids",
+    ),
     _rule("torch", "torch_call", "torch takes the operands", "torch itself refuses them"),
 )
 

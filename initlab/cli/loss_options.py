@@ -104,7 +104,7 @@ def _is_word_of_an_option(name: str, text: str) -> bool:
 def flags_of(records: Iterable[Loss], given: Given) -> dict[str, str]:
     """Operands as one types them, those that were left out, too, for messages."""
     names = [name for record in records for name in record.names]
-    return {name: flag(name) for name in (*names, *given.operands)}
+    return {name: flag(name) for name in (*names, *given.operands, "classes")}
 
 
 def as_typed(found: Finding, flags: Mapping[str, str]) -> Finding:

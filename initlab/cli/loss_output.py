@@ -15,7 +15,7 @@ from initlab.cli.output import Format
 from initlab.errors import InputError
 from initlab.losslab import result
 from initlab.losslab.evaluate import Evaluation, evaluate
-from initlab.losslab.operands import reading
+from initlab.losslab.operands import labels, reading
 from initlab.losslab.operands.limits import in_memory
 from initlab.losslab.operands.prepare import is_word
 from initlab.losslab.settings import Settings
@@ -37,7 +37,7 @@ def show(
     Raises:
         InputError: operands cannot be read, or a loss refuses them; names it where there are more.
     """
-    operands = _operands(records, given, settings.most)
+    operands = _operands(records, given, settings.classes, settings.most)
     read = replace(given, operands=operands, options=tensors(given, settings.most))
     evaluations = [_evaluated(record, records, read, settings) for record in records]
     for evaluation in evaluations:
@@ -62,7 +62,9 @@ def tensors(given: Given, most: int) -> dict[str, Any]:
     }
 
 
-def _operands(records: Sequence[Loss], given: Given, most: int) -> dict[str, Any]:
+def _operands(
+    records: Sequence[Loss], given: Given, classes: tuple[str, ...], most: int
+) -> dict[str, Any]:
     """Every operand read once: standard input cannot be read twice."""
     read: dict[str, Any] = {}
     for key, text in given.operands.items():
@@ -73,8 +75,10 @@ def _operands(records: Sequence[Loss], given: Given, most: int) -> dict[str, Any
             for name, own in record.names.items()
             if own == record.names[key]
         )
+        holds_ids = (labels.classes_of(record, key, classes) for record in records)
+        known = next((c for c in holds_ids if c is not None), None)
         word = is_word(text)
-        read[key] = text if word else reading.read(text, flag(key), list(names), most)
+        read[key] = text if word else reading.read(text, flag(key), list(names), most, known)
     return read
 
 

@@ -12,6 +12,7 @@ from initlab.catalog import Loss
 from initlab.errors import Finding
 from initlab.formatting import number
 from initlab.losslab.operands.limits import check_values
+from initlab.losslab.operands.source import Read
 from initlab.losslab.settings import Settings
 
 ROUNDED_SUM = 2e-2  # how far from 1 the sum of rounded probabilities may be
@@ -22,8 +23,8 @@ class Call:
     """Operands and options of one loss, by torch's names.
 
     `typed` are these names as the user wrote them ("--target"), `raw` the operands as they were
-    read, before any conversion. `classes_at` is the dimension of classes, where it is known and
-    need not be told from numbers.
+    read, before any conversion; `reads` say where they and tensor options came from. `classes_at`
+    is the dimension of classes, where it is known and need not be told from numbers.
     """
 
     loss: Loss
@@ -33,6 +34,7 @@ class Call:
     raw: dict[str, Tensor] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     classes_at: int | None = None
+    reads: Mapping[str, Read] = field(default_factory=dict)
 
     @property
     def reduction(self) -> str:

@@ -138,6 +138,7 @@ def evaluate_loss(
     """
     allow = settings.pop("allow", ())
     pairs = settings.pop("target_map", {})
+    settings["classes"] = tuple(settings.get("classes", ()))
     settings["allow"] = frozenset([allow] if isinstance(allow, str) else allow)
     settings["target_map"] = tuple(pairs.items() if isinstance(pairs, Mapping) else pairs)
     return evaluate(loss, operands, options, Settings(**settings))

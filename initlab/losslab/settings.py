@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from initlab.catalog import ALLOWABLE
 from initlab.catalog.dtypes import DTYPES
 from initlab.errors import InputError
+from initlab.losslab.operands.labels import check_classes
 from initlab.losslab.operands.limits import MOST_MIB
 from initlab.userfiles import MIB
 
@@ -26,6 +27,7 @@ class Settings:
         temperature: what logits are divided by before their softmax or sigmoid.
         class_dim: the dimension of the input that runs over classes, if it is not torch's.
         batch_first: frames come as (N, T, C), not as torch's (T, N, C).
+        classes: names that stand for class ids, in the order of the ids.
         target_map: values of the target to replace, in pairs (old, new).
         allow: rules whose errors become warnings.
         clamp: probabilities outside 0..1 by no more than rounding become 0 or 1.
@@ -44,6 +46,7 @@ class Settings:
     class_dim: int | None = None
     batch_first: bool = False
     target_map: tuple[tuple[float, float], ...] = ()
+    classes: tuple[str, ...] = ()
     allow: frozenset[str] = frozenset()
     clamp: bool = False
     normalise: bool = False
@@ -67,6 +70,7 @@ class Settings:
             raise InputError(
                 f"temperature: needs a finite number above 0, got {t!r}", "--temperature 2"
             )
+        check_classes(self.classes, self.typed.get("classes", "classes"))
         if not isinstance(self.max_mib, int) or self.max_mib < 1:
             raise InputError(f"max_mib: needs a whole number from 1, got {self.max_mib!r}")
 

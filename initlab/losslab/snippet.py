@@ -3,15 +3,18 @@
 import torch
 from torch import Tensor
 
-from initlab.losslab.call import Call, name, shape, shortest
+from initlab.losslab.call import Call, shortest
+from initlab.losslab.loading import loaded
 
+IMPORTS = {"json.load(": "import json", "np.": "import numpy as np"}
 MOST_VALUES = 200  # beyond it an operand is loaded, not written out
 
 
 def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
     """Python that prints the loss as torch computes it, on the operands as they were prepared.
 
-    Operands of more than `most` values are loaded from files that the reader has to provide.
+    Operands of more than `most` values are loaded from the user's files, or, where they came from
+    none or a line cannot say how, from files that the reader has to provide.
     """
     functional = _functional(call)
     lines = [
@@ -21,8 +24,10 @@ def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
     for operand in call.loss.operands:
         if operand.name in call.operands:
             x = call.operands[operand.name]
-            comment = f"  # {name(x.dtype)} {shape(x)}" if x.numel() > most else ""
-            lines.append(f"{operand.name} = {_tensor(operand.name, x, most)}{comment}")
+            if x.numel() > most:
+                lines.append(f"{operand.name} = {loaded(call, operand.name, x)}")
+            else:
+                lines.append(f"{operand.name} = {_tensor(x)}")
     reduction = "mean" if reduction == "all" else reduction
     options = [*_options(call), f'reduction="{reduction}"']
     positional = [o.name for o in call.loss.operands if not o.optional]
@@ -37,7 +42,8 @@ def snippet(call: Call, reduction: str, most: int = MOST_VALUES) -> str:
     else:
         lines.append(f"loss = nn.{call.loss.class_name}({', '.join(options)})")
         lines.append(f"print(loss({', '.join(positional)}))")
-    return "\n".join(lines)
+    imports = [line for word, line in IMPORTS.items() if any(word in x for x in lines[2:])]
+    return "\n".join([*imports, *lines])
 
 
 def _functional(call: Call) -> bool:
@@ -53,7 +59,9 @@ def _options(call: Call) -> list[str]:
     given = []
     for key, value in call.options.items():
         if isinstance(value, Tensor):
-            given.append(f"{key}={_tensor(key, value)}")
+            large = value.numel() > MOST_VALUES
+            code = loaded(call, key, value).partition("  # ")[0] if large else _tensor(value)
+            given.append(f"{key}={code}")
         elif value != defaults.get(key):
             given.append(_DISTANCES[value] if key == "distance" else f"{key}={value!r}")
     return given
@@ -66,10 +74,8 @@ _DISTANCES = {
 }
 
 
-def _tensor(operand: str, value: Tensor, most: int = MOST_VALUES) -> str:
-    """Python that makes a tensor, or loads it where it is larger than `most`."""
-    if value.numel() > most:
-        return f'torch.load("{operand}.pt")'
+def _tensor(value: Tensor) -> str:
+    """Python that makes a tensor."""
     dtype = (
         ""
         if value.dtype in (torch.float32, torch.int64) and value.numel()

@@ -9,6 +9,7 @@ from initlab.cli import loss_options, output
 from initlab.cli.arguments import MaxMib
 from initlab.cli.completion import losses, reductions, rules
 from initlab.cli.loss_request import allowed, check_options, check_ways, named
+from initlab.losslab.operands import labels
 from initlab.losslab.operands.limits import MOST_MIB
 from initlab.losslab.operands.options import mapping
 from initlab.losslab.settings import Settings
@@ -72,6 +73,13 @@ TargetMap = Annotated[
         metavar="MAP", help="Replace values of the target: '{0: -1}'.", show_default=False
     ),
 ]
+Classes = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES", help="Names in the target, in the order of the class ids: cat,dog.",
+        show_default=False,
+    ),
+]  # fmt: skip
 AllowBroadcast = Annotated[
     bool, typer.Option("--allow-broadcast", help="Let shapes broadcast, as torch does.")
 ]
@@ -111,6 +119,7 @@ def loss(
     class_dim: ClassDim = None,
     batch_first: BatchFirst = False,
     target_map: TargetMap = "",
+    classes: Classes = "",
     dtype: Dtype = None,
     clamp: Clamp = False,
     normalise: Normalise = False,
@@ -125,7 +134,8 @@ def loss(
 ) -> None:
     """Compute a loss of torch, check its inputs better than torch does, and show the working.
 
-    An operand is a list of numbers, a file (JSON, CSV, NPY, NPZ, PT) or - for standard input.
+    An operand is a list of numbers, a pasted tensor, a file (JSON, text, NPY, NPZ, PT), FILE:KEY,
+    or - for standard input.
 
     Examples:
     initlab loss --name bce --inputs '[0.2, 0.8]' --target '[0, 1]'
@@ -135,6 +145,8 @@ def loss(
     initlab loss -n smooth_l1 -n l1 -i '[0.5, 3]' -t '[0, 0]'
 
     initlab loss -n kl_div -i q.npy -t p.npy --from probs -r batchmean --grad
+
+    initlab loss -n ce -i batch.pt:logits -t cat,dog,cat --classes cat,dog
 
     initlab loss -n triplet_margin --anchor a.csv --positive p.csv --negative n.csv --explain
 
@@ -154,6 +166,7 @@ def loss(
         class_dim=class_dim,
         batch_first=batch_first,
         target_map=mapping(target_map),
+        classes=labels.named(classes),
         allow=allowed(allow or (), records, broadcast=allow_broadcast),
         clamp=clamp,
         normalise=normalise,

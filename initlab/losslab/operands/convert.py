@@ -11,7 +11,7 @@ from torch import Tensor
 from initlab.catalog.losses import INTEGERS
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call, describe, name, whole
-from initlab.losslab.operands.reading import Read
+from initlab.losslab.operands.source import Read
 from initlab.losslab.settings import Settings
 
 

@@ -13,6 +13,7 @@ from initlab.errors import InputError
 from initlab.formatting import as_json, cut
 from initlab.losslab.call import shape as shape_text
 from initlab.losslab.operands.limits import check_values
+from initlab.losslab.operands.text import is_number
 
 NOT_FINITE = {word: float(word) for word in ("nan", "inf", "-inf", "+inf")}
 DEEPEST = 16  # levels of lists
@@ -20,15 +21,21 @@ NUMBERS = (int, float, np.bool_, np.integer, np.floating)
 
 
 def array_of(
-    value: Any, where: str, most: int, unpacked: Callable[[list[Any]], list[Any]]
+    value: Any,
+    where: str,
+    most: int,
+    unpacked: Callable[[list[Any]], list[Any]],
+    *,
+    names: bool = False,
 ) -> NDArray[Any]:
-    """A number, or lists of them within lists, as int64, bool or floats.
+    """A number, or lists of them within lists, as int64, bool or floats; or names, as objects.
 
     Args:
         value: lists, numbers, the words "nan" and "inf", and arrays.
         where: the operand as the user typed it, for messages.
         most: bytes that it may take as float64.
         unpacked: makes lists of arrays.
+        names: whether texts that are no numbers may stand there, all of them texts.
 
     Raises:
         TooLarge: it takes more.
@@ -49,7 +56,14 @@ def array_of(
         shape.append(len(level[0]))
         check_values(len(level) * shape[-1], where, most)
         level = list(chain.from_iterable(level))
+    if names and _are_names(level):
+        return np.array([*level, None], dtype=object)[:-1].reshape(shape)  # never one long text
     return _numbers(level, shape, where).reshape(shape)
+
+
+def _are_names(level: list[Any]) -> bool:
+    """Whether all entries are texts, and some of them no number."""
+    return all(isinstance(x, str) for x in level) and not all(map(is_number, level))
 
 
 def _is_list(kind: type) -> bool:

@@ -1,17 +1,17 @@
 """Makes a call of what was read: every operand under torch's name, in the form that torch wants."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call
 from initlab.losslab.checks.shapes import pairwise
-from initlab.losslab.operands import arrange, conversions, convert, mending, reading
-from initlab.losslab.operands.reading import Read
+from initlab.losslab.operands import arrange, conversions, convert, labels, mending, reading
+from initlab.losslab.operands.source import Read
 from initlab.losslab.settings import Settings
 
 #: what a target may be in a word, in the input's shape
@@ -37,12 +37,11 @@ def prepare(
     dtype = _dtype(reads[loss.operands[0].name], settings.dtype)
     raw = {name: read.tensor for name, read in reads.items()}
     tensors = {p.name for p in loss.parameters if p.kind == "tensor"}
-    complete = {
-        k: _weight(k, v, typed, settings.most).to(dtype) if k in tensors else v
-        for k, v in options.items()
-    }
-    call = Call(loss, dict(raw), complete, typed, raw, settings)
+    weights = {k: _weight(k, v, typed, settings.most) for k, v in options.items() if k in tensors}
+    complete = {k: weights[k].tensor.to(dtype) if k in weights else v for k, v in options.items()}
+    call = Call(loss, dict(raw), complete, typed, raw, settings, reads={**reads, **weights})
     steps = (
+        _read_findings(call),
         convert.map_target(call, settings),
         convert.cast(call, reads, dtype),
         arrange.broadcast(call, settings),
@@ -74,6 +73,7 @@ def _named(
                 f"initlab describe {loss.name}",
             )
         name = loss.names[key]
+        classes = labels.classes_of(loss, name, settings.classes)
         if name in reads:
             raise InputError(f"{written[name]} and {where} both name the operand {name}")
         written[name] = where
@@ -81,7 +81,7 @@ def _named(
             reads[name] = Read(torch.tensor(WORDS[value.strip()]), literal=True)
             words.append(name)
         else:
-            reads[name] = reading.literal(value, where, settings.most)
+            reads[name] = reading.literal(value, where, settings.most, classes)
     lacking = [o for o in loss.operands if o.name not in reads and o.needed]
     if lacking:
         needs = " and ".join(f"{o.name} {o.shape}" for o in lacking)
@@ -117,5 +117,20 @@ def _dtype(first: Read, wanted: str | None) -> torch.dtype:
     return first.tensor.dtype
 
 
-def _weight(option: str, value: Any, typed: Mapping[str, str], most: int) -> Tensor:
-    return reading.literal(value, typed.get(option, f"--option {option}"), most).tensor
+def _weight(option: str, value: Any, typed: Mapping[str, str], most: int) -> Read:
+    return reading.literal(value, typed.get(option, f"--option {option}"), most)
+
+
+def _read_findings(call: Call) -> Iterable[Finding]:
+    """What was said of operands while they were read, and of names of classes."""
+    settings, loss = call.settings, call.loss
+    holders = [o.name for o in loss.operands if o.holds in labels.HOLD_IDS]
+    if settings.classes and not holders:
+        raise InputError(f"--classes: {loss.class_name} takes no class ids", "leave it out")
+    for name, read in call.reads.items():
+        where = name if name in loss.by_name else f"--option {name}"
+        yield from (replace(found, operand=call.name_of(where)) for found in read.findings)
+    named = any(f.rule == "classes" for read in call.reads.values() for f in read.findings)
+    if settings.classes and not named:
+        message = "holds numbers, which are class ids already; --classes changed nothing"
+        yield call.info("classes", holders[0], message)

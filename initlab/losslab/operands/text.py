@@ -1,12 +1,9 @@
-"""Numbers as people type them and as JSON and CSV have them; no tensors yet."""
+"""Numbers as people type them and as JSON has them; no tensors yet."""
 
 import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from initlab.catalog.values import to_float, to_int
 from initlab.errors import InputError
@@ -36,28 +33,19 @@ def plain(text: str, where: str) -> list[float] | float | None:
     return items if "," in text else items[0]
 
 
-def json_value(text: str, where: str, most: int) -> Any:
-    """JSON as Python has it; also with nan, .5 and 1., which JSON has not.
-
-    Raises:
-        TooLarge: its numbers take more than `most` bytes as float64.
-        InputError: it is no JSON, is nested too deep, or has a key twice in one object.
+def loose_json(text: str, where: str, most: int) -> Any:
+    """JSON with nan, .5 and 1., too, which people write and JSON has not. Raises as `strict_json`
+    does.
     """
-    try:
-        return strict_json(text, where, most)
-    except json.JSONDecodeError:
-        pass  # people also write .5, 1. and nan
-    try:
-        return strict_json(_as_json(text), where, most)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{where}: is no JSON: {error.msg} ({place})") from None
+    return strict_json(_as_json(text), where, most)
 
 
 def strict_json(text: str, where: str, most: int) -> Any:
-    """JSON as Python has it, with its NaN and Infinity. Raises as `json_value`, and:
+    """JSON as Python has it, with its NaN and Infinity.
 
     Raises:
+        TooLarge: its numbers take more than `most` bytes as float64.
+        InputError: it is nested too deep, or has a key twice in one object.
         json.JSONDecodeError: it is no JSON.
     """
     check_values(text.count(","), where, most)  # before Python's lists take several times as much
@@ -98,32 +86,10 @@ def _as_json(text: str) -> str:
     return re.sub(r'(?<!["\w+-])([+-]?)(nan|inf)(?!["\w])', r'"\1\2"', text, flags=re.IGNORECASE)
 
 
-def csv_array(text: str, where: str, most: int) -> NDArray[Any]:
-    """Rows of numbers: one column is a vector (rows), more are a matrix (rows, columns).
-
-    Raises:
-        TooLarge: they take more than `most` bytes as float64.
-        InputError: no number, or rows of different lengths; names the line.
-    """
-    lines, rows = text.splitlines(), list[list[float]]()
-    check_values(text.count(",") + len(lines), where, most)
-    for line, row in enumerate(lines, 1):
-        if not row.strip():
-            continue
-        cells = [cell.strip() for cell in row.split(",")]
-        try:
-            rows.append([to_float(cell) for cell in cells])
-        except ValueError:
-            header = "; is it a header? remove it" if line == 1 else ""
-            raise InputError(
-                f"{where}: line {line} is no row of numbers: {row[:60]!r}{header}"
-            ) from None
-        if len(cells) != len(rows[0]):
-            raise InputError(
-                f"{where}: line {line} has {len(cells)} numbers, the first has {len(rows[0])}"
-            )
-    array = np.array(rows)
-    whole = np.isfinite(array).all() and not any(c in text.lower() for c in ".e")
-    if whole and np.abs(array).max() < 2**53:
-        array = array.astype(np.int64)
-    return array[:, 0].copy() if array.shape[1] == 1 else array
+def is_number(text: str) -> bool:
+    """Whether a text is a number as `to_float` reads it."""
+    try:
+        to_float(text)
+    except ValueError:
+        return False
+    return True

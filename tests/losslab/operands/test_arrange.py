@@ -8,7 +8,7 @@ import shlex
 import pytest
 import torch
 from torch import tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from typer.testing import CliRunner
 
 from initlab.catalog import LOSSES
@@ -113,7 +113,7 @@ def test_a_dimension_that_the_weights_do_not_fit():
     ) as e:
         evaluate_loss("bce_with_logits", given, {"pos_weight": [1, 2, 5]}, class_dim=2)
     assert e.value.fix == "--class-dim 3"
-    with pytest.raises(InputError, match="none is given"):
+    with pytest.raises(InputError, match=r"none is given"):
         evaluate_loss("bce_with_logits", given, class_dim=1)
 
 
@@ -125,7 +125,7 @@ COLUMN, LINE = tensor([[0.2], [0.7], [0.9]]), tensor([0.1, 0.5, 0.4])
 BITS, PLUS_MINUS = tensor([0.0, 1.0, 1.0]), tensor([1.0, -1.0, 1.0])
 #: operands of different shapes, that torch takes once all have one
 DIFFERENT = {
-    **{n: (COLUMN, LINE) for n in ("mse", "l1", "smooth_l1", "huber")},
+    **dict.fromkeys(("mse", "l1", "smooth_l1", "huber"), (COLUMN, LINE)),
     "poisson_nll": (COLUMN, BITS),
     "gaussian_nll": (COLUMN, LINE, COLUMN),
     "bce": (COLUMN, BITS),
@@ -160,18 +160,17 @@ def test_broadcasting_is_torchs_on_expanded_operands_or_refused(loss):
         tensors = DIFFERENT[loss]
         expanded = torch.broadcast_tensors(*tensors)
     given = {o.name: x for o, x in zip(record.operands, tensors, strict=True)}
-    with pytest.raises(LossError, match="shape-broadcast.*, or --allow-broadcast"):
+    with pytest.raises(LossError, match=r"shape-broadcast.*, or --allow-broadcast"):
         evaluate_loss(loss, given)
     function, options = load(record.function), {}
     for reduction in record.reductions:
         found = evaluate_loss(loss, given, reduction=reduction, allow="shape-broadcast")
         expected = function(*expanded, **options, reduction=reduction)
         torch.testing.assert_close(found.values[reduction], expected)
-        assert (
-            "were expanded to"
-            in [f.message for f in found.findings if f.rule == "shape-broadcast"][0]
+        assert "were expanded to" in next(
+            f.message for f in found.findings if f.rule == "shape-broadcast"
         )
-    with pytest.raises(LossError, match="shape-broadcast"):
+    with pytest.raises(LossError, match=r"shape-broadcast"):
         evaluate_loss(loss, given, allow="shape-broadcast", strict=True)
 
 
@@ -205,7 +204,7 @@ def test_a_target_in_a_word_has_the_inputs_shape(loss, word):
     if loss in SAME | {"gaussian_nll"}:
         assert told(loss, given) == told(loss, {**given, key: numbers.tolist()})
     else:
-        with pytest.raises(InputError, match="a word stands for the input's shape"):
+        with pytest.raises(InputError, match=r"a word stands for the input's shape"):
             evaluate_loss(loss, given)
 
 
@@ -232,7 +231,7 @@ LABELS = tensor([[1, 2, 3], [3, 1, 2]])
 
 
 def ctc(inputs, targets, x=FRAMES, t=LABELS):
-    return float(F.ctc_loss(x, t, tensor(inputs), tensor(targets)))
+    return float(functional.ctc_loss(x, t, tensor(inputs), tensor(targets)))
 
 
 def test_lengths_that_are_left_out_are_full():
@@ -251,7 +250,7 @@ def test_lengths_that_are_left_out_are_full():
     alone = ctc([5], [3], FRAMES[:, :1], LABELS[:1])
     assert float(single.values["mean"]) == pytest.approx(alone)
     row = {"log_probs": FRAMES, "targets": LABELS.flatten()}
-    with pytest.raises(InputError, match="one row of 6 labels for a batch of 2") as caught:
+    with pytest.raises(InputError, match=r"one row of 6 labels for a batch of 2") as caught:
         evaluate_loss("ctc", row)
     assert caught.value.fix.startswith("give target_lengths as 2 lengths that sum to 6")
     found = evaluate_loss("ctc", {**row, "target_lengths": [3, 3]})
@@ -305,6 +304,6 @@ def test_padding_of_rows_without_lengths():
 def test_the_batch_is_first_everywhere_else(loss):
     from tests.losslab.operands.test_prepare import SAMPLE
 
-    with pytest.raises(InputError, match="^--batch-first: ") as caught:
+    with pytest.raises(InputError, match=r"^--batch-first: ") as caught:
         evaluate_loss(loss, SAMPLE[loss], batch_first=True)
     assert caught.value.fix == "leave it out"

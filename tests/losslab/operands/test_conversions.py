@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 from torch import tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from typer.testing import CliRunner
 
 from initlab.catalog import LOSSES
@@ -26,7 +26,7 @@ def softmaxes(x, dim):
 
 
 def sigmoids(x):
-    return {"logits": x, "probs": x.sigmoid(), "log-probs": F.logsigmoid(x)}
+    return {"logits": x, "probs": x.sigmoid(), "log-probs": functional.logsigmoid(x)}
 
 
 def computed(loss, x, t, options=None, reduction="mean", **settings):
@@ -69,7 +69,7 @@ def test_teacher_logits_in_one_call():
     text = "-n kl_div -i [[2.5,0.8,0.3]] -t [[3,1,0.5]] --from logits --target-from logits"
     x, t = tensor([[2.5, 0.8, 0.3]]), tensor([[3, 1, 0.5]])
     for temperature in (1, 2, 0.5):
-        expected = F.kl_div(
+        expected = functional.kl_div(
             (x / temperature).log_softmax(1), (t / temperature).softmax(1), reduction="batchmean"
         )
         done = command(f"{text} -r batchmean --temperature {temperature}")
@@ -84,7 +84,7 @@ def test_teacher_logits_in_one_call():
 def test_soft_targets_of_cross_entropy(target_given, temperature):
     x, t = STUDENT[:, :, None].expand(2, 3, 2), TEACHER[:, :, None].expand(2, 3, 2)
     softened = t / temperature if target_given == "logits" else t
-    expected = float(F.cross_entropy(x / temperature, softened.softmax(1)))
+    expected = float(functional.cross_entropy(x / temperature, softened.softmax(1)))
     found = value(
         "cross_entropy", x, softmaxes(t, 1)[target_given],
         target_given=target_given, temperature=temperature,
@@ -98,7 +98,7 @@ def test_soft_targets_of_linear_cross_entropy(target_given):
     t = torch.linspace(-2, 2, 8).double().reshape(2, 4).sin()
     given = {"input": STUDENT, "linear_weight": w, "target": softmaxes(t, 1)[target_given]}
     found = evaluate_loss("linear_cross_entropy", given, target_given=target_given)
-    expected = float(F.cross_entropy(STUDENT @ w.T, t.softmax(1)))
+    expected = float(functional.cross_entropy(STUDENT @ w.T, t.softmax(1)))
     assert float(found.values["mean"]) == pytest.approx(expected)
 
 
@@ -106,7 +106,7 @@ def test_soft_targets_of_linear_cross_entropy(target_given):
 @pytest.mark.parametrize("target_given", KINDS)
 def test_soft_targets_of_yes_or_no(loss, target_given):
     x = STUDENT.sigmoid() if loss == "bce" else STUDENT
-    expected = float(F.binary_cross_entropy(STUDENT.sigmoid(), TEACHER.sigmoid()))
+    expected = float(functional.binary_cross_entropy(STUDENT.sigmoid(), TEACHER.sigmoid()))
     found = value(loss, x, sigmoids(TEACHER)[target_given], target_given=target_given)
     assert found == pytest.approx(expected)
 
@@ -182,9 +182,9 @@ def test_a_dimension_is_found_on_either_side_or_asked_for(dim, given, target_giv
 
 @pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan, "2", True, None])
 def test_a_temperature_is_a_number_above_0(temperature):
-    with pytest.raises(InputError, match="^temperature: needs a finite number above 0"):
+    with pytest.raises(InputError, match=r"^temperature: needs a finite number above 0"):
         Settings(temperature=temperature)
-    with pytest.raises(InputError, match="^target_given: needs one of logits, probs, log-probs"):
+    with pytest.raises(InputError, match=r"^target_given: needs one of logits, probs, log-probs"):
         Settings(target_given="odds")
 
 
@@ -201,7 +201,7 @@ def test_a_temperature_divides_logits_or_is_refused(loss):
         (said,) = [f for f in found.findings if f.rule == "temperature"]
         assert said.message == f"logits of {first} were divided by 2"
         return
-    with pytest.raises(InputError, match="^--temperature: ") as caught:
+    with pytest.raises(InputError, match=r"^--temperature: ") as caught:
         evaluate_loss(loss, SAMPLE[loss], temperature=2)
     if loss not in ("linear_cross_entropy", *MAKES_NONE):
         assert caught.value.fix == "--from logits, if the input holds them"
@@ -217,7 +217,7 @@ def test_the_loss_times_t_squared_is_said_and_keeps_the_gradient():
     z = STUDENT - STUDENT.mean(1, keepdim=True)
     v = TEACHER - TEACHER.mean(1, keepdim=True)
     leaf = z.clone().requires_grad_()
-    plain = F.kl_div((leaf / t).log_softmax(1), (v / t).softmax(1), reduction="sum")
+    plain = functional.kl_div((leaf / t).log_softmax(1), (v / t).softmax(1), reduction="sum")
     plain.backward()
     assert (leaf.grad * t * t).flatten().tolist() == pytest.approx(
         ((z - v) / 3).flatten().tolist(), rel=1e-2, abs=1e-3
@@ -237,5 +237,5 @@ def test_a_side_that_is_not_softened_is_named():
     )
     (said,) = [f.message for f in found.findings if f.rule == "temperature"]
     assert said == "logits of target were divided by 2, input was not: it holds no logits"
-    expected = F.kl_div(STUDENT.log_softmax(1), (TEACHER / 2).softmax(1))
+    expected = functional.kl_div(STUDENT.log_softmax(1), (TEACHER / 2).softmax(1))
     assert float(found.values["mean"]) == pytest.approx(float(expected))
