@@ -64,8 +64,8 @@ def has(record: Loss, option: str) -> bool:
     return any(p.name == option for p in record.parameters)
 
 
-def check_options(records: Sequence[Loss], given: Given) -> None:
-    """Refuse options that no loss has, and values out of range, before torch is loaded.
+def _check_options(records: Sequence[Loss], given: Given) -> None:
+    """Options that no loss has, and values out of range.
 
     Raises:
         LossError: of the first loss that has any, named as the user typed them.
@@ -98,7 +98,10 @@ def check_ways(
     explain: bool,
     total: bool,
 ) -> None:
-    """Refuse options of the command that contradict each other."""
+    """Refuse options that no loss has or that are out of range, and those that contradict each
+    other, before torch is loaded.
+    """
+    _check_options(records, given)
     if total and not stream:
         raise InputError("--total combines the records of --jsonl", "--jsonl - --total")
     if total and reduction == "none":

@@ -34,7 +34,7 @@ def loaded(call: Call, operand: str, value: Tensor) -> str:
         used = [option for field, option in CHANGES.items() if _set(call, field)]
         comment += f", what {read.path}".replace("\n", " ")
         comment += f" is after {', '.join(used)}" if used else " holds"
-    return f'torch.load("{operand}.pt"){comment}; save it there'
+    return f'torch.load("{operand}.pt"){comment}'
 
 
 def _set(call: Call, field: str) -> bool:

@@ -8,7 +8,7 @@ from initlab.catalog.dtypes import DtypeName
 from initlab.cli import loss_options, output
 from initlab.cli.arguments import MaxMib
 from initlab.cli.completion import losses, reductions, rules
-from initlab.cli.loss_request import allowed, check_options, check_ways, named
+from initlab.cli.loss_request import allowed, check_ways, named
 from initlab.losslab.operands import labels
 from initlab.losslab.operands.limits import MOST_MIB
 from initlab.losslab.operands.options import mapping
@@ -154,7 +154,6 @@ def loss(
     """
     given = loss_options.given(values, option or ())
     records = named(name or (), full, explain=explain, stream=bool(jsonl))
-    check_options(records, given)
     check_ways(records, given, reduction, jsonl, format_, explain=explain, total=total)
     settings = Settings(
         reduction=reduction,
@@ -175,13 +174,21 @@ def loss(
         typed={} if jsonl else loss_options.flags_of(records, given),
     )
     if jsonl:
-        from initlab.cli.loss_stream import stream
-
-        stream(records, jsonl, given, settings, total=total)
+        _stream(records, jsonl, given, settings, total=total)
     else:
-        from initlab.cli.loss_output import show
+        _show(records, given, settings, format_, explain=explain, full=bool(full))
 
-        show(records, given, settings, format_, explain=explain, full=bool(full))
+
+def _stream(*arguments: Any, **options: Any) -> None:
+    from initlab.cli.loss_stream import stream  # and torch, once what was typed is sound
+
+    stream(*arguments, **options)
+
+
+def _show(*arguments: Any, **options: Any) -> None:
+    from initlab.cli.loss_output import show
+
+    show(*arguments, **options)
 
 
 loss_options.declare(loss)

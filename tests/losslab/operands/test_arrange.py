@@ -140,6 +140,7 @@ DIFFERENT = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:reduction. .mean.:UserWarning")
 @pytest.mark.parametrize("loss", LOSSES)
 def test_broadcasting_is_torchs_on_expanded_operands_or_refused(loss):
     record = LOSSES[loss]

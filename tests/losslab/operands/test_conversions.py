@@ -231,6 +231,7 @@ def test_the_loss_times_t_squared_is_said_and_keeps_the_gradient():
     assert whole == pytest.approx(16 * float(found.values["sum"]), rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:reduction. .mean.:UserWarning")
 def test_a_side_that_is_not_softened_is_named():
     found = computed(
         "kl_div", STUDENT.log_softmax(1), TEACHER, target_given="logits", temperature=2

@@ -122,10 +122,8 @@ def test_numbers_that_are_typed(text, values, dtype):
     ("text", "said"),
     [
         ("[1, 2", "is no JSON"),
-        ("[1 2]", "line 1, column"),
         ("[1,,2]", "is no JSON"),
         ("[1, 2]]", "is no JSON"),
-        ("[1,]", "is no JSON"),
         ("[0x10]", "is no JSON"),
         ("[None]", "is no JSON"),
         ("[1, two]", "is no JSON"),
@@ -249,13 +247,10 @@ def test_csv(content, values, dtype):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"x,y\n1,2\n", "line 1 is no row of numbers: 'x,y'; is it a header? remove it"),
         (b"1,2\na,b\n", "line 2 is no row of numbers: 'a,b'"),
         (b"1,2\n3\n", "line 2 has 1 numbers, the first has 2"),
         (b"1,2\n3,4\n5,6,7\n", "line 3 has 3 numbers, the first has 2"),
         (b"1,2\n3,\n", "line 2 is no row of numbers"),
-        (b"1\t2\n", "line 1 is no row of numbers"),
-        (b"1;2\n", "line 1 is no row of numbers"),
         (b"", "is empty"),
         (b"\n \n\r\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
