@@ -865,9 +865,9 @@ def mend(row, finding, folder):
         return arguments(row, folder, **row.mended)
     typed = arguments(row, folder, **row.mended)
     if replaced := REPLACED.match(finding.fix):
-        return [*typed, replaced[1], replaced[2]]
+        return put(typed, replaced[1], replaced[2])
     if listed := LISTED.match(finding.fix):
-        return [*typed, "--target", f"[{listed[1]}]"]
+        return put(typed, "--target", f"[{listed[1]}]")
     if swapped := re.match(r"swap (--\w+) and (--\w+)", finding.fix):
         one, other = (typed.index(swapped[i]) + 1 for i in (1, 2))
         typed[one], typed[other] = typed[other], typed[one]
@@ -878,7 +878,15 @@ def mend(row, finding, folder):
     if switch[1] == "--option":  # an option may be given once
         before = value.partition("=")[0]
         typed = without(typed, before)
-    return [*typed, switch[1], value]
+    return put(typed, switch[1], value)
+
+
+def put(typed, flag, value):
+    """The command with a flag's value, in place of the one it has: an operand is given once, and
+    a second --name is a second loss.
+    """
+    at = typed.index(flag) if flag in typed and flag not in ("--option", "--allow") else len(typed)
+    return [*typed[:at], flag, value, *typed[at + 2 :]]
 
 
 def without(typed, option):
