@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from initlab.losslab.call import Call, class_dim, name, shape
+from initlab.losslab.settings import Settings
 
 #: settings that change an operand after it was read, and the options that set them
 CHANGES = {
-    "given": "--from", "class_dim": "--class-dim", "target_map": "--target-map",
-    "classes": "--classes",
+    "given": "--from", "target_given": "--target-from", "temperature": "--temperature",
+    "class_dim": "--class-dim", "batch_first": "--batch-first", "target_map": "--target-map",
+    "classes": "--classes", "clamp": "--clamp", "normalise": "--normalise",
 }  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def loaded(call: Call, operand: str, value: Tensor) -> str:
 
 
 def _set(call: Call, field: str) -> bool:
-    return getattr(call.settings, field) not in ("", (), None)
+    return bool(getattr(call.settings, field) != getattr(Settings(), field))
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
@@ -56,7 +58,7 @@ def _conversions(call: Call, read: Tensor, dtype: torch.dtype) -> Iterator[tuple
         to = class_dim(call)
         starts.append((f".movedim({dim}, {to})", plain.movedim(dim, to)))
     yield from starts
-    if not plain.is_floating_point() or not call.settings.given:
+    if not plain.is_floating_point() or not (call.settings.given or call.settings.target_given):
         return
     over = class_dim(call)
     for code, x in starts:

@@ -6,7 +6,11 @@ from torch import Tensor
 from initlab.losslab.call import Call, shortest
 from initlab.losslab.loading import loaded
 
-IMPORTS = {"json.load(": "import json", "np.": "import numpy as np"}
+IMPORTS = {
+    "json.loads(": "import json",
+    "Path(": "from pathlib import Path",
+    "np.": "import numpy as np",
+}
 MOST_VALUES = 200  # beyond it an operand is loaded, not written out
 
 

@@ -1,11 +1,16 @@
 """The lines of PyTorch that reproduce a loss, run as they stand."""
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
 from initlab.catalog import LOSSES
 from initlab.catalog.rules import ALLOWABLE
 from initlab.losslab.evaluate import evaluate
+from initlab.losslab.operands import reading
 from initlab.losslab.settings import Settings
 from initlab.losslab.snippet import MOST_VALUES, snippet
 
@@ -235,4 +240,47 @@ def test_large_operands_are_loaded(tmp_path, monkeypatch):
     evaluation = evaluate("cross_entropy", pair(x, [7]), {"weight": w})
     torch.save(x, tmp_path / "input.pt")
     torch.save(w, tmp_path / "weight.pt")
+    assert_reproduces(evaluation, "mean")
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Probabilities of more values than are written out, in every kind of file."""
+    monkeypatch.chdir(tmp_path)
+    x = torch.rand(MOST_VALUES, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x /= x.sum(1, keepdim=True)
+    torch.save(x.float(), "x.pt")
+    torch.save({"net": {"out": x}}, "held.pt")
+    np.save("x.npy", x.numpy())
+    np.save("swapped.npy", x.numpy().astype(">f4"))
+    np.savez("held.npz", out=x.numpy(), other=[1])
+    np.savetxt("x.txt", x.numpy())
+    np.savetxt("x.csv", x.numpy(), delimiter=",", header="a,b,c", comments="")
+    Path("held.json").write_text(json.dumps({"out": x.tolist()}))
+    return [0, 1] * (MOST_VALUES // 2)
+
+
+@pytest.mark.parametrize("file", ["x.pt", "held.pt:net.out", "x.npy", "swapped.npy", "held.npz:out",
+                                  "x.txt", "x.csv", "held.json:out"])  # fmt: skip
+@pytest.mark.parametrize("settings", [{}, {"given": "probs"}, {"dtype": "float64"}], ids=str)
+def test_the_users_own_file_and_key_are_loaded(files, file, settings):
+    operands = {"input": reading.read(file, "--input"), "target": files}
+    evaluation = evaluate("cross_entropy", operands, settings=Settings(**settings))
+    (line,) = (x for x in snippet(evaluation.call, "mean").splitlines() if x[:8] == "input = ")
+    assert file.partition(":")[0] in line
+    assert all(f'["{key}"]' in line for key in file.partition(":")[2].split(".") if key)
+    assert_reproduces(evaluation, "mean")
+
+
+def test_what_no_line_makes_of_a_file_is_told(files):
+    """Targets were replaced: the comment says of which file, and by what."""
+    np.save("t.npy", np.array(files))
+    operands = {"input": reading.read("x.npy", "--input"), "target": reading.read("t.npy", "--t")}
+    changed = Settings(target_map=((0.0, 2.0),))
+    evaluation = evaluate("cross_entropy", operands, settings=changed)
+    text = snippet(evaluation.call, "mean", most=10)
+    line = 'target = torch.load("target.pt")  # int64 (200), what t.npy is after --target-map'
+    assert line in text.splitlines()
+    torch.save(evaluation.call.target, "target.pt")
+    torch.save(evaluation.call.input, "input.pt")
     assert_reproduces(evaluation, "mean")

@@ -160,7 +160,7 @@ def _printed(text: str, wanted: Wanted, encoding: str = "") -> Read:
     read = literal(value, wanted.place, wanted.most, wanted.classes)
     if dtype:
         return _loaded(_cast(read, dtype, wanted.place), "", wanted)
-    code = f"np.array(json.load(open({quoted(wanted.path)}{encoding})){index})"
+    code = f"np.array(json.loads(Path({quoted(wanted.path)}).read_text({encoding[2:]})){index})"
     same = is_json and bool(wanted.path) and np.array(value).dtype == read.tensor.numpy().dtype
     return _loaded(read, f"torch.from_numpy({code})" if same else "", wanted)
 
