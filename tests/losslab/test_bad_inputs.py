@@ -245,6 +245,8 @@ warned("a sigmoid taken already", "cross_entropy", {"input": [[0.99, 0.02, 0.03]
        value=0.5664,  # ln(1 + e^-0.97 + e^-0.96)
        # logits of these are 4.5951, -3.8918, -3.4761
        mended={"input": [[4.5951, -3.8918, -3.4761]]}, after=0.0005)  # fmt: skip
+silent("small logits, one of them 0", "cross_entropy",
+       {"input": [[0.1, 0.0, 0.2], [0.3, 0.1, 0.0]], "target": [0, 1]}, value=1.1209)  # fmt: skip
 silent("logits of a layer of zeros", "cross_entropy", {"input": [[0.0] * 3], "target": [0]},
        value=1.0986)  # ln 3  # fmt: skip
 warned("a right class of probability 0", "nll", {"input": [[0.0, -INF]], "target": [1]},

@@ -12,9 +12,9 @@ from initlab.losslab.rounding import normalised_dims, outside
 
 def double_softmax(call: Call) -> Iterator[Finding]:
     """Logits that look as if softmax, or a sigmoid, had been taken already."""
-    x = call.input
+    x = _as_given(call)
     dim = class_dim(call)
-    if not x.numel() or outside(x).any():
+    if call.settings.given or not x.numel() or outside(x).any():
         return
     sums_to_one = normalised_dims(x)
     if dim not in sums_to_one:
@@ -33,8 +33,15 @@ def double_softmax(call: Call) -> Iterator[Finding]:
 
 
 def _fractions(x: Tensor) -> bool:
-    """Whether some values are neither 0 nor 1, and not all are equal, as those of a zero layer."""
-    return bool(((x > 0) & (x < 1)).any()) and bool((x != x.flatten()[0]).any())
+    """Whether values are as of a sigmoid: none is 0, and they differ, unlike those of a layer of
+    zeros.
+    """
+    return bool((x > 0).all()) and bool((x != x.flatten()[0]).any())
+
+
+def _as_given(call: Call) -> Tensor:
+    """The input before its logits were divided by a temperature."""
+    return call.input * call.settings.temperature
 
 
 def _sigmoid_before_softmax(call: Call) -> Finding:
@@ -55,8 +62,8 @@ def _window(classes: int) -> tuple[float, float]:
 
 def double_sigmoid(call: Call) -> Iterator[Finding]:
     """Logits that look as if sigmoid had been taken already."""
-    x = call.input
-    if x.numel() > 1 and not outside(x).any() and (x != 0).any():
+    x = _as_given(call)
+    if not call.settings.given and x.numel() > 1 and not outside(x).any() and (x != 0).any():
         certain = ((x == 0) | (x == 1)).any()  # which have no finite logit
         yield call.warning(
             "double-sigmoid",

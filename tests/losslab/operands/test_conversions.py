@@ -240,3 +240,13 @@ def test_a_side_that_is_not_softened_is_named():
     assert said == "logits of target were divided by 2, input was not: it holds no logits"
     expected = functional.kl_div(STUDENT.log_softmax(1), (TEACHER / 2).softmax(1))
     assert float(found.values["mean"]) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "bce_with_logits"])
+@pytest.mark.parametrize("settings", [{"temperature": 3}, {"given": "logits"}], ids=str)
+def test_logits_that_were_divided_or_called_so_are_no_probabilities(loss, settings):
+    """(1, 2) / 3 sums to 1; and whoever says logits knows that they are."""
+    x = [[1.0, 2.0]] if "temperature" in settings else [[0.3, 0.7]]
+    target = [1] if loss == "cross_entropy" else [[1, 0]]
+    found = evaluate_loss(loss, {"input": x, "target": target}, **settings)
+    assert not [f for f in found.findings if f.level == "warning"]
