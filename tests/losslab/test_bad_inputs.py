@@ -418,6 +418,10 @@ warned("a rate of 0", "poisson_nll", {"log_input": [0.0], "target": [3]}, "rate"
 warned("a rate for its logarithm", "poisson_nll", {"log_input": [100.0], "target": [100]}, "rate",
        "--log-input", ("1 of 1 value is 100 (index 0)", "is this a rate"), value=INF,
        fix="--option log_input=false", after=-360.517)  # 100 - 100 ln 100  # fmt: skip
+warned("a rate among logarithms", "poisson_nll", {"log_input": [50.0, -1.0], "target": [50, 0]},
+       "rate", "--log-input", "1 of 2 values is 50 (index 0)",
+       mended={"log_input": [3.9120, -1.0]},
+       after=-72.6165)  # (50 - 50 ln 50 + e^-1) / 2  # fmt: skip
 warned("rates for their logarithms", "poisson_nll",
        {"log_input": [2.0, 3.0], "target": [2, 3]}, "rate", "--log-input",
        ("read as log-rates the loss is 7.2373", "as rates 0.1589"),

@@ -68,7 +68,9 @@ def rates(call: Call) -> Iterator[Finding]:
         if bad.any():
             what = describe(x, bad, "e^x above 1000 times its count")
             message = f"{what}: is this a rate, not its logarithm?"
-            yield call.warning("rate", "log_input", message, "--option log_input=false")
+            rates = bool((x >= 0).all())
+            fix = "--option log_input=false" if rates else "give logarithms of rates"
+            yield call.warning("rate", "log_input", message, fix)
         else:
             yield from _rates_as_logarithms(call)
         return
