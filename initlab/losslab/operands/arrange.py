@@ -62,7 +62,8 @@ def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
     if not -old.ndim <= dim < old.ndim:
         raise InputError(
             f"--class-dim {dim}: {call.name_of(first.name)} has {old.ndim} dimensions,"
-            f" needs {-old.ndim} to {old.ndim - 1}"
+            f" needs {-old.ndim} to {old.ndim - 1}",
+            "--class-dim -1, for the last" if old.ndim else "leave it out",
         )
     if weights:
         yield from _turn_weights(call, dim % old.ndim)

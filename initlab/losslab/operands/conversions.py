@@ -149,11 +149,20 @@ def _converted(call: Call, side: Side) -> Finding:
             message = describe(x, bad, "a certainty, which has no finite logit")
             raise InputError(f"{side.option}: {where}: {message}", "--name bce, if it is that loss")
     if bad.any():
-        fix = "--clamp" if given == "probs" and not far_outside(x).any() else None
-        raise InputError(f"{side.option} {given}: {where}: {describe(x, bad, predicate)}", fix)
+        message = f"{side.option} {given}: {where}: {describe(x, bad, predicate)}"
+        raise InputError(message, _instead(x, side))
     done, how = _function(x, side)
     call.set(side.operand, done)
     return call.info("from", side.operand, f"{given}: {how}")
+
+
+def _instead(x: Tensor, side: Side) -> str:
+    """What mends an operand that cannot be what was said: the nearest that it can be."""
+    if side.given == "probs" and not far_outside(x).any():
+        return "--clamp"
+    if not outside(x).any():
+        return f"{side.option} probs"
+    return f"{side.option} {'log-probs' if (x <= 0).all() else 'logits'}"
 
 
 def _function(x: Tensor, side: Side) -> tuple[Tensor, str]:

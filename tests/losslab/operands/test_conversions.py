@@ -250,3 +250,22 @@ def test_logits_that_were_divided_or_called_so_are_no_probabilities(loss, settin
     target = [1] if loss == "cross_entropy" else [[1, 0]]
     found = evaluate_loss(loss, {"input": x, "target": target}, **settings)
     assert not [f for f in found.findings if f.level == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("given", "x", "fix"),
+    [
+        ("probs", [[-0.5, -1.0]], "--from log-probs"),
+        ("probs", [[-0.5, 1.5]], "--from logits"),
+        ("probs", [[1.0000001, 0.0]], "--clamp"),
+        ("log-probs", [[0.25, 0.75]], "--from probs"),
+        ("log-probs", [[2.0, 0.75]], "--from logits"),
+    ],
+)
+def test_what_an_operand_cannot_be_is_told_what_it_can_be(given, x, fix):
+    operands = {"input": x, "target": [0]}
+    with pytest.raises(InputError, match=r"above 0|outside 0\.\.1") as refused:
+        evaluate_loss("cross_entropy", operands, given=given)
+    assert refused.value.fix == fix
+    mended = {"clamp": True} if fix == "--clamp" else {"given": fix.split()[1]}
+    evaluate_loss("cross_entropy", operands, **{"given": given, **mended})
