@@ -84,6 +84,9 @@ def given(values: Mapping[str, Any], pairs: Iterable[str]) -> Given:
             else:
                 content, shown = text.strip(), f" '{text}'"
             is_option = key.startswith(PREFIX) or _is_word_of_an_option(name, content)
+            if name in flags and is_option and flags[name] != way:
+                message = f"{flags[name]} and {way} are one option, given twice"
+                raise InputError(message, "leave one of them out")
             if name in flags and is_option:
                 raise InputError(f"{way}: given twice", way + shown)
             if name in options and is_option:

@@ -68,6 +68,11 @@ class Call:
             return tuple(self.input.shape)
         return (*self.input.shape[:-1], *weight.shape[:-1])
 
+    @property
+    def target_is_distribution(self) -> bool:
+        """Whether the target has a number for each class, where it may also be class ids."""
+        return self.target.ndim > 0 and tuple(self.target.shape) == self.logits_shape
+
     def unexpanded(self, operand: str) -> Tensor:
         """An operand for a message: where one number was expanded to a shape, that number."""
         value, raw = self.operands[operand], self.raw.get(operand)

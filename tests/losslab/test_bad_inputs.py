@@ -197,6 +197,18 @@ refused("labels that count from 1, of many classes", "cross_entropy",
         {"input": torch.eye(9).mul(9).tolist(), "target": list(range(1, 10))}, "target-range",
         "--target", "1 of 9 values is 9 (index 8)", torch="IndexError: ",
         mended={"target": list(range(9))}, after=0.0010)  # ln(1 + 8 e^-9)  # fmt: skip
+refused("one row for several targets", ("cross_entropy", "nll"),
+        {"input": torch.zeros(5).log_softmax(0).tolist(), "target": [1, 2]}, "shape-mismatch",
+        "--target", "(2) for an input (5); needs class ids ()", torch="", mended={"target": 1},
+        after=math.log(5))  # fmt: skip
+refused("two weights of twelve", "cross_entropy",
+        {"input": torch.zeros(2, 12).tolist(), "target": [1, 2]}, "option-range",
+        "--option weight", "needs one weight for each of 12 classes", options={"weight": [1, 2]},
+        torch="RuntimeError: ", mended={"weight": [1] * 12}, after=math.log(12))  # fmt: skip
+refused("scores of a teacher, whole numbers", "cross_entropy",
+        {"input": [[1.0, 2.0, 3.0]], "target": [[7.0, 5.0, 2.0]]}, "prob-range", "--target",
+        "3 of 3 values are outside 0..1", torch="no error, returns ",
+        fix="--target-from logits")  # fmt: skip
 refused("multi-hot rows", "cross_entropy", {"input": LOGITS, "target": [[1.0, 1], [0, 1], [0, 1]]},
         "not-normalised", "--target", ("row 0 sums to 2", "do not exclude each other"),
         torch="no error, returns 0.6268",  # (1.3133 + 0.3133 + 2 * 0.1269) / 3
@@ -245,6 +257,9 @@ warned("a sigmoid taken already", "cross_entropy", {"input": [[0.99, 0.02, 0.03]
        value=0.5664,  # ln(1 + e^-0.97 + e^-0.96)
        # logits of these are 4.5951, -3.8918, -3.4761
        mended={"input": [[4.5951, -3.8918, -3.4761]]}, after=0.0005)  # fmt: skip
+silent("cosines of a healthy batch", "cross_entropy",
+       {"input": [[0.8, 0.3], [0.2, 0.7]], "target": [0, 1]},
+       value=0.4741)  # softplus(-0.5)  # fmt: skip
 silent("small logits, one of them 0", "cross_entropy",
        {"input": [[0.1, 0.0, 0.2], [0.3, 0.1, 0.0]], "target": [0, 1]}, value=1.1209)  # fmt: skip
 silent("logits of a layer of zeros", "cross_entropy", {"input": [[0.0] * 3], "target": [0]},
@@ -857,6 +872,11 @@ refused("a length for a large batch", "ctc",
         after=math.log(81 / 10))  # 10 of 3^4 paths are 1, with blanks around  # fmt: skip
 informed("labels of fractions", "ctc", ctc(targets=tensor([[1.0, 2.0], [2.0, 2.0]])),
          "dtype-target", "--targets", "float32 was cast to int64")  # fmt: skip
+refused("a length too few for labels in one row", "ctc",
+        {"log_probs": torch.zeros(4, 3, 3).log_softmax(-1).tolist(), "targets": [1, 2, 1],
+         "input_lengths": [4] * 3, "target_lengths": [2, 1]}, "shape-mismatch", "--target-lengths",
+        "(2) for a batch of 3", mended={"target_lengths": [1, 1, 1]},
+        after=math.log(81 / 10))  # 10 of 3^4 paths are the label, with blanks around  # fmt: skip
 refused("labels that are no whole numbers", "ctc", ctc(targets=[[1.5, 2], [2, 2]]),
         "dtype-target", "--targets", "1 of 4 values is 1.5 (index [0, 0])",
         mended={"targets": [[1, 2], [2, 2]]})  # fmt: skip
@@ -1216,7 +1236,7 @@ def test_a_mean_by_weights_that_are_all_0_is_refused(loss, reduction):
     with pytest.raises(LossError) as refusal:
         weighted(loss, reduction)
     (finding,) = refusal.value.findings
-    assert (finding.rule, finding.operand) == ("empty-mean", "weight")
+    assert (finding.rule, finding.operand) == ("empty-mean", "--option weight")
     assert finding.message == "every weight is 0; the mean divides by their sum"
     assert float(weighted(loss, "sum").values["sum"]) == 0  # 0 (1 - 0) + 0 (2 - 0)
 

@@ -86,7 +86,7 @@ def _class_target(call: Call, logits: tuple[int, ...], sizes: tuple[int, ...]) -
     elif t.shape[:-1] == sizes and one_hot(t, -1):
         message += "; it is one-hot over its last dimension"
         fix = _argmax_fix(call, t.ndim - 1)
-    elif t.ndim == len(sizes) + 1 and (3 in (t.shape[-1], t.shape[1])) and (t == t.round()).all():
+    elif t.ndim == len(sizes) + 1 > 2 and 3 in t.shape[1:] and (t == t.round()).all():
         message += "; three numbers for each position are colours"
         fix = f"give {call.name_of(name)} as class ids {shape(sizes)}, one for each colour"
     yield mismatch(call, name, message, fix)
@@ -113,8 +113,9 @@ def _argmax_fix(call: Call, dim: int) -> str:
 
 def _listed(t: Tensor) -> str:
     """A small tensor as one would type it, after a colon; of a large one nothing."""
-    values = [int(v) if float(v).is_integer() else float(f"{v:.6g}") for v in t.flatten().tolist()]
     if t.ndim < 2 and t.numel() <= 8:
+        flat = t.flatten().tolist()
+        values = [int(v) if float(v).is_integer() else float(f"{v:.6g}") for v in flat]
         text = str(values if t.ndim else values[0]).replace(" ", "")
         return f": '{text}'"
     return ""

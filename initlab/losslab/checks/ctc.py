@@ -37,6 +37,8 @@ def _lengths_fix(call: Call, name: str, lengths: Tensor, most: int) -> str:
     given = lengths.reshape(-1).tolist()
     given = given if len(given) == batch else given[:1] * batch if len(set(given)) == 1 else []
     fitting = [n if 0 <= n <= most else most for n in given] or [most] * batch
+    if name == "target_lengths" and call.target.ndim == 1 and batch > 1:
+        return f"give {batch} lengths that sum to {call.target.numel()}"
     if batch > MOST_LISTED:
         return f"leave {call.name_of(name)} out, or give {batch} lengths of 0..{most}"
     return f"{call.name_of(name)} '{fitting}'".replace(", ", ",")

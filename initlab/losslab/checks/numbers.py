@@ -57,7 +57,9 @@ def some_weight(call: Call) -> Iterator[Finding]:
         return
     fits = weight.shape == call.input.shape  # elementwise_weight reports another shape
     if fits and weight.numel() and not weight.any():
-        yield call.error("empty-mean", "weight", "every weight is 0; the mean divides by their sum")
+        message = "every weight is 0; the mean divides by their sum"
+        fix = "--reduction sum, which is 0"
+        yield call.error("empty-mean", call.option("weight"), message, fix)
 
 
 def rates(call: Call) -> Iterator[Finding]:
@@ -87,14 +89,18 @@ def rates(call: Call) -> Iterator[Finding]:
 def _rates_as_logarithms(call: Call) -> Iterator[Finding]:
     """Numbers that fit the counts much better as rates than as logarithms of rates."""
     x, t = call.input.double(), call.target.double()
-    if not x.numel() or not (x > 0).all() or not t.isfinite().all():
+    if x.numel() < 2 or x.shape != t.shape or not (x > 0).all() or not t.isfinite().all():
         return
     # the likelihoods by both readings: e^x - t x, and x - t log x
-    as_logarithms, as_rates = float((x.exp() - t * x).mean()), float((x - t * x.log()).mean())
-    if as_logarithms > as_rates + 1:
-        message = f"read as log-rates the loss is {number(as_logarithms)}, as rates"
-        message += f" {number(as_rates)}, on average: are these rates?"
-        yield call.warning("rate", "log_input", message, "--option log_input=false")
+    as_logarithms, as_rates = x.exp() - t * x, x - t * x.log()
+    gap = as_logarithms - as_rates
+    error = float(gap.std() / len(gap.flatten()) ** 0.5)  # of a few counts, chance is enough
+    as_logarithms, as_rates = as_logarithms.mean(), as_rates.mean()
+    if float(gap.mean()) > 1 + error:
+        message = f"read as log-rates the loss is {number(float(as_logarithms))}, as"
+        message += f" rates {number(float(as_rates))}, on average: are these rates?"
+        fix = "--option log_input=false, if these are rates"
+        yield call.warning("rate", "log_input", message, fix)
 
 
 def counts(call: Call) -> Iterator[Finding]:

@@ -40,11 +40,11 @@ def log_probs(call: Call) -> Iterator[Finding]:
 
 def _log_prob_fix(call: Call, x: Tensor, dim: int) -> str:
     """What makes log-probabilities of an input whose rows are none along `dim`."""
-    if call.settings.given == "probs":
-        return "--normalise"
-    elsewhere = [d for d in normalised_dims(x.exp()) if d != dim % x.ndim and d > 0]
+    elsewhere = [d for d in normalised_dims(x.exp()) if x.ndim and d != dim % x.ndim and d > 0]
     if elsewhere:
         return _class_dim_fix(elsewhere[0], x)
+    if call.settings.given == "probs":
+        return "--normalise"
     if not outside(x).any() and not off(sums_of(x, dim), x).any():
         return "--from probs (initlab takes the log)"
     return "--from logits (initlab takes the log_softmax)"
@@ -121,7 +121,7 @@ def unnormalised(call: Call, t: Tensor, dim: int) -> Finding:
         fix = "--name bce_with_logits, if several classes may be right"
     elif not outside(t).any():
         fix = "--normalise"
-    elif counts and not call.settings.given:
+    elif counts:
         fix = "--normalise, if these are counts; --target-from logits, if they are logits"
     else:
         message += "; it looks like logits"

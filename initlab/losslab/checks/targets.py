@@ -60,7 +60,7 @@ def _distribution(call: Call, t: Tensor) -> Iterator[Finding]:
         fix = "--target-from logits, if these are scores of a teacher"
         if not far_outside(t).any():
             fix = "--clamp"
-        elif bool((t == t.round()).all() & (t >= 0).all()):
+        elif t.ndim > 2 and bool((t == t.round()).all() & (t >= 0).all()):
             message += "; is it an image, whose colours stand for classes?"
             fix = f"give {call.name_of(name)} as class ids, one for each position"
         yield call.error("prob-range", name, message, fix)
@@ -106,7 +106,7 @@ def certain_targets(call: Call) -> Iterator[Finding]:
         at = lost.nonzero()[0].tolist()
         where = f"sample {at[0] if len(at) == 1 else at}: " if at else ""
         message = f"{where}its class {int(t[tuple(at)])} has the log-probability -inf, p = 0"
-        message += f"; the loss is infinite there, of {int(lost.sum())} of {lost.numel()} samples"
+        message += f"; the loss is infinite there: {int(lost.sum())} of {lost.numel()} samples"
         fix = "--name cross_entropy on the logits, which keeps small probabilities"
         yield call.warning("saturated", call.target_name, message, fix)
 

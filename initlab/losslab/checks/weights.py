@@ -8,6 +8,8 @@ from torch import Tensor
 from initlab.errors import Finding
 from initlab.losslab.call import Call, class_dim, describe, shape
 
+MOST_TYPED = 8  # weights of a suggestion
+
 
 def classes_of(call: Call) -> int:
     """How many classes a call is about."""
@@ -32,9 +34,16 @@ def _class_weight(call: Call, classes: int) -> Iterator[Finding]:
         return
     if weight.shape != (classes,):
         message = f"has shape {shape(weight)}; needs one weight for each of {classes} classes"
-        yield _range(call, "weight", message, f"--option weight='{[1] * min(classes, 8)}'")
+        yield _range(call, "weight", message, _weights_fix(classes))
         return
     yield from _signs(call, "weight", weight)
+
+
+def _weights_fix(classes: int) -> str:
+    """As many weights as one would type, as the option, or how many to give."""
+    if classes > MOST_TYPED:
+        return f"give {classes} weights"
+    return f"--option weight='{[1] * classes}'"
 
 
 def class_weight(call: Call) -> Iterator[Finding]:

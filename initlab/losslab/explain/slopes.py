@@ -61,6 +61,8 @@ def _sums_to_one(t: Tensor) -> bool:
 
 def _numbers(e: Evaluation) -> list[str]:
     """The derivative of the worst sample by the logit of its class, or of its likeliest one."""
+    if not e.working.losses.numel():
+        return []
     at, t = ranked(e.working.losses)[0], e.call.target
     operands = {n: x.double() for n, x in e.call.operands.items()}
     p = log_softmax(class_row(logits_of(operands), at), 0).exp()

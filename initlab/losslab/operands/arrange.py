@@ -23,6 +23,9 @@ def broadcast(call: Call, settings: Settings) -> Iterable[Finding]:
     if not names or "shape-broadcast" not in settings.allow:
         return
     old = [call.operands[name].shape for name in names]
+    if len(set(old)) > 1 and settings.class_dim is not None:
+        message = "--allow-broadcast: with --class-dim, operands need one shape, which is turned"
+        raise InputError(message, "leave one of them out")
     if len(set(old)) > 1 and BYTES * stretched(old) <= settings.most:
         try:
             new: torch.Size = torch.broadcast_shapes(*old)  # type: ignore[no-untyped-call]
@@ -31,7 +34,8 @@ def broadcast(call: Call, settings: Settings) -> Iterable[Finding]:
         along = [o.name for o in call.loss.operands if o.holds == "variances"]
         names += [n for n in along if call.operands[n].ndim and call.operands[n].shape == old[0]]
         yield _expanded(call, names, new)
-    if "cosine_shapes" in call.loss.checks and call.target.shape == (1,) != call.input.shape[:-1]:
+    one_sign = "cosine_shapes" in call.loss.checks and call.target.shape == (1,)
+    if one_sign and call.input.ndim > 1 and call.input.shape[:-1] != (1,):
         yield _expanded(call, [call.target_name], call.input.shape[:-1])
 
 

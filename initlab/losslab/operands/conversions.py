@@ -11,8 +11,8 @@ from torch import Tensor
 
 from initlab.errors import Finding, InputError
 from initlab.formatting import number
-from initlab.losslab.call import ROUNDED_SUM, Call, class_dim, describe, shape
-from initlab.losslab.rounding import far_outside, outside
+from initlab.losslab.call import ROUNDED_SUM, Call, class_dim, describe, row, shape
+from initlab.losslab.rounding import far_outside, normalised_dims, off, outside, sums_of
 from initlab.losslab.settings import GIVEN, Settings
 
 HINTON = "Hinton, Vinyals & Dean 2015"
@@ -51,7 +51,7 @@ def both_sides(call: Call, settings: Settings) -> Iterable[Finding]:
         )
     for operand in softened:
         call.set(operand, call.operands[operand] / settings.temperature)
-    if settings.target_given:
+    if settings.target_given and _fits(call):
         dim = _target_dim(call) if _exclusive(call) else None
         given = settings.target_given
         yield _converted(call, Side(call.target_name, "--target-from", wants_target, given, dim))
@@ -60,6 +60,12 @@ def both_sides(call: Call, settings: Settings) -> Iterable[Finding]:
     if settings.given:
         dim = class_dim(call) if _exclusive(call) else None
         yield _converted(call, Side(first.name, "--from", wants, settings.given, dim))
+
+
+def _fits(call: Call) -> bool:
+    """Whether a distribution has the input's shape; the checks report another."""
+    holds = call.loss.by_name[call.target_name].holds
+    return holds != "distribution" or call.target.shape == call.input.shape
 
 
 def softens(call: Call) -> list[str]:
@@ -94,7 +100,7 @@ def _target_wants(call: Call) -> str:
     if target.holds == "zero_one":
         return "probs"
     if target.holds == "classes_or_probs":
-        if tuple(call.target.shape) == call.logits_shape:
+        if call.target_is_distribution:
             return "probs"
         raise InputError(
             f"{option}: {call.name_of(target.name)} {shape(call.target)} holds class ids; a number"
@@ -156,6 +162,20 @@ def _converted(call: Call, side: Side) -> Finding:
     return call.info("from", side.operand, f"{given}: {how}")
 
 
+def _refuse_sums(p: Tensor, dim: int, side: Side, fix: str) -> None:
+    """Raise InputError for rows that do not sum to 1: a softmax would divide them by their sums."""
+    sums = sums_of(p, dim)
+    bad = off(sums, p)
+    if not bad.any():
+        return
+    first = number(float(sums[tuple(bad.nonzero()[0].tolist())]))
+    elsewhere = [d for d in normalised_dims(p) if d > 0]
+    if elsewhere:
+        fix = f"--class-dim {-1 if elsewhere[0] == p.ndim - 1 else elsewhere[0]}"
+    message = f"{side.option} {side.given}: {row(bad)} sums to {first} (expected 1)"
+    raise InputError(message, fix)
+
+
 def _instead(x: Tensor, side: Side) -> str:
     """What mends an operand that cannot be what was said: the nearest that it can be."""
     if side.given == "probs" and not far_outside(x).any():
@@ -172,8 +192,10 @@ def _function(x: Tensor, side: Side) -> tuple[Tensor, str]:
         return x, "is what the loss takes"
     match side.wants, side.given:
         case "logits", "log-probs" if dim is not None:
+            _refuse_sums(x.exp(), dim, side, "--from logits")
             return x, "log_softmax leaves log-probabilities as they are"
         case "logits", "probs" if dim is not None:
+            _refuse_sums(x, dim, side, "--normalise")
             return x.log(), "log(x) was taken: log_softmax leaves it as it is"
         case "logits", "probs":
             return x.logit(), "logit(x) was taken"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from torch import Tensor
+
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call, class_dim, describe, row
-from initlab.losslab.rounding import far_outside, outside, sums_of
+from initlab.losslab.rounding import far_outside, normalised_dims, outside, sums_of
 from initlab.losslab.settings import Settings
 
 
@@ -20,7 +22,11 @@ def probabilities_of(call: Call, settings: Settings) -> list[str]:
     if (
         target.holds == "zero_one"
         or (target.holds == "distribution" and not logs)
-        or (target.holds == "classes_or_probs" and call.target.is_floating_point())
+        or (
+            target.holds == "classes_or_probs"
+            and call.target.is_floating_point()
+            and call.target_is_distribution
+        )
     ):
         found.append("target")
     return found
@@ -40,7 +46,8 @@ def clamp(call: Call, settings: Settings) -> Iterable[Finding]:
             continue
         if far_outside(x).any():
             far = describe(x, far_outside(x), "outside 0..1")
-            raise InputError(f"--clamp: {call.name_of(name)}: {far} by more than rounding")
+            message = f"--clamp: {call.name_of(name)}: {far} by more than rounding"
+            raise InputError(message, "leave it out")
         call.set(name, x.clamp(0, 1))
         yield call.info("clamp", name, f"{describe(x, bad, 'outside 0..1')}: taken as 0 or 1")
 
@@ -56,11 +63,29 @@ def normalise(call: Call, settings: Settings) -> Iterable[Finding]:
         raise InputError(f"--normalise: {what}", "leave it out")
     for name in names:
         x, dim = call.operands[name], class_dim(call)
+        if (x.shape != call.input.shape and name != call.loss.operands[0].name) or not x.numel():
+            continue  # the checks report the shape
         sums = sums_of(x, dim)
         where = f"--normalise: {call.name_of(name)}"
         if (x < 0).any():
-            raise InputError(f"{where}: {describe(x, x < 0, 'negative')}, no probability")
-        if not (sums > 0).all():
-            raise InputError(f"{where}: {row(sums == 0)} sums to 0, and cannot be normalised")
+            message = f"{where}: {describe(x, x < 0, 'negative')}, no probability"
+            raise InputError(message, "leave it out")
+        if (sums == 0).any():
+            message = f"{where}: {row(sums == 0)} sums to 0, and cannot be normalised"
+            raise InputError(message, "leave such rows out")
+        _refuse_other_dim(call, x, dim, where)
         call.set(name, (x.double() / sums.unsqueeze(dim) if x.ndim else x / x).to(x.dtype))
-        yield call.info("normalise", name, "divided by its sums over the classes")
+        over = f"dimension {dim % x.ndim}, the classes" if x.ndim else "the classes"
+        yield call.info("normalise", name, f"divided by its sums over {over}")
+
+
+def _refuse_other_dim(call: Call, x: Tensor, dim: int, where: str) -> None:
+    """Raise InputError where it is along another dimension that probabilities sum to 1."""
+    elsewhere = [d for d in normalised_dims(x) if x.ndim > 2 and d > 0]
+    if elsewhere and dim % x.ndim not in elsewhere and call.settings.class_dim is None:
+        at = elsewhere[0]
+        raise InputError(
+            f"{where}: sums to 1 over dimension {at} already, and would be divided by its sums"
+            f" over dimension {dim % x.ndim}",
+            f"--class-dim {-1 if at == x.ndim - 1 else at}, and leave --normalise out",
+        )

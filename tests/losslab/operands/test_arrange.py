@@ -308,3 +308,10 @@ def test_the_batch_is_first_everywhere_else(loss):
     with pytest.raises(InputError, match=r"^--batch-first: ") as caught:
         evaluate_loss(loss, SAMPLE[loss], batch_first=True)
     assert caught.value.fix == "leave it out"
+
+
+def test_vectors_of_different_lengths_have_no_sign_to_expand():
+    done = run("-n", "cosine_embedding", "--input1", "[1]", "--input2", "[1,2,3]", "-t", "[1]",
+               "--allow-broadcast")  # fmt: skip
+    assert done.exit_code == 2
+    assert "fix: " in done.stderr

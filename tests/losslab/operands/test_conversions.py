@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from initlab.catalog import LOSSES
 from initlab.cli.app import build
-from initlab.errors import InputError
+from initlab.errors import InitlabError, InputError
 from initlab.losslab.evaluate import evaluate_loss
 from initlab.losslab.settings import Settings
 
@@ -255,7 +255,7 @@ def test_logits_that_were_divided_or_called_so_are_no_probabilities(loss, settin
 @pytest.mark.parametrize(
     ("given", "x", "fix"),
     [
-        ("probs", [[-0.5, -1.0]], "--from log-probs"),
+        ("probs", [[-1.3862944, -0.2876821]], "--from log-probs"),
         ("probs", [[-0.5, 1.5]], "--from logits"),
         ("probs", [[1.0000001, 0.0]], "--clamp"),
         ("log-probs", [[0.25, 0.75]], "--from probs"),
@@ -269,3 +269,30 @@ def test_what_an_operand_cannot_be_is_told_what_it_can_be(given, x, fix):
     assert refused.value.fix == fix
     mended = {"clamp": True} if fix == "--clamp" else {"given": fix.split()[1]}
     evaluate_loss("cross_entropy", operands, **{"given": given, **mended})
+
+
+@pytest.mark.parametrize(
+    ("operands", "settings"),
+    [
+        ({"input": [[[0.2, 0.5], [0.8, 0.5]]], "target": [1, 2]}, {"class_dim": 1}),
+        ({"input": [[0.2, 0.8]], "target": [1, 2, 3]}, {}),
+        ({"input": [[0.2, 0.8]], "target": 1}, {}),
+    ],
+)
+@pytest.mark.parametrize("loss", ["kl_div", "cross_entropy", "bce_with_logits"])
+def test_a_target_of_another_shape_is_refused_not_converted(loss, operands, settings):
+    with pytest.raises(InitlabError):
+        evaluate_loss(loss, operands, target_given="logits", **settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"), [("probs", "--normalise"), ("log-probs", "--from logits")]
+)
+def test_cross_entropy_too_takes_only_probabilities_that_sum_to_1(given, fix):
+    x = [[0.9, 0.9]] if given == "probs" else [[-0.1, -0.1]]
+    with pytest.raises(InputError, match=r"row 0 sums to 1\.8") as refused:
+        evaluate_loss("cross_entropy", {"input": x, "target": [0]}, given=given)
+    assert refused.value.fix == fix
+    mended = {"given": "probs", "normalise": True} if given == "probs" else {"given": "logits"}
+    found = evaluate_loss("cross_entropy", {"input": x, "target": [0]}, **mended)
+    assert float(found.exact["mean"]) == pytest.approx(0.693147)  # ln 2, of equal ones

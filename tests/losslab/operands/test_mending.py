@@ -6,7 +6,7 @@ from torch import tensor
 from torch.nn import functional
 
 from initlab.catalog import LOSSES
-from initlab.errors import InputError
+from initlab.errors import InitlabError, InputError, LossError
 from initlab.losslab.evaluate import evaluate_loss
 from initlab.losslab.rounding import far_outside, normalised_dims, off, outside
 
@@ -99,3 +99,25 @@ def test_dimensions_that_sum_to_1_are_found_the_last_first():
     assert normalised_dims(torch.eye(3)[tensor([[0, 1], [2, 2]])]) == [2]
     assert normalised_dims(tensor(1.0)) == []
     assert normalised_dims(tensor([0.5, 0.4])) == []
+
+
+def test_what_sums_to_1_elsewhere_is_not_divided():
+    """The last dimension sums to 1: --normalise over dimension 1 would give other numbers."""
+    x = [[[0.2, 0.8], [0.5, 0.5]]]
+    pair = {"input": x, "target": [[1, 0]]}
+    with pytest.raises(InputError, match="sums to 1 over dimension 2 already") as refused:
+        evaluate_loss("nll", pair, given="probs", normalise=True)
+    assert refused.value.fix.startswith("--class-dim -1")
+    with pytest.raises(LossError) as advised:
+        evaluate_loss("nll", pair, given="probs")
+    assert advised.value.findings[0].fix.startswith("--class-dim -1")
+    done = evaluate_loss("nll", pair, given="probs", class_dim=-1)
+    # -(ln 0.8 + ln 0.5) / 2
+    assert float(done.exact["mean"]) == pytest.approx(0.458145, rel=1e-5)
+
+
+@pytest.mark.parametrize("target", [1.5, [1.5], [0.5, 1.5]])
+@pytest.mark.parametrize("option", ["clamp", "normalise"])
+def test_a_target_of_another_shape_is_refused_for_that(target, option):
+    with pytest.raises(InitlabError):
+        evaluate_loss("ce", {"input": [[1, 2], [3, 4]], "target": target}, **{option: True})

@@ -84,7 +84,7 @@ SIMILARITIES = (
     ),
     differs(
         "ctc", "Keras TensorFlow optax", "ctc",
-        "theirs takes logits (--from logits) with the batch first, and divides by no lengths"
-        " (-r none)",
+        "theirs takes logits (--from logits), Keras's and optax's with the batch first"
+        " (--batch-first), and divides by no lengths (-r none)",
     ),
 )  # fmt: skip
