@@ -145,7 +145,7 @@ def _lines(text: str, wanted: Wanted, encoding: str) -> Read:
         names, said = found
         read = literal(names, wanted.place, wanted.most, wanted.classes)
         return replace(read, path=wanted.path, findings=said + read.findings)
-    rows = table(text, wanted.place, wanted.most)
+    rows = table(text, wanted)
     options = f", delimiter={quoted(rows.delimiter)}" if rows.delimiter else ""
     options += f", skiprows={rows.skipped}" if rows.skipped else ""
     code = f"np.loadtxt({quoted(wanted.path)}{options}, ndmin={rows.array.ndim}{encoding})"
