@@ -33,7 +33,9 @@ def loaded(call: Call, operand: str, value: Tensor) -> str:
             if _same(converted, value):
                 return f"{read.load.code}{first}{code}{comment}"
     if read is not None and read.path:
-        used = [option for field, option in CHANGES.items() if _set(call, field)]
+        is_input = operand == call.loss.operands[0].name
+        others = ("target_given", "target_map", "classes") if is_input else ("given",)
+        used = [o for field, o in CHANGES.items() if field not in others and _set(call, field)]
         comment += f", what {read.path}".replace("\n", " ")
         comment += f" is after {', '.join(used)}" if used else " holds"
     return f'torch.load("{operand}.pt"){comment}'

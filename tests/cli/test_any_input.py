@@ -36,8 +36,12 @@ WEIRD = [
 FILES = [
     "good.yaml", "bad.yaml", "empty", "bytes", "deep.json", "twice.json", "records.jsonl", "x.npy",
     "x.npz", "x.pt", "huge.npy", "huge.pt", "folder", "results/good", "results/broken", "none",
+    "x.npz:input", "x.npz:x", "x.pt:0", "none:x", "twice.json:input.0", "table.csv", "names.txt",
 ]  # fmt: skip
-NUMBERS = ["0.2,0.8", "[0.2,0.8]", "[[1,2],[3,4]]", "[0,1]", "1", "0", "[1]", "[-1,1]", "[nan,1]"]
+NUMBERS = [
+    "0.2,0.8", "[0.2,0.8]", "[[1,2],[3,4]]", "[0,1]", "1", "0", "[1]", "[-1,1]", "[nan,1]",
+    "tensor([0.2, 0.8])", "[1. 2.]", "[1 ... 2]", "(1, 2", "cat,dog",
+]  # fmt: skip
 SETTINGS = [
     "depth=1", "depth=[1,2]", "depth=0", "width=2", "width=1e9", "seeds=2", "seeds=[0,0]",
     "band=20", "band=1", "name=other", "name=a/b", "about=\x1b[2J", "init.gain=2", "batch=3",
@@ -63,6 +67,7 @@ POOLS = {
     "kind": ["schemes", "losses"],
     "option": OPTIONS,
     "jsonl": ["-", "records.jsonl", *FILES],
+    "classes": ["cat,dog", "cat,cat", ",", "0,1"],
     "target_map": ["{0: -1}", "0:1", "{0: 1, 0: 2}"],
     "sigma_w": ["0.5:2:3", "1.5"],
     "sigma_b": ["0:1:2", "0.1"],
@@ -88,7 +93,7 @@ def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
     texts = {
         "good.yaml": SPEC, "bad.yaml": "depth: [1\nwidth: \x1b", "empty": "",
-        "deep.json": "[" * 100_000,
+        "deep.json": "[" * 100_000, "table.csv": "a b\n.2 .8\n", "names.txt": "dog\ncat\n",
         "twice.json": '{"input": [1], "input": [2]}', "records.jsonl": f"{json.dumps(RECORD)}\n[\n",
     }  # fmt: skip
     for name, text in texts.items():

@@ -107,8 +107,8 @@ def run(code):
     return value
 
 
-def assert_reproduces(evaluation, reduction):
-    value = run(snippet(evaluation.call, reduction))
+def assert_reproduces(evaluation, reduction, most=MOST_VALUES):
+    value = run(snippet(evaluation.call, reduction, most))
     expected = evaluation.values["mean" if reduction == "all" else reduction]
     assert value.dtype == expected.dtype
     torch.testing.assert_close(value, expected, rtol=0, atol=0, equal_nan=True)
@@ -284,3 +284,20 @@ def test_what_no_line_makes_of_a_file_is_told(files):
     torch.save(evaluation.call.target, "target.pt")
     torch.save(evaluation.call.input, "input.pt")
     assert_reproduces(evaluation, "mean")
+
+
+@pytest.mark.parametrize(
+    ("header", "blank", "loads"), [("", "", 1), ("label\n", "", 1), ("", " ", 0)]
+)
+def test_a_file_of_names_is_loaded_where_a_line_can(files, header, blank, loads):
+    """Names with blanks need more than a line: the file is told that has to be made."""
+    pets = ("cat", f"guinea{blank}pig")
+    Path("y.txt").write_text(header + "".join(f"{pets[i]}\n" for i in files))
+    x = torch.tensor([[0.5, 2.0]]).expand(len(files), 2)
+    operands = {"input": x, "target": reading.read("y.txt", "--target", classes=pets)}
+    evaluation = evaluate("cross_entropy", operands, settings=Settings(classes=pets))
+    torch.save(x, "input.pt")
+    text = snippet(evaluation.call, "mean", most=10)
+    assert ("y.txt" in text, 'torch.load("target.pt")' in text) == (True, not loads)
+    torch.save(torch.tensor(files), "target.pt")
+    assert_reproduces(evaluation, "mean", most=10)

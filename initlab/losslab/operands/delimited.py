@@ -4,6 +4,7 @@ A decimal comma is refused: "0,5;1,2" may be two numbers or four, and "1,5" alon
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from initlab.catalog.values import to_float
 from initlab.errors import Finding, InputError
 from initlab.formatting import cut
 from initlab.losslab.operands.limits import check_values
+from initlab.losslab.operands.source import Wanted
 from initlab.losslab.operands.text import is_number
 
 COMMENT = "#"  # as np.savetxt begins a header
@@ -36,7 +38,7 @@ class Table:
     findings: tuple[Finding, ...]
 
 
-def table(text: str, where: str, most: int) -> Table:
+def table(text: str, wanted: Wanted) -> Table:
     """Rows of numbers; a header and comments are left out, and reported.
 
     Raises:
@@ -44,19 +46,19 @@ def table(text: str, where: str, most: int) -> Table:
         InputError: no number, rows of different lengths, a decimal comma, a column that only
             counts rows; names the line and the cell.
     """
-    lines = list(_lines(text))
+    lines, where = list(_lines(text)), wanted.place
     delimiter = _delimiter(lines, where)
     header = _header(lines, delimiter)
     rows = lines[1:] if header else lines
-    check_values(sum(_count(line, delimiter) for _, line in rows), where, most)
-    values = _rows(rows, delimiter, where)
+    check_values(sum(_count(line, delimiter) for _, line in rows), where, wanted.most)
+    values = _rows(rows, delimiter, wanted)
     array = np.array(values)
     if header:
-        _refuse_row_numbers(header, delimiter, array, where)
+        _refuse_row_numbers(header, delimiter, array, wanted)
     whole = np.isfinite(array).all() and not any(c in line for _, line in rows for c in ".eE")
     if whole and np.abs(array).max() < 2**53:
         array = array.astype(np.int64)
-    findings = tuple(_findings(text, header, array))
+    findings = tuple(_findings(text, header, array, _without_first(delimiter, wanted)))
     shaped = array[:, 0].copy() if array.shape[1] == 1 else array
     return Table(shaped, delimiter, lines[0][0] if header else 0, findings)
 
@@ -104,29 +106,28 @@ def _header(lines: list[tuple[int, str]], delimiter: str | None) -> str:
     return lines[0][1] if named and not missing and all(map(is_number, second)) else ""
 
 
-def _rows(lines: list[tuple[int, str]], delimiter: str | None, where: str) -> list[list[float]]:
+def _rows(lines: list[tuple[int, str]], delimiter: str | None, wanted: Wanted) -> list[list[float]]:
     rows = list[list[float]]()
     for number, line in lines:
         cells = cells_of(line, delimiter)
         try:
             rows.append([to_float(cell) for cell in cells])
         except ValueError:
-            raise _no_number(number, line, cells, delimiter, where) from None
+            raise _no_number(number, line, cells, delimiter, wanted) from None
         if len(cells) != len(rows[0]):
-            raise InputError(
-                f"{where}: line {number} has {len(cells)} numbers, the first has {len(rows[0])}"
-            )
+            said = f"line {number} has {len(cells)} numbers, the first has {len(rows[0])}"
+            raise InputError(f"{wanted.place}: {said}")
     return rows
 
 
 def _no_number(
-    number: int, line: str, cells: list[str], delimiter: str | None, where: str
+    number: int, line: str, cells: list[str], delimiter: str | None, wanted: Wanted
 ) -> InputError:
     at, cell = next((i, cell) for i, cell in enumerate(cells, 1) if not is_number(cell))
-    message = f"{where}: line {number} is no row of numbers: {line[:60]!r}"
+    message = f"{wanted.place}: line {number} is no row of numbers: {line[:60]!r}"
     shown = f"cell {at} is {cell[:40]!r}" if cell else f"cell {at} is empty"
     if delimiter != "," and re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", cell, re.ASCII):
-        fix = "tr , . < FILE > points.txt, and give points.txt"
+        fix = _rewritten("tr , .", "points.txt", wanted)
         return InputError(f"{message}; {shown}, a decimal comma? numbers have a point", fix)
     header = "; is it a header? remove it" if number == 1 else ""
     return InputError(f"{message}; {shown}{header}")
@@ -140,7 +141,7 @@ def _counts(array: NDArray[Any]) -> bool:
 
 
 def _refuse_row_numbers(
-    header: str, delimiter: str | None, array: NDArray[Any], where: str
+    header: str, delimiter: str | None, array: NDArray[Any], wanted: Wanted
 ) -> None:
     """A column without a name that counts, as pandas and R write it, is no data."""
     names = cells_of(header, delimiter)
@@ -148,16 +149,25 @@ def _refuse_row_numbers(
     rows, columns = array.shape
     counts = bool((array[:, 0] - array[0, 0] == np.arange(rows)).all()) and array[0, 0] in (0, 1)
     if nameless and columns > 1 and counts:
-        cut_at = f"-d '{delimiter}'" if delimiter not in (None, "\t") else ""
-        cut_at = "-d ' '" if delimiter is None else cut_at
-        fix = f"cut {cut_at} -f 2- FILE > rows.txt, and give rows.txt".replace("  ", " ")
         raise InputError(
-            f"{where}: the first column has no name and counts the {rows} rows: row numbers are"
-            " no values of a loss", fix
-        )  # fmt: skip
+            f"{wanted.place}: the first column has no name and counts the {rows} rows: row numbers"
+            " are no values of a loss",
+            _without_first(delimiter, wanted),
+        )
 
 
-def _findings(text: str, header: str, array: NDArray[Any]) -> Iterator[Finding]:
+def _without_first(delimiter: str | None, wanted: Wanted) -> str:
+    """The command that leaves out the first column, whether or not a header names it."""
+    known = {None: "awk '{$1 = \"\"; print}'", "\t": "cut -f 2-"}
+    return _rewritten(known.get(delimiter, f"cut -d '{delimiter}' -f 2-"), "values.txt", wanted)
+
+
+def _rewritten(command: str, to: str, wanted: Wanted) -> str:
+    """A command that makes a file of another, and the operand that takes it."""
+    return f"{command} < {shlex.quote(wanted.path or 'FILE')} > {to}, then {wanted.instead(to)}"
+
+
+def _findings(text: str, header: str, array: NDArray[Any], fix: str) -> Iterator[Finding]:
     if header:
         message = f"the header {cut(header.strip(), 60)!r} was skipped"
         yield Finding("header", "info", "", message)
@@ -169,5 +179,5 @@ def _findings(text: str, header: str, array: NDArray[Any]) -> Iterator[Finding]:
             yield Finding("header", "info", "", f"{lines} of comment, skipped")
     fractions = array.shape[1] > 1 and (array[:, 1:] != np.round(array[:, 1:])).any()
     if _counts(array) and fractions:
-        message = "the first column counts the rows; it is taken as values"
-        yield Finding("header", "warning", "", message, "cut -d , -f 2-, if they are row numbers")
+        message = "the first column counts the rows; it is taken as values. Are they row numbers?"
+        yield Finding("header", "warning", "", message, fix)

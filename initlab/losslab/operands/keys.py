@@ -11,6 +11,11 @@ from initlab.formatting import cut
 from initlab.losslab.operands.source import Wanted, quoted
 
 DEEPEST = 16  # levels of a key: a.b.c has three
+#: how else people call an input and a target
+OFTEN = {
+    **dict.fromkeys(("logits", "x", "outputs", "preds", "predictions", "y_pred"), "inputs"),
+    **dict.fromkeys(("labels", "label", "y", "y_true", "ids"), "target"),
+}
 LISTED = 1000  # keys that are looked at for a message
 
 
@@ -56,7 +61,10 @@ def _by_name(value: Mapping[Any, Any], wanted: Wanted) -> Any:
         return next(iter(value))
     meant = " or ".join(wanted.names) or "one of them"
     message = f"{wanted.place}: holds {_listed(value)}, not {meant}"
-    raise InputError(message, _fix(wanted, list(_keys(value))))
+    known = list(_keys(value))
+    likely = [key for name in wanted.names for key in nearest(name, known)]
+    likely += [key for key in known if OFTEN.get(key.rpartition(".")[2].lower()) in wanted.names]
+    raise InputError(message, _fix(wanted, likely))  # any other would be a guess
 
 
 def _unknown(value: Any, wanted: Wanted) -> InputError:

@@ -63,10 +63,9 @@ def lines(
     if classes is None:
         return None
     names = [line.strip().strip("\"'") for line in text.splitlines() if line.strip()]
-    if not classes and not all(map(_is_name, names)):
+    if not (set(names) & set(classes)) and any(map(_has_number, names)):
         return None
-    cells = [cell for name in names[-2:] for cell in re.split("[,;\t ]+", name)]
-    if all(map(is_number, cells)):
+    if not classes and not all(map(_is_name, names)):
         return None
     if len(names) > 1 and names[0].lower() in HEADERS and names[0] not in classes:
         said = Finding("header", "info", "", f"the header {names[0]!r} was skipped")
@@ -116,6 +115,11 @@ def _unknown(name: str, index: list[int], classes: tuple[str, ...], where: str) 
         return InputError(f"{message}; did you mean {spelled[close[0]]!r}?",
                           f"write {spelled[close[0]]} there")  # fmt: skip
     return InputError(message, f"--classes {shlex.quote(','.join([*classes, name[:LONGEST]]))}")
+
+
+def _has_number(line: str) -> bool:
+    """Whether a line is one of a table: names may have a number in them, but not as a cell."""
+    return any(map(is_number, re.split("[,;\t]", line))) or all(map(is_number, line.split()))
 
 
 def _is_name(text: str) -> bool:

@@ -124,8 +124,9 @@ def _end(text: str, begin: int) -> int:
 
 def _entry(piece: str, text: str, at: int, where: str) -> Any:
     if piece == "...":
-        option = where.split(" ")[0]
-        fix = 'torch.save(x, "x.pt")' + (f", then {option} x.pt" if option[0] == "-" else "")
+        option = " ".join(where.split(" ")[: 2 if where.startswith("--option ") else 1])
+        then = f", then {option}{'=' if ' ' in option else ' '}x.pt" if option[0] == "-" else ""
+        fix = f'torch.save(x, "x.pt"){then}'
         raise InputError(f'{where}: "..." stands for values that were not printed', fix)
     if piece[0] in "'\"" and piece[-1] == piece[0] and len(piece) > 1:
         return piece[1:-1]

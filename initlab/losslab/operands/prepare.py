@@ -10,6 +10,7 @@ from initlab.catalog import Loss
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call
 from initlab.losslab.checks.shapes import pairwise
+from initlab.losslab.checks.weights import classes_of
 from initlab.losslab.operands import arrange, conversions, convert, labels, mending, reading
 from initlab.losslab.operands.source import Read
 from initlab.losslab.settings import Settings
@@ -51,6 +52,7 @@ def prepare(
         mending.normalise(call, settings),
         conversions.both_sides(call, settings),
         convert.fill(call),
+        _count_names(call),
     )
     for step in steps:  # in order: each sees the operands that the one before it left
         findings += step
@@ -134,3 +136,11 @@ def _read_findings(call: Call) -> Iterable[Finding]:
     if settings.classes and not named:
         message = "holds numbers, which are class ids already; --classes changed nothing"
         yield call.info("classes", holders[0], message)
+
+
+def _count_names(call: Call) -> Iterable[Finding]:
+    """Fewer or more names than the input has classes are likely not in the order of its outputs."""
+    names = len(call.settings.classes)
+    if names and call.input.ndim and names != classes_of(call):
+        message = f"{names} classes are named, of {classes_of(call)} that the input has"
+        yield call.warning("classes", "classes", message)

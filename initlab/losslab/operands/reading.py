@@ -144,8 +144,14 @@ def _lines(text: str, wanted: Wanted, encoding: str) -> Read:
     if found is not None:
         names, said = found
         read = literal(names, wanted.place, wanted.most, wanted.classes)
-        return replace(read, path=wanted.path, findings=said + read.findings)
-    rows = table(text, wanted.place, wanted.most)
+        first = f"[{len(said)}:]" if said else ""
+        words = f"Path({quoted(wanted.path)}).read_text({encoding[2:]}).split(){first}"
+        code = f"torch.tensor([{list(wanted.classes or ())}.index(name) for name in {words}])"
+        # where no name has blanks or quotes
+        plain = bool(wanted.path) and text.split()[len(said) :] == names
+        load = Load(code, torch.int64) if plain else None
+        return replace(read, load=load, path=wanted.path, findings=said + read.findings)
+    rows = table(text, wanted)
     options = f", delimiter={quoted(rows.delimiter)}" if rows.delimiter else ""
     options += f", skiprows={rows.skipped}" if rows.skipped else ""
     code = f"np.loadtxt({quoted(wanted.path)}{options}, ndmin={rows.array.ndim}{encoding})"

@@ -1,6 +1,7 @@
 """Tables of numbers as text: whatever separates them, with headers, and what is refused."""
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,9 +12,15 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from initlab.errors import InputError
 from initlab.losslab.operands.delimited import table
 from initlab.losslab.operands.limits import MOST
+from initlab.losslab.operands.reading import read
+from initlab.losslab.operands.source import Wanted
 from initlab.userfiles import TooLarge
 
 ROWS = [[0.5, 1.25], [-3.0, 2.0]]
+
+
+def read_table(text, most=MOST):
+    return table(text, Wanted("--input", (), most))
 
 
 @pytest.mark.parametrize("delimiter", [" ", ",", ";", "\t", ", ", "; ", "   "])
@@ -22,7 +29,7 @@ def test_separators_and_headers(delimiter, header):
     text = header.replace("{}", delimiter) + "".join(
         delimiter.join(map(str, row)) + "\n" for row in ROWS
     )
-    found = table(text, "--input", MOST)
+    found = read_table(text)
     assert found.array.tolist() == ROWS
     assert [f.rule for f in found.findings] == (["header"] if header else [])
 
@@ -40,7 +47,7 @@ def test_what_savetxt_writes_is_read_back(array, delimiter, header):
     """`%.18e` has all digits of a float64; one column is a vector, as savetxt writes one."""
     file = io.StringIO()
     np.savetxt(file, array, delimiter=delimiter, header=header)
-    found = table(file.getvalue(), "--input", MOST).array
+    found = read_table(file.getvalue()).array
     expected = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     np.testing.assert_array_equal(found, expected)
 
@@ -49,7 +56,7 @@ def test_what_savetxt_writes_is_read_back(array, delimiter, header):
 @given(st.text(alphabet="0123456789.,;-+e \t\n#abc\"'_", max_size=40))
 def test_any_text_is_a_table_or_refused(text):
     try:
-        found = table(text, "--input", MOST).array.dtype.name
+        found = read_table(text).array.dtype.name
     except InputError as error:
         found = error.message[:9]
     assert found in ("int64", "float64", "--input: ")
@@ -70,12 +77,12 @@ def test_any_text_is_a_table_or_refused(text):
 )
 def test_what_is_no_table(text, says):
     with pytest.raises(InputError, match=says):
-        table(text, "--input", MOST)
+        read_table(text)
 
 
 def test_a_column_that_counts_is_kept_and_told():
     """It may be data; where it has no name beside others that have one, it is refused above."""
-    found = table("0,0.5\n1,0.25\n2,0.125\n", "--input", MOST)
+    found = read_table("0,0.5\n1,0.25\n2,0.125\n")
     assert found.array.shape == (3, 2)
     (said,) = found.findings
     assert (said.rule, said.level) == ("header", "warning")
@@ -83,10 +90,33 @@ def test_a_column_that_counts_is_kept_and_told():
 
 
 def test_class_ids_stay_whole_and_1_5_alone_is_two_numbers():
-    assert table("0\n2\n1\n", "--target", MOST).array.dtype == np.int64
-    assert table("1,5\n", "--input", MOST).array.tolist() == [[1, 5]]
+    assert read_table("0\n2\n1\n").array.dtype == np.int64
+    assert read_table("1,5\n").array.tolist() == [[1, 5]]
 
 
 def test_no_memory_is_taken_for_too_many():
     with pytest.raises(TooLarge):
-        table("1 " * 1000, "--input", 7999)
+        read_table("1 " * 1000, 7999)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0,5;1,25\n-3,0;2,0\n", ROWS),
+        (",a,b\n0,0.5,1.25\n1,-3,2\n", ROWS),
+        ("\ta\tb\n0\t0.5\t1.25\n1\t-3\t2\n", ROWS),
+        ("a b\n1  0.5  1.25\n2 -3    2\n", ROWS),
+        ('"";"x"\n1;0.5\n2;-3\n', [0.5, -3]),
+        ('"x"\n1 0.5\n2 -3\n', [0.5, -3]),
+    ],
+    ids=["decimal comma", "pandas", "tabs", "R", "R, semicolons", "R, one column"],
+)
+def test_the_fix_of_a_file_is_followed(tmp_path, monkeypatch, text, values):
+    """What pandas' to_csv and R's write.table and write.csv2 make, and the command as printed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my rows.csv").write_text(text)
+    with pytest.raises(InputError) as refused:
+        read("my rows.csv", "--input")
+    command, _, operand = refused.value.fix.partition(", then --input ")
+    subprocess.run(["bash", "-c", command], check=True)
+    assert read(operand, "--input").tensor.tolist() == values

@@ -53,7 +53,6 @@ def test_a_file_whose_name_has_the_colon_goes_before(folder):
         ("held.pt:logit", "there is no 'logit'; it holds logits, batch.labels",
          "--input held.pt:logits"),
         ("held.npz:x", "there is no 'x'; it holds logits, other", "--input held.npz:logits"),
-        ("held.npz", "holds logits, other, not one of them", "--input held.npz:logits"),
         ("held.json:batch.z", "there is no 'batch.z'", "--input held.json:batch."),
         ("one.npy:x", "the file holds one array, which has no key", "--input one.npy"),
         ("rows.csv:x", "the file holds one array, which has no key", "--input rows.csv"),
@@ -70,3 +69,17 @@ def test_a_key_that_is_not_there(folder, given, says, fix):
 def test_no_such_file(folder, given):
     with pytest.raises(InputError, match="is no list of numbers, and as a file cannot be read"):
         read(given, "--input")
+
+
+@pytest.mark.parametrize(
+    ("names", "fix"),
+    [
+        (["input", "inputs"], "held.pt:logits"),
+        (["target", "targets"], "held.pt:batch.labels"),
+        (["var"], None),  # any key would be a guess
+    ],
+)
+def test_without_a_key_one_is_suggested_that_is_likely_meant(folder, names, fix):
+    with pytest.raises(InputError, match=r"holds logits, batch.labels, not ") as refused:
+        read("held.pt", "--input", names)
+    assert refused.value.fix == (fix and f"--input {fix}")

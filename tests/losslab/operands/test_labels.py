@@ -80,3 +80,28 @@ def test_losses_without_class_ids_refuse_classes(loss):
     operands = {o.name: [[0.5, 0.5]] for o in LOSSES[loss].operands}
     with pytest.raises(InputError, match=f"--classes: {LOSSES[loss].class_name} takes no class"):
         evaluate_loss(loss, operands, classes=PETS)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("cat,dog,bird\n0.2,0.3,0.5\n0.1,0.2,0.7\n0,0,1\n", None),  # soft targets with a header
+        ("label\n1\n0\n2\n", None),
+        ("0.2,0.3\n0.1,x\n", "line 2 is no row of numbers: '0.1,x'; cell 2 is 'x'"),
+        ("cat\ndog\npolar bear\n", "--classes 'cat,dog,polar bear'"),
+        ("class 1\nclass 2\nclass 2\n", "--classes 'class 1,class 2'"),
+    ],
+)
+def test_a_table_is_not_taken_for_names(tmp_path, content, says):
+    (tmp_path / "t.csv").write_text(content)
+    done = initlab("loss", "-n", "ce", "-i", json.dumps(LOGITS), "-t", tmp_path / "t.csv")
+    assert done.exit_code == (2 if says else 0), done.stderr
+    assert (says or "header") in done.stderr
+
+
+@pytest.mark.parametrize(("classes", "said"), [(PETS, []), (PETS[:2], [2]), ((*PETS, "cow"), [4])])
+def test_as_many_names_as_the_input_has_classes(classes, said):
+    target = ["dog", "cat", "dog"]
+    found = evaluate_loss("ce", {"input": LOGITS, "target": target}, classes=classes).findings
+    warned = [f.message for f in found if (f.rule, f.level) == ("classes", "warning")]
+    assert warned == [f"{n} classes are named, of 3 that the input has" for n in said]
