@@ -12,6 +12,11 @@ WORDS = {"true": True, "yes": True, "on": True, "1": True}
 WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
 
+def flag(name: str) -> str:
+    """An operand or option as one types it: --input-lengths."""
+    return "--" + name.replace("_", "-")
+
+
 def split(pairs: Iterable[str], option: str = "--option") -> dict[str, str]:
     """The values of "margin=0.5" and the like, by name; `option` is what took them, for messages.
 
@@ -65,6 +70,15 @@ def _number(p: Parameter, value: Any) -> float | int:
     if p.kind == "integer" and abs(number) >= 2**53:
         raise ValueError(problem)
     return int(number) if p.kind == "integer" else number
+
+
+def bounds(p: Parameter) -> str:
+    """What a number may be, in words: "from 0 to 1", "above 0"; "" for any."""
+    low = f"from {p.minimum:g}" if p.minimum is not None else ""
+    low = f"above {p.above:g}" if p.above is not None else low
+    high = f"to {p.maximum:g}" if p.maximum is not None else ""
+    high = f"below {p.below:g}" if p.below is not None else high
+    return " ".join(filter(None, (low, high)))
 
 
 def _bounded(p: Parameter, number: float | int) -> float | int:

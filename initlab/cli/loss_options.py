@@ -1,40 +1,30 @@
 """Operands and options of every loss as flags of `initlab loss`, made from the catalog."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 import typer
 
 from initlab.catalog import LOSSES, Loss
 from initlab.catalog.table import Parameter
-from initlab.catalog.values import WORDS, split
-from initlab.errors import Finding, InputError
+from initlab.catalog.values import WORDS, flag, split
+from initlab.errors import InputError
 
 PREFIX = "option_"  # of an option among the command's parameters: `full` is another argument
 NO = "no_"  # of the flag that turns an option off
 PANEL = "Options of losses"
 METAVARS = {"tensor": "NUMBERS", "choice": "NAME"}
-#: "--option margin=0.5" and "--option margin", as the loss lab's messages have them
-WRITTEN = re.compile(
-    r"(?<![\w-])(?:--option|-o) (?P<name>\w+)(?:=(?P<value>'[^']*'|[^\s,;]*[^\s,;.]))?"
-)
 
 
 @dataclass(frozen=True)
 class Given:
-    """What was typed: operands and options by name, and the flag of each option that had one."""
+    """What was typed: operands and options by name."""
 
     operands: dict[str, str]
     options: dict[str, str]
-    flags: dict[str, str]
-
-
-def flag(name: str) -> str:
-    """The flag of an operand or option: --input-lengths."""
-    return "--" + name.replace("_", "-")
 
 
 def shown_flag(p: Parameter) -> str:
@@ -44,6 +34,7 @@ def shown_flag(p: Parameter) -> str:
     return f"{flag(p.name)} {METAVARS.get(p.kind, 'NUMBER')}"
 
 
+@cache
 def owners() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The losses that have an operand or option of each name."""
     operands: dict[str, list[str]] = {}
@@ -96,7 +87,7 @@ def given(values: Mapping[str, Any], pairs: Iterable[str]) -> Given:
                 raise InputError(f"{way}: given twice", way + shown)
             (options if is_option else operands)[name] = content
             flags |= {name: way} if is_option else {}
-    return Given(operands, options, flags)
+    return Given(operands, options)
 
 
 def _is_word_of_an_option(name: str, text: str) -> bool:
@@ -110,31 +101,6 @@ def flags_of(records: Iterable[Loss], given: Given) -> dict[str, str]:
     return {name: flag(name) for name in (*names, *given.operands, "classes")}
 
 
-def as_typed(found: Finding, flags: Mapping[str, str]) -> Finding:
-    """A finding that names options as the user does: --margin instead of --option margin=0."""
-    parts = {key: reworded(getattr(found, key), flags) for key in ("operand", "message", "fix")}
-    return replace(found, **parts)
-
-
-def reworded(text: str, flags: Mapping[str, str]) -> str:
-    """A message with the flags in place of `--option NAME=VALUE`, of the options that have one."""
-
-    def instead(match: re.Match[str]) -> str:
-        name, value = match["name"], match["value"]
-        if name not in flags:
-            return match[0]
-        if value is None:
-            return flags[name]
-        if parameter_of(name).kind == "flag" and value.lower() in WORDS:
-            on = WORDS[value.lower()]
-            # (--log-input alone is an operand)
-            bare = flag(name if on else NO + name)
-            return f"{bare} true" if on and name in owners()[0] else bare
-        return f"{flag(name)} {value}"
-
-    return WRITTEN.sub(instead, text) if flags else text
-
-
 # what typer reads --------------------------------------------------------------------------------
 
 
@@ -145,7 +111,10 @@ def _operands() -> list[inspect.Parameter]:
     for record in LOSSES.values():
         shown |= {o.name for o in record.operands} - {"input", "targets"}
     short = {"inputs": ["-i"], "target": ["-t"]}
-    helps = {"inputs": "The first operand, of any loss.", "target": "The target."}
+    helps = {
+        "inputs": "The first operand, of any loss.",
+        "target": "The target; zeros or ones, too.",
+    }
     return [
         _parameter(
             name,

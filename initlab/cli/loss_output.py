@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 from initlab.catalog import Loss
+from initlab.catalog.values import flag
 from initlab.cli import output
-from initlab.cli.loss_options import Given, flag, parameter_of
-from initlab.cli.loss_request import of, retold, told
+from initlab.cli.loss_options import Given, parameter_of
+from initlab.cli.loss_request import Way, named_finding, of, of_loss
 from initlab.cli.output import Format
 from initlab.errors import InputError
 from initlab.losslab import result
@@ -27,10 +28,7 @@ def show(
     records: Sequence[Loss],
     given: Given,
     settings: Settings,
-    format_: Format | None,
-    *,
-    explain: bool,
-    full: bool,
+    way: Way,
 ) -> None:
     """Compute every loss, then print them; nothing is printed if one of them refuses.
 
@@ -43,19 +41,20 @@ def show(
     for evaluation in evaluations:
         for found in evaluation.findings:
             output.note(str(found))
-    with in_memory("--explain" if explain else "the output"):
-        if format_ in (Format.json, Format.jsonl):
-            _json(evaluations, settings.reduction, format_, explain=explain, full=full)
-        elif explain:
-            output.view("\n".join(_explained(evaluations, full=full, width=output.view_width())))
+    with in_memory("--explain" if way.explain else "the output"):
+        if way.format in (Format.json, Format.jsonl):
+            _json(evaluations, settings.reduction, way)
+        elif way.explain:
+            views = _explained(evaluations, full=way.full, width=output.view_width())
+            output.view("\n".join(views))
         else:
-            _rows(evaluations, format_)
+            _rows(evaluations, way.format)
 
 
 def tensors(given: Given, most: int) -> dict[str, Any]:
     """Options with the tensors among them read, once for all losses and records of a stream."""
     return {
-        name: reading.read(text, given.flags.get(name, f"--option {name}"), (name,), most)
+        name: reading.read(text, flag(name), (name,), most)
         if parameter_of(name).kind == "tensor"
         else text
         for name, text in given.options.items()
@@ -89,23 +88,20 @@ def _evaluated(
     try:
         done = evaluate(record.name, operands, options, settings)
     except InputError as error:
-        raise retold(error, record, records, given.flags) from None
-    return replace(
-        done, findings=tuple(told(f, record, records, given.flags) for f in done.findings)
-    )
+        raise of_loss(error, record, records) from None
+    found = tuple(named_finding(f, record, records) for f in done.findings)
+    return replace(done, findings=found)
 
 
-def _json(
-    evaluations: Sequence[Evaluation], reduction: str, format_: Format, *, explain: bool, full: bool
-) -> None:
+def _json(evaluations: Sequence[Evaluation], reduction: str, way: Way) -> None:
     """An object; of several losses a list, or with jsonl an object a line."""
     found = []
     for evaluation in evaluations:
         data = result.as_dict(evaluation, reduction)
-        if explain:
-            (data["explain"],) = _explained([evaluation], full=full)
+        if way.explain:
+            (data["explain"],) = _explained([evaluation], full=way.full)
         found.append(data)
-    lines: Sequence[Any] = [found] if format_ is Format.json and len(found) > 1 else found
+    lines: Sequence[Any] = [found] if way.format is Format.json and len(found) > 1 else found
     sys.stdout.writelines(json.dumps(line) + "\n" for line in lines)
 
 

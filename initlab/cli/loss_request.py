@@ -1,31 +1,62 @@
 """What `initlab loss` was asked for: which losses, rules and formats; contradictions refused."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from initlab.catalog import ALLOWABLE, LOSSES, Loss
+from initlab.catalog.values import flag
 from initlab.cli import output
-from initlab.cli.loss_options import Given, as_typed, flag, reworded
+from initlab.cli.loss_options import Given
 from initlab.cli.output import Format
 from initlab.errors import Finding, InputError, LossError, UnknownName
+from initlab.formatting import cut
 from initlab.losslab.operands.options import with_defaults
 
 
-def named(names: Iterable[str], full: str, *, explain: bool, stream: bool) -> list[Loss]:
-    """The records of `--name`, each once, and nothing left over on the command line.
+@dataclass(frozen=True)
+class Way:
+    """How results are shown: of a stream, as text, in a format."""
+
+    stream: str
+    total: bool
+    format: Format | None
+    explain: bool
+    full: bool
+
+
+def named(names: Iterable[str], full: str, *, explain: bool, stream: bool) -> dict[Loss, str]:
+    """The records of `--name`, each once, with what its input holds where the name says so;
+    and nothing left over on the command line.
 
     None only for a stream, whose records may name their own.
     """
-    wanted = [name.strip() for text in names for name in text.split(",") if name.strip()]
+    wanted = [name for text in names for name in _split(text)]
     if not wanted and (full or not stream):
         example = full if full in LOSSES else "bce"
         raise InputError("which loss? --name says it", f"initlab loss --name {example} ...")
     if full and not (full == "full" and explain):
         raise InputError(f"unexpected argument {full!r}", "initlab loss --help")
-    meant = [LOSSES.meant(name) for name in wanted]
-    for note in filter(None, dict.fromkeys(note for _, note in meant)):
-        output.note(note)
-    return list(dict.fromkeys(record for record, _ in meant))
+    found = dict[Loss, str]()
+    for name in wanted:
+        meant = LOSSES.meant(name)
+        if meant.note:
+            output.note(meant.note)
+        found[meant.loss] = meant.given
+    return found
+
+
+def _split(text: str) -> list[str]:
+    """The names of "l1,mse"; arguments in brackets are options, which have flags."""
+    called = re.fullmatch(r"\s*([\w.]+)\((.+)\)\s*", text, re.DOTALL)
+    if called:
+        pairs = re.findall(r"(\w+)\s*=\s*([\w.+-]+)", called[2])
+        flags = "".join(f" {flag(name)} {value}" for name, value in pairs)
+        raise InputError(
+            f"--name {cut(text, 60)!r}: options stand beside the name, as flags",
+            f"--name {called[1]}{flags}",
+        )
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def allowed(rules: Iterable[str], records: Sequence[Loss], *, broadcast: bool) -> frozenset[str]:
@@ -71,14 +102,16 @@ def _check_options(records: Sequence[Loss], given: Given) -> None:
         LossError: of the first loss that has any, named as the user typed them.
     """
     for record in records:
+        for name in given.options:
+            if len(records) > 1 and not has(record, name) and any(has(r, name) for r in records):
+                output.note(f"note: {record.name} has no {flag(name)}, and is computed without it")
         try:
             with_defaults(record, of(record, records, given)[1])
         except LossError as error:
-            raise retold(error, record, records, given.flags) from None
+            raise of_loss(error, record, records) from None
     known = {p.name for record in LOSSES.values() for p in record.parameters}
     for name in given.options.keys() - known if not records else ():
-        where = given.flags.get(name, f"--option {name}")
-        raise InputError(f"{where}: no loss has such an option", "initlab list losses")
+        raise InputError(f"{flag(name)}: no loss has such an option", "initlab list losses")
 
 
 def _check_broadcast(records: Sequence[Loss]) -> None:
@@ -88,35 +121,29 @@ def _check_broadcast(records: Sequence[Loss]) -> None:
         raise InputError(f"--allow-broadcast: {message}", "leave it out")
 
 
-def check_ways(
-    records: Sequence[Loss],
-    given: Given,
-    reduction: str,
-    stream: str,
-    format_: Format | None,
-    *,
-    explain: bool,
-    total: bool,
-) -> None:
+def check_ways(records: Sequence[Loss], given: Given, reduction: str, way: Way) -> None:
     """Refuse options that no loss has or that are out of range, and those that contradict each
     other, before torch is loaded.
     """
     _check_options(records, given)
-    if total and not stream:
+    stream = way.stream
+    if way.total and not stream:
         raise InputError("--total combines the records of --jsonl", "--jsonl - --total")
-    if total and reduction == "none":
+    if way.total and reduction == "none":
         raise InputError("--total: --reduction none keeps every value", "--reduction mean")
     if stream and given.operands:
         first = flag(next(iter(given.operands)))
-        raise InputError(f"{first}: --jsonl reads every operand from its records", "--jsonl -")
+        raise InputError(
+            f"{first}: --jsonl reads every operand from its records", f"leave {first} out"
+        )
     if stream and len(records) > 1:
         message = '--jsonl takes one --name; its records may have others, as in "loss": "mse"'
         raise InputError(message, f"--name {records[0].name}")
-    if stream and (explain or format_ not in (None, Format.json, Format.jsonl)):
+    if stream and (way.explain or way.format not in (None, Format.json, Format.jsonl)):
         message = "--jsonl writes JSONL: neither --explain nor another --format"
-        raise InputError(message, "--format jsonl")
-    if explain and format_ in (Format.csv, Format.md):
-        raise InputError(f"--explain is text, not {format_}", "leave out --format")
+        raise InputError(message, "leave --explain out" if way.explain else "--format jsonl")
+    if way.explain and way.format in (Format.csv, Format.md):
+        raise InputError(f"--explain is text, not {way.format}", "leave --format out")
     sources = [*given.operands.values(), *given.options.values(), stream]
     if sum(text.strip() == "-" for text in sources) > 1:
         raise InputError("only one thing can come from standard input", "give the others as files")
@@ -127,21 +154,16 @@ def check_ways(
         raise InputError(message, f"initlab describe {record.name}")
 
 
-def retold(
-    error: InputError, record: Loss, records: Sequence[Loss], flags: Mapping[str, str]
-) -> InputError:
-    """An error with options as the user typed them and, of several losses, its loss's name."""
+def of_loss(error: InputError, record: Loss, records: Sequence[Loss]) -> InputError:
+    """An error, of several losses with the name of the one that raised it."""
+    if len(records) < 2:
+        return error
     if isinstance(error, LossError):
-        return LossError(told(found, record, records, flags) for found in error.findings)
-    several = f"{record.name}: " if len(records) > 1 else ""
-    fix = None if error.fix is None else reworded(error.fix, flags)
-    return InputError(several + reworded(error.message, flags), fix)
+        return LossError(named_finding(found, record, records) for found in error.findings)
+    return InputError(f"{record.name}: {error.message}", error.fix)
 
 
-def told(
-    found: Finding, record: Loss, records: Sequence[Loss], flags: Mapping[str, str]
-) -> Finding:
-    """A finding in the same words."""
-    typed = as_typed(found, flags)
-    several = f"{record.name}: " if len(records) > 1 else ""
-    return replace(typed, operand=several + typed.operand)
+def named_finding(found: Finding, record: Loss, records: Sequence[Loss]) -> Finding:
+    """A finding, of several losses with the name of its own."""
+    several = len(records) > 1
+    return replace(found, operand=f"{record.name}: {found.operand}") if several else found

@@ -8,7 +8,7 @@ from typing import Any
 
 from initlab.catalog import Loss
 from initlab.cli import output
-from initlab.cli.loss_options import Given, reworded
+from initlab.cli.loss_options import Given
 from initlab.cli.loss_output import tensors
 from initlab.errors import ChecksFailed, InputError
 from initlab.losslab.operands.limits import OPTION
@@ -49,7 +49,7 @@ def stream(
             computed += 1
             if "error" in result:
                 refused.append(result["line"])
-            _write(_reworded(result, given.flags))
+            _write(result)
     if total:
         for line in combined.lines():
             _write(line)
@@ -65,12 +65,3 @@ def stream(
 def _write(line: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()  # whoever reads along gets each line as it is done
-
-
-def _reworded(result: dict[str, Any], flags: Mapping[str, str]) -> dict[str, Any]:
-    """A result whose error and findings name options as the user typed them."""
-    if not flags:
-        return result
-    findings = [{k: reworded(v, flags) for k, v in f.items()} for f in result["findings"]]
-    error = {"error": reworded(result["error"], flags)} if "error" in result else {}
-    return {**result, **error, "findings": findings}

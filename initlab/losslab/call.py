@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from initlab.catalog import Loss
+from initlab.catalog.values import flag
 from initlab.errors import Finding
 from initlab.formatting import number
 from initlab.losslab.operands.limits import check_values
@@ -46,10 +47,6 @@ class Call:
         """The first operand."""
         return self.operands[self.loss.operands[0].name]
 
-    def set(self, operand: str, value: Tensor) -> None:
-        """Put another tensor in an operand's place, while a call is prepared."""
-        self.operands[operand] = value
-
     @property
     def target(self) -> Tensor:
         """The operand called `target` or `targets`."""
@@ -85,7 +82,7 @@ class Call:
 
     def option(self, name: str) -> str:
         """An option of the loss as the user wrote it."""
-        return self.typed.get(name, f"--option {name}")
+        return self.typed.get(name, flag(name))
 
     def check_size(self, values: int, where: str, what: str) -> None:
         """Refuse what the loss would make of its operands. Raises TooLarge as `check_values`."""

@@ -70,6 +70,11 @@ class Settings:
             raise InputError(
                 f"temperature: needs a finite number above 0, got {t!r}", "--temperature 2"
             )
+        for name in ("grad", "batch_first", "clamp", "normalise", "strict"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name}: needs true or false, got {getattr(self, name)!r}")
+        if self.class_dim is not None and type(self.class_dim) is not int:
+            raise InputError(f"class_dim: needs a whole number, got {self.class_dim!r}")
         check_classes(self.classes, self.typed.get("classes", "classes"))
         if not isinstance(self.max_mib, int) or self.max_mib < 1:
             raise InputError(f"max_mib: needs a whole number from 1, got {self.max_mib!r}")

@@ -1,12 +1,13 @@
 """Losses of a stream of JSON records, one a line, in constant memory."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from initlab.catalog import LOSSES, Loss
-from initlab.errors import InitlabError, InputError, nearest
+from initlab.errors import Finding, InitlabError, InputError, LossError, nearest
 from initlab.losslab.evaluate import Evaluation, evaluate
 from initlab.losslab.operands.limits import in_memory
 from initlab.losslab.operands.text import strict_json
@@ -14,12 +15,18 @@ from initlab.losslab.result import as_dict, error_dict
 from initlab.losslab.settings import Settings
 from initlab.losslab.total import Total
 
+#: a flag in a fix, and the word after it
+FLAG = re.compile(r"--(?P<name>[a-z0-9-]+)(?: (?P<value>[\w.+-]+))?")
 #: what a record may have beside operands: key -> the field of Settings that it goes before
 FIELDS = {
     "reduction": "reduction",
     "from": "given",
     "target_from": "target_given",
     "temperature": "temperature",
+    "class_dim": "class_dim",
+    "batch_first": "batch_first",
+    "clamp": "clamp",
+    "normalise": "normalise",
 }
 
 
@@ -57,14 +64,52 @@ def _result(
             content = _parsed(line, settings)
             loss = _loss(content.pop("loss", loss))
             evaluation = _evaluated(LOSSES[loss], content, options, settings)
-            data = as_dict(evaluation, evaluation.call.reduction)
+            own = tuple(in_record(f, LOSSES[loss]) for f in evaluation.findings)
+            data = as_dict(replace(evaluation, findings=own), evaluation.call.reduction)
+    except LossError as error:
+        refusal: InitlabError = LossError(in_record(f, LOSSES[loss]) for f in error.findings)
+    except InputError as error:
+        known = loss in LOSSES and error.fix is not None
+        fix = fix_in_record(str(error.fix), LOSSES[loss]) if known else error.fix
+        refusal = InputError(error.message, fix)
     except InitlabError as error:
+        refusal = error
+    else:
         if total:
-            total.refused += 1
-        return error_dict(loss, error)
+            total.add(evaluation)
+        return data
     if total:
-        total.add(evaluation)
-    return data
+        total.refused += 1
+    return error_dict(loss, refusal)
+
+
+def in_record(found: Finding, loss: Loss) -> Finding:
+    """A finding whose fix changes its own record, not the command that reads all of them."""
+    return replace(found, fix=fix_in_record(found.fix, loss))
+
+
+def fix_in_record(fix: str, loss: Loss) -> str:
+    """A fix with keys in place of flags: "from": "logits" for --from logits."""
+    options = {p.name: p.kind for p in loss.parameters}
+
+    def key(match: re.Match[str]) -> str:
+        name, value = match["name"].replace("-", "_"), match["value"]
+        bare = name.removeprefix("no_")
+        switch = options.get(bare) == "flag" or name in ("batch_first", "clamp", "normalise")
+        if switch:
+            text = f"{json.dumps(bare)}: {json.dumps(bare == name)}"
+            rest = f" {value}" if value not in (None, "true") else ""
+        elif name in loss.names:
+            return f"{json.dumps(name)}" + (f" {value}" if value else "")
+        elif value is None or name not in ("name", *FIELDS, *options):
+            return match[0]
+        else:
+            number = re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", value)
+            shown = value if number else json.dumps(value)
+            text, rest = f"{json.dumps('loss' if name == 'name' else name)}: {shown}", ""
+        return (f'"options": {{{text}}}' if bare in options else text) + rest
+
+    return FLAG.sub(key, fix)
 
 
 def _parsed(line: bytes, settings: Settings) -> dict[str, Any]:

@@ -13,18 +13,20 @@ from initlab.losslab.evaluate import Evaluation
 class Sums:
     """Of one loss and reduction: numerators in torch's dtype and float64, and what divides them.
 
-    `means` adds up the values as they are, whose mean is the mean of means.
+    `means` adds up the values of `batches` as they are, whose mean is the mean of means; `computed`
+    counts those with nothing to be a mean of, too.
     """
 
     value: float = 0.0
     exact: float = 0.0
     denominator: float = 0.0
     means: float = 0.0
+    batches: int = 0
     computed: int = 0
 
     def combined(self, reduction: str) -> dict[str, Any]:
         """The value of all, its denominator and, where there is one, the mean of means."""
-        if reduction == "none":  # as many values as there are, which nothing combines
+        if not self.computed:
             found: list[float | None] = [None] * 4
         elif reduction == "sum":
             found = [self.value, self.exact, None, None]
@@ -33,7 +35,7 @@ class Sums:
                 x / self.denominator if self.denominator else math.nan
                 for x in (self.value, self.exact)
             )
-            found = [value, exact, self.denominator, self.means / self.computed]
+            found = [value, exact, self.denominator, self.means / max(self.batches, 1)]
         names = ("value", "float64", "denominator", "mean_of_means")
         numbers = (None if x is None else json_number(x) for x in found)
         return {**dict(zip(names, numbers, strict=True)), "computed": self.computed}
@@ -54,14 +56,15 @@ class Total:
     def add(self, evaluation: Evaluation) -> None:
         """Another batch."""
         for reduction, value in evaluation.values.items():
+            if reduction == "none":
+                continue  # as many values as there are, which nothing combines
             sums = self._sums.setdefault((evaluation.call.loss.name, reduction), Sums())
             sums.computed += 1
-            if reduction == "none":
-                continue
             weight = _weight(evaluation, reduction)
-            sums.means += float(value)
             sums.denominator += weight
-            if weight:  # a batch of ignored targets has a mean of 0/0, and adds nothing to a sum
+            if weight:  # a batch of ignored targets has a mean of 0/0, and adds nothing
+                sums.batches += 1
+                sums.means += float(value)
                 sums.value += weight * float(value)
                 sums.exact += weight * float(evaluation.exact[reduction])
 
@@ -71,7 +74,8 @@ class Total:
             data = {"loss": loss, "reduction": reduction, **sums.combined(reduction)}
             yield {"total": {**data, "refused": self.refused}}
         if not self._sums:
-            yield {"total": {"value": None, "computed": 0, "refused": self.refused}}
+            data = {"loss": None, "reduction": None, **Sums().combined("mean")}
+            yield {"total": {**data, "refused": self.refused}}
 
     def notes(self) -> Iterator[str]:
         """A sentence for each mean of means that is not the mean over all."""

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog.values import flag
 from initlab.cli.app import build
-from initlab.cli.loss_options import flag
 
 CASES = int(os.environ.get("INITLAB_CASES", "1000"))
 APP = build()

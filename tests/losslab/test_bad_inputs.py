@@ -24,8 +24,8 @@ from torch import tensor
 from typer.testing import CliRunner
 
 from initlab.catalog import ALLOWABLE, LOSSES, RULES
+from initlab.catalog.values import flag
 from initlab.cli.app import build
-from initlab.cli.loss_options import flag
 from initlab.errors import LossError
 from initlab.losslab import checks, precision
 from initlab.losslab.evaluate import evaluate
@@ -62,6 +62,7 @@ class Row:
     mended: dict[str, Any] = field(default_factory=dict)
     value: Any = NOTHING
     after: Any = NOTHING
+    given: dict[str, Any] = field(default_factory=dict)  # settings
 
     def __str__(self):
         return f"{self.loss}: {self.name}"
@@ -69,7 +70,7 @@ class Row:
     @property
     def settings(self):
         typed = {name: flag(name) for name in self.operands}
-        return {"reduction": self.reduction, "typed": typed}
+        return {"reduction": self.reduction, "typed": typed, **self.given}
 
 
 ROWS: list[Row] = []
@@ -131,7 +132,7 @@ for loss, given in (("cross_entropy", LOGITS), ("nll", LOG_PROBS)):
     refused("class -1", loss, {"input": given, "target": [0, -1, 1]}, "target-range", "--target",
             ("1 of 3 values is -1 (index 1)", "ignore_index (-100)"),
             torch="IndexError: Target -1 is out of bounds",
-            fix="--option ignore_index=-1", after=0.7201)  # (1.3133 + 0.1269) / 2  # fmt: skip
+            fix="--ignore-index -1", after=0.7201)  # (1.3133 + 0.1269) / 2  # fmt: skip
     refused("a target of (N, 1)", loss, {"input": given, "target": [[0], [1], [1]]},
             "shape-mismatch", "--target", "(3, 1) for an input (3, 2); needs class ids (3)",
             torch=MULTI_TARGET, fix="give --target as (3): '[0,1,1]'", after=CE)  # fmt: skip
@@ -147,9 +148,9 @@ for loss, given in (("cross_entropy", LOGITS), ("nll", LOG_PROBS)):
             "empty-mean", "--target", "there are none", torch="no error, returns nan",
             fix="--reduction sum", after=0)  # fmt: skip
     refused("a weight too many", loss, {"input": given, "target": TARGET},
-            "option-range", "--option weight", "has shape (3); needs one weight for each of 2",
+            "option-range", "--weight", "has shape (3); needs one weight for each of 2",
             torch="RuntimeError: weight tensor should be defined either for all 2 classes",
-            options={"weight": [1, 2, 3]}, fix="--option weight='[1, 1]'", after=CE)  # fmt: skip
+            options={"weight": [1, 2, 3]}, mended={"weight": [1, 1]}, after=CE)  # fmt: skip
     silent("weights of float64", loss, {"input": given, "target": TARGET},
            options={"weight": np.array([1.0, 2.0])}, value=WEIGHTED)  # fmt: skip
     refused("classes in the last dimension", loss,
@@ -197,13 +198,22 @@ refused("labels that count from 1, of many classes", "cross_entropy",
         {"input": torch.eye(9).mul(9).tolist(), "target": list(range(1, 10))}, "target-range",
         "--target", "1 of 9 values is 9 (index 8)", torch="IndexError: ",
         mended={"target": list(range(9))}, after=0.0010)  # ln(1 + 8 e^-9)  # fmt: skip
+refused("signs for two classes", "cross_entropy", {"input": [[5.0, 1.0], [2.0, 3.0]],
+                                                   "target": [-1, 1]},
+        "target-range", "--target", "1 of 2 values is -1 (index 0)", torch="IndexError: ",
+        fix="--target-map '{-1: 0}'",
+        after=0.1657)  # (softplus(-4) + softplus(-1)) / 2  # fmt: skip
+refused("signs for two classes", "multi_margin", {"input": [[5.0, 1.0], [2.0, 3.0]],
+                                                  "target": [-1, 1]},
+        "target-range", "--target", "1 of 2 values is -1 (index 0)", torch="RuntimeError: ",
+        fix="--target-map '{-1: 0}'", after=0)  # fmt: skip
 refused("one row for several targets", ("cross_entropy", "nll"),
         {"input": torch.zeros(5).log_softmax(0).tolist(), "target": [1, 2]}, "shape-mismatch",
         "--target", "(2) for an input (5); needs class ids ()", torch="", mended={"target": 1},
         after=math.log(5))  # fmt: skip
 refused("two weights of twelve", "cross_entropy",
         {"input": torch.zeros(2, 12).tolist(), "target": [1, 2]}, "option-range",
-        "--option weight", "needs one weight for each of 12 classes", options={"weight": [1, 2]},
+        "--weight", "needs one weight for each of 12 classes", options={"weight": [1, 2]},
         torch="RuntimeError: ", mended={"weight": [1] * 12}, after=math.log(12))  # fmt: skip
 refused("scores of a teacher, whole numbers", "cross_entropy",
         {"input": [[1.0, 2.0, 3.0]], "target": [[7.0, 5.0, 2.0]]}, "prob-range", "--target",
@@ -225,8 +235,16 @@ refused("one-hot classes in the last dimension", "cross_entropy",
         after=0.9076)  # ln(e + e^2 + e^3) - 2 = 1.4076, and 0.4076  # fmt: skip
 PIXELS = torch.arange(24.0).reshape(1, 3, 2, 4).cos()  # (N, C, H, W)
 IDS = tensor([[[0, 1, 2, 0], [2, 2, 1, 0]]])
+HALF = (torch.arange(32).reshape(2, 4, 4) % 3 == 0).float()  # a mask
 COLOURS = tensor([[0.0, 0, 255], [0, 255, 0], [255, 0, 0]])
 PIXEL_CE = float(torch.nn.CrossEntropyLoss()(PIXELS, IDS))
+refused("classes that were turned away", "cross_entropy",
+        {"input": torch.arange(6.0).reshape(1, 3, 2).cos(),
+         "target": torch.eye(3)[tensor([[0, 2]])].movedim(1, 2)},
+        "not-normalised", "--target", "over dimension 2 as it was turned all sums are 1",
+        torch="no error, returns ", given={"class_dim": 2}, fix="leave --class-dim out",
+        after=float(torch.nn.CrossEntropyLoss()(
+            torch.arange(6.0).reshape(1, 3, 2).cos(), tensor([[0, 2]]))))  # fmt: skip
 refused("one-hot last for classes in dimension 1", "cross_entropy",
         {"input": PIXELS, "target": torch.eye(3)[IDS]}, "shape-mismatch", "--target",
         ("(1, 2, 4, 3) for an input (1, 3, 2, 4)", "one-hot over its last dimension"),
@@ -251,7 +269,7 @@ for mark in (255, -1):
     refused(f"{mark} for what has no class", "cross_entropy",
             {"input": [*LOGITS, [0.0, 9.0]], "target": [*TARGET, mark]}, "target-range", "--target",
             f"1 of 4 values is {mark} (index 3)", torch="IndexError: ",
-            fix=f"--option ignore_index={mark}", after=CE)  # fmt: skip
+            fix=f"--ignore-index {mark}", after=CE)  # fmt: skip
 warned("a sigmoid taken already", "cross_entropy", {"input": [[0.99, 0.02, 0.03]], "target": [0]},
        "double-sigmoid", "--input", "every score lies in 0..1, as after a sigmoid",
        value=0.5664,  # ln(1 + e^-0.97 + e^-0.96)
@@ -269,17 +287,18 @@ warned("a right class of probability 0", "nll", {"input": [[0.0, -INF]], "target
        fix="--name cross_entropy", mended={"input": [[50.0, 0.0]]}, after=50)  # fmt: skip
 for smoothing, needs in ((-0.1, "at least 0"), (1.5, "at most 1")):
     refused(f"smoothing of {smoothing}", "cross_entropy",
-            {"input": LOGITS, "target": TARGET}, "option-range", "--option label_smoothing",
+            {"input": LOGITS, "target": TARGET}, "option-range", "--label-smoothing",
             f"needs a number of {needs}, got {smoothing}",
-            options={"label_smoothing": smoothing}, fix="--option label_smoothing=0.0",
-            after=CE)  # fmt: skip
+            options={"label_smoothing": smoothing},
+            fix="give --label-smoothing a number from 0 to 1",
+            mended={"label_smoothing": 0}, after=CE)  # fmt: skip
 refused("one column of logits", "cross_entropy", {"input": [[1.0], [2.0]], "target": [0, 0]},
         "degenerate-shape", "--input", "one class, (2, 1): softmax over one class is 1",
         torch="no error, returns 0", fix="--name bce_with_logits",
         mended={"target": [[0], [0]]}, after=1.7201)  # (ln(1 + e) + ln(1 + e^2)) / 2  # fmt: skip
 warned("a masked class under smoothing", "cross_entropy",
        {"input": [[1.0, -INF]], "target": [0]}, "non-finite", "--input", "the loss is infinite",
-       options={"label_smoothing": 0.1}, fix="--option label_smoothing=0", value=INF,
+       options={"label_smoothing": 0.1}, fix="--label-smoothing 0", value=INF,
        after=0)  # fmt: skip
 warned("a masked class of probability 0", "cross_entropy",
        {"input": [[1.0, -INF]], "target": [[1.0, 0.0]]}, "non-finite", "--input",
@@ -339,6 +358,23 @@ refused("a rounding above 1", "bce", {"input": [0.2, 0.9, 1.0000001], "target": 
 refused("a target rounded below 0", ("bce", "bce_with_logits"),
         {"input": [0.5, 0.5], "target": [-1e-8, 1]}, "target-range", "--target",
         "1 of 2 values is -1e-08 (index 0), outside 0..1", fix="--clamp")  # fmt: skip
+refused("class ids", "bce", {"input": [[0.1, 0.9], [0.7, 0.3]], "target": [1, 0]},
+        "shape-broadcast", "--target", "(2) against (2, 2)", torch="ValueError: ",
+        fix="--name cross_entropy --from probs",
+        after=0.2310)  # -(ln 0.9 + ln 0.7) / 2  # fmt: skip
+refused("class ids", "bce_with_logits",
+        {"input": [[0.5, -1.0, 2.0], [1.0, 2.0, -3.0]], "target": [0, 1]},
+        "shape-mismatch", "--target", "(2) against (2, 3)", torch="ValueError: ",
+        fix="--name cross_entropy", after=1.0297)  # (2.2413 - 0.5 + 2.3182 - 2) / 2  # fmt: skip
+refused("a mask without its channel", "bce_with_logits",
+        {"input": torch.arange(32.0).reshape(2, 1, 4, 4).cos(), "target": HALF},
+        "shape-broadcast", "--target", "--allow-broadcast computes all of them",
+        torch="ValueError: ", mended={"target": HALF.unsqueeze(1)},
+        after=float(torch.nn.BCEWithLogitsLoss()(
+            torch.arange(32.0).reshape(2, 1, 4, 4).cos(), HALF.unsqueeze(1))))  # fmt: skip
+refused("a number too many", ("mse", "bce_with_logits"),
+        {"input": [0.75, 0.25], "target": [0.25, 1.0, 0.5]}, "shape-mismatch", "--target",
+        "(3) against (2) of --input", mended={"target": [0.25, 1.0]})  # fmt: skip
 refused("a mask of 0 and 255", "bce_with_logits", {"input": [2.0, -1.0], "target": [255, 0]},
         "target-range", "--target", "1 of 2 values is 255",
         fix="--target-map '{255: 1}'",
@@ -358,16 +394,16 @@ for weights, kind in (([1.0, 2.0, 5.0], "warning"), ([1.0, 2.0, 5.0, 9.0], "erro
     turned = tensor(weights).reshape(-1, 1, 1) if len(weights) == 3 else tensor(weights)[:, None]
     row(kind, f"{len(weights)} pos_weights for images", "bce_with_logits",
         {"input": IMAGES, "target": HARD},
-        "weight-dimension" if kind == "warning" else "option-range", "--option pos_weight",
+        "weight-dimension" if kind == "warning" else "option-range", "--pos-weight",
         f"({len(weights)})", options={"pos_weight": weights},
         fix=f"--class-dim {1 if len(weights) == 3 else 2}",
         after=float(torch.nn.BCEWithLogitsLoss(pos_weight=turned)(IMAGES, HARD)))  # fmt: skip
 refused("pos_weight of a class too many", "bce_with_logits",
-        {"input": [2.0, -0.5], "target": [1, 0]}, "option-range", "--option pos_weight",
+        {"input": [2.0, -0.5], "target": [1, 0]}, "option-range", "--pos-weight",
         "has shape (3) for an input (2)", torch="RuntimeError: The size of tensor a (3) must",
         options={"pos_weight": [1, 2, 3]}, mended={"pos_weight": [1, 2]})  # fmt: skip
 refused("a negative pos_weight", "bce_with_logits", {"input": [1.0, 0.0], "target": [1, 0]},
-        "option-range", "--option pos_weight",
+        "option-range", "--pos-weight",
         "2 of 2 values are negative or not finite (first: -1 at index 0)",
         torch="no error, returns 0.1899",  # (ln 2 - softplus(-1)) / 2
         options={"pos_weight": [-1, -2]}, mended={"pos_weight": [1, 2]})  # fmt: skip
@@ -404,12 +440,12 @@ warned("600 in half precision", "mse", {"input": tensor([600.0]).half(), "target
        "overflow", "value", ("torch gives inf in float16", "360000"), fix="--dtype float64",
        value=INF, after=360000)  # fmt: skip
 refused("beta below 0", "smooth_l1", {"input": [1.0], "target": [3.0]}, "option-range",
-        "--option beta", "needs a number of at least 0, got -1", options={"beta": -1},
-        fix="--option beta=1.0", after=1.5)  # fmt: skip
+        "--beta", "needs a number of at least 0, got -1", options={"beta": -1},
+        fix="give --beta a number from 0", mended={"beta": 1}, after=1.5)  # fmt: skip
 for delta, needs in ((0, "above 0, got 0"), (-1, "above 0, got -1"), ("x", "finite number, got x")):
     refused(f"delta of {delta}", "huber", {"input": [1.0], "target": [3.0]}, "option-range",
-            "--option delta", needs, options={"delta": delta}, fix="--option delta=1.0",
-            after=1.5)  # fmt: skip
+            "--delta", needs, options={"delta": delta},
+            fix="give --delta a number above 0", mended={"delta": 1}, after=1.5)  # fmt: skip
 silent("a delta of text", "huber", {"input": [1.0], "target": [3.0]}, options={"delta": "1"},
        value=1.5)  # fmt: skip
 
@@ -425,14 +461,14 @@ warned("a count of 1.5", "poisson_nll", {**LOG_RATES, "target": [1.5, 2]}, "coun
        value=0.8085)  # (e^0.5 - 0.75 + e - 2) / 2  # fmt: skip
 refused("a negative rate", "poisson_nll", {"log_input": [-1.0, 2.0], "target": [1, 2]}, "rate",
         "--log-input", "1 of 2 values is -1 (index 0), negative", torch="no error, returns nan",
-        options={"log_input": False}, fix="--option log_input=true",
+        options={"log_input": False}, fix="--log-input",
         after=2.3785)  # (e^-1 + 1 + e^2 - 4) / 2  # fmt: skip
 warned("a rate of 0", "poisson_nll", {"log_input": [0.0], "target": [3]}, "rate", "--log-input",
        "1 of 1 value is 0 (index 0), a rate of 0", options={"log_input": False},
        value=55.2620)  # -3 ln 1e-8  # fmt: skip
 warned("a rate for its logarithm", "poisson_nll", {"log_input": [100.0], "target": [100]}, "rate",
        "--log-input", ("1 of 1 value is 100 (index 0)", "is this a rate"), value=INF,
-       fix="--option log_input=false", after=-360.517)  # 100 - 100 ln 100  # fmt: skip
+       fix="--no-log-input", after=-360.517)  # 100 - 100 ln 100  # fmt: skip
 warned("a rate among logarithms", "poisson_nll", {"log_input": [50.0, -1.0], "target": [50, 0]},
        "rate", "--log-input", "1 of 2 values is 50 (index 0)",
        mended={"log_input": [3.9120, -1.0]},
@@ -441,7 +477,7 @@ warned("rates for their logarithms", "poisson_nll",
        {"log_input": [2.0, 3.0], "target": [2, 3]}, "rate", "--log-input",
        ("read as log-rates the loss is 7.2373", "as rates 0.1589"),
        value=7.2373,  # (e^2 - 4 + e^3 - 9) / 2
-       fix="--option log_input=false", after=0.1589)  # (2 - 2 ln 2 + 3 - 3 ln 3) / 2  # fmt: skip
+       fix="--no-log-input", after=0.1589)  # (2 - 2 ln 2 + 3 - 3 ln 3) / 2  # fmt: skip
 refused("(2, 1) against (2)", "poisson_nll", {"log_input": [[0.5], [1.0]], "target": [1, 2]},
         "shape-broadcast", "--target", "(2) against (2, 1) of --log-input would broadcast to 4",
         torch="no error, returns 1.0585",  # (2 e^0.5 + 2 e - 3 * 1.5) / 4
@@ -473,7 +509,7 @@ warned("a variance of 0", "gaussian_nll", {"input": [1.0], "target": [0.0], "var
 warned("a variance below eps", "gaussian_nll", {"input": [1e-4], "target": [0.0], "var": [3e-8]},
        "saturated", "--var", "1 of 1 value is 3e-08 (index 0), below eps = 1e-06",
        value=-6.9028,  # (1e-8 / 1e-6 + ln 1e-6) / 2
-       fix="--option eps=1e-8", after=-8.4944)  # (1e-8 / 3e-8 + ln 3e-8) / 2  # fmt: skip
+       fix="--eps 1e-8", after=-8.4944)  # (1e-8 / 3e-8 + ln 3e-8) / 2  # fmt: skip
 refused("a variance of nan", "gaussian_nll", {**NORMAL, "var": [NAN, 1.0]}, "non-finite", "--var",
         "1 of 2 values is nan (index 0)", torch="no error, returns nan",
         mended={"var": [1.0, 1.0]}, after=0.0625)  # fmt: skip
@@ -495,7 +531,7 @@ refused("logits", "kl_div", {"input": [[1.0, 2.0], [1.0, 1.0]], "target": P}, "n
         reduction="batchmean", fix="--from logits")  # fmt: skip
 refused("a target of logarithms", "kl_div", {"input": LOG_Q, "target": tensor(P).log().tolist()},
         "prob-range", "--target", "4 of 4 values are negative (first: -0.6931 at index [0, 0])",
-        torch="no error, returns nan", reduction="batchmean", fix="--option log_target=true",
+        torch="no error, returns nan", reduction="batchmean", fix="--log-target",
         after=BATCHMEAN)  # fmt: skip
 refused("input and target swapped", "kl_div", {"input": P, "target": LOG_Q}, "prob-range",
         "--target", "4 of 4 values are negative", torch="no error, returns nan",
@@ -514,7 +550,7 @@ refused(
 )  # of (0.4, 0.6), (0.9, 0.1)
 refused("probabilities with log_target", "kl_div", {"input": LOG_Q, "target": P}, "not-log-prob",
         "--target", "sums to 3.297", torch="no error, returns ", options={"log_target": True},
-        reduction="batchmean", fix="--option log_target=false", after=BATCHMEAN)  # fmt: skip
+        reduction="batchmean", fix="--no-log-target", after=BATCHMEAN)  # fmt: skip
 refused(
     "a target of scores",
     "kl_div",
@@ -589,7 +625,7 @@ refused("another number of dimensions", "margin_ranking", {**PAIR, "target": 1},
         torch="RuntimeError: margin_ranking_loss : All input tensors should have same dimension",
         mended={"target": [1, 1]}, after=0.5)  # (0 + 1) / 2  # fmt: skip
 warned("a negative margin", "margin_ranking", {**PAIR, "target": [1, 1]}, "option-range",
-       "--option margin", "-2 is negative", options={"margin": -2}, fix="--option margin=0",
+       "--margin", "-2 is negative", options={"margin": -2}, fix="--margin 0",
        value=0, after=0.5)  # fmt: skip
 refused("nan", "margin_ranking", {"input1": [1.0, 2.0], "input2": [NAN, 3.0], "target": [1, 1]},
         "non-finite", "--input2", "1 of 2 values is nan (index 0)",
@@ -697,8 +733,8 @@ for name, target, shape in (("(3)", [1, 0, 1], "(3)"), ("(2, 1)", [[1], [0]], "(
             f"{shape} against (2, 3) of --input would broadcast to 6", torch="no error, returns 0.",
             mended={"target": [[1, 0, 1]] * 2}, after=0.3048)  # fmt: skip
 refused("a weight too few", "multilabel_soft_margin", {"input": MANY, "target": [[1, 0, 1]]},
-        "option-range", "--option weight", "has shape (2); needs one weight for each of 3",
-        torch="RuntimeError: ", options={"weight": [1, 2]}, fix="--option weight='[1, 1, 1]'",
+        "option-range", "--weight", "has shape (2); needs one weight for each of 3",
+        torch="RuntimeError: ", options={"weight": [1, 2]}, mended={"weight": [1, 1, 1]},
         after=0.3048)  # fmt: skip
 informed("a target of truth values", "multilabel_soft_margin",
          {"input": MANY, "target": tensor([[True, False, True]])}, "dtype-target", "--target",
@@ -731,12 +767,12 @@ refused("nan", "multi_margin", {"input": [[0.0, 0.0, NAN], [0.0, 0.0, NAN]], "ta
 refused("a single class", "multi_margin", {"input": [[1.0], [2.0]], "target": [0, 0]},
         "degenerate-shape", "--input", "has 1 class, (2, 1)", torch="no error, returns 0",
         mended={"input": [[1.0, 0.0], [2.0, 0.0]]}, after=0)  # fmt: skip
-refused("p of 3", "multi_margin", {"input": MANY, "target": [2]}, "option-range", "--option p",
-        "needs a number of at most 2, got 3", options={"p": 3}, fix="--option p=1",
-        after=0)  # fmt: skip
+refused("p of 3", "multi_margin", {"input": MANY, "target": [2]}, "option-range", "--p",
+        "needs a number of at most 2, got 3", options={"p": 3},
+        fix="give --p a number from 1 to 2", mended={"p": 1}, after=0)  # fmt: skip
 refused("a weight too few", "multi_margin", {"input": MANY, "target": [2]}, "option-range",
-        "--option weight", "has shape (2); needs one weight for each of 3", torch="RuntimeError: ",
-        options={"weight": [1, 2]}, fix="--option weight='[1, 1, 1]'", after=0)  # fmt: skip
+        "--weight", "has shape (2); needs one weight for each of 3", torch="RuntimeError: ",
+        options={"weight": [1, 2]}, mended={"weight": [1, 1, 1]}, after=0)  # fmt: skip
 
 # triplets, cosine_embedding ----------------------------------------------------------------------
 
@@ -746,9 +782,10 @@ TRIPLET = {
     "negative": [[0.0, 2.0, 0.0], [1.0, 3.0, 1.0]],
 }
 for margin in (0, -1):
-    refused(f"a margin of {margin}", TRIPLETS, TRIPLET, "option-range", "--option margin",
+    refused(f"a margin of {margin}", TRIPLETS, TRIPLET, "option-range", "--margin",
             f"needs a number above 0, got {margin}", options={"margin": margin},
-            fix="--option margin=1.0", after=0)  # 1 - 2 + 1  # fmt: skip
+            fix="give --margin a number above 0", mended={"margin": 1},
+            after=0)  # 1 - 2 + 1  # fmt: skip
 refused("one positive for all", TRIPLETS, {**TRIPLET, "positive": [[0.0, 0.0, 1.0]]},
         "shape-broadcast", "--positive", "(1, 3) against (2, 3) of --anchor",
         torch="no error, returns 0.2071",  # (0 + sqrt(2) - 2 + 1) / 2
@@ -759,9 +796,9 @@ informed("tensors of integers", TRIPLETS,
          {"anchor": tensor([[0, 0]]), "positive": tensor([[0, 1]]), "negative": tensor([[0, 1]])},
          "dtype-input", "--anchor", "int64 was cast to float32", value=1)  # fmt: skip
 for p in (0, -1):
-    refused(f"p of {p}", "triplet_margin", TRIPLET, "option-range", "--option p",
-            f"needs a number above 0, got {p}", options={"p": p}, fix="--option p=2.0",
-            after=0)  # fmt: skip
+    refused(f"p of {p}", "triplet_margin", TRIPLET, "option-range", "--p",
+            f"needs a number above 0, got {p}", options={"p": p},
+            mended={"p": 2}, after=0)  # fmt: skip
 silent("all embeddings the same", TRIPLETS, {name: [[1.0, 2.0]] for name in TRIPLET}, value=1)
 refused("another number of dimensions", TRIPLETS, {**TRIPLET, "negative": [0.0, 2.0, 0.0]},
         "shape-broadcast", "--negative", "(3) against (2, 3) of --anchor", torch="RuntimeError: ",
@@ -788,8 +825,8 @@ warned("parallel vectors of 1e-6", "cosine_embedding",
        {"input1": [[1e-6, 2e-6]], "input2": [[2e-6, 4e-6]], "target": [1]}, "zero-vector",
        "--input1", "1 of 1 length is", value=0.1091)  # 1 - 10 / sqrt(6 * 21)  # fmt: skip
 refused("a margin of 2", "cosine_embedding", {**VECTORS, "target": [1, -1]}, "option-range",
-        "--option margin", "needs a number of at most 1, got 2", options={"margin": 2},
-        fix="--option margin=0.0", after=0)  # fmt: skip
+        "--margin", "needs a number of at most 1, got 2", options={"margin": 2},
+        fix="give --margin a number from -1 to 1", mended={"margin": 0}, after=0)  # fmt: skip
 refused("a vector for two", "cosine_embedding", {**VECTORS, "input2": [[1.0, 0.0]],
                                                  "target": [1, -1]},
         "shape-broadcast", "--input2", "(1, 2) against (2, 2) of --input1",
@@ -828,7 +865,7 @@ refused("a label that is the blank", "ctc", ctc(targets=[[1, 2], [0, 2]]), "ctc-
         mended={"targets": [[1, 2], [1, 2]]})  # fmt: skip
 refused("too few frames for a repeat", "ctc", ctc(input_lengths=[2, 2]), "ctc-too-short",
         "--input-lengths", "sample 1: input_length 2 < 3 needed (2 labels + 1 between repeats)",
-        torch="no error, returns inf", fix="longer input, or --option zero_infinity=true",
+        torch="no error, returns inf", fix="longer input, or --zero-infinity",
         mended={"input_lengths": [2, 3]})  # fmt: skip
 warned("too few frames, counted as 0", "ctc", ctc(input_lengths=[2, 2]), "ctc-too-short",
        "--input-lengths", "sample 1: input_length 2 < 3 needed", options={"zero_infinity": True},
@@ -852,11 +889,14 @@ for length in (3, -1):
 refused("lengths of more labels than there are", "ctc", ctc(targets=[1, 2, 2]), "ctc-length",
         "--target-lengths", "sum to 4, targets has 3",
         mended={"target_lengths": [2, 1]})  # fmt: skip
-refused("a blank that is no class", "ctc", SPEECH, "option-range", "--option blank",
-        "3; C = 3, valid are 0..2", options={"blank": 3})  # fmt: skip
-refused("a blank below 0", "ctc", SPEECH, "option-range", "--option blank",
+refused("a blank that is no class", "ctc", SPEECH, "option-range", "--blank",
+        "3; C = 3, valid are 0..2", options={"blank": 3}, fix="--blank 0")  # fmt: skip
+refused("a blank that is no class, and labels that leave none", "ctc",
+        ctc(targets=[[2, 0], [2, 0]]), "option-range", "--blank", "3; C = 3, valid are 0..2",
+        options={"blank": 3}, mended={"targets": [[2, 1], [2, 1]], "blank": 0})  # fmt: skip
+refused("a blank below 0", "ctc", SPEECH, "option-range", "--blank",
         "needs a number of at least 0, got -1", options={"blank": -1},
-        fix="--option blank=0")  # fmt: skip
+        fix="give --blank a number from 0: class id of the blank", mended={"blank": 0})  # fmt: skip
 for name in ("input_lengths", "target_lengths"):
     refused(f"{name} that are no whole numbers", "ctc", ctc(**{name: [1.5, 2.0]}), "dtype-target",
             flag(name), "1 of 2 values is 1.5 (index 0), no whole number",
@@ -888,8 +928,8 @@ refused("a label of nan", "ctc", ctc(targets=[[NAN, 2], [2, 2]]),
 
 LINEAR = {"input": LOGITS, "linear_weight": [[1.0, 0.0], [0.0, 1.0]], "target": TARGET}
 refused("smoothing of 1.5", "linear_cross_entropy", LINEAR, "option-range",
-        "--option label_smoothing", "needs a number of at most 1, got 1.5",
-        options={"label_smoothing": 1.5}, fix="--option label_smoothing=0.0", after=CE)  # fmt: skip
+        "--label-smoothing", "needs a number of at most 1, got 1.5",
+        options={"label_smoothing": 1.5}, mended={"label_smoothing": 0}, after=CE)  # fmt: skip
 refused("three dimensions", "linear_cross_entropy", {**LINEAR, "input": [LOGITS]},
         "shape-mismatch", "--input", "(1, 3, 2); needs (D) or (N, D)", torch="RuntimeError",
         mended={"input": LOGITS}, after=CE)  # fmt: skip
@@ -933,13 +973,17 @@ def finding_of(row):
 def arguments(row, folder, **changed):
     """The row as one types it; tensors and arrays as files."""
     typed = ["loss", "--name", row.loss, "--reduction", row.reduction, "--format", "json"]
+    typed += [part for name, v in row.given.items() for part in (flag(name), str(v))]
     operands = {**row.operands, **{k: v for k, v in changed.items() if k in LOSSES[row.loss].names}}
     options = {**row.options, **{k: v for k, v in changed.items() if k not in operands}}
     for name, value in operands.items():
         typed += [flag(name), written(value, folder / name)]
     for name, value in options.items():
-        text = value if isinstance(value, str) else written(value, folder / name)
-        typed += ["--option", f"{name}={text}"]
+        if isinstance(value, bool):
+            typed.append(flag(name if value else f"no_{name}"))
+        else:
+            text = value if isinstance(value, str) else written(value, folder / name)
+            typed += [flag(name), text]
     return typed
 
 
@@ -1013,7 +1057,8 @@ def test_values_at_fault_are_counted_and_the_first_is_named(row):
         assert re.search(r"index \d|index \[\d|row \[?\d", message)
 
 
-SILENT = [r for r in REFUSED if r.torch.startswith(("no error", "UserWarning"))]
+#: (of operands as they were given: a row with settings turns them)
+SILENT = [r for r in REFUSED if r.torch.startswith(("no error", "UserWarning")) and not r.given]
 
 
 @pytest.mark.parametrize("row", SILENT, ids=str)
@@ -1043,7 +1088,9 @@ def test_the_number_on_torch_is_what_its_class_returns(row):
 
 REPLACED = re.compile(r"give (--[\w-]+) as (?:its argmax|\([\d, ]*\)): '(.*)'")
 LISTED = re.compile(r"give (\[[-\d,]*\]) for it")
-PLAIN = re.compile(r"(--clamp|--normalise|--allow-broadcast|--batch-first)(?=[, ]|$)")
+BOOLEANS = {p.name for record in LOSSES.values() for p in record.parameters if p.kind == "flag"}
+BARE = {flag(no + name) for name in BOOLEANS for no in ("", "no_")} - {"--log-input"}
+BARE |= {"--clamp", "--normalise", "--allow-broadcast", "--batch-first"}
 SWITCH = re.compile(r"(--[a-z-]+) ('[^']*'|[\w=.'\[\], -]*?'|[\w=.-]+)(?=[, ]|$)")
 
 
@@ -1060,19 +1107,29 @@ def mend(row, finding, folder):
         one, other = (typed.index(swapped[i]) + 1 for i in (1, 2))
         typed[one], typed[other] = typed[other], typed[one]
         return typed
-    if plain := PLAIN.match(finding.fix):
-        return [*typed, plain[1]]
+    first = re.split("[, ]", finding.fix)[0]
+    if first in BARE:
+        other = flag(first[5:]) if first.startswith("--no-") else f"--no-{first[2:]}"
+        kept = typed if first == "--no-log-input" else [word for word in typed if word != other]
+        return [*kept, first]
+    if finding.fix.startswith("--log-input true"):  # the operand has that name, too
+        return [word for word in typed if word != "--no-log-input"]
+    if left := re.match(r"leave (--[a-z-]+) out", finding.fix):
+        at = typed.index(left[1])
+        return typed[:at] + typed[at + 2 :]
     switch = SWITCH.match(finding.fix)
     assert switch, f"no change of the command: {finding.fix!r}"
-    value = shlex.split(switch[2])[0] if "'" in switch[2] else switch[2]
-    return instead(typed, switch[1], value)
+    while switch:  # several may stand together
+        value = shlex.split(switch[2])[0] if "'" in switch[2] else switch[2]
+        typed = instead(typed, switch[1], value)
+        switch = SWITCH.match(finding.fix, switch.end() + 1)
+    return typed
 
 
 def instead(typed, switch, value):
-    """A command line with another value of an option, which may be given once."""
-    start = value.partition("=")[0] + "=" if switch == "--option" else ""
+    """A command line with another value of a flag, which may be given once."""
     for i, word in enumerate(typed):
-        if word == switch and typed[i + 1].startswith(start):
+        if word == switch:
             return [*typed[: i + 1], value, *typed[i + 2 :]]
     return [*typed, switch, value]
 
@@ -1236,7 +1293,7 @@ def test_a_mean_by_weights_that_are_all_0_is_refused(loss, reduction):
     with pytest.raises(LossError) as refusal:
         weighted(loss, reduction)
     (finding,) = refusal.value.findings
-    assert (finding.rule, finding.operand) == ("empty-mean", "--option weight")
+    assert (finding.rule, finding.operand) == ("empty-mean", "--weight")
     assert finding.message == "every weight is 0; the mean divides by their sum"
     assert float(weighted(loss, "sum").values["sum"]) == 0  # 0 (1 - 0) + 0 (2 - 0)
 

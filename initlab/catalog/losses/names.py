@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from initlab.catalog.losses.record import Loss
 from initlab.catalog.table import Table
@@ -51,6 +51,14 @@ def edits(a: str, b: str) -> int:
             if i and j and x == b[j - 1] and a[i - 1] == y:
                 row[-1] = min(row[-1], last[j - 1] + 1)
     return row[-1]
+
+
+class Meant(NamedTuple):
+    """A loss, a line to tell whoever named it, and what its input holds by that name."""
+
+    loss: Loss
+    note: str = ""
+    given: str = ""
 
 
 class LossTable(Table[Loss]):
@@ -120,19 +128,19 @@ class LossTable(Table[Loss]):
             found = self._stems.get(short)
         return found if origin != "torch" or (found and "torch" in found.libraries) else None
 
-    def meant(self, name: str) -> tuple[Loss, str]:
-        """The loss of torch that a name stands for, and a line to tell its user ("" for none).
+    def meant(self, name: str) -> Meant:
+        """The loss of torch that a name stands for, and what to tell its user.
 
         Raises:
             ForeignName: another library's, and torch has none.
             UnknownName: no such loss.
         """
         found = self.foreign(name)
-        if found is None or (found.same and self._is_ours(name)):
-            return self[name], ""
+        if found is None or self._is_ours(name):
+            return Meant(self[name])
         if not found.loss:
             raise ForeignName(found.refusal(name), found.fix)
-        return self._records[found.loss], found.note
+        return Meant(self._records[found.loss], found.note, found.given)
 
     def canonical(self, name: str) -> str:
         """The record's own name for a name that stands for nothing else."""

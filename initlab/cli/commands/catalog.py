@@ -83,7 +83,7 @@ def describe(names: Names) -> None:
     for name in names:
         found = [(t.singular, t[name]) for t in TABLES.values() if name in t]
         if LOSSES.foreign(name) and (not found or name in LOSSES):
-            loss, note = LOSSES.meant(name)
+            loss, note, _ = LOSSES.meant(name)
             found = found or [(LOSSES.singular, loss)]
             if note:
                 output.note(note)

@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from initlab.catalog import Loss
 from initlab.catalog.dtypes import DtypeName
 from initlab.cli import loss_options, output
 from initlab.cli.arguments import MaxMib
 from initlab.cli.completion import losses, reductions, rules
-from initlab.cli.loss_request import allowed, check_ways, named
+from initlab.cli.loss_options import Given
+from initlab.cli.loss_request import Way, allowed, check_ways, named
 from initlab.losslab.operands import labels
 from initlab.losslab.operands.limits import MOST_MIB
 from initlab.losslab.operands.options import mapping
@@ -153,13 +155,15 @@ def loss(
     cat batches.jsonl | initlab loss -n cross_entropy --jsonl - | jq .value
     """
     given = loss_options.given(values, option or ())
-    records = named(name or (), full, explain=explain, stream=bool(jsonl))
-    check_ways(records, given, reduction, jsonl, format_, explain=explain, total=total)
+    way = Way(jsonl, total, format_, explain, bool(full))
+    named_as = named(name or (), full, explain=explain, stream=bool(jsonl))
+    records = list(named_as)
+    check_ways(records, given, reduction, way)
     settings = Settings(
         reduction=reduction,
         grad=grad or explain,
         dtype=dtype,
-        given=from_ or "",
+        given=from_ or next(iter(named_as.values()), ""),
         target_given=target_from or "",
         temperature=temperature,
         class_dim=class_dim,
@@ -173,22 +177,19 @@ def loss(
         max_mib=max_mib,
         typed={} if jsonl else loss_options.flags_of(records, given),
     )
-    if jsonl:
-        _stream(records, jsonl, given, settings, total=total)
+    _compute(records, given, settings, way)
+
+
+def _compute(records: list[Loss], given: Given, settings: Settings, way: Way) -> None:
+    """With torch, which is loaded once what was typed is sound."""
+    if way.stream:
+        from initlab.cli.loss_stream import stream
+
+        stream(records, way.stream, given, settings, total=way.total)
     else:
-        _show(records, given, settings, format_, explain=explain, full=bool(full))
+        from initlab.cli.loss_output import show
 
-
-def _stream(*arguments: Any, **options: Any) -> None:
-    from initlab.cli.loss_stream import stream  # and torch, once what was typed is sound
-
-    stream(*arguments, **options)
-
-
-def _show(*arguments: Any, **options: Any) -> None:
-    from initlab.cli.loss_output import show
-
-    show(*arguments, **options)
+        show(records, given, settings, way)
 
 
 loss_options.declare(loss)

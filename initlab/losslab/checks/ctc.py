@@ -81,7 +81,9 @@ def ctc_lengths(call: Call) -> Iterator[Finding]:
     blank, frames, classes = call.options["blank"], x.shape[0], x.shape[-1]
     if not 0 <= blank < classes:
         message = f"{blank}; C = {classes}, valid are 0..{classes - 1}"
-        yield Finding("option-range", "error", "--option blank", message)
+        free = next((c for c in (classes - 1, 0) if not (t == c).any()), None)
+        fix = "drop the blanks among the targets" if free is None else f"--blank {free}"
+        yield Finding("option-range", "error", call.option("blank"), message, fix)
     bad = (inputs < 0) | (inputs > frames)
     if bad.any():
         fix = _lengths_fix(call, "input_lengths", inputs, frames)
@@ -112,7 +114,7 @@ def ctc_labels(call: Call) -> Iterator[Finding]:
                 "error",
                 call.name_of("targets"),
                 f"{message}; C = {classes}, valid are 0..{classes - 1} without the blank ({blank})",
-                _unpadded(call) or "give labels below C, or frames with more classes",
+                _unpadded(call, labels[bad]) or "give labels below C, or frames with more classes",
                 BLIND,
             )
             return
@@ -123,16 +125,21 @@ def ctc_labels(call: Call) -> Iterator[Finding]:
                 "ctc-label",
                 "targets",
                 f"{message}; a target is labels only, CTC puts the blanks between them",
-                _unpadded(call)
-                or f"drop the blanks, or --option blank={classes - 1} if that is the blank",
+                _unpadded(call, labels[bad])
+                or f"drop the blanks, or --blank {classes - 1} if that is the blank",
             )
             return
 
 
-def _unpadded(call: Call) -> str:
-    """Target lengths without the padding, where none were given and blanks or less end the rows."""
+def _unpadded(call: Call, bad: Tensor) -> str:
+    """Target lengths without the padding, where none were given and blanks or less end the rows.
+
+    bad (B): the labels that are none, which padding must explain.
+    """
     t, blank = call.target, call.options["blank"]
     if "target_lengths" in call.raw or t.ndim != 2 or len(t) > MOST_LISTED:
+        return ""
+    if ((bad >= 0) & (bad != blank)).any():
         return ""
     label = (t >= 0) & (t != blank)
     lengths = label.sum(1)
@@ -155,7 +162,7 @@ def ctc_alignable(call: Call) -> Iterator[Finding]:
                 message += "; counted as 0, by zero_infinity"
                 yield call.warning("ctc-too-short", "input_lengths", message)
             else:
-                fix = "longer input, or --option zero_infinity=true to drop the sample"
+                fix = "longer input, or --zero-infinity to drop the sample"
                 yield call.error("ctc-too-short", "input_lengths", message, fix)
 
 

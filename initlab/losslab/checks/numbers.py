@@ -71,7 +71,7 @@ def rates(call: Call) -> Iterator[Finding]:
             what = describe(x, bad, "e^x above 1000 times its count")
             message = f"{what}: is this a rate, not its logarithm?"
             rates = bool((x >= 0).all())
-            fix = "--option log_input=false" if rates else "give logarithms of rates"
+            fix = "--no-log-input" if rates else "give logarithms of rates"
             yield call.warning("rate", "log_input", message, fix)
         else:
             yield from _rates_as_logarithms(call)
@@ -79,7 +79,7 @@ def rates(call: Call) -> Iterator[Finding]:
     bad = x < 0
     if bad.any():
         message = f"{describe(x, bad, 'negative')}; a rate is above 0"
-        yield call.error("rate", "log_input", message, "--option log_input=true, for log-rates")
+        yield call.error("rate", "log_input", message, "--log-input true, for log-rates")
     bad = x == 0
     if bad.any():
         message = f"{describe(x, bad, 'a rate of 0')}: its logarithm exists thanks to eps only"
@@ -99,7 +99,7 @@ def _rates_as_logarithms(call: Call) -> Iterator[Finding]:
     if float(gap.mean()) > 1 + error:
         message = f"read as log-rates the loss is {number(float(as_logarithms))}, as"
         message += f" rates {number(float(as_rates))}, on average: are these rates?"
-        fix = "--option log_input=false, if these are rates"
+        fix = "--no-log-input, if these are rates"
         yield call.warning("rate", "log_input", message, fix)
 
 
@@ -133,7 +133,7 @@ def variances(call: Call) -> Iterator[Finding]:
         low = float(var.min())
         fix = "give variances above 0: at 0 the loss has no bound"
         if low > 0:  # a power of ten below all of them
-            fix = f"--option eps=1e{math.floor(math.log10(low))}"
+            fix = f"--eps 1e{math.floor(math.log10(low))}"
         yield call.warning("saturated", "var", message, fix)
     if var.numel():
         low, high = float(var.min()) ** 0.5, float(var.max()) ** 0.5

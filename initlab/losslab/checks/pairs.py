@@ -27,7 +27,7 @@ def negative_margin(call: Call) -> Iterator[Finding]:
         message = (
             f"{margin:g} is negative: a pair may be in the wrong order by that much at no loss"
         )
-        yield call.warning("option-range", "--option margin", message, "--option margin=0")
+        yield call.warning("option-range", call.option("margin"), message, "--margin 0")
 
 
 def zero_vectors(call: Call) -> Iterator[Finding]:

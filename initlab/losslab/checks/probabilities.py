@@ -40,9 +40,9 @@ def log_probs(call: Call) -> Iterator[Finding]:
 
 def _log_prob_fix(call: Call, x: Tensor, dim: int) -> str:
     """What makes log-probabilities of an input whose rows are none along `dim`."""
-    elsewhere = [d for d in normalised_dims(x.exp()) if x.ndim and d != dim % x.ndim and d > 0]
+    elsewhere = _other_dims(x.exp(), dim)
     if elsewhere:
-        return _class_dim_fix(elsewhere[0], x)
+        return _class_dim_fix(call, elsewhere[0], x)
     if call.settings.given == "probs":
         return "--normalise"
     if not outside(x).any() and not off(sums_of(x, dim), x).any():
@@ -76,14 +76,14 @@ def distribution(call: Call) -> Iterator[Finding]:
         if bad.any():
             message = f"{row(bad)} sums to {number(_first(sums, bad))} after exp (expected 1)"
             positive = bool((t >= 0).all())
-            fix = "--option log_target=false" if positive else "--target-from logits"
+            fix = "--no-log-target" if positive else "--target-from logits"
             yield call.error("not-log-prob", name, message, fix)
         return
     bad = t < 0
     if bad.any():
         logs = not off(sums_of(t.exp(), dim), t).any()
         swapped = bool((call.input >= 0).all())
-        fix = "--option log_target=true" if logs else "--target-from logits"
+        fix = "--log-target" if logs else "--target-from logits"
         if logs and swapped:
             fix = f"swap {call.name_of('input')} and {call.name_of('target')}"
         message = (
@@ -99,7 +99,14 @@ def distribution(call: Call) -> Iterator[Finding]:
         yield unnormalised(call, t, dim)
 
 
-def _class_dim_fix(dim: int, x: Tensor) -> str:
+def _other_dims(x: Tensor, dim: int) -> list[int]:
+    """Dimensions but the batch and `dim` along which all sums are 1."""
+    return [d for d in normalised_dims(x) if d > 0 and d != dim % x.ndim]
+
+
+def _class_dim_fix(call: Call, dim: int, x: Tensor) -> str:
+    if call.settings.class_dim is not None:
+        return "leave --class-dim out"
     return f"--class-dim {-1 if dim == x.ndim - 1 else dim}"
 
 
@@ -109,10 +116,11 @@ def unnormalised(call: Call, t: Tensor, dim: int) -> Finding:
     bad = off(sums, t)
     message = f"{row(bad)} sums to {number(_first(sums, bad))} (expected 1)"
     counts = bool((t == t.round()).all())
-    elsewhere = [d for d in normalised_dims(t) if d != dim % t.ndim and d > 0]
+    elsewhere = _other_dims(t, dim)
     if elsewhere:
-        message += f"; over dimension {elsewhere[0]} all sums are 1"
-        fix = _class_dim_fix(elsewhere[0], t)
+        turned = "" if call.settings.class_dim is None else " as it was turned"
+        message += f"; over dimension {elsewhere[0]}{turned} all sums are 1"
+        fix = _class_dim_fix(call, elsewhere[0], t)
     elif (sums == 0).any():
         message += f"; {row(sums == 0)} is all 0, and cannot be normalised"
         fix = "leave such rows out"

@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from initlab.catalog import Loss
 from initlab.errors import Finding
 from initlab.losslab.call import Call, shape
 from initlab.losslab.operands.limits import BYTES, OPTION
+
+MOST_WRITTEN = 8  # values of a suggestion
 
 
 def against(call: Call, one: str, other: str) -> str:
@@ -50,7 +53,7 @@ def _pairwise(call: Call, names: list[str]) -> Iterator[Finding]:
             )
         except RuntimeError:
             message = f"{against(call, names[0], name)}; {call.loss.class_name} needs one shape"
-            yield mismatch(call, name, message, f"give {call.name_of(name)} as {shape(first)}")
+            yield mismatch(call, name, message, _one_shape(call, names[0], name))
             continue
         yield from _broadcast(call, names[0], name, result, values)
 
@@ -70,13 +73,40 @@ def _broadcast(
     large = BYTES * values > call.settings.most
     made += f", beyond the {call.settings.max_mib} MiB of {OPTION}" if large else ""
     message = f"{against(call, one, other)} would broadcast to {made}; needs one shape"
-    fix = f"give {call.name_of(other)} as {shape(call.operands[one])}"
+    fix = _one_shape(call, one, other)
     if large:
         torch_does = f"no error, makes {values} values"
         where = call.name_of(other)
         yield Finding("shape-broadcast", "error", where, message, fix, torch_does)
         return
-    yield call.error("shape-broadcast", other, message, f"{fix}, or --allow-broadcast")
+    if call.operands[other].numel() == 1:  # every other is a mistake more often than meant
+        yield call.error("shape-broadcast", other, message, f"--allow-broadcast, or {fix}")
+        return
+    message += "; --allow-broadcast computes all of them"
+    yield call.error("shape-broadcast", other, message, fix)
+
+
+def _one_shape(call: Call, one: str, other: str) -> str:
+    """What gives two operands one shape."""
+    x, y, name = call.operands[one], call.operands[other], call.name_of(other)
+    if call.loss.by_name[other].holds == "zero_one" and _are_class_ids(x, y):
+        given = " --from probs" if call.loss.operands[0].holds == "probs" else ""
+        return f"--name cross_entropy{given}, if {name} holds class ids"
+    if x.numel() != y.numel():
+        sizes = f"{shape(x)} or {shape(y)}"
+        return f"give {call.name_of(one)} and {name} as many values, {sizes}"
+    fix = f"give {name} as {shape(x)}"
+    needed = [size for size in x.shape if size > 1]
+    if y.numel() > MOST_WRITTEN or [size for size in y.shape if size > 1] != needed:
+        return fix
+    typed = str(y.reshape(x.shape).tolist()).replace(" ", "")
+    return f"{fix}: '{typed}'"
+
+
+def _are_class_ids(x: Tensor, t: Tensor) -> bool:
+    """Whether a target has a whole number for each row of scores, within its classes."""
+    rows = x.ndim > 1 and t.shape == (x.shape[0], *x.shape[2:])
+    return rows and bool(((t == t.round()) & (t >= 0) & (t < x.shape[1])).all())
 
 
 def same_shape(call: Call) -> Iterator[Finding]:

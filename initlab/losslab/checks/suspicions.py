@@ -90,7 +90,7 @@ def masked_logits(call: Call) -> Iterator[Finding]:
     lost = masked & (mass > 0)
     if lost.any():
         message = f"{row(lost.any(dim))} puts mass on a masked class (-inf): the loss is infinite"
-        fix = "--option label_smoothing=0" if call.options["label_smoothing"] else ""
+        fix = "--label-smoothing 0" if call.options["label_smoothing"] else ""
         yield call.warning("non-finite", "input", message, fix)
     elif t.is_floating_point() or call.options["label_smoothing"]:
         message = "a masked class (-inf) has no mass; 0 log 0 counts as 0"

@@ -46,9 +46,12 @@ def _class_fix(call: Call, t: Tensor, bad: Tensor, classes: int) -> str:
             pairs = ", ".join(f"{c + 1}: {c}" for c in range(classes))
             return f"--target-map '{{{pairs}}}', if labels count from 1"
         return "subtract 1, if labels count from 1"
+    if classes == 2 and bool(((t == 1) | (t == -1)).all()):
+        ignoring = "ignore_index" in call.options and ", or --ignore-index -1, to leave those out"
+        return f"--target-map '{{-1: 0}}', if these are signs{ignoring or ''}"
     mark = int(t[bad][0])
     if "ignore_index" in call.options and mark in IGNORED and bool((t[bad] == mark).all()):
-        return f"--option ignore_index={mark}, if {mark} marks what to leave out"
+        return f"--ignore-index {mark}, if {mark} marks what to leave out"
     return f"give labels of 0..{classes - 1}, or scores for more classes"
 
 

@@ -8,8 +8,6 @@ from torch import Tensor
 from initlab.errors import Finding
 from initlab.losslab.call import Call, class_dim, describe, shape
 
-MOST_TYPED = 8  # weights of a suggestion
-
 
 def classes_of(call: Call) -> int:
     """How many classes a call is about."""
@@ -34,16 +32,9 @@ def _class_weight(call: Call, classes: int) -> Iterator[Finding]:
         return
     if weight.shape != (classes,):
         message = f"has shape {shape(weight)}; needs one weight for each of {classes} classes"
-        yield _range(call, "weight", message, _weights_fix(classes))
+        yield _range(call, "weight", message, f"give {classes} weights")
         return
     yield from _signs(call, "weight", weight)
-
-
-def _weights_fix(classes: int) -> str:
-    """As many weights as one would type, as the option, or how many to give."""
-    if classes > MOST_TYPED:
-        return f"give {classes} weights"
-    return f"--option weight='{[1] * classes}'"
 
 
 def class_weight(call: Call) -> Iterator[Finding]:
@@ -71,7 +62,7 @@ def elementwise_weight(call: Call) -> Iterator[Finding]:
     if not fits:
         how = "that shape" if same else "a shape that broadcasts to it"
         message = f"has shape {shape(weight)} for an input {shape(x)}; needs {how}"
-        yield _range(call, "weight", message, "" if same else _turned(x, weight))
+        yield _range(call, "weight", message, "" if same else _turned(x, weight, samples=True))
         return
     yield from _signs(call, "weight", weight)
     if not same:
@@ -88,19 +79,21 @@ def positive_weight(call: Call) -> Iterator[Finding]:
             f"has shape {shape(weight)} for an input {shape(call.input)}; needs one weight for each"
             " class of the last dimension"
         )
-        yield _range(call, "pos_weight", message, _turned(call.input, weight))
+        yield _range(call, "pos_weight", message, _turned(call.input, weight, samples=False))
         return
     yield from _signs(call, "pos_weight", weight)
     yield from _falls_on(call, "pos_weight", weight)
 
 
-def _turned(x: Tensor, weight: Tensor) -> str:
-    """What makes a weight of one dimension fall on one that has its length."""
-    found = [
-        d for d in (*range(1, x.ndim), 0) if weight.ndim == 1 and x.shape[d : d + 1] == weight.shape
-    ]
+def _turned(x: Tensor, weight: Tensor, *, samples: bool) -> str:
+    """What makes a weight of one dimension fall on one that has its length.
+
+    The first may be meant where `samples` may have weights.
+    """
+    dims = (*range(1, x.ndim), *([0] if samples else []))
+    found = [d for d in dims if weight.ndim == 1 and x.shape[d : d + 1] == weight.shape]
     if not found:
-        return ""
+        return f"give {x.shape[-1]} weights" if x.ndim else ""
     fitting = (len(weight), *[1] * (x.ndim - found[0] - 1))
     return f"--class-dim {found[0]}, or give it as {shape(fitting)}"
 

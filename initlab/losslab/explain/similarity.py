@@ -54,7 +54,7 @@ def judge_triplets(e: Evaluation) -> Iterator[str]:
     near, far = e.working.columns["d(a, p)"], e.working.columns["d(a, n)"]
     far = torch.minimum(far, e.working.columns.get("d(p, n)", far))
     margin = e.call.options["margin"]
-    easy, hard = int((far > near + margin).sum()), int((far < near).sum())
+    easy, hard = int((far > near + margin).sum()), int((far <= near).sum())
     middle = near.numel() - easy - hard
     yield f"{easy} easy, {middle} semi-hard, {hard} hard of {near.numel()} triplets"
     if not (near.any() or far.any()):

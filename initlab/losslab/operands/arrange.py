@@ -42,7 +42,7 @@ def broadcast(call: Call, settings: Settings) -> Iterable[Finding]:
 def _expanded(call: Call, names: list[str], new: torch.Size) -> Finding:
     old = [call.operands[name].shape for name in names]
     for name in names:
-        call.set(name, call.operands[name].expand(new))
+        call.operands[name] = call.operands[name].expand(new)
     return call.warning(
         "shape-broadcast",
         next(n for n, size in zip(names, old, strict=True) if size != old[0] or len(old) == 1),
@@ -77,7 +77,7 @@ def move_classes(call: Call, settings: Settings) -> Iterable[Finding]:
     if call.target.shape == old.shape:
         moved.append(call.target_name)
     for operand in moved:
-        call.set(operand, call.operands[operand].movedim(dim, to))
+        call.operands[operand] = call.operands[operand].movedim(dim, to)
     call.classes_at = to % old.ndim
     yield call.info(
         "class-dim", first.name, f"{shape(old)} was turned to {shape(call.input)}: classes are"
@@ -130,7 +130,7 @@ def batch_first(call: Call, settings: Settings) -> Iterable[Finding]:
             f"--batch-first: {call.name_of(first.name)} is {shape(old)}; needs (N, T, C)",
             "leave it out",
         )
-    call.set(first.name, old.movedim(0, 1))
+    call.operands[first.name] = old.movedim(0, 1)
     yield call.info(
         "batch-first", first.name, f"{shape(old)} was turned to {shape(call.input)}:"
         " frames, batch, classes"

@@ -50,7 +50,7 @@ def both_sides(call: Call, settings: Settings) -> Iterable[Finding]:
             "leave it out",
         )
     for operand in softened:
-        call.set(operand, call.operands[operand] / settings.temperature)
+        call.operands[operand] = call.operands[operand] / settings.temperature
     if settings.target_given and _fits(call):
         dim = _target_dim(call) if _exclusive(call) else None
         given = settings.target_given
@@ -158,7 +158,7 @@ def _converted(call: Call, side: Side) -> Finding:
         message = f"{side.option} {given}: {where}: {describe(x, bad, predicate)}"
         raise InputError(message, _instead(x, side))
     done, how = _function(x, side)
-    call.set(side.operand, done)
+    call.operands[side.operand] = done
     return call.info("from", side.operand, f"{given}: {how}")
 
 

@@ -39,7 +39,7 @@ def map_target(call: Call, settings: Settings) -> Iterable[Finding]:
         changed |= hit
     if new.is_floating_point():
         call.raw[call.target_name] = replaced  # for messages: the target's dtype may not hold it
-    call.set(call.target_name, new)
+    call.operands[call.target_name] = new
     yield call.info(
         "target-map", call.target_name, f"{int(changed.sum())} of {old.numel()} values replaced"
     )
@@ -63,7 +63,7 @@ def cast(call: Call, reads: Mapping[str, Read], dtype: torch.dtype) -> Iterable[
                 continue  # the checks report what is wrong with it
         else:
             cast = value.to(dtype)
-        call.set(operand.name, cast)
+        call.operands[operand.name] = cast
         # a number that was typed has no dtype: a cast is reported of 1.0 as a class id, or of true
         read = reads[operand.name]
         stays = value.dtype == torch.int64 or not value.numel()
@@ -97,11 +97,11 @@ def fill(call: Call) -> Iterable[Finding]:
         if operand.holds == "label_lists" and x.ndim == t.ndim > 0 and t.shape[:-1] == x.shape[:-1]:
             missing = x.shape[-1] - t.shape[-1]
             if missing > 0:
-                call.set(operand.name, torch.nn.functional.pad(t, (0, missing), value=-1))
+                call.operands[operand.name] = torch.nn.functional.pad(t, (0, missing), value=-1)
                 message = f"padded with -1 to {x.shape[-1]} entries a sample"
                 yield call.info("padding", operand.name, message)
         if operand.holds == "variances" and t.ndim == 0 < x.ndim:
-            call.set(operand.name, t.expand(x.shape).clone())
+            call.operands[operand.name] = t.expand(x.shape).clone()
     if "input_lengths" in call.loss.by_name:
         yield from _full_lengths(call)
 
@@ -124,7 +124,7 @@ def _full_lengths(call: Call) -> Iterable[Finding]:
         ("target_lengths", t.shape[-1], "labels"),
     ):
         if operand not in call.operands:
-            call.set(operand, torch.full((batch,), length))
+            call.operands[operand] = torch.full((batch,), length)
             yield call.info(
                 "full-lengths", operand, f"left out: all {length} {what} of each sequence are used"
             )

@@ -48,7 +48,7 @@ def clamp(call: Call, settings: Settings) -> Iterable[Finding]:
             far = describe(x, far_outside(x), "outside 0..1")
             message = f"--clamp: {call.name_of(name)}: {far} by more than rounding"
             raise InputError(message, "leave it out")
-        call.set(name, x.clamp(0, 1))
+        call.operands[name] = x.clamp(0, 1)
         yield call.info("clamp", name, f"{describe(x, bad, 'outside 0..1')}: taken as 0 or 1")
 
 
@@ -74,7 +74,7 @@ def normalise(call: Call, settings: Settings) -> Iterable[Finding]:
             message = f"{where}: {row(sums == 0)} sums to 0, and cannot be normalised"
             raise InputError(message, "leave such rows out")
         _refuse_other_dim(call, x, dim, where)
-        call.set(name, (x.double() / sums.unsqueeze(dim) if x.ndim else x / x).to(x.dtype))
+        call.operands[name] = (x.double() / sums.unsqueeze(dim) if x.ndim else x / x).to(x.dtype)
         over = f"dimension {dim % x.ndim}, the classes" if x.ndim else "the classes"
         yield call.info("normalise", name, f"divided by its sums over {over}")
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from initlab.catalog import LOSSES, Loss
-from initlab.catalog.values import parse, to_float
+from initlab.catalog.table import Parameter
+from initlab.catalog.values import bounds, flag, parse, to_float
 from initlab.errors import Finding, InputError, LossError, nearest
 
 
@@ -32,16 +33,13 @@ def mapping(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(pairs)
 
 
-def with_defaults(
-    loss: Loss, given: Mapping[str, Any], *, prefix: str = "--option "
-) -> dict[str, Any]:
+def with_defaults(loss: Loss, given: Mapping[str, Any]) -> dict[str, Any]:
     """Every option of a loss: as given, or its default. Tensor options that were left out are not
     in the result.
 
     Args:
         loss: the record.
         given: values by name, as text or as JSON has them.
-        prefix: how the user wrote an option, for messages.
 
     Raises:
         LossError: an option that this loss has not, or a value out of its range; all of them.
@@ -49,18 +47,27 @@ def with_defaults(
     parameters = {p.name: p for p in loss.parameters}
     findings, options = [], loss.defaults
     for name, value in given.items():
-        where = f"{prefix}{name}"
+        where = flag(name)
         if name not in parameters:
             findings.append(_unknown(loss, name, where))
             continue
         try:
             options[name] = parse(parameters[name], value)
         except ValueError as error:
-            fix = f"{prefix}{name}={parameters[name].default}".strip()
+            fix = _range_fix(parameters[name], where)
             findings.append(Finding("option-range", "error", where, str(error), fix))
     if findings:
         raise LossError(findings)
     return options
+
+
+def _range_fix(p: Parameter, where: str) -> str:
+    """What a value must be; which one is meant, only the user knows."""
+    if p.kind == "flag":
+        return f"{where} without a value, or leave it out"
+    if p.kind == "choice":
+        return f"{where} {p.default}, the default"
+    return f"give {where} a number {bounds(p)}".rstrip() + f": {p.about}"
 
 
 def _unknown(loss: Loss, name: str, where: str) -> Finding:

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from initlab.catalog import Loss
+from initlab.catalog import Loss, Operand
+from initlab.catalog.values import flag
 from initlab.errors import Finding, InputError
 from initlab.losslab.call import Call
 from initlab.losslab.checks.shapes import pairwise
@@ -86,7 +87,7 @@ def _named(
             reads[name] = reading.literal(value, where, settings.most, classes)
     lacking = [o for o in loss.operands if o.name not in reads and o.needed]
     if lacking:
-        needs = " and ".join(f"{o.name} {o.shape}" for o in lacking)
+        needs = " and ".join(_needed(o, settings) for o in lacking)
         raise InputError(f"{loss.class_name} needs {needs}, too", f"initlab describe {loss.name}")
     for name in words:
         reads[name] = _as_input(loss, name, reads, written[name])
@@ -111,6 +112,12 @@ def _as_input(loss: Loss, name: str, reads: Mapping[str, Read], where: str) -> R
     return Read(single.expand(reads[first.name].tensor.shape).clone(), literal=True)
 
 
+def _needed(operand: Operand, settings: Settings) -> str:
+    """An operand and its shape, as one types it."""
+    bracketed = operand.shape if operand.shape.startswith("(") else f"({operand.shape})"
+    return f"{settings.typed.get(operand.name, operand.name)} {bracketed}"
+
+
 def _dtype(first: Read, wanted: str | None) -> torch.dtype:
     if wanted is not None:
         return torch.__dict__[wanted]  # type: ignore[no-any-return]
@@ -120,7 +127,7 @@ def _dtype(first: Read, wanted: str | None) -> torch.dtype:
 
 
 def _weight(option: str, value: Any, typed: Mapping[str, str], most: int) -> Read:
-    return reading.literal(value, typed.get(option, f"--option {option}"), most)
+    return reading.literal(value, typed.get(option, flag(option)), most)
 
 
 def _read_findings(call: Call) -> Iterable[Finding]:
@@ -130,7 +137,7 @@ def _read_findings(call: Call) -> Iterable[Finding]:
     if settings.classes and not holders:
         raise InputError(f"--classes: {loss.class_name} takes no class ids", "leave it out")
     for name, read in call.reads.items():
-        where = name if name in loss.by_name else f"--option {name}"
+        where = name if name in loss.by_name else flag(name)
         yield from (replace(found, operand=call.name_of(where)) for found in read.findings)
     named = any(f.rule == "classes" for read in call.reads.values() for f in read.findings)
     if settings.classes and not named:

@@ -61,7 +61,7 @@ class Wanted:
 
     def instead(self, text: str) -> str:
         """The operand given as something else, as a fix has it."""
-        return f"{self.where}{'=' if self.where.startswith('--option') else ' '}{text}"
+        return f"{self.where} {text}"
 
 
 def quoted(text: str) -> str:

@@ -46,7 +46,7 @@ DOCUMENTED = {
     "mean_absolute_error": ({"i": X, "t": T}, "", np.mean(GAP)),
     "huber": ({"i": X, "t": T}, "", np.mean(np.where(GAP <= 1, GAP**2 / 2, GAP - 0.5))),
     "log_poisson_loss": ({"i": X, "t": T}, "-r none", np.exp(X) - X * T),
-    "poisson": ({"i": X, "t": T}, "-o log_input=false", np.mean(X - T * np.log(X))),
+    "poisson": ({"i": X, "t": T}, "--no-log-input", np.mean(X - T * np.log(X))),
     "brier_score_loss": ({"i": S, "t": T}, "", np.mean((S - T) ** 2)),
     "categorical_crossentropy": ({"i": P, "t": HOT}, "--from probs", -np.log([0.7, 0.4]).mean()),
     "sparse_categorical_crossentropy": (
@@ -117,7 +117,7 @@ def test_torch_s_loss_is_the_library_s_as_the_line_says(record):
 def test_a_foreign_name_resolves_with_a_line_or_is_refused_with_one(record, name):
     for full in (f"tf.keras.losses.{name}", f"sklearn.metrics.{name}", f"optax.{name}"):
         if record.loss:
-            loss, note = LOSSES.meant(full)
+            loss, note, _ = LOSSES.meant(full)
             assert loss is LOSSES[record.loss]
             assert record.loss in note
             assert record.line in note
@@ -201,3 +201,26 @@ def test_a_spec_s_problem_says_what_differs(tmp_path):
         spec(tmp_path, "categorical_crossentropy")
     with pytest.raises(SpecError, match="torch has no focal_loss"):
         spec(tmp_path, "focal_loss")
+
+
+def test_what_theirs_takes_is_taken():
+    """Keras's takes probabilities: -(ln 0.9 + ln 0.7) / 2, not a softmax of them again."""
+    command = ["loss", "-n", "sparse_categorical_crossentropy", "-i", "[[0.1,0.9],[0.7,0.3]]",
+               "-t", "[1,0]", "--format", "json"]  # fmt: skip
+    done = initlab(*command)
+    assert json.loads(done.stdout)["float64"] == pytest.approx(0.231018, rel=1e-5)
+    assert "so --from probs is set" in done.stderr
+    asked = initlab(*command, "--from", "logits")  # as their from_logits=True
+    # (softplus(-0.8) + softplus(-0.4)) / 2
+    assert json.loads(asked.stdout)["float64"] == pytest.approx(0.442059, rel=1e-5)
+    scores = initlab(*command[:4], "[[0.1,0.9],[0.7,0.31]]", *command[5:])
+    assert (scores.exit_code, scores.stdout) == (2, "")
+
+
+def test_arguments_beside_a_name_are_flags():
+    done = initlab("loss", "-n", "nn.HuberLoss(delta=2.0)", "-i", "[3]", "-t", "[0]")
+    assert done.exit_code == 2
+    fix = done.stderr.splitlines()[-1].removeprefix("  fix: ")
+    assert fix == "--name nn.HuberLoss --delta 2.0"
+    mended = initlab("loss", *shlex.split(fix), "-i", "[3]", "-t", "[0]", "--format", "json")
+    assert json.loads(mended.stdout)["value"] == 4  # 2 (3 - 1)

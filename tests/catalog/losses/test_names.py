@@ -64,7 +64,7 @@ def test_every_way_of_writing_a_name_finds_the_record(record, name):
     ],
 )
 def test_names_that_people_wrote(written, name):
-    assert LOSSES.meant(written) == (LOSSES[name], "")
+    assert LOSSES.meant(written)[:2] == (LOSSES[name], "")
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_every_problem_comes_at_once():
         (["-n", "bec", "-i", "1", "-t", "1"], "unknown loss 'bec'; did you mean bce"),
         (["-n", "", "-i", "1"], "which loss?"),
         (["-n", "huber"], "no operands: HuberLoss needs --input and --target"),
-        (["-n", "huber", "-i", "1"], "HuberLoss needs target"),
+        (["-n", "huber", "-i", "1"], "HuberLoss needs --target"),
         (["-n", "huber", "-i", "1", "--input", "2", "-t", "1"], "both name the operand input"),
         (["-n", "huber", "-i", "1", "-t", "1", "--var", "1"], "--var: HuberLoss takes no such"),
         (["-n", "huber", "-i", "1", "-t", "1", "-o", "delt=1"], "did you mean delta?"),
@@ -281,8 +281,8 @@ def test_every_problem_comes_at_once():
         (["-n", "huber", "-i", "1", "-t", "1", "--from", "odds"], "--from"),
         (["-n", "huber", "-i", "1", "-t", "1", "--format", "xml"], "--format"),
         (["-n", "huber", "-i", "1", "-t", "1", "--nope"], "--nope"),
-        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight=none.npy"], "--option weight"),
-        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight="], "--option weight"),
+        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight=none.npy"], "--weight"),
+        (["-n", "mse", "-i", "1", "-t", "1", "-o", "weight="], "--weight"),
         (["-n", "mse", "-i", "-", "-t", "1", "-o", "weight=-"], "from standard input"),
     ],
 )
@@ -418,7 +418,7 @@ BAD = [
     ('{"input": [' + "0.1," * 20_000 + '"' + "a" * 10**6 + '"], "target": [1]}',
      'input[20000]: needs a number, got "aaa'),
     ('{"input": [0.1], "target": [1], "options": {"weight": ["' + "a" * 10**6 + '"]}}',
-     'option weight[0]: needs a number, got "aaa'),
+     '--weight[0]: needs a number, got "aaa'),
 ]  # fmt: skip
 
 
@@ -463,7 +463,7 @@ def test_options_of_a_record_go_before_those_of_the_command():
     code, records, _ = stream("\n".join(lines), "-o", "delta=3", loss="huber")
     assert code == 1
     assert [r.get("value") for r in records] == [4.5, 4, None, 4.5]  # 3^2 / 2; 2 (3 - 1)
-    assert "--option delta" in records[2]["error"] or "delta" in records[2]["error"]
+    assert "--delta" in records[2]["error"] or "delta" in records[2]["error"]
 
 
 def test_settings_hold_for_every_record():
@@ -552,9 +552,7 @@ def test_an_operand_beyond_the_limit_is_refused(tmp_path):
         *command, "--max-mib", 2
     )
     assert data(*command, "--max-mib", 3)["value"] == 0
-    assert "--option weight: " in said(
-        *BCE, "-o", "weight=-", "--max-mib", 1, stdin="1\n" * 600_000
-    )
+    assert "--weight: " in said(*BCE, "-o", "weight=-", "--max-mib", 1, stdin="1\n" * 600_000)
     for wrong in (0, -1, "x", 1.5):
         assert "--max-mib" in said(*BCE, "--max-mib", wrong)
 
@@ -719,7 +717,7 @@ def test_a_loss_that_refuses_is_named_and_nothing_is_printed():
     command = ["-n", "hinge_embedding", "-n", "l1", *REFUSED[2:]]
     assert said(*command).startswith("error[target-sign] hinge_embedding: --target: 1 of 2 values")
     assert said("-n", "l1", "-n", "gaussian_nll", "-i", "1", "-t", "1").startswith(
-        "initlab: gaussian_nll: GaussianNLLLoss needs var"
+        "initlab: gaussian_nll: GaussianNLLLoss needs --var"
     )
 
 
@@ -820,7 +818,7 @@ def test_the_total_of_a_stream_is_the_mean_over_all_targets():
         (["-n", "mse", "-i", "1", "-t", "1", "--total"], "--total combines the records of --jsonl"),
         (["-n", "mse", "--jsonl", "-", "--total", "-r", "none"], "keeps every value"),
         (["-n", "mse", "-n", "l1", "--jsonl", "-"], "--jsonl takes one --name"),
-        (["--jsonl", "-", "-o", "nope=1"], "--option nope: no loss has such an option"),
+        (["--jsonl", "-", "-o", "nope=1"], "--nope: no loss has such an option"),
     ],
 )
 def test_what_a_total_and_a_stream_refuse(arguments, words):
@@ -844,7 +842,7 @@ def test_what_a_total_and_a_stream_refuse(arguments, words):
         (["--allow", "nope"], "unknown rule 'nope'", "initlab list rules"),
         (["--var", "1"], "--var: HuberLoss takes no such operand", "initlab describe huber"),
         (["-i", "none.npy"], "as a file cannot be read", "--inputs '[0.2, 0.8]'"),
-        (["-o", "weight=none.npy"], "as a file cannot be read", "--option weight='[0.2, 0.8]'"),
+        (["-o", "weight=none.npy"], "as a file cannot be read", "--weight '[0.2, 0.8]'"),
         (["--weight", "none.npy"], "as a file cannot be read", "--weight '[0.2, 0.8]'"),
     ],
 )
@@ -867,3 +865,43 @@ def test_a_stream_that_is_no_file_has_a_fix(tmp_path):
     code, _, err = processes.run("loss", "-n", "mse", "--jsonl", "none.jsonl", cwd=tmp_path)
     assert code == 2
     assert err == "initlab: --jsonl none.jsonl: No such file or directory\n  fix: --jsonl -\n"
+
+
+RECORDS = {
+    # a bad record, and the key that mends it alone
+    '"from": "logits", or "loss": "bce_with_logits"': ("bce", {"input": [1.3], "target": [1]}),
+    '"clamp": true': ("bce", {"input": [1.0000001], "target": [1]}),
+    '"options": {"ignore_index": 255}, if 255 marks what to leave out': (
+        "ce", {"input": [[1.0, 2.0], [0.0, 1.0]], "target": [255, 1]},
+    ),
+    '"normalise": true': (
+        "kl_div", {"input": [[-0.6931472, -0.6931472]], "target": [[0.5, 0.25]]},
+    ),
+    '"options": {"log_target": true}': (
+        "kl_div", {"input": [[-0.6931472, -0.6931472]], "target": [[-0.6931472, -0.6931472]]},
+    ),
+    '"target_from": "logits"': (
+        "kl_div", {"input": [[-0.6931472, -0.6931472]], "target": [[2.0, -1.0]]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fix", RECORDS)
+def test_a_fix_of_a_record_is_a_key_of_that_record(fix):
+    """The command's flag would change the good records, too, without a word."""
+    name, record = RECORDS[fix]
+    done = run("-n", name, "--jsonl", "-", stdin=json.dumps(record))
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (done.exit_code, line["findings"][0]["fix"]) == (1, fix)
+    assert fix in line["error"]
+    key = fix.partition(", ")[0]
+    mended = {**record, **json.loads(f"{{{key}}}")}
+    again = run("-n", name, "--jsonl", "-", stdin=json.dumps(mended))
+    assert again.exit_code == 0, again.stdout
+
+
+def test_an_option_that_a_loss_lacks_is_told_beside_one_that_has_it():
+    done = run("-n", "smooth_l1", "-n", "mse", "-i", "[1,2]", "-t", "[0,1]", "--weight", "[1,0]")
+    assert done.exit_code == 0
+    assert "note: smooth_l1 has no --weight, and is computed without it" in done.stderr
+    assert "mse has no" not in done.stderr

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from initlab.catalog import LOSSES
-from initlab.catalog.values import parse, split
+from initlab.catalog.values import flag, parse, split
 from initlab.errors import InputError, LossError
 from initlab.losslab.operands.options import mapping, with_defaults
 
@@ -93,7 +93,7 @@ def test_a_number_lies_within_its_bounds(pair):
 def test_what_is_no_number_is_refused(pair, value):
     loss, p = pair
     (said,) = refusal(loss.name, {p.name: value})
-    assert said.startswith(f"--option {p.name}: needs a ")
+    assert said.startswith(f"{flag(p.name)}: needs a ")
     assert len(said) < 150
 
 
@@ -160,20 +160,15 @@ def test_tensors_stay_as_they_were_given(pair):
 )
 def test_an_unknown_option_names_the_nearest(loss, name, said):
     (found,) = refusal(loss, {name: 1})
-    assert found.startswith(f"--option {name}: ")
+    assert found.startswith(f"{flag(name)}: ")
     assert said in found
 
 
 def test_every_problem_comes_at_once():
     found = refusal("triplet_margin", {"margin": 0, "p": "x", "epss": 1, "swap": "perhaps"})
     assert [line.partition(":")[0] for line in found] == [
-        "--option margin", "--option p", "--option epss", "--option swap",
+        "--margin", "--p", "--epss", "--swap",
     ]  # fmt: skip
-
-
-def test_a_prefix_of_json_is_kept():
-    with pytest.raises(LossError, match="options\\.delta: needs a number above 0, got 0"):
-        with_defaults(LOSSES["huber"], {"delta": 0}, prefix="options.")
 
 
 # NAME=VALUE --------------------------------------------------------------------------------------

@@ -123,7 +123,8 @@ def test_an_operand_that_lacks_is_named_with_its_shape(loss):
             computed(loss, less)
             continue
         said = refused(loss, less)
-        assert said.startswith(f"{LOSSES[loss].class_name} needs {operand.name} {operand.shape}")
+        assert said.startswith(f"{LOSSES[loss].class_name} needs {operand.name} (")
+        assert operand.shape in said
     said = refused(loss, {})
     for operand in LOSSES[loss].operands:
         assert not operand.needed or operand.name in said
@@ -242,7 +243,7 @@ def test_weights_of_any_kind(weight):
 @pytest.mark.parametrize("weight", ["none.npy", "[1, [2]]", None, object(), "", "x,y", [None], {}])
 def test_weights_that_cannot_be_read(weight):
     said = refused("cross_entropy", SAMPLE["cross_entropy"], {"weight": weight})
-    assert said.startswith("--option weight")
+    assert said.startswith("--weight")
 
 
 # --from ------------------------------------------------------------------------------------------

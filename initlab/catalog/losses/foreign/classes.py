@@ -3,18 +3,24 @@
 from initlab.catalog.losses.foreign.record import differs, none, same
 
 CLASSES_LAST = "classes are last there: --class-dim -1 where there are more dimensions than two"
+PROBABILITIES = (
+    "Keras's takes probabilities by default, and so --from probs is set; --from logits for its"
+    " from_logits=True"
+)
 LOGITS = "loss -n bce_with_logits -i '[0.5,-1]' -t '[1,0]' -r none"
 CLASSES = "loss -n cross_entropy -i '[[2,0.5,0.1]]' -t '[0]'"
 
 CLASSIFICATIONS = (
     differs(
         "categorical_crossentropy", "Keras", "cross_entropy",
-        "Keras's takes probabilities by default (--from probs) and one-hot targets, which"
-        f" cross_entropy takes beside class ids; {CLASSES_LAST}",
+        f"{PROBABILITIES}, and one-hot targets, which cross_entropy takes beside class ids;"
+        f" {CLASSES_LAST}",
+        given="probs",
     ),
     differs(
         "sparse_categorical_crossentropy", "Keras", "cross_entropy",
-        f"Keras's takes probabilities by default (--from probs); {CLASSES_LAST}",
+        f"{PROBABILITIES}; {CLASSES_LAST}",
+        given="probs",
     ),
     same(
         "softmax_cross_entropy softmax_cross_entropy_with_logits safe_softmax_cross_entropy",
@@ -27,8 +33,8 @@ CLASSIFICATIONS = (
     ),
     differs(
         "log_loss", "scikit-learn", "bce",
-        "the same for yes or no, of the probability of yes; for a row of probabilities of more"
-        " classes it is -n cross_entropy --from probs",
+        "the same of the probability of yes; of a row for each sample, as predict_proba gives it"
+        " for two classes, too, it is -n cross_entropy --from probs",
     ),
     differs(
         "negative_log_likelihood neg_log_likelihood", "", "nll",

@@ -15,6 +15,7 @@ class Foreign:
         line: what differs or, without a loss, what it is; may be "" of the same function.
         same: torch's gives the same value for the same numbers.
         fix: without a loss, a command that computes it or what is nearest in meaning.
+        given: what their input holds, where it is not what torch's loss takes: "probs".
     """
 
     names: tuple[str, ...]
@@ -23,6 +24,7 @@ class Foreign:
     line: str
     same: bool = False
     fix: str = ""
+    given: str = ""
 
     @property
     def whose(self) -> str:
@@ -57,9 +59,9 @@ def same(names: str, libraries: str, loss: str, line: str = "") -> Foreign:
     return Foreign(tuple(names.split()), tuple(libraries.split()), loss, line, same=True)
 
 
-def differs(names: str, libraries: str, loss: str, line: str) -> Foreign:
+def differs(names: str, libraries: str, loss: str, line: str, given: str = "") -> Foreign:
     """Torch has it, but not for the same numbers; `line` says how to get from one to the other."""
-    return Foreign(tuple(names.split()), tuple(libraries.split()), loss, line)
+    return Foreign(tuple(names.split()), tuple(libraries.split()), loss, line, given=given)
 
 
 def none(names: str, libraries: str, line: str, fix: str) -> Foreign:

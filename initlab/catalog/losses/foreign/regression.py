@@ -9,14 +9,15 @@ REGRESSIONS = (
     same("squared_error", "optax", "mse", "not averaged there: -r none"),
     differs(
         "l2_loss", "optax TensorFlow", "mse",
-        "mse has no factor of 1/2, as theirs has; TensorFlow's is the sum, of one tensor",
+        "mse has no factor of 1/2, as theirs has; optax's is not averaged (-r none),"
+        " TensorFlow's is the sum, of one tensor",
     ),
     same("mean_absolute_error mae absolute_error", "Keras scikit-learn", "l1"),
-    same("huber", "Keras TensorFlow optax", "huber"),
+    same("huber", "Keras TensorFlow optax", "huber", "optax's is not averaged: -r none"),
     same("log_poisson_loss", "TensorFlow", "poisson_nll", "not averaged there: -r none"),
     differs(
         "poisson poisson_loss", "Keras", "poisson_nll",
-        "Keras's takes rates, poisson_nll their logarithms: -o log_input=false for rates",
+        "Keras's takes rates, poisson_nll their logarithms: --no-log-input for rates",
     ),
     differs(
         "brier_score_loss brier_score brier", "scikit-learn", "mse",
@@ -49,6 +50,6 @@ REGRESSIONS = (
     none(
         "mean_poisson_deviance poisson_deviance", "scikit-learn",
         "it is twice poisson_nll of rates, up to terms of the target alone",
-        "loss -n poisson_nll -i '[1,2.5]' -t '[1,2]' -o log_input=false",
+        "loss -n poisson_nll -i '[1,2.5]' -t '[1,2]' --no-log-input",
     ),
 )  # fmt: skip
