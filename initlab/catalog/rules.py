@@ -228,7 +228,7 @@ RULES = Table(
     ),
     _rule(
         "temperature",
-        "operands/conversions",
+        "operands/temperature",
         "logits are divided by T",
         "gradients shrink by 1/T^2; Hinton, Vinyals & Dean 2015 multiply the loss by T^2",
     ),

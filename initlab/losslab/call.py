@@ -14,9 +14,8 @@ from initlab.errors import Finding
 from initlab.formatting import number
 from initlab.losslab.operands.limits import check_values
 from initlab.losslab.operands.source import Read
+from initlab.losslab.rounding import ROUNDED_SUM, normalised_dims
 from initlab.losslab.settings import Settings
-
-ROUNDED_SUM = 2e-2  # how far from 1 the sum of rounded probabilities may be
 
 
 @dataclass
@@ -172,9 +171,8 @@ def class_dim(call: Call) -> int:
         return last
     t = call.target.double()
     t = t.exp() if call.options["log_target"] else t
-    if t.shape != x.shape or ((t.sum(-1) - 1).abs() <= ROUNDED_SUM).all():
-        return last
-    return 1 if ((t.sum(1) - 1).abs() <= ROUNDED_SUM).all() else last
+    found = normalised_dims(t, ROUNDED_SUM) if t.shape == x.shape else []
+    return next((d for d in found if d in (1, x.ndim - 1)), last)
 
 
 def name(dtype: torch.dtype) -> str:

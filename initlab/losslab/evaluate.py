@@ -15,9 +15,9 @@ from initlab.losslab.call import Call, errors
 from initlab.losslab.checks.run import check, with_torch
 from initlab.losslab.formulas.working import Working
 from initlab.losslab.operands import options as options_of
-from initlab.losslab.operands.conversions import temperature
 from initlab.losslab.operands.limits import in_memory
 from initlab.losslab.operands.prepare import prepare
+from initlab.losslab.operands.temperature import temperature
 from initlab.losslab.precision import compare
 from initlab.losslab.settings import Settings
 from initlab.losslab.torch_call import compute, gradients

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+ROUNDED_SUM = 2e-2  # how far from 1 a sum may be where it only tells which dimension has classes
 #: how far from 1 a sum of probabilities may be, by dtype; of any other it is OTHER_ROUNDING
 ROUNDING = {torch.float16: 2e-2, torch.bfloat16: 5e-2}
 OTHER_ROUNDING = 1e-3
@@ -33,7 +34,11 @@ def far_outside(x: Tensor) -> Tensor:
     return (x < -rounding(x)) | (x > 1 + rounding(x))
 
 
-def normalised_dims(x: Tensor) -> list[int]:
-    """The dimensions along which probabilities sum to 1; the last first, then from 1 on."""
+def normalised_dims(x: Tensor, within: float | None = None) -> list[int]:
+    """The dimensions along which probabilities sum to 1; the last first, then from 1 on.
+
+    `within` is how far from 1 a sum may be, by default what rounding allows.
+    """
+    most = rounding(x) if within is None else within
     order = [x.ndim - 1, *range(1, x.ndim - 1), 0] if x.ndim > 1 else [0] * x.ndim
-    return [d for d in dict.fromkeys(order) if not off(sums_of(x, d), x).any()]
+    return [d for d in order if ((sums_of(x, d) - 1).abs() <= most).all()]

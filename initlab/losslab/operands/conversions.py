@@ -1,9 +1,9 @@
-"""`--from`, `--target-from` and `--temperature`: logits, probabilities and log-probabilities.
+"""`--from` and `--target-from`: logits, probabilities and log-probabilities.
 
 Each step is a generator that changes the operands of a call and reports that in findings.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -11,11 +11,17 @@ from torch import Tensor
 
 from initlab.errors import Finding, InputError
 from initlab.formatting import number
-from initlab.losslab.call import ROUNDED_SUM, Call, class_dim, describe, row, shape
-from initlab.losslab.rounding import far_outside, normalised_dims, off, outside, sums_of
+from initlab.losslab.call import Call, class_dim, describe, row, shape
+from initlab.losslab.operands.temperature import softens
+from initlab.losslab.rounding import (
+    ROUNDED_SUM,
+    far_outside,
+    normalised_dims,
+    off,
+    outside,
+    sums_of,
+)
 from initlab.losslab.settings import GIVEN, Settings
-
-HINTON = "Hinton, Vinyals & Dean 2015"
 
 
 @dataclass(frozen=True)
@@ -68,22 +74,6 @@ def _fits(call: Call) -> bool:
     return holds != "distribution" or call.target.shape == call.input.shape
 
 
-def softens(call: Call) -> list[str]:
-    """The operands whose logits `--temperature` divides."""
-    settings, first = call.settings, call.loss.operands[0]
-    if settings.temperature == 1:
-        return []
-    if first.holds == "embeddings":
-        raise InputError(
-            f"--temperature: {call.loss.class_name} makes its logits itself",
-            "--name cross_entropy, on the logits",
-        )
-    taken = settings.given or first.holds
-    return [first.name] * (taken == "logits") + [call.target_name] * (
-        settings.target_given == "logits"
-    )
-
-
 def _exclusive(call: Call) -> bool:
     """Whether classes exclude each other: softmax, not sigmoid."""
     return "multi_class" in call.loss.task or call.loss.operands[0].holds == "log_probs"
@@ -120,9 +110,10 @@ def _target_dim(call: Call) -> int:
     takes = call.settings.given or {"log_probs": "log-probs"}.get(first.holds, first.holds)
     for x, holds in ((t, given), (call.input, takes)):
         if holds != "logits":
-            found = _sums_to_1(x.exp() if holds == "log-probs" else x)
-            if found is not None:
-                return found % t.ndim
+            found = normalised_dims(x.exp() if holds == "log-probs" else x, ROUNDED_SUM)
+            for dim in found:
+                if dim in (1, t.ndim - 1):
+                    return dim
     if given != "logits":
         return t.ndim - 1  # the checks say that it does not sum to 1
     raise InputError(
@@ -130,14 +121,6 @@ def _target_dim(call: Call) -> int:
         " which of its dimensions runs over classes",
         "--class-dim -1, if it is the last",
     )
-
-
-def _sums_to_1(p: Tensor) -> int | None:
-    """In which dimension, the last or dimension 1, probabilities sum to 1."""
-    for dim in (-1, 1):
-        if ((p.double().sum(dim) - 1).abs() <= ROUNDED_SUM).all():
-            return dim
-    return None
 
 
 def _converted(call: Call, side: Side) -> Finding:
@@ -212,27 +195,3 @@ def _function(x: Tensor, side: Side) -> tuple[Tensor, str]:
         case "probs", "log-probs":
             return x.exp(), "exp(x) was taken"
     raise ValueError(f"{side.option} {side.given} for {side.wants}; no such conversion")
-
-
-def temperature(call: Call, values: Mapping[str, Tensor]) -> Iterable[Finding]:
-    """What a temperature does to the loss, and its values times T^2.
-
-    With T, both softened, the gradient by the input's logits is (softmax(z/T) - softmax(v/T))/T,
-    of large T about (z - v)/(C T^2): Hinton, Vinyals & Dean 2015, eq. 2-4.
-    """
-    divided, t = softens(call), call.settings.temperature
-    if not divided:
-        return
-    names = " and ".join(map(call.name_of, divided))
-    message = f"logits of {names} were divided by {number(t)}"
-    if len(divided) == 2:
-        whole = [f"{r} {number(float(v) * t * t)}" for r, v in values.items() if v.numel() == 1]
-        message += (
-            f"; gradients shrink by about 1/T^2, so {HINTON} multiply the loss by"
-            f" T^2 = {number(t * t)}, which initlab does not"
-        )
-        message += f" (times T^2: {', '.join(whole)})" if whole else ""
-    elif call.settings.target_given:
-        other = call.loss.operands[0].name if divided == [call.target_name] else call.target_name
-        message += f", {call.name_of(other)} was not: it holds no logits"
-    yield call.info("temperature", divided[0], message)
