@@ -19,7 +19,9 @@ RECORDS = (
             Operand("target_lengths", "(N) or ()", "lengths", filled=True),
         ),
         parameters=(
-            Parameter("blank", "class id of the blank", 0, "integer", minimum=0),
+            Parameter(
+                "blank", "class id of the blank; C-1 if it is the last", 0, "integer", minimum=0
+            ),
             Parameter("zero_infinity", "count impossible samples as 0", False, "flag"),
         ),
         task=("sequence",),
