@@ -896,7 +896,8 @@ refused("a blank that is no class, and labels that leave none", "ctc",
         options={"blank": 3}, mended={"targets": [[2, 1], [2, 1]], "blank": 0})  # fmt: skip
 refused("a blank below 0", "ctc", SPEECH, "option-range", "--blank",
         "needs a number of at least 0, got -1", options={"blank": -1},
-        fix="give --blank a number from 0: class id of the blank; C-1 if", mended={"blank": 0})  # fmt: skip
+        fix="give --blank a number from 0: class id of the blank; C-1 if",
+        mended={"blank": 0})  # fmt: skip
 for name in ("input_lengths", "target_lengths"):
     refused(f"{name} that are no whole numbers", "ctc", ctc(**{name: [1.5, 2.0]}), "dtype-target",
             flag(name), "1 of 2 values is 1.5 (index 0), no whole number",
