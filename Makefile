@@ -36,7 +36,7 @@ clean:  ## remove the environment and caches, keep results
 # (editable_mode=compat: else a folder named initlab hides the package from whoever stands beside it)
 $(RUN): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[plot]'
 	touch $@
 
 $(DEV): pyproject.toml constraints.txt
