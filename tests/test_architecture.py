@@ -133,7 +133,12 @@ def test_only_the_store_writes_files():
         for line in path.read_text().splitlines()
         if any(call in line for call in calls) and "devnull" not in line
     }
-    assert writers == {"store/publish.py", "store/lock.py", "cli/commands/new.py"}
+    assert writers == {
+        "store/publish.py",
+        "store/lock.py",
+        "store/pictures.py",
+        "cli/commands/new.py",
+    }
 
 
 def without_module(tests: Iterable[str]) -> set[str]:

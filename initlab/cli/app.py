@@ -25,6 +25,7 @@ from initlab.cli.commands import (
     merge,
     new,
     phase,
+    plot,
     predict,
     recommend,
     rerun,
@@ -44,6 +45,7 @@ from initlab.version import __version__
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
+    ("plot", plot.plot),
     ("status", status.status),
     ("verify", verify.verify),
     ("rerun", rerun.rerun),

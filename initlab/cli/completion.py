@@ -1,5 +1,7 @@
 """What the shell completes, straight from the catalog."""
 
+from collections.abc import Iterable
+
 from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, TABLES, TASKS
 from initlab.errors import nearest
 
@@ -51,6 +53,35 @@ def names(incomplete: str) -> list[tuple[str, str]]:
 def activation_names(incomplete: str) -> list[tuple[str, str]]:
     """Activations, with what they are."""
     return [(r.name, r.about) for r in ACTIVATIONS.values() if r.name.startswith(incomplete)]
+
+
+def layer_columns(incomplete: str) -> list[tuple[str, str]]:
+    """What layers.csv has for every layer."""
+    from initlab.catalog.columns import COLUMNS, columns
+
+    measured = [COLUMNS[n] for n in columns("layers") if COLUMNS[n].group != "key"]
+    return [(c.name, c.about) for c in measured if c.name.startswith(incomplete)]
+
+
+def fields(incomplete: str) -> list[str]:
+    """Fields of a spec that can be axes."""
+    known = ("spec", "activation", "init", "init.gain", "bias", "depth", "width", "loss", "dtype")
+    return [field for field in known if field.startswith(incomplete)]
+
+
+def loss_list(incomplete: str) -> list[str]:
+    """Losses; completes the last of a list with commas."""
+    return _last_of_list(incomplete, LOSSES)
+
+
+def activation_list(incomplete: str) -> list[str]:
+    """Activations; completes the last of a list with commas."""
+    return _last_of_list(incomplete, ACTIVATIONS)
+
+
+def _last_of_list(incomplete: str, known: Iterable[str]) -> list[str]:
+    head, comma, tail = incomplete.rpartition(",")
+    return [head + comma + name for name in known if name.startswith(tail)]
 
 
 def closest(name: str) -> list[str]:

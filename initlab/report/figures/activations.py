@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from initlab.catalog import ACTIVATIONS
 from initlab.report.figure import Array, Axis, Figure, Line, Panel
-from initlab.report.figures.labels import label
+from initlab.report.figures.named import named
 from initlab.spec.run import Choice
 from initlab.theory.moments import Activation, choice_of
 
@@ -24,7 +25,7 @@ def activations(choices: Sequence[Choice]) -> Figure:
         InputError: it has no such parameter.
     """
     values, slopes = [], []
-    labels = [label(choice) for choice in choices]
+    labels = [named(choice, ACTIVATIONS) for choice in choices]
     for name, choice in zip(labels, choices, strict=True):
         phi = Activation(choice_of(choice.name, **choice.parameters))
         z = _points(phi.kinks)

@@ -1,7 +1,5 @@
 """The entropy of two outcomes, and the surprise at one, over its probability."""
 
-import math
-
 import numpy as np
 
 from initlab.losslab.information import LN2, entropy, self_information

@@ -7,8 +7,8 @@ import numpy as np
 from initlab.catalog import LOSSES
 from initlab.errors import InputError
 from initlab.report.figure import Axis, Figure, Line, Panel
+from initlab.report.figures.named import named
 from initlab.report.figures.sections import NO_SECTION, SECTIONS, Operands, Over
-from initlab.report.figures.labels import label
 from initlab.spec.run import Choice
 
 POINTS = 301  # from -3 to 3 all multiples of 0.02, so that usual kinks are among them
@@ -39,7 +39,7 @@ def losses(choices: Sequence[Choice]) -> Figure:
             notes.setdefault(section.note, []).append(name)
     panels = [panel for over, drawn in by_axis.items() for panel in _panels(over, drawn)]
     told = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
-    title = ", ".join(dict.fromkeys(map(label, choices)))
+    title = ", ".join(dict.fromkeys(named(choice, LOSSES) for choice in choices))
     return Figure(f"{title}: loss and gradient", tuple(panels), tuple(told))
 
 
@@ -48,7 +48,7 @@ def _panels(over: Over, choices: Sequence[Choice]) -> tuple[Panel, Panel]:
     values, slopes = [], []
     for choice in choices:
         for case, operands in SECTIONS[LOSSES[choice.name].name].curves.items():
-            name = ", ".join(filter(None, (label(choice), case)))
+            name = ", ".join(filter(None, (named(choice, LOSSES), case)))
             value, slope = curve(choice, operands, x)
             values.append(Line(name, x, value))
             slopes.append(Line(name, x, slope))

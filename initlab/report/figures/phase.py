@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from initlab.catalog import ACTIVATIONS
 from initlab.report.contours import contour
 from initlab.report.figure import Array, Axis, Figure, Grid, Line, Word
-from initlab.report.figures.labels import label
+from initlab.report.figures.named import named
 from initlab.spec.run import Choice
 from initlab.theory.critical import Edge, edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
@@ -57,14 +58,14 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
     notes = [
         "chi_1 is the growth of the gradient's variance from layer to layer: below 1 samples grow"
         " alike (ordered), above 1 they part (chaotic).",
-        *_told_edge(label(choice), edges, bool(beyond)),
+        *_told_edge(named(choice, ACTIVATIONS), edges, bool(beyond)),
         "xi_c is the number of layers in which a correlation moves towards its end by e; a network"
         " deeper than 6 xi_c is hard to train.",
     ]
     lost = int((~found.at.converged).sum())
     if lost:
         notes.append(f"{lost} of {chi_1.size} points did not converge.")
-    return Figure(f"{label(choice)}: phase diagram", (grid,), tuple(notes))
+    return Figure(f"{named(choice, ACTIVATIONS)}: phase diagram", (grid,), tuple(notes))
 
 
 def _rows(values: Array, xs: Array, ys: Array) -> Array:

@@ -1,0 +1,69 @@
+"""Where a figure goes: into a file, whose ending says its kind, or on the terminal."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from initlab.cli import output
+from initlab.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from initlab.report.figure import Figure
+
+TERMINAL_WIDTH, TERMINAL_HEIGHT = 80, 17  # of a picture in a pipe
+LEAST_HEIGHT, MOST_HEIGHT = 8, 24  # lines of a panel
+
+
+def check_target(target: Path | None) -> None:
+    """Refuse, before anything is computed, a file that cannot hold a picture.
+
+    Raises:
+        InputError: its ending is of no picture, it is a folder, or what draws is not installed.
+    """
+    from initlab.report.charts import KINDS
+    from initlab.report.extra import require
+
+    if target is None:
+        require("uniplot")
+        return
+    kinds = ", ".join(KINDS)
+    ending = target.suffix.lower().removeprefix(".")
+    if target.is_dir():
+        raise InputError(f"-o {target}: is a folder", f"-o {target / 'std.png'}")
+    if ending not in KINDS:
+        close = (nearest(ending, KINDS) or [KINDS[0]])[0]
+        name = target.with_suffix(f".{close}") if target.name not in ("", "-") else "std.png"
+        what = f"ends in none of {kinds}" if target.name != "-" else f"needs a file: {kinds}"
+        raise InputError(f"-o {target}: {what}", f"-o {name}")
+    if not target.parent.is_dir():
+        raise InputError(
+            f"-o {target}: there is no folder {target.parent}", f"mkdir -p {target.parent}"
+        )
+    require("altair", "vl_convert")
+
+
+def show(figure: "Figure", target: Path | None) -> None:
+    """Write a figure to a file, or draw it on stdout."""
+    if target is None:
+        sys.stdout.write(drawn(figure))
+        return
+    from initlab.report.charts import picture
+    from initlab.store.pictures import write_bytes
+
+    content = picture(figure, target.suffix.lower().removeprefix("."))
+    write_bytes(target, content)
+    output.note(f"wrote {target}")
+
+
+def drawn(figure: "Figure") -> str:
+    """A figure in characters, as wide as the terminal; in a pipe without escape codes."""
+    from rich.console import Console
+
+    from initlab.report.terminal import draw
+
+    console, terminal = Console(), sys.stdout.isatty()
+    width = console.width if terminal else TERMINAL_WIDTH
+    room = console.height - 8 if terminal else TERMINAL_HEIGHT
+    height = min(max(room, LEAST_HEIGHT), MOST_HEIGHT)
+    color = terminal and not console.no_color and console.color_system is not None
+    return draw(figure, width, height, unicode=output.unicode_stdout(), color=color)

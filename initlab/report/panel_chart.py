@@ -1,0 +1,166 @@
+"""A panel as an Altair chart: bands under lines under rules, and names at the lines' ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from initlab.report.end_labels import CHARACTER, GAP, LINE_HEIGHT, EndLabel
+from initlab.report.extra import extra
+from initlab.report.figure import Band, Line, Panel, Rule
+from initlab.report.scales import Scale
+
+INK = "#333333"
+#: as initlab.report.scales.tick_label, in Vega's language
+TICK = (
+    "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
+    " ? replace(format(datum.value, '.3~e'), '+', '') : format(datum.value, '.6~g')"
+)
+DASH, SOLID = [6, 3], [1, 0]
+
+
+def panel_chart(
+    panel: Panel,
+    scales: tuple[Scale, Scale],
+    colors: Mapping[str, str],
+    size: tuple[int, int],
+    labels: Sequence[EndLabel] | None,
+) -> Any:
+    """A drawable panel; where `labels` is None, a legend names the lines.
+
+    Args:
+        panel: without gaps.
+        scales: of x and y.
+        colors: of every label of the figure.
+        size: width and height of the panel within its axes, in pixels.
+        labels: where the lines' names stand.
+    """
+    alt = extra("altair")
+    x = alt.X("x:Q", title=panel.x.title, scale=domain(scales[0]), axis=axis(scales[0], size[0]))
+    y = alt.Y("y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1]))
+    legend = alt.Legend(title=None, symbolType="stroke") if labels is None else None
+    color = alt.Color(
+        "label:N", scale=alt.Scale(domain=[*colors], range=[*colors.values()]), legend=legend
+    )
+    layers = [
+        *_bands(panel.bands, x, y, color),
+        *_rules(panel.rules, x, y, scales, size),
+        *_lines(panel.lines, x, y, color),
+        *_labels(labels or (), x, y, color),
+    ]
+    if not layers:
+        nothing = alt.Chart(_data([{"x": scales[0].value(0.5), "y": scales[1].value(0.5)}]))
+        layers = [nothing.mark_text(text="nothing to draw", color=INK).encode(x=x, y=y)]
+    return titled(alt.layer(*layers), panel.title).properties(width=size[0], height=size[1])
+
+
+def titled(drawn: Any, title: str) -> Any:
+    """A chart with a title, if there is one."""
+    text = extra("altair").Title(title, anchor="start", fontSize=12)
+    return drawn.properties(title=text) if title else drawn
+
+
+def domain(scale: Scale) -> Any:
+    """A scale for Altair."""
+    alt = extra("altair")
+    kind = "log" if scale.log else "linear"
+    return alt.Scale(type=kind, domain=[scale.low, scale.high], nice=False, zero=False)
+
+
+def axis(scale: Scale, pixels: int) -> Any:
+    """Its ticks, for so many pixels."""
+    alt = extra("altair")
+    return alt.Axis(values=scale.ticks(max(pixels // 50, 3)), labelExpr=TICK)
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return extra("altair").InlineData(values=rows)
+
+
+def _lines(lines: Sequence[Line], x: Any, y: Any, color: Any) -> list[Any]:
+    """A layer for each look: measured, predicted, faint; pieces of one point are points."""
+    alt = extra("altair")
+    layers = []
+    for faint in (True, False):
+        for dashed in (True, False):
+            alike = [a for a in lines if a.faint == faint and a.dashed == dashed]
+            look = {
+                "strokeDash": DASH if dashed else SOLID,
+                "strokeWidth": 1 if faint else 1.4 if dashed else 2,
+                "opacity": 0.45 if faint else 1.0,
+            }
+            rows = [row for n, line in enumerate(alike) for row in _points(n, line)]
+            several = [row for row in rows if len(alike[row["line"]].x) > 1]
+            single = [row for row in rows if len(alike[row["line"]].x) == 1]
+            if several:
+                drawn = alt.Chart(_data(several)).mark_line(clip=True, **look)
+                layers.append(drawn.encode(x=x, y=y, color=color, detail="line:N"))
+            if single:
+                shape = {"filled": not dashed, "size": 40, "opacity": look["opacity"]}
+                layers.append(
+                    alt.Chart(_data(single)).mark_point(**shape).encode(x=x, y=y, color=color)
+                )
+    return layers
+
+
+def _points(number: int, line: Line) -> list[dict[str, Any]]:
+    pairs = zip(line.x.tolist(), line.y.tolist(), strict=True)
+    return [{"x": x, "y": y, "label": line.label, "line": number} for x, y in pairs]
+
+
+def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
+    alt = extra("altair")
+    layers = []
+    for predicted in (True, False):
+        rows = [
+            {"x": at, "y": low, "y2": high, "label": band.label, "band": number}
+            for number, band in enumerate(bands)
+            if band.predicted == predicted
+            for at, low, high in zip(*(v.tolist() for v in (band.x, band.low, band.high)))
+        ]
+        if rows:
+            area = alt.Chart(_data(rows)).mark_area(
+                clip=True, opacity=0.13 if predicted else 0.28, line=False
+            )
+            unnamed = color.copy()
+            unnamed["legend"] = None
+            layers.append(area.encode(x=x, y=y, y2="y2:Q", color=color, detail="band:N"))
+    return layers
+
+
+def _rules(
+    rules: Sequence[Rule], x: Any, y: Any, scales: tuple[Scale, Scale], size: tuple[int, int]
+) -> list[Any]:
+    """Rules with their labels; those of upright ones one below the other where they are close."""
+    alt = extra("altair")
+    layers = []
+    taken: list[tuple[float, float, int]] = []
+    for rule in sorted(rules, key=lambda rule: (rule.x is None, rule.x or rule.y)):
+        upright = rule.x is not None
+        where = {"x": x} if upright else {"y": y}
+        row = {"x": rule.x} if upright else {"y": rule.y}
+        data = alt.Chart(_data([row]))
+        layers.append(data.mark_rule(color=INK, strokeDash=[2, 2]).encode(**where))
+        text = {"text": rule.label, "color": INK, "fontSize": 11, "baseline": "bottom"}
+        if not upright:
+            level = data.mark_text(align="left", dx=4, dy=-2, **text)
+            layers.append(level.encode(y=y, x=alt.value(0)))
+            continue
+        at = float(scales[0].at(rule.x)) * size[0]
+        length = CHARACTER * len(rule.label) + GAP
+        left = at + length > size[0] and at > length
+        ends = (at - length, at) if left else (at, at + length)
+        rows = {level for low, high, level in taken if low < ends[1] and ends[0] < high}
+        level = next(n for n in range(len(taken) + 1) if n not in rows)
+        taken.append((*ends, level))
+        side = {"align": "right", "dx": -4} if left else {"align": "left", "dx": 4}
+        mark = data.mark_text(**side, **text)
+        layers.append(mark.encode(x=x, y=alt.value((level + 1) * LINE_HEIGHT)))
+    return layers
+
+
+def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]:
+    if not labels:
+        return []
+    alt = extra("altair")
+    rows = [{"x": at.x, "y": at.y, "label": at.label} for at in labels]
+    text = alt.Chart(_data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
+    return [text.encode(x=x, y=y, color=color, text="label:N")]

@@ -1,0 +1,127 @@
+"""Where an axis begins and ends, and the numbers it shows: the same in every drawing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.formatting import short
+from initlab.report.figure import Array, Axis, Panel
+
+LEAST_DECADES = 2.0  # of a log axis: a steady signal looks flat
+MARGIN = 0.04  # of an axis, beyond its values
+NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from `low` to `high`."""
+
+    low: float
+    high: float
+    log: bool
+
+    def at(self, values: Array) -> Array:
+        """Values as fractions of the axis, 0 at its low end."""
+        low, high = self.inner
+        moved = np.log10(values) if self.log else np.asarray(values, float)
+        return (moved - low) / (high - low)
+
+    def value(self, fraction: float) -> float:
+        """The value at a fraction of the axis."""
+        low, high = self.inner
+        moved = low + fraction * (high - low)
+        return float(10**moved) if self.log else float(moved)
+
+    @property
+    def inner(self) -> tuple[float, float]:
+        """Both ends; of a log axis their decimal logarithms."""
+        if self.log:
+            return float(np.log10(self.low)), float(np.log10(self.high))
+        return self.low, self.high
+
+    def ticks(self, most: int) -> list[float]:
+        """Round numbers within the axis, `most` or a few less."""
+        low, high = self.inner
+        if not self.log:
+            return _linear_ticks(low, high, most)
+        if high - low < 1:
+            return _linear_ticks(self.low, self.high, most)
+        if high - low < most / 3:
+            digits = (1, 2, 5)
+        elif high - low < most / 2:
+            digits = (1, 3)
+        else:
+            step = next(s for s in _steps() if (high - low) / s <= most)
+            return [10.0**n for n in _multiples(low, high, step)]
+        decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+        values = [digit * 10.0**n for n in decades for digit in digits]
+        return [value for value in values if self.low <= value <= self.high]
+
+
+def scale(values: Iterable[Array], axis: Axis, *, exact: bool = False) -> Scale:
+    """The axis that shows all values; `exact`: from the smallest to the largest, as for layers."""
+    parts = [np.asarray(part, float).ravel() for part in values]
+    joined = np.concatenate(parts) if parts else np.array([])
+    if not len(joined):
+        return Scale(0.1, 10.0, log=True) if axis.log else Scale(0.0, 1.0, log=False)
+    low, high = float(joined.min()), float(joined.max())
+    if axis.log:
+        low, high = float(np.log10(low)), float(np.log10(high))
+    least = LEAST_DECADES if axis.log else 0.1 * max(abs(low), abs(high)) or 1.0
+    if exact:
+        least = 0.0 if high > low else 1.0
+    missing = max(least - (high - low), 0.0) / 2
+    margin = 0.0 if exact else MARGIN * max(high - low, least)
+    low, high = low - missing - margin, high + missing + margin
+    if axis.log:  # within what float64 holds
+        low, high = 10.0 ** max(low, -307.0), 10.0 ** min(high, 308.0)
+    return Scale(low, high, axis.log)
+
+
+def panel_scales(panels: Sequence[Panel]) -> list[tuple[Scale, Scale]]:
+    """The x and y axis of every panel; those with equal axes can be compared: they share one."""
+    found = []
+    for panel in panels:
+        alike = [p for p in panels if p.y == panel.y]
+        ys = [np.asarray(v) for p in alike for v in _ys(p)]
+        xs = [np.asarray(v) for p in panels if p.x == panel.x for v in _xs(p)]
+        found.append((scale(xs, panel.x, exact=True), scale(ys, panel.y)))
+    return found
+
+
+def _xs(panel: Panel) -> list[Array]:
+    rules = [np.array([rule.x]) for rule in panel.rules if rule.x is not None]
+    return [*(line.x for line in panel.lines), *(band.x for band in panel.bands), *rules]
+
+
+def _ys(panel: Panel) -> list[Array]:
+    rules = [np.array([rule.y]) for rule in panel.rules if rule.y is not None]
+    bands = [side for band in panel.bands for side in (band.low, band.high)]
+    return [*(line.y for line in panel.lines), *bands, *rules]
+
+
+def tick_label(value: float) -> str:
+    """A number beside an axis: 0.01, 5000, 1e22."""
+    if value == 0:
+        return "0"
+    return f"{value:.6g}" if 1e-3 <= abs(value) < 1e4 else short(value, 3)
+
+
+def _steps() -> Iterable[int]:
+    size = 1
+    while True:
+        yield from (size, 2 * size, 5 * size)
+        size *= 10
+
+
+def _multiples(low: float, high: float, step: int) -> range:
+    return range(int(np.ceil(low / step)) * step, int(np.floor(high)) + 1, step)
+
+
+def _linear_ticks(low: float, high: float, most: int) -> list[float]:
+    rough = (high - low) / most
+    size = 10.0 ** np.floor(np.log10(rough))
+    step = next(nice * size for nice in NICE if nice * size >= rough * (1 - 1e-9))
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+    return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
