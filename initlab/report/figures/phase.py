@@ -23,7 +23,7 @@ LEAST_SHARE = 0.02  # of the plane, for a phase to be named in it
 
 
 def plane(choice: Choice) -> tuple[Array, Array]:
-    """The sigma_w and sigma_b of a picture that has the edge in it: to 4 by 1 where that will do."""
+    """Scales for a picture that has the edge in it: sigma_w to 4 and sigma_b to 1, where they do."""
     curves = curves_of(choice)
     on_edge = [e.sigma_w for b in (0.0, 1.0) for e in edges_of_chaos(curves, b)[:1]]
     top = max([4.0, *(math.ceil(1.25 * sigma_w) for sigma_w in on_edge)])
