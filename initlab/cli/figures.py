@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from initlab.catalog import ACTIVATIONS, LOSSES
+from initlab.cli.choices import choices
 from initlab.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,24 +32,52 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
 
 def heat(folders: Sequence[Path], axes: str, value: str) -> "Figure":
     """A result over two axes of a sweep; `axes` is "X,Y"."""
-    raise InputError("--heat is not there yet")
+    from initlab.report.figures.heat import heat as heat_figure
+    from initlab.store.folder import open_published
+    from initlab.store.read import read_table
+
+    names = [name.strip() for name in axes.split(",")]
+    if len(names) != 2 or not all(names):
+        raise InputError(f"--heat {axes}: needs two fields, X,Y", "--heat sigma_w,depth")
+    if len(folders) != 1:
+        raise InputError(
+            f"--heat draws one results folder, got {len(folders)}",
+            f"initlab plot {folders[0]} --heat {axes} --value {value}",
+        )
+    return heat_figure(read_table(open_published(folders[0]).runs_csv), *names, value)
 
 
 def losses(names: str) -> "Figure":
-    """Losses and their gradients; `names` is "l1,mse"."""
-    raise InputError("--loss is not there yet")
+    """Losses and their gradients; `names` is "l1,huber(delta=2)"."""
+    chosen = choices(names, "--loss", LOSSES)
+    from initlab.report.figures.losses import losses as losses_figure
+
+    return losses_figure(chosen)
 
 
 def entropy() -> "Figure":
     """The entropy of two outcomes."""
-    raise InputError("--entropy is not there yet")
+    from initlab.report.figures.entropy import entropy_curve
+
+    return entropy_curve()
 
 
 def phase(name: str) -> "Figure":
-    """The phases of an activation."""
-    raise InputError("--phase is not there yet")
+    """The phases of an activation; `name` may have options: "leaky_relu(negative_slope=0.2)"."""
+    chosen = choices(name, "--phase", ACTIVATIONS)
+    if len(chosen) > 1:
+        raise InputError(f"--phase {name}: draws one activation", f"--phase {chosen[0].name}")
+    from initlab.report.figures.phase import phase as phase_figure
+    from initlab.report.figures.phase import plane
+    from initlab.theory.moments import choice_of
+
+    choice = choice_of(chosen[0].name, **chosen[0].parameters)
+    return phase_figure(choice, *plane(choice))
 
 
 def activations(names: str) -> "Figure":
     """Activations and their slopes; `names` is "gelu,silu"."""
-    raise InputError("--activation is not there yet")
+    chosen = choices(names, "--activation", ACTIVATIONS)
+    from initlab.report.figures.activations import activations as activations_figure
+
+    return activations_figure(chosen)

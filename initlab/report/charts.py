@@ -103,7 +103,9 @@ def _wrapped(note: str) -> Sequence[str]:
 def _configured(drawn: Any) -> Any:
     return (
         drawn.configure(font=FONT, padding=12, background="white")
-        .configure_title(fontSize=15, subtitleFontSize=11, subtitleColor="#555555", subtitlePadding=4)
+        .configure_title(
+            fontSize=15, subtitleFontSize=11, subtitleColor="#555555", subtitlePadding=4
+        )
         .configure_axis(
             labelFontSize=11, titleFontSize=12, titleFontWeight="normal", grid=True,
             gridColor="#ececec", domainColor="#888888", tickColor="#888888",

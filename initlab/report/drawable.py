@@ -20,7 +20,7 @@ def drawable(figure: Figure) -> Figure:
     k-th of them and at their ends. Cells of a grid that cannot be shown are nan.
     """
     left_out: list[LeftOut] = []
-    panels = []
+    panels: list[Panel | Grid] = []
     for panel in figure.panels:
         if isinstance(panel, Grid):
             panels.append(_drawable_grid(panel, left_out))
@@ -109,7 +109,8 @@ def _drawable_grid(grid: Grid, left_out: list[LeftOut]) -> Grid:
 def shown(values: Array, axis: Axis) -> Array:
     """Which values an axis can show."""
     values = np.asarray(values, float)
-    return np.isfinite(values) & (values > 0) if axis.log else np.isfinite(values)
+    finite = np.isfinite(values)
+    return np.asarray(finite & (values > 0) if axis.log else finite)
 
 
 def _reasons(label: str, x: Array, y: Array, kept: Array, panel: Panel) -> Iterator[LeftOut]:

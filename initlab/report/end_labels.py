@@ -1,9 +1,9 @@
-"""Where the names of lines stand: beside their ends, moved apart where they would overlap."""
+"""Where names of lines and rules stand, moved apart where they would overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initlab.report.figure import Line, Panel
+from initlab.report.figure import Line, Panel, Rule
 from initlab.report.scales import Scale
 
 LINE_HEIGHT, CHARACTER = 13, 6.2  # pixels of the labels' font, about
@@ -31,14 +31,39 @@ def end_labels(
     placed: list[tuple[float, float, float]] = []  # left, right, middle, in pixels
     found = []
     for line in sorted(ends, key=lambda line: -float(line.y[-1])):
-        left = float(x_scale.at(line.x[-1])) * width + GAP
+        left = x_scale.fraction(line.x[-1]) * width + GAP
         right = left + CHARACTER * len(line.label)
-        wanted = (1 - float(y_scale.at(line.y[-1]))) * height
+        wanted = (1 - y_scale.fraction(line.y[-1])) * height
         y = _free(wanted, [at for low, high, at in placed if low < right and left < high], height)
         if y is None:
             return None
         placed.append((left, right, y))
         found.append(EndLabel(line.label, float(line.x[-1]), y_scale.value(1 - y / height)))
+    return found
+
+
+@dataclass(frozen=True)
+class RuleLabel:
+    """The label of an upright rule at `x`: in a row from the top, right or left of the rule."""
+
+    label: str
+    x: float
+    row: int
+    leftward: bool
+
+
+def rule_labels(rules: Sequence[Rule], scale: Scale, width: int) -> list[RuleLabel]:
+    """The labels of upright rules, one below the other where they are close."""
+    taken: list[tuple[float, float, int]] = []  # left, right, row
+    found = []
+    for x, label in sorted((rule.x, rule.label) for rule in rules if rule.x is not None):
+        at, length = scale.fraction(x) * width, CHARACTER * len(label) + GAP
+        leftward = at + length > width and at > length
+        left, right = (at - length, at) if leftward else (at, at + length)
+        rows = {row for low, high, row in taken if low < right and left < high}
+        row = next(n for n in range(len(taken) + 1) if n not in rows)
+        taken.append((left, right, row))
+        found.append(RuleLabel(label, x, row, leftward))
     return found
 
 

@@ -63,8 +63,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word within a panel, centred at (x, y)."""
+
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
 class Grid:
-    """A value at every (x, y): values are (len(ys), len(xs)); contours are drawn over them."""
+    """A value at every (x, y): values are (len(ys), len(xs)); contours are drawn over them.
+
+    xs and ys are numbers in rising order, or names. Colours run from either side of `center`, where
+    it is given. `marks`, of the shape of the values, say in a word why a cell has no value.
+    """
 
     title: str
     x: Axis
@@ -74,6 +87,9 @@ class Grid:
     ys: Array
     values: Array
     contours: tuple[Line, ...] = ()
+    center: float | None = None
+    marks: Array | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from initlab.report.end_labels import CHARACTER, GAP, LINE_HEIGHT, EndLabel
+from initlab.report.end_labels import GAP, LINE_HEIGHT, EndLabel, rule_labels
 from initlab.report.extra import extra
 from initlab.report.figure import Band, Line, Panel, Rule
 from initlab.report.scales import Scale
@@ -14,7 +14,7 @@ TICK = (
     "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
     " ? replace(format(datum.value, '.3~e'), '+', '') : format(datum.value, '.6~g')"
 )
-DASH, SOLID = [6, 3], [1, 0]
+DASH, DOTS, SOLID = [6, 3], [2, 2], [1, 0]
 
 
 def panel_chart(
@@ -68,7 +68,7 @@ def domain(scale: Scale) -> Any:
 def axis(scale: Scale, pixels: int) -> Any:
     """Its ticks, for so many pixels."""
     alt = extra("altair")
-    return alt.Axis(values=scale.ticks(max(pixels // 50, 3)), labelExpr=TICK)
+    return alt.Axis(values=scale.ticks(max(pixels // 50, 3)), labelExpr=TICK, labelFlush=False)
 
 
 def _data(rows: list[dict[str, Any]]) -> Any:
@@ -114,7 +114,9 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
             {"x": at, "y": low, "y2": high, "label": band.label, "band": number}
             for number, band in enumerate(bands)
             if band.predicted == predicted
-            for at, low, high in zip(*(v.tolist() for v in (band.x, band.low, band.high)))
+            for at, low, high in zip(
+                *(v.tolist() for v in (band.x, band.low, band.high)), strict=True
+            )
         ]
         if rows:
             area = alt.Chart(_data(rows)).mark_area(
@@ -129,31 +131,22 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
 def _rules(
     rules: Sequence[Rule], x: Any, y: Any, scales: tuple[Scale, Scale], size: tuple[int, int]
 ) -> list[Any]:
-    """Rules with their labels; those of upright ones one below the other where they are close."""
+    """Rules with their labels: upright ones at the top, level ones at the left."""
     alt = extra("altair")
+    look = {"color": INK, "fontSize": 11, "baseline": "bottom"}
     layers = []
-    taken: list[tuple[float, float, int]] = []
-    for rule in sorted(rules, key=lambda rule: (rule.x is None, rule.x or rule.y)):
-        upright = rule.x is not None
-        where = {"x": x} if upright else {"y": y}
-        row = {"x": rule.x} if upright else {"y": rule.y}
-        data = alt.Chart(_data([row]))
-        layers.append(data.mark_rule(color=INK, strokeDash=[2, 2]).encode(**where))
-        text = {"text": rule.label, "color": INK, "fontSize": 11, "baseline": "bottom"}
-        if not upright:
-            level = data.mark_text(align="left", dx=4, dy=-2, **text)
-            layers.append(level.encode(y=y, x=alt.value(0)))
-            continue
-        at = float(scales[0].at(rule.x)) * size[0]
-        length = CHARACTER * len(rule.label) + GAP
-        left = at + length > size[0] and at > length
-        ends = (at - length, at) if left else (at, at + length)
-        rows = {level for low, high, level in taken if low < ends[1] and ends[0] < high}
-        level = next(n for n in range(len(taken) + 1) if n not in rows)
-        taken.append((*ends, level))
-        side = {"align": "right", "dx": -4} if left else {"align": "left", "dx": 4}
-        mark = data.mark_text(**side, **text)
-        layers.append(mark.encode(x=x, y=alt.value((level + 1) * LINE_HEIGHT)))
+    for rule in rules:
+        if rule.y is not None:
+            level = alt.Chart(_data([{"y": rule.y}]))
+            layers.append(level.mark_rule(color=INK, strokeDash=DOTS).encode(y=y))
+            text = level.mark_text(text=rule.label, align="left", dx=4, dy=-2, **look)
+            layers.append(text.encode(y=y, x=alt.value(0)))
+    for at in rule_labels(rules, scales[0], size[0]):
+        upright = alt.Chart(_data([{"x": at.x}]))
+        layers.append(upright.mark_rule(color=INK, strokeDash=DOTS).encode(x=x))
+        side = {"align": "right", "dx": -4} if at.leftward else {"align": "left", "dx": 4}
+        text = upright.mark_text(text=at.label, **side, **look)
+        layers.append(text.encode(x=x, y=alt.value((at.row + 1) * LINE_HEIGHT)))
     return layers
 
 

@@ -21,10 +21,10 @@ class Scale:
     high: float
     log: bool
 
-    def at(self, values: Array) -> Array:
-        """Values as fractions of the axis, 0 at its low end."""
+    def fraction(self, value: float) -> float:
+        """Where a value lies along the axis, 0 at its low end and 1 at its high one."""
         low, high = self.inner
-        moved = np.log10(values) if self.log else np.asarray(values, float)
+        moved = float(np.log10(value)) if self.log else float(value)
         return (moved - low) / (high - low)
 
     def value(self, fraction: float) -> float:
@@ -47,6 +47,7 @@ class Scale:
             return _linear_ticks(low, high, most)
         if high - low < 1:
             return _linear_ticks(self.low, self.high, most)
+        digits: tuple[int, ...]
         if high - low < most / 3:
             digits = (1, 2, 5)
         elif high - low < most / 2:

@@ -8,7 +8,7 @@ from initlab.formatting import cut, on_one_line
 from initlab.report.colors import colors
 from initlab.report.drawable import drawable
 from initlab.report.extra import extra
-from initlab.report.figure import Array, Figure, Grid, Panel
+from initlab.report.figure import Array, Figure, Grid, Panel, Rule
 from initlab.report.scales import Scale, panel_scales, scale, tick_label
 
 MARKS = "+xo*#@%&=abcdefghijklmnpqrstuvwyz"  # of measured lines, where there is no colour
@@ -80,7 +80,7 @@ class _Drawing:
 
     def _row(self, value: float, height: int) -> int:
         """The row from the top in which uniplot draws a value."""
-        at = int(float(self.y.at(np.array(value))) * height)
+        at = int(self.y.fraction(value) * height)
         return height - 1 - min(max(at, 0), height - 1)
 
     def _body(self, columns: int, height: int) -> list[str]:
@@ -133,7 +133,7 @@ class _Drawing:
         text = [" "] * columns
         for value in self.x.ticks(max(columns // 10, 2)):
             label = tick_label(value)
-            at = int(float(self.x.at(np.array(value))) * (columns - 1)) - len(label) // 2
+            at = int(self.x.fraction(value) * (columns - 1)) - len(label) // 2
             at = min(max(at, 0), columns - len(label))
             if all(c == " " for c in text[max(at - 1, 0) : at + len(label) + 1]):
                 text[at : at + len(label)] = label
@@ -156,11 +156,17 @@ class _Drawing:
             used += length + (3 if used else 0)
         if row:
             yield row
-        for rule in self.panel.rules:
-            where = f"{self.panel.x.title} {rule.x:g}" if rule.x is not None else tick_label(rule.y)
-            yield f"{'│' if self.unicode else '|'} {rule.label}" + (
-                "" if where in rule.label else f" ({where})"
-            )
+        yield from map(self._rule, self.panel.rules)
+
+    def _rule(self, rule: Rule) -> str:
+        """What a rule stands for, and where it is unless its label says so."""
+        upright, level = ("│", "─") if self.unicode else ("|", "-")
+        value, sign = (rule.y, level) if rule.x is None else (rule.x, upright)
+        axis = self.panel.y if rule.x is None else self.panel.x
+        text = "" if value is None else tick_label(value)
+        return f"{sign} {on_one_line(rule.label)}" + (
+            "" if text in rule.label else f" ({axis.title} {text})"
+        )
 
     def _colored(self, text: str, hue: str) -> str:
         if not self.color or not hue:
@@ -192,7 +198,7 @@ def _grid(grid: Grid, width: int, *, unicode: bool) -> Iterator[str]:
 def _shade(value: float, values: Scale, shades: str) -> str:
     if not np.isfinite(value):
         return UNKNOWN
-    return shades[min(int(float(values.at(np.array(value))) * len(shades)), len(shades) - 1)]
+    return shades[min(int(values.fraction(value) * len(shades)), len(shades) - 1)]
 
 
 def _wrapped(note: str, width: int) -> Sequence[str]:

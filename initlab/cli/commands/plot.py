@@ -1,6 +1,6 @@
 """`initlab plot`: pictures of results and of theory, on the terminal or in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,7 +142,7 @@ def _of_results(
     return partial(figures.depth, folders, y or "std", color, facet)
 
 
-def _check(asked: dict[str, object], folders: object, of_results: dict[str, object]) -> None:
+def _check(asked: Mapping[str, object], folders: object, of_results: Mapping[str, object]) -> None:
     """Refuse none or several kinds of picture, and options that the one asked for has not."""
     if len(asked) != 1:
         what = " and ".join(asked) if asked else "none was given"

@@ -1,21 +1,73 @@
 """Many curves as their quantiles, with a few of them highlighted."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from initlab.report.figure import Band, Line
+from initlab.report.figure import Array, Band, Line
+from initlab.report.figures.labels import axes_of, labels
 
 if TYPE_CHECKING:
     from initlab.report.figures.depth import Curve
 
-SURPRISING = 5.0  # standard deviations from what simulated networks have
+MOST_GROUPS = 6  # colours that have quantiles of their own; else there are those of all curves
+SURPRISING = 5.0  # standard deviations of the last layer's ln std in simulated networks
 MOST_SURPRISING = 2
 
 
 def crowd(
     curves: "Sequence[Curve]", runs: pd.DataFrame
 ) -> tuple[list[Line], list[Band], list[str]]:
-    """The 10, 50 and 90 % quantiles of curves, their extremes, and those that surprise most."""
-    raise NotImplementedError
+    """The median of many curves, their 10 to 90 %, and those that end or surprise most.
+
+    Args:
+        curves: of one panel; those of one label are taken together if there are few labels.
+        runs: those of the curves, by position.
+    """
+    groups: dict[str, list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault(curve.label, []).append(curve)
+    if len(groups) > MOST_GROUPS:
+        groups = {"": list(curves)}
+    lines, bands = [], []
+    for label, members in groups.items():
+        name = (f"{label}: " if label else "") + f"median of {len(members):,}"
+        low, middle, high = _quantiles(np.array([curve.middle for curve in members]))
+        lines.append(Line(name, members[0].layers, middle))
+        bands.append(Band(name, members[0].layers, low, high))
+    names = labels(runs, axes_of(runs))
+    told = _highlighted(curves, runs)
+    for curve in told:
+        lines.append(Line(names.iloc[curve.runs[0]], curve.layers, curve.middle, faint=True))
+    return lines, bands, [_note(len(curves), told)]
+
+
+def _note(count: int, highlighted: "Sequence[Curve]") -> str:
+    extremes = "; thin: those that end highest and lowest, and that surprise most"
+    return (
+        f"Instead of {count:,} lines: their median, and 10 to 90 % of them shaded"
+        f"{extremes if highlighted else ''}."
+    )
+
+
+def _highlighted(curves: "Sequence[Curve]", runs: pd.DataFrame) -> "list[Curve]":
+    """The curves with the highest and the lowest end, and the most surprising ones."""
+    ends = [curve.middle[np.isfinite(curve.middle)][-1:] for curve in curves]
+    known = [n for n, end in enumerate(ends) if len(end)]
+    if not known:
+        return []
+    chosen = [max(known, key=lambda n: ends[n][0]), min(known, key=lambda n: ends[n][0])]
+    surprise = runs["surprise"].abs().to_numpy(float)
+    most = [np.nanmax(np.nan_to_num(surprise[list(curve.runs)])) for curve in curves]
+    ranked = sorted(range(len(curves)), key=lambda n: -most[n])
+    chosen += [n for n in ranked[:MOST_SURPRISING] if most[n] > SURPRISING]
+    return [curves[n] for n in dict.fromkeys(chosen)]
+
+
+def _quantiles(values: Array) -> Array:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing was measured there, or only infinities
+        return np.asarray(np.nanquantile(values, (0.1, 0.5, 0.9), axis=0))

@@ -135,12 +135,9 @@ def joined(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> tuple[pd.DataFrame
 def _key_last(runs: pd.DataFrame) -> list[str]:
     """Columns with every field of a spec between `run` and `seed`, whichever sweep it is from."""
     names = [str(name) for name in runs.columns]
-    late = [n for n in names[names.index("seed") :] if n not in (*columns("runs"), "seed")]
-    return (
-        [n for n in names[: names.index("seed")]]
-        + late
-        + [n for n in names[names.index("seed") :] if n not in late]
-    )
+    after = names[names.index("seed") :]
+    late = [name for name in after if name not in columns("runs")]
+    return [*names[: names.index("seed")], *late, *(name for name in after if name not in late)]
 
 
 def _curves(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: str) -> list[Curve]:
@@ -167,7 +164,7 @@ def _quantiles(values: Array) -> Array:
     """10, 50 and 90 % over runs (first axis), of those that have a number."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no run has a number there, or only infinite ones
-        return np.nanquantile(values, (0.5, 0.1, 0.9), axis=0)
+        return np.asarray(np.nanquantile(values, (0.5, 0.1, 0.9), axis=0))
 
 
 def _known(values: Array) -> Array:

@@ -28,18 +28,19 @@ def labels(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
 
 def _of_axis(runs: pd.DataFrame, axis: str) -> pd.Series:
     """The values of a field; beside a name those parameters that tell its runs apart."""
-    texts = runs[axis].map(_text)
+    texts = runs[axis].map(text_of)
     if "." in axis or pd.api.types.is_numeric_dtype(runs[axis]):
         return axis.rpartition(".")[2] + " " + texts
     name = texts
     for parameter in [str(n) for n in runs.columns if str(n).startswith(f"{axis}.")]:
-        values = runs[parameter].map(_text)
+        values = runs[parameter].map(text_of)
         telling = values.groupby(name).transform("nunique") > 1
         texts = texts.where(~telling, texts + " " + parameter.partition(".")[2] + "=" + values)
     return texts
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A value of a field: numbers in six digits, "none" where a run has not the field."""
     if value is None or (isinstance(value, float) and value != value):
         return "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,172 @@
+"""A number of every run over two axes of a sweep, with what theory says drawn over it."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from initlab.catalog.columns import COLUMNS, WORDS, columns
+from initlab.errors import InputError, UnknownName
+from initlab.report.contours import contour
+from initlab.report.figure import Array, Axis, Figure, Grid, Line
+from initlab.report.figures.cells import Cells, places
+from initlab.report.figures.labels import axes_of, fields_of, labels, text_of
+
+#: ratios of two columns of runs.csv, along the way of the signal and of the gradient
+RATIOS = {
+    "forward_ratio": ("std_last", "std_first"),
+    "backward_ratio": ("grad_std_first", "grad_std_last"),
+}
+#: numbers whose distance from 1 matters, either way
+AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
+GRADIENT = ("backward_ratio", "grad_std_first", "grad_std_last", "predicted_grad_std")
+LOG_FROM = 20.0  # largest value / smallest, from which colours follow the logarithm
+MOST_PANELS = 4
+DEEP = 6.0  # xi_c, beyond which a network is hard to train (Schoenholz et al. 2017, sec. 4)
+
+
+def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
+    """The median over seeds of a column of runs.csv, or of one of RATIOS, for every (x, y).
+
+    Further axes of the sweep have a panel for each of their values, up to MOST_PANELS; beyond, the
+    median is over them, too.
+
+    Args:
+        runs: runs.csv.
+        x: a field of the spec, or the last part of its name, where it is the only one: `gain` for
+            `init.gain`.
+        y: another one.
+        value: the column.
+
+    Raises:
+        UnknownName: no such field or column.
+        InputError: x is y, or there are no runs.
+    """
+    across, up = field(runs, x), field(runs, y)
+    if across == up:
+        raise InputError(f"--heat {x},{y}: needs two different fields", "--heat sigma_w,depth")
+    if runs.empty:
+        raise InputError("there are no runs to draw", "initlab sweep SPEC")
+    numbers = values_of(runs, value)
+    others = [name for name in axes_of(runs) if name not in (across, up)]
+    panels = labels(runs, others)
+    apart = panels.nunique() <= MOST_PANELS
+    panels = panels if apart else panels.map(lambda _: "")
+    xs, ys = places(runs[across]), places(runs[up])
+    log = _spans_decades(numbers) or value in AROUND_ONE
+    grids = []
+    for title in panels.unique():
+        cells = Cells(runs[panels == title], across, up, xs, ys)
+        grids.append(
+            Grid(
+                title,
+                Axis(across, log=_even_in_log(xs)),
+                Axis(up, log=_even_in_log(ys)),
+                Axis(_titled(value), log=log),
+                xs,
+                ys,
+                cells.median(numbers),
+                contours=tuple(_theory(cells, value)),
+                center=1.0 if value in AROUND_ONE else None,
+                marks=cells.marks(numbers),
+            )
+        )
+    notes = _notes(runs, numbers, value, [] if apart else others, (across, up))
+    return Figure(f"{value} over {across} and {up}", tuple(grids), tuple(notes))
+
+
+def field(runs: pd.DataFrame, name: str) -> str:
+    """The field of a spec that a name or the last part of one means; an axis where several do."""
+    known = fields_of(runs)
+    if name in known:
+        return name
+    meant = [n for n in known if n.rpartition(".")[2] == name]
+    meant = [n for n in meant if n in axes_of(runs)] if len(meant) > 1 else meant
+    if len(meant) != 1:
+        raise UnknownName("field of the spec", name, [*known, *_short_names(known)])
+    return meant[0]
+
+
+def _short_names(fields: Sequence[str]) -> list[str]:
+    return [name.rpartition(".")[2] for name in fields if "." in name]
+
+
+def values_of(runs: pd.DataFrame, value: str) -> pd.Series:
+    """A number of every run; nan where there is none."""
+    known = [n for n in columns("runs", "result", "predicted") if n not in WORDS]
+    if value not in (*RATIOS, *known):
+        raise UnknownName(
+            "column of runs.csv with numbers", value, (*RATIOS, *known), "initlab list statistics"
+        )
+    if value not in RATIOS:
+        return runs[value].astype(float)
+    above, below = (runs[name].astype(float) for name in RATIOS[value])
+    return above / below
+
+
+def _spans_decades(numbers: pd.Series) -> bool:
+    finite = numbers[np.isfinite(numbers)]
+    return len(finite) > 0 and finite.min() > 0 and finite.max() >= LOG_FROM * finite.min()
+
+
+def _even_in_log(places: Array) -> bool:
+    """Whether numbers lie more evenly on a log axis."""
+    if places.dtype.kind == "U" or len(places) < 3 or places[0] <= 0:
+        return False
+    steps, ratios = np.diff(places), np.diff(np.log(places))
+    return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
+
+
+def _theory(cells: Cells, value: str) -> Iterator[Line]:
+    """Where theory puts the edge, and the depth beyond which signals do not reach."""
+    if "U" in (cells.xs.dtype.kind, cells.ys.dtype.kind):
+        return
+    runs = cells.runs
+    name, told = (
+        ("predicted_grad_std", "predicted ratio 1") if value in GRADIENT else ("chi_1", "chi_1 = 1")
+    )
+    growth = cells.median(runs[name].astype(float))
+    depth = cells.median(runs["depth"] / (DEEP * runs["xi_c"].astype(float)))
+    with np.errstate(divide="ignore"):
+        logs = np.log(growth).clip(-700, 700)  # of 0 and inf, too, something to pass between
+    for label, numbers, level in ((told, logs, 0.0), ("depth = 6 xi_c", depth, 1.0)):
+        x, y = _contour(cells, numbers, level)
+        if len(x):
+            yield Line(label, x, y, dashed=label != told)
+
+
+def _contour(cells: Cells, numbers: Array, level: float) -> tuple[Array, Array]:
+    """A contour, which is straight between two cells as the axes show them."""
+    log_x, log_y = _even_in_log(cells.xs), _even_in_log(cells.ys)
+    xs = np.log(cells.xs) if log_x else cells.xs
+    ys = np.log(cells.ys) if log_y else cells.ys
+    x, y = contour(xs, ys, numbers, level)
+    return np.exp(x) if log_x else x, np.exp(y) if log_y else y
+
+
+def _titled(value: str) -> str:
+    unit = COLUMNS[value].unit if value in COLUMNS else "1"
+    return value if unit in ("1", "-1..1", "0..1", "ratio") else f"{value} ({unit})"
+
+
+def _notes(
+    runs: pd.DataFrame, numbers: pd.Series, value: str, over: Sequence[str], axes: tuple[str, str]
+) -> Iterator[str]:
+    seeds = runs["seed"].nunique()
+    medians = [f"{seeds} seeds"] if seeds > 1 else []
+    medians += [f"{runs[name].nunique(dropna=False)} values of {name}" for name in over]
+    if medians:
+        yield f"Cells: the median over {' and '.join(medians)}."
+    if value in RATIOS:
+        above, below = RATIOS[value]
+        yield f"{value}: {above} / {below}."
+    lacking = runs[numbers.isna()]
+    nan, failed = lacking["nan_onset"].notna().sum(), (lacking["status"] != "ok").sum()
+    if nan:
+        yield f"nan: the signal turned non-finite ({nan:,} of {len(runs):,} runs)."
+    if failed:
+        yield f"fail: not computed ({failed:,} of {len(runs):,} runs)."
+    part = numbers.isna().groupby([runs[name].map(text_of) for name in axes]).mean()
+    mixed = int(((part > 0) & (part < 1)).sum())
+    if mixed:
+        yield f"In {mixed} cells some runs have no number; the median is over the others."
