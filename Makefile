@@ -24,6 +24,9 @@ format: $(DEV)  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(DEV)  ## the pictures of README and docs/, from the configs
+	$(BIN)/python docs/pictures.py
+
 bench: $(DEV)  ## speed, as ratios measured side by side in one run
 	$(BIN)/python tests/bench.py
 
@@ -44,4 +47,4 @@ $(DEV): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
 
-.PHONY: help run test lint format bench torture clean
+.PHONY: help run test lint format docs bench torture clean

@@ -24,7 +24,7 @@ PICTURES: dict[str, tuple[str, str]] = {
         "{out}/06_relu_xavier {out}/07_relu_lecun {out}/08_relu_kaiming",
     ),
     "relu_kaiming": (
-        "configs/article/08_relu_kaiming.yaml --set draws=layered --set seeds=5",
+        "configs/article/08_relu_kaiming.yaml --set draws=layered --set seeds=20",
         "{out}/08_relu_kaiming",
     ),
     "ten_initialisers": (
@@ -34,6 +34,12 @@ PICTURES: dict[str, tuple[str, str]] = {
     "gradients": (
         "configs/article/05_tanh_xavier.yaml configs/article/09_sigmoid_gradient.yaml",
         "{out}/05_tanh_xavier {out}/09_sigmoid_gradient --y grad_std",
+    ),
+    "heat": (
+        "configs/article/04_tanh_lecun.yaml --set name=map --set draws=layered --set band=0"
+        " --set 'init={scheme: scaled_normal, sigma_w: {from: 0.5, to: 2.5, steps: 21}}'"
+        " --set 'depth=[10,20,40,80]'",
+        "{out}/map --heat sigma_w,depth --value backward_ratio",
     ),
     "losses": ("", "--loss smooth_l1,l1,mse,huber"),
     "entropy": ("", "--entropy"),

@@ -44,6 +44,7 @@ CROSS_CUTTING = {
     "test_architecture.py": "the shape of the package",
     "test_article.py": "the article's experiments, from spec to layers",
     "test_configs.py": "every spec that ships",
+    "test_course.py": "the course: its commands are run, its numbers compared",
     "test_docs.py": "what the documents say",
     "test_lazy.py": "what light commands load",
 }

@@ -1,6 +1,7 @@
 """What the documents say is held to the code."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -17,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "results/README.md").read_text()
 DOCUMENTS = [
-    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "docs/losses.md",
-    "docs/theory.md", "docs/scaling.md",
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
 ]  # fmt: skip
 #: command -> the options that it takes, as typer built them
 OPTIONS = {
@@ -34,7 +35,7 @@ def sources() -> list[str]:
 
 def calls() -> list[str]:
     """Every `initlab ...` that a document, a docstring or the Makefile shows as a command."""
-    pattern = re.compile(r"(?:^|[|`]|- \| )\s*(initlab [a-z][^`|#&]*)", re.MULTILINE)
+    pattern = re.compile(r"(?:^|\$|[|`]|- \| )\s*(initlab [a-z][^`|#&\n]*)", re.MULTILINE)
     found = [call.strip() for text in sources() for call in pattern.findall(text)]
     return sorted({_alone(call).split(" > ")[0] for call in found})
 
@@ -59,13 +60,14 @@ def test_a_command_in_a_document_exists_with_its_options(call):
 
 
 @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
-def test_every_command_is_in_the_readme(name):
-    assert f"| `initlab {name}" in README
+def test_every_command_is_documented(name):
+    assert f"| `initlab {name}" in (ROOT / "docs/commands.md").read_text()
 
 
 @pytest.mark.parametrize("field", SpecFile.model_fields)
-def test_every_field_of_a_spec_is_in_the_readme(field):
-    table = README[README.index("| field |") : README.index("## Commands")]
+def test_every_field_of_a_spec_is_documented(field):
+    spec = (ROOT / "docs/spec.md").read_text()
+    table = spec[spec.index("| field |") : spec.index("## From the shell")]
     assert f"`{field}`" in table
 
 
@@ -148,6 +150,57 @@ def test_no_blank_is_left_in_a_document(document):
     assert re.findall(r"TODO|FIXME|XXX|[A-Z]{2,}_?\d+ (?:%|ms)|\b[A-Z]+_\d\b", text) == []
 
 
-def test_every_article_config_is_in_the_readme():
+def test_every_article_config_is_in_the_course():
+    course = (ROOT / "docs/course.md").read_text()
     for path in (ROOT / "configs/article").iterdir():
-        assert f"| `{path.stem}` |" in README
+        assert f"| `{path.stem}` |" in course
+
+
+def test_the_readme_is_short_and_leads_to_every_document():
+    assert len(README.splitlines()) <= 150
+    for name in set(DOCUMENTS) - {"README.md", "CHANGELOG.md"}:
+        assert f"]({name})" in README
+
+
+def test_every_heading_that_a_link_names_exists():
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text()
+        for name, anchor in re.findall(r"\]\(([\w./-]*)#([^)]+)\)", text):
+            target = (ROOT / document).parent / name if name else ROOT / document
+            assert anchor in anchors(target), f"{document}: {name}#{anchor}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+IMAGES = {path.stem for path in (ROOT / "docs/images").iterdir()}
+pictures = runpy.run_path(str(ROOT / "docs/pictures.py"))["PICTURES"]
+
+
+def test_the_pictures_of_the_documents_are_those_that_make_docs_draws():
+    texts = [(ROOT / document).read_text() for document in DOCUMENTS]
+    pattern = r"!\[[^\]]+\]\([\w/]*images/(\w+)\.svg\)"  # each with a text for who cannot see it
+    shown = {name for text in texts for name in re.findall(pattern, text)}
+    assert shown == IMAGES == set(pictures)
+    assert len(re.findall(r"!\[", README)) == 3
+
+
+@pytest.mark.parametrize("name", pictures)
+def test_a_picture_is_an_svg_that_stands_alone(name):
+    text = (ROOT / f"docs/images/{name}.svg").read_text()
+    assert text.startswith("<svg")
+    assert "<script" not in text
+    assert not re.findall(r'(?:href|src)="(?!#)', text)  # nothing is loaded from elsewhere
+
+
+@pytest.mark.parametrize("name", pictures)
+def test_a_picture_is_drawn_by_commands_that_exist(name):
+    specs, options = pictures[name]
+    for spec in re.findall(r"\S+\.yaml", specs):
+        assert (ROOT / spec).is_file()
+    for command, arguments in (("sweep", specs), ("plot", options)):
+        given = {part for part in shlex.split(arguments) if part.startswith("-")}
+        assert given <= OPTIONS[command]
