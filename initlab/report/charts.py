@@ -14,6 +14,7 @@ from initlab.report.figure import Figure, Grid, Panel
 from initlab.report.grid_chart import grid_chart
 from initlab.report.panel_chart import panel_chart
 from initlab.report.scales import panel_scales
+from initlab.report.shades import shades
 
 KINDS = ("png", "svg", "pdf", "html")
 FONT = "Arial, Helvetica, sans-serif"  # vl-convert has a font of Arial's widths
@@ -32,8 +33,10 @@ def chart(figure: Figure) -> Any:
     if None in named.values():  # a legend for all, then
         named = dict.fromkeys(named)
     palette = colors(line.label for p in panels for line in p.lines)
+    grids = [panel for panel in figure.panels if isinstance(panel, Grid)]
+    colored = shades(grids) if grids else None
     drawn = [
-        grid_chart(panel, size)
+        grid_chart(panel, size, colored)
         if isinstance(panel, Grid)
         else panel_chart(panel, scales[id(panel)], palette, size, named[id(panel)])
         for panel in figure.panels

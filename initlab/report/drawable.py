@@ -17,16 +17,17 @@ def drawable(figure: Figure) -> Figure:
 
     A line is cut into pieces where it has no value that its axes can show: not finite, or not
     positive on a log axis. Where there are more than MOST_POINTS points, lines are drawn at every
-    k-th of them and at their ends. Cells of a grid that cannot be shown are nan.
+    k-th of them and at their ends. Cells of a grid that cannot be shown are nan, and have a mark.
     """
     left_out: list[LeftOut] = []
+    of_grids: list[str] = []
     panels: list[Panel | Grid] = []
     for panel in figure.panels:
         if isinstance(panel, Grid):
-            panels.append(_drawable_grid(panel, left_out))
+            panels.append(_drawable_grid(panel, of_grids))
         else:
             panels.append(_drawable_panel(panel, left_out))
-    notes = (*figure.notes, *_told(left_out))
+    notes = (*figure.notes, *_told(left_out), *dict.fromkeys(of_grids))
     points = sum(len(line.x) for panel in panels for line in _lines(panel))
     if points > MOST_POINTS:
         step = -(-points // MOST_POINTS)
@@ -93,17 +94,35 @@ def _drawable_panel(panel: Panel, left_out: list[LeftOut]) -> Panel:
     return replace(panel, lines=tuple(lines), bands=tuple(bands), rules=rules)
 
 
-def _drawable_grid(grid: Grid, left_out: list[LeftOut]) -> Grid:
-    values = np.asarray(grid.values, float)
-    kept = shown(values, grid.value)
-    x, y = shown(grid.xs, grid.x), shown(grid.ys, grid.y)
-    if not kept.all():
-        column, _ = np.meshgrid(grid.xs, grid.ys)
-        panel = Panel(grid.title, grid.x, grid.value, ())
-        left_out += _reasons(grid.value.title, column.ravel(), values.ravel(), kept.ravel(), panel)
-    values = np.where(kept, values, np.nan)[np.ix_(y, x)]
+def _drawable_grid(grid: Grid, notes: list[str]) -> Grid:
+    """A grid of numbers in places that its axes can show; other values are nan, with a mark."""
+    x, y = (
+        np.ones(len(at), dtype=bool) if named(at) else shown(at, axis)
+        for at, axis in ((grid.xs, grid.x), (grid.ys, grid.y))
+    )
+    values = np.asarray(grid.values, float)[np.ix_(y, x)]
+    given = None if grid.marks is None else grid.marks[np.ix_(y, x)]
+    marks = np.full(values.shape, "", dtype=object) if given is None else given.copy()
+    marks[shown(values, grid.value)] = ""
+    with np.errstate(invalid="ignore"):
+        marks[grid.value.log & (values == 0)] = "0"
+        marks[grid.value.log & (values < 0)] = "< 0"
+        marks[np.isinf(values)] = "inf"
+    for why in ("0", "< 0", "inf"):
+        count = int((marks == why).sum())
+        if count:
+            cells = "1 cell is" if count == 1 else f"{count:,} cells are"
+            notes.append(f"{grid.value.title}: {cells} {why}, which has no colour.")
+    values = np.where(shown(values, grid.value), values, np.nan)
     contours = _drawable_panel(Panel("", grid.x, grid.y, grid.contours), []).lines
-    return replace(grid, xs=grid.xs[x], ys=grid.ys[y], values=values, contours=contours)
+    return replace(
+        grid, xs=grid.xs[x], ys=grid.ys[y], values=values, marks=marks, contours=contours
+    )
+
+
+def named(places: Array) -> bool:
+    """Whether the places of an axis are names, not numbers."""
+    return places.dtype.kind in "UO"
 
 
 def shown(values: Array, axis: Axis) -> Array:

@@ -1,79 +1,166 @@
-"""A grid as an Altair chart: a heat map, with contours over it."""
+"""A grid as an Altair chart: a heat map with marks, contours and words over it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from initlab.report.drawable import named
 from initlab.report.extra import extra
-from initlab.report.figure import Array, Axis, Grid
-from initlab.report.panel_chart import INK, TICK, axis, domain, titled
+from initlab.report.figure import Array, Axis, Grid, Line
+from initlab.report.grid_names import names
+from initlab.report.panel_chart import INK, axis, domain, titled
 from initlab.report.scales import Scale, scale
+from initlab.report.shades import MISSING, Shades, in_short
 
-MISSING = "#d9d9d9"
+LEGEND_STEPS = 7
 
 
-def grid_chart(grid: Grid, size: tuple[int, int]) -> Any:
+def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
     """A drawable grid, `size` pixels within its axes; cells without a value are grey."""
     alt = extra("altair")
     (x_edges, x_scale), (y_edges, y_scale) = _edges(grid.xs, grid.x), _edges(grid.ys, grid.y)
+    x = alt.X(
+        "x:Q", title=grid.x.title, scale=domain(x_scale), axis=_axis(grid.xs, x_scale, size[0])
+    )
+    y = alt.Y(
+        "y:Q", title=grid.y.title, scale=domain(y_scale), axis=_axis(grid.ys, y_scale, size[1])
+    )
+    at = {"x": x, "y": y}
+    layers = [
+        *_cells(grid, shades, (x_edges, y_edges), at, size[1]),
+        *_contours(grid.contours, at),
+        *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at, halo=True),
+    ]
+    return titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return extra("altair").InlineData(values=rows)
+
+
+def _cells(
+    grid: Grid, shades: Shades, edges: tuple[Array, Array], at: dict[str, Any], height: int
+) -> list[Any]:
+    """Cells with a value, cells without one, and the marks of those."""
+    alt = extra("altair")
+    across, up = (
+        np.stack([e[:-1], e[1:], _middles(e, a)])
+        for e, a in zip(edges, (grid.x, grid.y), strict=True)
+    )
     cells = [
         {
-            "x": float(x_edges[i]), "x2": float(x_edges[i + 1]),
-            "y": float(y_edges[j]), "y2": float(y_edges[j + 1]),
-            "value": float(grid.values[j, i]),
+            "x": across[0, i], "x2": across[1, i], "y": up[0, j], "y2": up[1, j],
+            "value": float(grid.values[j, i]), "shade": float(shades.at(grid.values[j, i])),
+            "column": str(grid.xs[i]), "row": str(grid.ys[j]),
         }
-        for j in range(len(grid.ys))
-        for i in range(len(grid.xs))
-        if np.isfinite(grid.values[j, i])
+        for j, i in np.ndindex(grid.values.shape)
     ]  # fmt: skip
-    x = alt.X("x:Q", title=grid.x.title, scale=domain(x_scale), axis=axis(x_scale, size[0]))
-    y = alt.Y("y:Q", title=grid.y.title, scale=domain(y_scale), axis=axis(y_scale, size[1]))
-    values = [c["value"] for c in cells]
-    value = _value_scale(grid.value, values)
-    legend = alt.Legend(title=grid.value.title, labelExpr=TICK, gradientLength=size[1] - 20)
-    color = alt.Color("value:Q", scale=value, legend=legend)
-    heat = alt.Chart(alt.InlineData(values=cells)).mark_rect(clip=True)
-    layers = [heat.encode(x=x, y=y, x2="x2:Q", y2="y2:Q", color=color)]
-    for number, line in enumerate(grid.contours):
-        rows = [{"x": a, "y": b} for a, b in zip(line.x.tolist(), line.y.tolist(), strict=True)]
-        dash = [4, 2] if line.dashed else [1, 0]
-        drawn = alt.Chart(alt.InlineData(values=rows), name=f"contour_{number}")
-        layers.append(
-            drawn.mark_line(color="white", strokeWidth=2, strokeDash=dash, clip=True).encode(
-                x=x, y=y, order="x:Q"
-            )
-        )
-        layers.append(_contour_label(line.label, rows, x, y))
-    drawn = titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
-    return drawn.properties(view=alt.ViewBackground(fill=MISSING))
+    known = [cell for cell in cells if np.isfinite(cell["value"])]
+    lacking = [{k: cell[k] for k in ("x", "x2", "y", "y2")} for cell in cells if cell not in known]
+    corners = {**at, "x2": "x2:Q", "y2": "y2:Q"}
+    layers = []
+    if lacking:
+        grey = alt.Chart(_data(lacking)).mark_rect(color=MISSING, stroke=MISSING)
+        layers.append(grey.encode(**corners))
+    if known:
+        heat = alt.Chart(_data(known)).mark_rect(strokeWidth=0.7)
+        layers.append(heat.encode(**corners, **_colors(shades, grid.value, height)))
+    marks = [
+        {"x": across[2, i], "y": up[2, j], "text": grid.marks[j, i]}
+        for j, i in np.ndindex(grid.values.shape)
+        if grid.marks is not None and grid.marks[j, i]
+    ]
+    return [*layers, *_texts(marks, at, halo=False)]
 
 
-def _contour_label(label: str, rows: list[dict[str, float]], x: Any, y: Any) -> Any:
+def _colors(shades: Shades, value: Axis, height: int) -> dict[str, Any]:
+    """Colours of fractions, within and around cells; the legend says of which values they are."""
     alt = extra("altair")
-    middle = alt.InlineData(values=[rows[len(rows) // 2]])
-    text = alt.Chart(middle).mark_text(
-        text=label, color=INK, fontSize=11, fontWeight="bold", dy=-7, stroke="white",
-        strokeWidth=0.2,
-    )  # fmt: skip
-    return text.encode(x=x, y=y)
+    steps = np.linspace(0, 1, LEGEND_STEPS)
+    texts = [in_short(shades.value(step)) for step in steps]
+    legend = alt.Legend(
+        title=value.title,
+        values=steps.tolist(),
+        labelExpr=f"{texts}[round(datum.value * {LEGEND_STEPS - 1})]",
+        gradientLength=height - 20,
+    )
+    stops = np.linspace(0, 1, len(shades.colors)).tolist()
+    scale = alt.Scale(type="linear", domain=stops, range=[*shades.colors])
+    return {
+        "fill": alt.Fill("shade:Q", scale=scale, legend=legend),
+        "stroke": alt.Stroke("shade:Q", scale=scale, legend=None),  # else seams shine through
+    }
 
 
-def _edges(values: Array, axis: Axis) -> tuple[Array, Scale]:
-    """Where cells around the values begin and end, half-way between them; one scale for all."""
-    at = np.log10(values) if axis.log else np.asarray(values, float)
-    if len(at) < 2:
-        middles = at
-        half = 0.5
-        edges = np.array([*(middles - half), *(middles + half)])
-    else:
-        middle = (at[1:] + at[:-1]) / 2
-        edges = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
+    """Contours in ink on white, so that they stand out on every colour."""
+    alt = extra("altair")
+    layers = []
+    for dashed in (False, True):
+        rows = [
+            {"x": x, "y": y, "line": number, "step": step}
+            for number, line in enumerate(contours)
+            if line.dashed == dashed
+            for step, (x, y) in enumerate(zip(line.x.tolist(), line.y.tolist(), strict=True))
+        ]
+        single = [r for r in rows if len(contours[r["line"]].x) == 1]
+        if single:
+            point = alt.Chart(_data(single)).mark_point(color=INK, fill=INK, size=60, clip=True)
+            layers.append(point.encode(**at))
+        if len(rows) > len(single):
+            drawn = alt.Chart(_data([r for r in rows if r not in single]))
+            order = {"order": "step:Q", "detail": "line:N"}
+            wide = {"color": "white", "strokeWidth": 3.5, "opacity": 0.7}
+            dash = {"strokeDash": [5, 3] if dashed else [1, 0]}
+            ink = {"color": INK, "strokeWidth": 1.3 if dashed else 2.2, **dash}
+            layers += [
+                drawn.mark_line(clip=True, **look).encode(**at, **order) for look in (wide, ink)
+            ]
+    return layers
+
+
+def _texts(rows: list[dict[str, Any]], at: dict[str, Any], *, halo: bool) -> list[Any]:
+    alt = extra("altair")
+    if not rows:
+        return []
+    text = alt.Chart(_data(rows)).encode(**at, text="text:N")
+    drawn = [text.mark_text(color=INK, fontSize=11, fontWeight="bold" if halo else "normal")]
+    around = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
+    return [text.mark_text(fontSize=11, fontWeight="bold", **around), *drawn] if halo else drawn
+
+
+def _axis(places: Array, scale: Scale, pixels: int) -> Any:
+    """The numbers beside an axis, or its names."""
+    if not named(places):
+        return axis(scale, pixels)
+    alt = extra("altair")
+    names = [str(name) for name in places]
+    return alt.Axis(
+        values=[*range(len(names))], labelExpr=f"{names}[datum.value]", grid=False, labelLimit=160
+    )
+
+
+def _edges(places: Array, axis: Axis) -> tuple[Array, Scale]:
+    """Where cells begin and end, half-way between the places, and the scale that shows them all.
+
+    Names stand at 0, 1, 2, ...
+    """
+    at = np.arange(len(places)) if named(places) else np.asarray(places, float)
+    at = np.log10(at) if axis.log else at.astype(float)
+    middle = (at[1:] + at[:-1]) / 2
+    first, last = (
+        (at[0] - 0.5, at[-1] + 0.5)
+        if len(at) < 2
+        else (2 * at[0] - middle[0], 2 * at[-1] - middle[-1])
+    )
+    edges = np.array([first, *middle, last])
     edges = 10**edges if axis.log else edges
     return edges, scale([edges], axis, exact=True)
 
 
-def _value_scale(axis: Axis, values: list[float]) -> Any:
-    alt = extra("altair")
-    kind = "log" if axis.log else "linear"
-    low, high = (min(values), max(values)) if values else (0.1, 1.0)
-    return alt.Scale(type=kind, domain=[low, high], scheme="viridis", nice=False, zero=False)
+def _middles(edges: Array, axis: Axis) -> Array:
+    """The middles of cells as the axis shows them."""
+    moved = np.log10(edges) if axis.log else edges
+    middles: Array = (moved[1:] + moved[:-1]) / 2
+    return 10**middles if axis.log else middles

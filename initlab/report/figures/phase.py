@@ -22,12 +22,12 @@ EDGE_POINTS = 25  # of the curve of the edge
 LEAST_SHARE = 0.02  # of the plane, for a phase to be named in it
 
 
-def plane(choice: Choice) -> tuple[Array, Array]:
-    """Scales for a picture that has the edge in it: sigma_w to 4 and sigma_b to 1, where they do."""
+def plane(choice: Choice) -> tuple[list[float], list[float]]:
+    """Scales for a picture that has the edge in it: sigma_w to 4, sigma_b to 1, or more."""
     curves = curves_of(choice)
     on_edge = [e.sigma_w for b in (0.0, 1.0) for e in edges_of_chaos(curves, b)[:1]]
     top = max([4.0, *(math.ceil(1.25 * sigma_w) for sigma_w in on_edge)])
-    return np.linspace(0.5, top, 36), np.linspace(0.0, 1.0, 21)
+    return np.linspace(0.5, top, 36).tolist(), np.linspace(0.0, 1.0, 21).tolist()
 
 
 def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) -> Figure:

@@ -35,9 +35,8 @@ LEAD = Over("lead x1 - x2", "lead", -3.0, 3.0)
 #: logarithms end at 0 and 1, and far before it their slopes leave no room for anything else
 PROBABILITY = Over("probability p", "p", 0.02, 0.98)
 LOG_RATE = Over("logarithm of the rate", "log rate", -3.0, 2.5)
-DISTANCE = Over(
-    "distance d of the pair, or of anchor and positive", "d", 0.01, 3.01
-)  # at 0 a norm has no slope
+#: a norm has no slope at 0
+DISTANCE = Over("distance d of the pair, or of anchor and positive", "d", 0.01, 3.01)
 ANGLE = Over("angle between x1 and x2, in radians", "angle", 0.0, pi)
 
 
