@@ -26,8 +26,8 @@ def grid_chart(grid: Grid, size: tuple[int, int]) -> Any:
         for i in range(len(grid.xs))
         if np.isfinite(grid.values[j, i])
     ]  # fmt: skip
-    x = alt.X("x:Q", title=grid.x.title, scale=domain(x_scale), axis=axis(x_scale, size[0]))
-    y = alt.Y("y:Q", title=grid.y.title, scale=domain(y_scale), axis=axis(y_scale, size[1]))
+    x = alt.X("x:Q", title=grid.x.title, scale=domain(x_scale), axis=axis(x_scale, size[0] // 60))
+    y = alt.Y("y:Q", title=grid.y.title, scale=domain(y_scale), axis=axis(y_scale, size[1] // 40))
     values = [c["value"] for c in cells]
     value = _value_scale(grid.value, values)
     legend = alt.Legend(title=grid.value.title, labelExpr=TICK, gradientLength=size[1] - 20)
