@@ -36,15 +36,15 @@ def heat(folders: Sequence[Path], axes: str, value: str) -> "Figure":
     from initlab.store.folder import open_published
     from initlab.store.read import read_table
 
-    names = [name.strip() for name in axes.split(",")]
-    if len(names) != 2 or not all(names):
+    across, comma, up = (part.strip() for part in axes.partition(","))
+    if not (across and comma and up) or "," in up:
         raise InputError(f"--heat {axes}: needs two fields, X,Y", "--heat sigma_w,depth")
     if len(folders) != 1:
         raise InputError(
             f"--heat draws one results folder, got {len(folders)}",
             f"initlab plot {folders[0]} --heat {axes} --value {value}",
         )
-    return heat_figure(read_table(open_published(folders[0]).runs_csv), *names, value)
+    return heat_figure(read_table(open_published(folders[0]).runs_csv), across, up, value)
 
 
 def losses(names: str) -> "Figure":

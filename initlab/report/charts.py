@@ -29,12 +29,11 @@ def chart(figure: Figure) -> Any:
     panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
     scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
     size, columns = _layout(figure)
-    named = {id(p): end_labels(p, scales[id(p)], size) for p in panels}
+    named = {id(p): end_labels(p, scales[id(p)], size[1]) for p in panels}
     if None in named.values():  # a legend for all, then
         named = dict.fromkeys(named)
     palette = colors(line.label for p in panels for line in p.lines)
-    grids = [panel for panel in figure.panels if isinstance(panel, Grid)]
-    colored = shades(grids) if grids else None
+    colored = shades([panel for panel in figure.panels if isinstance(panel, Grid)])
     drawn = [
         grid_chart(panel, size, colored)
         if isinstance(panel, Grid)
@@ -79,10 +78,10 @@ def key(figure: Figure) -> str:
         parts += ["solid: measured"] if not all(line.dashed for line in lines) else []
         parts += ["dashed: predicted"]
     if any(not band.predicted for band in bands):
-        parts += ["shaded: its spread"]
+        parts += ["shaded: spread"]
     if any(band.predicted for band in bands):
-        parts += ["pale: the band predicted"]
-    return ", ".join(parts).capitalize()
+        parts += ["pale: predicted band"]
+    return "; ".join(parts).capitalize()
 
 
 def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
@@ -90,7 +89,7 @@ def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
     count = len(figure.panels)
     if count == 1:
         return (640, 360), 1
-    return ((400, 300), 2) if count in (2, 4) else ((300, 240), 3)
+    return ((370, 270), 2) if count <= 4 else ((260, 200), 3)
 
 
 def _notes(figure: Figure) -> list[str]:

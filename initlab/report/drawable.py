@@ -108,11 +108,12 @@ def _drawable_grid(grid: Grid, notes: list[str]) -> Grid:
         marks[grid.value.log & (values == 0)] = "0"
         marks[grid.value.log & (values < 0)] = "< 0"
         marks[np.isinf(values)] = "inf"
-    for why in ("0", "< 0", "inf"):
+    told = {"0": "in the lowest colour", "inf": "in the highest colour", "< 0": "without a colour"}
+    for why, how in told.items():
         count = int((marks == why).sum())
-        if count:
+        if count and grid.value.log:
             cells = "1 cell is" if count == 1 else f"{count:,} cells are"
-            notes.append(f"{grid.value.title}: {cells} {why}, which has no colour.")
+            notes.append(f"{grid.value.title}: {cells} {why}, {how}.")
     values = np.where(shown(values, grid.value), values, np.nan)
     contours = _drawable_panel(Panel("", grid.x, grid.y, grid.contours), []).lines
     return replace(

@@ -8,7 +8,8 @@ from initlab.report.scales import Scale
 
 LINE_HEIGHT, CHARACTER = 13, 6.2  # pixels of the labels' font, about
 GAP = 5  # pixels from a line's end to its label
-MOST_LABELS, LONGEST = 10, 34
+MOST_LABELS, LONGEST = 14, 34
+BESIDE = 0.97  # of the panel's width: labels from here on stand beside the panel
 
 
 @dataclass(frozen=True)
@@ -20,26 +21,46 @@ class EndLabel:
     y: float
 
 
-def end_labels(
-    panel: Panel, scales: tuple[Scale, Scale], size: tuple[int, int]
-) -> list[EndLabel] | None:
-    """A label at the end of every measured line; None where they do not fit."""
+def end_labels(panel: Panel, scales: tuple[Scale, Scale], height: int) -> list[EndLabel] | None:
+    """A label at the end of every measured line; None where they do not fit a panel this high."""
     ends = _ends(panel.lines)
     if len(ends) > MOST_LABELS or any(len(line.label) > LONGEST for line in ends):
         return None
-    (x_scale, y_scale), (width, height) = scales, size
-    placed: list[tuple[float, float, float]] = []  # left, right, middle, in pixels
+    x_scale, y_scale = scales
+    columns: dict[bool, list[Line]] = {True: [], False: []}
+    for line in ends:
+        columns[x_scale.fraction(line.x[-1]) > BESIDE].append(line)
     found = []
-    for line in sorted(ends, key=lambda line: -float(line.y[-1])):
-        left = x_scale.fraction(line.x[-1]) * width + GAP
-        right = left + CHARACTER * len(line.label)
-        wanted = (1 - y_scale.fraction(line.y[-1])) * height
-        y = _free(wanted, [at for low, high, at in placed if low < right and left < high], height)
-        if y is None:
-            return None
-        placed.append((left, right, y))
-        found.append(EndLabel(line.label, float(line.x[-1]), y_scale.value(1 - y / height)))
-    return found
+    for lines in columns.values():  # those at the right edge, and those that end before it
+        lines.sort(key=lambda line: -float(line.y[-1]))
+        wanted = [(1 - y_scale.fraction(line.y[-1])) * height for line in lines]
+        for line, y in zip(lines, spaced(wanted, LINE_HEIGHT, height), strict=True):
+            found.append(EndLabel(line.label, float(line.x[-1]), y_scale.value(1 - y / height)))
+    return found if len(found) * LINE_HEIGHT <= height else None
+
+
+def spaced(wanted: Sequence[float], least: float, height: float) -> list[float]:
+    """Places in the order of those wanted (rising), `least` apart, as near to them as can be.
+
+    Places that are too close form a block around their mean (as in isotonic regression); a block
+    that leaves the panel is moved into it.
+    """
+    blocks: list[tuple[float, int]] = []  # middle, how many
+    for place in wanted:
+        blocks.append((place, 1))
+        while True:
+            middle, count = blocks[-1]
+            half = (count - 1) * least / 2
+            blocks[-1] = min(max(middle, half), max(height - half, half)), count
+            if len(blocks) < 2:
+                break
+            (above, n), (below, m) = blocks[-2:]
+            if below - above >= (n + m) * least / 2:
+                break
+            blocks[-2:] = [((above * n + below * m) / (n + m), n + m)]
+    return [
+        middle + (n - (count - 1) / 2) * least for middle, count in blocks for n in range(count)
+    ]
 
 
 @dataclass(frozen=True)
@@ -77,13 +98,3 @@ def _ends(lines: Sequence[Line]) -> list[Line]:
         if known is None or known.dashed or line.x[-1] >= known.x[-1]:
             last[line.label] = line
     return [line for line in last.values() if line.label]
-
-
-def _free(wanted: float, taken: Sequence[float], height: int) -> float | None:
-    """The free place nearest to the one wanted, two lines off at most for every one taken."""
-    for step in range(2 * len(taken) + 2):
-        for side in (1, -1):
-            y = wanted + side * step * LINE_HEIGHT / 2
-            if 0 <= y <= height and all(abs(y - other) >= LINE_HEIGHT for other in taken):
-                return y
-    return None

@@ -11,9 +11,10 @@ from initlab.report.figure import Array, Axis, Grid, Line
 from initlab.report.grid_names import names
 from initlab.report.panel_chart import INK, axis, domain, titled
 from initlab.report.scales import Scale, scale
-from initlab.report.shades import MISSING, Shades, in_short
+from initlab.report.shades import ENDS, MISSING, Shades, in_short
 
 LEGEND_STEPS = 7
+MOST_MARKS = 60  # of a grid, beyond which colours and a note tell of 0 and inf
 
 
 def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
@@ -21,10 +22,16 @@ def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
     alt = extra("altair")
     (x_edges, x_scale), (y_edges, y_scale) = _edges(grid.xs, grid.x), _edges(grid.ys, grid.y)
     x = alt.X(
-        "x:Q", title=grid.x.title, scale=domain(x_scale), axis=_axis(grid.xs, x_scale, size[0])
+        "x:Q",
+        title=grid.x.title,
+        scale=domain(x_scale),
+        axis=_axis(grid.xs, x_scale, size[0] // 60),
     )
     y = alt.Y(
-        "y:Q", title=grid.y.title, scale=domain(y_scale), axis=_axis(grid.ys, y_scale, size[1])
+        "y:Q",
+        title=grid.y.title,
+        scale=domain(y_scale),
+        axis=_axis(grid.ys, y_scale, size[1] // 40),
     )
     at = {"x": x, "y": y}
     layers = [
@@ -48,16 +55,20 @@ def _cells(
         np.stack([e[:-1], e[1:], _middles(e, a)])
         for e, a in zip(edges, (grid.x, grid.y), strict=True)
     )
+    fractions = shades.of(grid)
     cells = [
         {
             "x": across[0, i], "x2": across[1, i], "y": up[0, j], "y2": up[1, j],
-            "value": float(grid.values[j, i]), "shade": float(shades.at(grid.values[j, i])),
+            "value": float(grid.values[j, i]), "shade": float(fractions[j, i]),
             "column": str(grid.xs[i]), "row": str(grid.ys[j]),
         }
         for j, i in np.ndindex(grid.values.shape)
     ]  # fmt: skip
-    known = [cell for cell in cells if np.isfinite(cell["value"])]
-    lacking = [{k: cell[k] for k in ("x", "x2", "y", "y2")} for cell in cells if cell not in known]
+    known = [cell for cell in cells if np.isfinite(cell["shade"])]
+    lacking = [{k: c[k] for k in ("x", "x2", "y", "y2")} for c in cells if np.isnan(c["shade"])]
+    for cell in known:
+        if np.isnan(cell["value"]):  # 0 or infinite on a log scale: it has a mark
+            del cell["value"]
     corners = {**at, "x2": "x2:Q", "y2": "y2:Q"}
     layers = []
     if lacking:
@@ -71,6 +82,8 @@ def _cells(
         for j, i in np.ndindex(grid.values.shape)
         if grid.marks is not None and grid.marks[j, i]
     ]
+    if len(marks) > MOST_MARKS:
+        marks = [mark for mark in marks if mark["text"] not in ENDS]
     return [*layers, *_texts(marks, at, halo=False)]
 
 
@@ -83,6 +96,7 @@ def _colors(shades: Shades, value: Axis, height: int) -> dict[str, Any]:
         title=value.title,
         values=steps.tolist(),
         labelExpr=f"{texts}[round(datum.value * {LEGEND_STEPS - 1})]",
+        type="gradient",
         gradientLength=height - 20,
     )
     stops = np.linspace(0, 1, len(shades.colors)).tolist()
@@ -130,10 +144,10 @@ def _texts(rows: list[dict[str, Any]], at: dict[str, Any], *, halo: bool) -> lis
     return [text.mark_text(fontSize=11, fontWeight="bold", **around), *drawn] if halo else drawn
 
 
-def _axis(places: Array, scale: Scale, pixels: int) -> Any:
+def _axis(places: Array, scale: Scale, ticks: int) -> Any:
     """The numbers beside an axis, or its names."""
     if not named(places):
-        return axis(scale, pixels)
+        return axis(scale, ticks)
     alt = extra("altair")
     names = [str(name) for name in places]
     return alt.Axis(

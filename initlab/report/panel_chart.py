@@ -34,8 +34,12 @@ def panel_chart(
         labels: where the lines' names stand.
     """
     alt = extra("altair")
-    x = alt.X("x:Q", title=panel.x.title, scale=domain(scales[0]), axis=axis(scales[0], size[0]))
-    y = alt.Y("y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1]))
+    x = alt.X(
+        "x:Q", title=panel.x.title, scale=domain(scales[0]), axis=axis(scales[0], size[0] // 60)
+    )
+    y = alt.Y(
+        "y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1] // 40)
+    )
     legend = alt.Legend(title=None, symbolType="stroke") if labels is None else None
     color = alt.Color(
         "label:N", scale=alt.Scale(domain=[*colors], range=[*colors.values()]), legend=legend
@@ -54,7 +58,7 @@ def panel_chart(
 
 def titled(drawn: Any, title: str) -> Any:
     """A chart with a title, if there is one."""
-    text = extra("altair").Title(title, anchor="start", fontSize=12)
+    text = extra("altair").Title(title, anchor="start", frame="group", fontSize=12)
     return drawn.properties(title=text) if title else drawn
 
 
@@ -65,10 +69,10 @@ def domain(scale: Scale) -> Any:
     return alt.Scale(type=kind, domain=[scale.low, scale.high], nice=False, zero=False)
 
 
-def axis(scale: Scale, pixels: int) -> Any:
-    """Its ticks, for so many pixels."""
+def axis(scale: Scale, most: int) -> Any:
+    """An axis for Altair, with so many ticks at most."""
     alt = extra("altair")
-    return alt.Axis(values=scale.ticks(max(pixels // 50, 3)), labelExpr=TICK, labelFlush=False)
+    return alt.Axis(values=scale.ticks(max(most, 3)), labelExpr=TICK, labelFlush=False)
 
 
 def _data(rows: list[dict[str, Any]]) -> Any:

@@ -9,17 +9,19 @@ from initlab.formatting import short
 from initlab.report.figure import Array, Axis, Panel
 
 LEAST_DECADES = 2.0  # of a log axis: a steady signal looks flat
+PREDICTED_ROOM = 0.3  # of an axis, that predictions may add at either end
 MARGIN = 0.04  # of an axis, beyond its values
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high`."""
+    """An axis from `low` to `high`; `whole` if it counts, as layers do."""
 
     low: float
     high: float
     log: bool
+    whole: bool = False
 
     def fraction(self, value: float) -> float:
         """Where a value lies along the axis, 0 at its low end and 1 at its high one."""
@@ -44,7 +46,8 @@ class Scale:
         """Round numbers within the axis, `most` or a few less."""
         low, high = self.inner
         if not self.log:
-            return _linear_ticks(low, high, most)
+            ticks = _linear_ticks(low, high, most)
+            return [t for t in ticks if t == round(t)] if self.whole else ticks
         if high - low < 1:
             return _linear_ticks(self.low, self.high, most)
         digits: tuple[int, ...]
@@ -77,7 +80,8 @@ def scale(values: Iterable[Array], axis: Axis, *, exact: bool = False) -> Scale:
     low, high = low - missing - margin, high + missing + margin
     if axis.log:  # within what float64 holds
         low, high = 10.0 ** max(low, -307.0), 10.0 ** min(high, 308.0)
-    return Scale(low, high, axis.log)
+    whole = exact and not axis.log and bool((joined == np.round(joined)).all())
+    return Scale(low, high, axis.log, whole)
 
 
 def panel_scales(panels: Sequence[Panel]) -> list[tuple[Scale, Scale]]:
@@ -85,9 +89,8 @@ def panel_scales(panels: Sequence[Panel]) -> list[tuple[Scale, Scale]]:
     found = []
     for panel in panels:
         alike = [p for p in panels if p.y == panel.y]
-        ys = [np.asarray(v) for p in alike for v in _ys(p)]
-        xs = [np.asarray(v) for p in panels if p.x == panel.x for v in _xs(p)]
-        found.append((scale(xs, panel.x, exact=True), scale(ys, panel.y)))
+        xs = [v for p in panels if p.x == panel.x for v in _xs(p)]
+        found.append((scale(xs, panel.x, exact=True), _y_scale(alike)))
     return found
 
 
@@ -96,10 +99,27 @@ def _xs(panel: Panel) -> list[Array]:
     return [*(line.x for line in panel.lines), *(band.x for band in panel.bands), *rules]
 
 
-def _ys(panel: Panel) -> list[Array]:
+def _y_scale(panels: Sequence[Panel]) -> Scale:
+    """The axis that shows what is measured, and of what is predicted what is not far from it."""
+    axis = panels[0].y
+    measured = [values for panel in panels for values in _ys(panel, predicted=False)]
+    predicted = [values for panel in panels for values in _ys(panel, predicted=True)]
+    whole = scale([*measured, *predicted], axis)
+    if not sum(map(len, measured)):
+        return whole
+    shown = scale(measured, axis)
+    (low, high), (lowest, highest) = shown.inner, whole.inner
+    room = PREDICTED_ROOM * (high - low)
+    low, high = max(lowest, low - room), min(highest, high + room)
+    return Scale(10**low, 10**high, log=True) if axis.log else Scale(low, high, log=False)
+
+
+def _ys(panel: Panel, *, predicted: bool) -> list[Array]:
     rules = [np.array([rule.y]) for rule in panel.rules if rule.y is not None]
-    bands = [side for band in panel.bands for side in (band.low, band.high)]
-    return [*(line.y for line in panel.lines), *bands, *rules]
+    lines = [line.y for line in panel.lines if line.dashed == predicted]
+    bands = [band for band in panel.bands if band.predicted == predicted]
+    sides = [side for band in bands for side in (band.low, band.high)]
+    return [*lines, *sides, *([] if predicted else rules)]
 
 
 def tick_label(value: float) -> str:

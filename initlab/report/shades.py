@@ -13,6 +13,8 @@ RISING = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 #: blue below the centre, orange above it, which the colour-blind tell apart
 DIVERGING = ("#08306b", "#2171b5", "#9ecae1", "#f2f0eb", "#fdb863", "#d95f02", "#7f2704")
 MISSING = "#c4c4c4"
+#: marks of what lies beyond all logarithms: they have the colours of the ends
+ENDS = {"0": 0.0, "inf": 1.0}
 LEAST_REACH = 1.0  # decades, on either side of a centre: what is nearly 1 looks like 1
 
 
@@ -30,6 +32,14 @@ class Shades:
         moved = np.log10(values) if self.log else np.asarray(values, float)
         fractions: Array = np.clip((moved - self.low) / (self.high - self.low), 0.0, 1.0)
         return fractions
+
+    def of(self, grid: Grid) -> Array:
+        """The fraction of every cell of a drawable grid; nan of those that have no colour."""
+        found = self.at(grid.values)
+        for mark, end in ENDS.items():
+            if self.log and grid.marks is not None:
+                found = np.where(grid.marks == mark, end, found)
+        return found
 
     def value(self, fraction: float) -> float:
         """The value at a fraction."""
@@ -51,8 +61,8 @@ class Shades:
 
 def shades(grids: Sequence[Grid]) -> Shades:
     """The scale of some drawable grids, which have one value axis and one centre."""
-    log, center = grids[0].value.log, grids[0].center
-    finite = np.concatenate([grid.values[np.isfinite(grid.values)] for grid in grids])
+    log, center = (grids[0].value.log, grids[0].center) if grids else (False, None)
+    finite = np.concatenate([[], *(grid.values[np.isfinite(grid.values)] for grid in grids)])
     moved = np.log10(finite) if log else finite
     if center is not None:
         middle = float(np.log10(center)) if log else center

@@ -4,23 +4,36 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.figure import Array
-from initlab.report.figures.labels import text_of
+from initlab.report.figures.labels import texts_of
 
 
-def places(values: pd.Series) -> Array:
-    """Every value of a field once: numbers in rising order, or names as they come."""
-    if pd.api.types.is_numeric_dtype(values) and not values.isna().any():
-        numbers: Array = np.unique(values.to_numpy(float))
-        return numbers
-    return np.array(list(dict.fromkeys(values.map(text_of))))
+class Places:
+    """Where runs lie along an axis of a grid: a number each, or a name."""
+
+    def __init__(self, values: pd.Series) -> None:
+        numeric = pd.api.types.is_numeric_dtype(values) and not values.isna().any()
+        self.of_run = values.astype(float) if numeric else texts_of(values)
+        #: each of them once: numbers in rising order, or names as they come
+        self.all: Array = (
+            np.unique(self.of_run.to_numpy(float)) if numeric else np.array([*self.of_run.unique()])
+        )
+        self.named = not numeric
+
+    @property
+    def log(self) -> bool:
+        """Whether they lie more evenly on a log axis."""
+        if self.named or len(self.all) < 3 or self.all[0] <= 0:
+            return False
+        steps, ratios = np.diff(self.all), np.diff(np.log(self.all))
+        return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
 
 
 class Cells:
-    """Which runs belong to which cell of a grid."""
+    """Which of some runs belong to which cell of a grid."""
 
-    def __init__(self, runs: pd.DataFrame, x: str, y: str, xs: Array, ys: Array) -> None:
-        self.runs, self.xs, self.ys = runs, xs, ys
-        self.at = [_keys(runs[y], ys), _keys(runs[x], xs)]
+    def __init__(self, runs: pd.DataFrame, x: Places, y: Places) -> None:
+        self.runs, self.x, self.y = runs, x, y
+        self.at = [y.of_run[runs.index], x.of_run[runs.index]]
 
     def median(self, numbers: pd.Series) -> Array:
         """Of those of the runs that have a number; nan where none has, or there is no run."""
@@ -34,12 +47,6 @@ class Cells:
         words[self.runs["nan_onset"].notna()] = "nan"
         return self._spread(words.where(lacking, "").groupby(self.at).max(), "")
 
-    def _spread(self, found: pd.Series, nothing: object) -> Array:
-        grid = np.full((len(self.ys), len(self.xs)), nothing, dtype=object)
-        for (row, column), value in found.items():
-            grid[self.ys == row, self.xs == column] = value
-        return grid.astype(float) if nothing is np.nan else grid
-
-
-def _keys(values: pd.Series, known: Array) -> pd.Series:
-    return values.map(text_of) if known.dtype.kind == "U" else values.astype(float)
+    def _spread(self, found: pd.Series, nothing: float | str) -> Array:
+        table = found.unstack().reindex(index=self.y.all, columns=self.x.all)
+        return table.fillna(nothing).to_numpy()

@@ -35,7 +35,7 @@ def crowd(
     lines, bands = [], []
     for label, members in groups.items():
         name = (f"{label}: " if label else "") + f"median of {len(members):,}"
-        low, middle, high = _quantiles(np.array([curve.middle for curve in members]))
+        low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
         lines.append(Line(name, members[0].layers, middle))
         bands.append(Band(name, members[0].layers, low, high))
     names = labels(runs, axes_of(runs))
@@ -48,7 +48,8 @@ def crowd(
 def _note(count: int, highlighted: "Sequence[Curve]") -> str:
     extremes = "; thin: those that end highest and lowest, and that surprise most"
     return (
-        f"Instead of {count:,} lines: their median, and 10 to 90 % of them shaded"
+        f"Instead of {count:,} lines: their median, and from 10 to 90 % of them; one that has"
+        " turned nan counts as infinite"
         f"{extremes if highlighted else ''}."
     )
 
@@ -67,7 +68,21 @@ def _highlighted(curves: "Sequence[Curve]", runs: pd.DataFrame) -> "list[Curve]"
     return [curves[n] for n in dict.fromkeys(chosen)]
 
 
-def _quantiles(values: Array) -> Array:
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing was measured there, or only infinities
-        return np.asarray(np.nanquantile(values, (0.1, 0.5, 0.9), axis=0))
+def _ranked(curve: "Curve", runs: pd.DataFrame) -> Array:
+    """A curve for quantiles: one that has turned nan counts as infinite, above all the others.
+
+    Else the median would sink where the largest leave it.
+    """
+    finite = np.flatnonzero(np.isfinite(curve.middle))
+    died = runs["nan_onset"].iloc[list(curve.runs)].notna().any()
+    if not died or not len(finite):
+        return curve.middle
+    return np.where(np.arange(len(curve.middle)) > finite[-1], np.inf, curve.middle)
+
+
+def _quantiles(values: Sequence[Array]) -> Array:
+    """10, 50 and 90 %: values that some curve has, as nothing lies between one and infinity."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing was measured there
+        found = np.nanquantile(np.array(values), (0.1, 0.5, 0.9), axis=0, method="nearest")
+    return np.asarray(found)

@@ -9,8 +9,8 @@ from initlab.catalog.columns import COLUMNS, WORDS, columns
 from initlab.errors import InputError, UnknownName
 from initlab.report.contours import contour
 from initlab.report.figure import Array, Axis, Figure, Grid, Line
-from initlab.report.figures.cells import Cells, places
-from initlab.report.figures.labels import axes_of, fields_of, labels, text_of
+from initlab.report.figures.cells import Cells, Places
+from initlab.report.figures.labels import axes_of, fields_of, labels
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient
 RATIOS = {
@@ -52,26 +52,26 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
-    xs, ys = places(runs[across]), places(runs[up])
+    xs, ys = Places(runs[across]), Places(runs[up])
     log = _spans_decades(numbers) or value in AROUND_ONE
     grids = []
     for title in panels.unique():
-        cells = Cells(runs[panels == title], across, up, xs, ys)
+        cells = Cells(runs[panels == title], xs, ys)
         grids.append(
             Grid(
                 title,
-                Axis(across, log=_even_in_log(xs)),
-                Axis(up, log=_even_in_log(ys)),
+                Axis(across, log=xs.log),
+                Axis(up, log=ys.log),
                 Axis(_titled(value), log=log),
-                xs,
-                ys,
+                xs.all,
+                ys.all,
                 cells.median(numbers),
                 contours=tuple(_theory(cells, value)),
                 center=1.0 if value in AROUND_ONE else None,
                 marks=cells.marks(numbers),
             )
         )
-    notes = _notes(runs, numbers, value, [] if apart else others, (across, up))
+    notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
     return Figure(f"{value} over {across} and {up}", tuple(grids), tuple(notes))
 
 
@@ -109,17 +109,9 @@ def _spans_decades(numbers: pd.Series) -> bool:
     return len(finite) > 0 and finite.min() > 0 and finite.max() >= LOG_FROM * finite.min()
 
 
-def _even_in_log(places: Array) -> bool:
-    """Whether numbers lie more evenly on a log axis."""
-    if places.dtype.kind == "U" or len(places) < 3 or places[0] <= 0:
-        return False
-    steps, ratios = np.diff(places), np.diff(np.log(places))
-    return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
-
-
 def _theory(cells: Cells, value: str) -> Iterator[Line]:
     """Where theory puts the edge, and the depth beyond which signals do not reach."""
-    if "U" in (cells.xs.dtype.kind, cells.ys.dtype.kind):
+    if cells.x.named or cells.y.named:
         return
     runs = cells.runs
     name, told = (
@@ -137,11 +129,10 @@ def _theory(cells: Cells, value: str) -> Iterator[Line]:
 
 def _contour(cells: Cells, numbers: Array, level: float) -> tuple[Array, Array]:
     """A contour, which is straight between two cells as the axes show them."""
-    log_x, log_y = _even_in_log(cells.xs), _even_in_log(cells.ys)
-    xs = np.log(cells.xs) if log_x else cells.xs
-    ys = np.log(cells.ys) if log_y else cells.ys
+    xs = np.log(cells.x.all) if cells.x.log else cells.x.all
+    ys = np.log(cells.y.all) if cells.y.log else cells.y.all
     x, y = contour(xs, ys, numbers, level)
-    return np.exp(x) if log_x else x, np.exp(y) if log_y else y
+    return np.exp(x) if cells.x.log else x, np.exp(y) if cells.y.log else y
 
 
 def _titled(value: str) -> str:
@@ -150,7 +141,11 @@ def _titled(value: str) -> str:
 
 
 def _notes(
-    runs: pd.DataFrame, numbers: pd.Series, value: str, over: Sequence[str], axes: tuple[str, str]
+    runs: pd.DataFrame,
+    numbers: pd.Series,
+    value: str,
+    over: Sequence[str],
+    axes: tuple[Places, Places],
 ) -> Iterator[str]:
     seeds = runs["seed"].nunique()
     medians = [f"{seeds} seeds"] if seeds > 1 else []
@@ -166,7 +161,9 @@ def _notes(
         yield f"nan: the signal turned non-finite ({nan:,} of {len(runs):,} runs)."
     if failed:
         yield f"fail: not computed ({failed:,} of {len(runs):,} runs)."
-    part = numbers.isna().groupby([runs[name].map(text_of) for name in axes]).mean()
+    part = (
+        numbers.isna().groupby([axis.of_run.rename(str(n)) for n, axis in enumerate(axes)]).mean()
+    )
     mixed = int(((part > 0) & (part < 1)).sum())
     if mixed:
         yield f"In {mixed} cells some runs have no number; the median is over the others."

@@ -8,6 +8,7 @@ import numpy as np
 from initlab.report.figure import Array, Rule
 
 MOST_RULES = 6  # of a panel
+MOST_CURVES = 20  # of a panel that are told one by one
 
 
 class HasRuns(Protocol):
@@ -29,6 +30,8 @@ def onset_rules(curves: Sequence[HasRuns], onset: Array) -> tuple[list[Rule], li
         curves: of one panel.
         onset: of every run, the first layer with a value that is not finite; nan where none has.
     """
+    if len(curves) > MOST_CURVES:
+        return _first([onset[list(curve.runs)] for curve in curves]), []
     spans: dict[tuple[int, int], list[str]] = {}
     for curve in curves:
         at = onset[list(curve.runs)]
@@ -48,3 +51,13 @@ def onset_rules(curves: Sequence[HasRuns], onset: Array) -> tuple[list[Rule], li
         return rules, []
     count, first = sum(len(names) for _, names in others), others[0][0][0]
     return rules, [f"{count} more lines turn nan, from layer {first} on."]
+
+
+def _first(onsets: Sequence[Array]) -> list[Rule]:
+    """One rule, where the first of many curves turns nan."""
+    firsts = [int(np.nanmin(at)) for at in onsets if not np.isnan(at).all()]
+    if not firsts:
+        return []
+    return [
+        Rule(f"{len(firsts)} of {len(onsets)} turn nan, from layer {min(firsts)} on", x=min(firsts))
+    ]

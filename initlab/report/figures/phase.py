@@ -13,7 +13,7 @@ from initlab.report.contours import contour
 from initlab.report.figure import Array, Axis, Figure, Grid, Line, Word
 from initlab.report.figures.named import named
 from initlab.spec.run import Choice
-from initlab.theory.critical import Edge, edges_of_chaos
+from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.phase_map import PhaseMap, phase_map
 
@@ -41,7 +41,7 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
     curves, found = curves_of(choice), phase_map(choice, sigma_w, sigma_b)
     xs, ys = np.asarray(sigma_w, float), np.asarray(sigma_b, float)
     chi_1 = _rows(found.at.chi_1, xs, ys)
-    edge, edges = _edge(curves, ys)
+    edge = _edge(curves, ys)
     beyond = _boundary(xs, ys, chi_1, curves)
     grid = Grid(
         "",
@@ -51,16 +51,16 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
         xs,
         ys,
         chi_1,
-        contours=(*edge, *beyond, *_depth_scales(xs, ys, found)),
+        contours=(edge, *beyond, *_depth_scales(xs, ys, found)),
         center=1.0,
         words=tuple(_words(xs, ys, chi_1)),
     )
     notes = [
-        "chi_1 is the growth of the gradient's variance from layer to layer: below 1 samples grow"
-        " alike (ordered), above 1 they part (chaotic).",
-        *_told_edge(named(choice, ACTIVATIONS), edges, bool(beyond)),
-        "xi_c is the number of layers in which a correlation moves towards its end by e; a network"
-        " deeper than 6 xi_c is hard to train.",
+        "chi_1: growth of the gradient's variance from layer to layer. Below 1 samples grow alike"
+        " (ordered), above 1 they part (chaotic).",
+        *_told_edge(named(choice, ACTIVATIONS), edge, bool(beyond)),
+        f"Dashed: xi_c = {', '.join(map(str, DEPTH_SCALES))} layers, in which a correlation moves"
+        " towards its end by e; networks deeper than 6 xi_c are hard to train.",
     ]
     lost = int((~found.at.converged).sum())
     if lost:
@@ -73,23 +73,23 @@ def _rows(values: Array, xs: Array, ys: Array) -> Array:
     return values.reshape(len(xs), len(ys)).T
 
 
-def _edge(curves: Curves, ys: Array) -> tuple[list[Line], list[list[Edge]]]:
-    """The edge that signals run into, as a curve over sigma_b; and all edges found for it."""
+def _edge(curves: Curves, ys: Array) -> Line:
+    """The edge that signals run into, as a curve over sigma_b; nan where there is none."""
     # closer near 0, where the edge of tanh leaves sigma_w = 1 with sigma_b^(2/3)
     sigma_b = ys[0] + (ys[-1] - ys[0]) * np.linspace(0, 1, EDGE_POINTS) ** 2
     found = [edges_of_chaos(curves, b) for b in sigma_b.tolist()]
     sigma_w = np.array([e[0].sigma_w if e and e[0].stable else np.nan for e in found])
-    known = np.isfinite(sigma_w).any()
-    return [Line("edge of chaos", sigma_w, sigma_b)] if known else [], found
+    return Line("edge of chaos", sigma_w, sigma_b)
 
 
 def _boundary(xs: Array, ys: Array, chi_1: Array, curves: Curves) -> list[Line]:
     """Where chi_1 passes 1 though there is no edge: beyond, lengths grow for ever."""
     without = [not any(edge.stable for edge in edges_of_chaos(curves, y)) for y in ys.tolist()]
     with np.errstate(divide="ignore"):
-        growth = np.where(np.array(without)[:, None], np.log(chi_1), np.nan)
+        # of 0 and inf, too, something to pass 1 between
+        growth = np.where(np.array(without)[:, None], np.log(chi_1).clip(-700, 700), np.nan)
     x, y = contour(xs, ys, growth, 0.0)
-    return [Line("lengths grow for ever", x, y, dashed=True)] if len(x) else []
+    return [Line("lengths diverge", x, y, dashed=True)] if len(x) else []
 
 
 def _depth_scales(xs: Array, ys: Array, found: PhaseMap) -> Iterator[Line]:
@@ -114,13 +114,16 @@ def _words(xs: Array, ys: Array, chi_1: Array) -> Iterator[Word]:
             yield Word(text, float(xs[column]), float(ys[row]))
 
 
-def _told_edge(name: str, edges: list[list[Edge]], boundary: bool) -> Iterator[str]:
-    stable = [any(edge.stable for edge in found) for found in edges]
-    if not any(stable):
+def _told_edge(name: str, edge: Line, boundary: bool) -> Iterator[str]:
+    """Where there is an edge, unless it is everywhere."""
+    sigma_w, sigma_b, there = edge.x, edge.y, np.isfinite(edge.x)
+    if not there.any():
         yield f"{name} has no edge of chaos that signals run into, with any of these sigma_b."
-    elif not all(stable):
-        at = [found[0].sigma_w for found, there in zip(edges, stable, strict=True) if there]
-        only = f" (sigma_w = {at[0]:.4g})" if len(at) == 1 else ""
-        yield f"{name} has an edge of chaos that signals run into at some of these sigma_b{only}."
+    elif there.sum() == 1:
+        at = int(there.argmax())
+        yield f"The edge is a point: sigma_w = {sigma_w[at]:.4g}, sigma_b = {sigma_b[at]:g}."
+    elif not there.all():
+        low, high = sigma_b[there].min(), sigma_b[there].max()
+        yield f"Signals run into the edge at sigma_b from {low:.2g} to {high:.2g} only."
     if boundary:
-        yield "Right of the dashed boundary there is no fixed point: lengths grow for ever."
+        yield "Right of the line where lengths diverge there is no fixed point: they grow for ever."
