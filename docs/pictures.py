@@ -1,6 +1,5 @@
 """Make the pictures of the documents, by initlab's own commands: `make docs`."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -49,8 +48,9 @@ PICTURES: dict[str, tuple[str, str]] = {
 
 
 def initlab(arguments: str) -> None:
+    """A command, run in the root of the repository; its table is not needed."""
     command = [sys.executable, "-m", "initlab", *shlex.split(arguments)]
-    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "NO_COLOR": "1"})
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def make(name: str) -> Path:
@@ -58,7 +58,7 @@ def make(name: str) -> Path:
     specs, options = PICTURES[name]
     out = RESULTS / name
     if specs:
-        initlab(f"sweep {specs} --quiet --format csv --out {out}")
+        initlab(f"sweep {specs} --quiet --out {out}")
     picture = ROOT / f"docs/images/{name}.svg"
     initlab(f"plot {options.format(out=out)} -o {picture}")
     return picture
