@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, TABLES, TASKS
+from initlab.catalog.columns import columns
 from initlab.errors import nearest
 
 
@@ -12,6 +13,15 @@ def checks(incomplete: str) -> list[str]:
 
     head, comma, tail = incomplete.rpartition(",")
     return [head + comma + word for word in CHECKS if word.startswith(tail)]
+
+
+def column_names(incomplete: str) -> list[str]:
+    """Columns of --columns, of a table and of the CSV; completes the last of a list with commas."""
+    from initlab.report.measures import NAMES
+
+    head, comma, tail = incomplete.rpartition(",")
+    known = dict.fromkeys([*NAMES, *columns("runs"), *columns("layers")])
+    return [head + comma + name for name in known if name.startswith(tail)]
 
 
 def kinds(incomplete: str) -> list[str]:

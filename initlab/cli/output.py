@@ -1,6 +1,7 @@
 """Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -10,16 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.errors import InputError
-from initlab.formatting import csv_line, json_number, on_one_line, six_digits, visible
-from initlab.store.files import LAYERS_CSV, RUNS_CSV
+from initlab.formatting import csv_line, json_number, six_digits, visible
 
 if TYPE_CHECKING:
-    from initlab.report.tables import Summary
+    from initlab.report.columns import Summary
 
 
 VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
-MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
 
 
 class Format(StrEnum):
@@ -84,88 +82,44 @@ def view(text: str) -> None:
         console.print(Text(line, "" if line.startswith(" ") else "bold cyan"))
 
 
-def results(folders: list[tuple[str, str, Path]], wanted: Format | None, *, layers: bool) -> None:
-    """Print results as data (csv, json, jsonl) or as a summary (table, md).
+def shown_summary(summary: "Summary", wanted: Format | None, *, wide: bool = False) -> None:
+    """Print a summary as Markdown, or as a table as wide as the terminal.
+
+    Off a terminal it is as wide as COLUMNS says, and uncut without.
 
     Args:
-        folders: name, one line about it, and the results folder of every sweep.
-        wanted: a format, or None for what fits stdout.
-        layers: rows of layers instead of runs; of data only.
+        summary: what is shown.
+        wanted: a format; Markdown, or else a table.
+        wide: leave no column out, however wide the table is.
     """
-    format_ = chosen(wanted)
-    if format_ is Format.table and layers and wanted is None:
-        format_ = Format.csv  # a row for every layer is for reading on, not for reading
-    if format_ not in (Format.table, Format.md):
-        _data([(name, path) for name, _, path in folders], format_, layers=layers)
-        return
-    for position, (name, about, path) in enumerate(folders):
-        title = on_one_line(f"{name}: {about}" if about else name)
-        if format_ is Format.md and len(folders) > 1:
-            sys.stdout.write(("\n" if position else "") + f"**{title}**\n\n")
-        _summary(title, path, format_, layers=layers)
-
-
-def _data(folders: list[tuple[str, Path]], format_: Format, *, layers: bool) -> None:
-    from contextlib import ExitStack
-
-    from initlab.report import formats
-
-    with ExitStack() as stack:
-        tables: list[tuple[str, Iterable[str]]] = []
-        for name, path in folders:
-            file = path / (LAYERS_CSV if layers else RUNS_CSV)
-            tables.append((name, stack.enter_context(file.open(newline="", encoding="utf-8"))))
-        lines = tables[0][1] if len(tables) == 1 else formats.joined(tables)
-        if format_ is not Format.csv:
-            lines = formats.json_lines(lines)
-        sys.stdout.writelines(formats.json_array(lines) if format_ is Format.json else lines)
-
-
-def _summary(title: str, path: Path, format_: Format, *, layers: bool) -> None:
-    from initlab.report.summary import layer_table, summarise
-    from initlab.store.read import read_table
-
-    file = path / LAYERS_CSV
-    if layers:
-        with file.open("rb") as opened:
-            rows = sum(1 for _ in opened) - 1
-        if rows > MOST_ROWS:
-            raise InputError(
-                f"{file}: {rows:,} rows are too many for a table ({MOST_ROWS:,} at most)",
-                "--format csv, json or jsonl",
-            )
-        summary = layer_table(read_table(file))
-    else:
-        stds = read_table(file, ["run", "std"])
-        summary = summarise(read_table(path / RUNS_CSV), stds, unicode=unicode_stdout())
-    _print(summary, title, format_)
-
-
-def _print(summary: "Summary", title: str, format_: Format, *, wrap: int = 0) -> None:
-    """A summary as Markdown, or as a table as wide as the terminal; off a terminal, uncut."""
     from rich.console import Console
 
     from initlab.report import tables
 
-    if format_ is Format.md:
+    if chosen(wanted) is Format.md:
         sys.stdout.writelines(tables.markdown(summary))
         return
     terminal = sys.stdout.isatty()
-    console = Console() if terminal else Console(width=1000, color_system=None)
-    drawn = tables.table(summary, title, width=console.width, unicode=unicode_stdout(), wrap=wrap)
-    console.print(drawn, soft_wrap=not terminal)
+    width = Console().width if terminal else columns_wanted()
+    drawn, wide_enough = tables.table(summary, None if wide else width, unicode=unicode_stdout())
+    console = Console(width=wide_enough, color_system="auto" if terminal else None)
+    console.print(drawn, soft_wrap=wide)
+
+
+def columns_wanted() -> int | None:
+    """The width that COLUMNS asks for, None where it does not say."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def summary(
     header: Sequence[str], rows: Sequence[Sequence[object]], caption: str, wanted: Format | None
 ) -> None:
     """Print a table for people (table, md)."""
-    from initlab.report.tables import Summary
+    from initlab.report.columns import plain
 
-    texts = tuple(tuple(map(six_digits, row)) for row in rows)
-    _print(Summary(tuple(header), texts, caption), "", chosen(wanted))
-    if chosen(wanted) is Format.md and caption:
-        sys.stdout.write(f"\n{caption}\n")
+    texts = [tuple(map(six_digits, row)) for row in rows]
+    shown_summary(plain(header, texts, caption), wanted)
 
 
 def records(
@@ -174,16 +128,25 @@ def records(
     wanted: Format | None,
     *,
     shown: Sequence[str] | None = None,
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print a small table of our own, in any format; `shown` are the columns a person needs."""
+    """Print a small table of our own, in any format.
+
+    Args:
+        header: its columns.
+        rows: a value for each of them.
+        wanted: a format, or None for what fits stdout.
+        shown: the columns that a person needs.
+        spare: those of them that a narrow terminal does without first.
+    """
     from initlab.report import formats
-    from initlab.report.tables import Summary
+    from initlab.report.columns import plain
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):
         at = [header.index(name) for name in shown or header]
-        texts = tuple(tuple(six_digits(row[i]) for i in at) for row in rows)
-        _print(Summary(tuple(header[i] for i in at), texts), "", format_, wrap=2)
+        texts = [tuple(six_digits(row[i]) for i in at) for row in rows]
+        shown_summary(plain([header[i] for i in at], texts, spare=spare), wanted)
         return
     if format_ is Format.csv:
         sys.stdout.writelines(csv_line(line) for line in chain([header], rows))

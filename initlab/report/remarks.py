@@ -13,15 +13,13 @@ SURPRISING = 5.0  # standard deviations; the law of ln std is not quite normal
 MOST = 3
 
 
-def remarks(
-    runs: pd.DataFrame, axes: Sequence[str], labels: Sequence[Callable[[Row], str]]
-) -> list[str]:
+def remarks(runs: pd.DataFrame, axes: Sequence[str], named: Callable[[Row], str]) -> list[str]:
     """Runs off their band, then those within it that infinite width would call wrong.
 
     Args:
         runs: runs.csv.
         axes: the fields in which runs differ; of each point one run is remarked upon.
-        labels: what names a run in the table.
+        named: what names the point of a run, if it has a name.
     """
     known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
     off = (known["std_last"] / known["predicted_std"] - 1).abs()
@@ -33,21 +31,21 @@ def remarks(
     if axes:
         one_each = misleading.groupby([*axes], dropna=False, sort=False).tail(1)
     lines = [
-        f"{_where(run, labels)} lies {run['surprise']:+.1f} standard deviations off the band"
+        f"{_where(run, named)} lies {run['surprise']:+.1f} standard deviations off the band"
         f" {_band(run)}: is this the network you meant?"
         for _, run in surprising.iterrows()
     ]
     lines += [
-        f"{_where(run, labels)} is within the band {_band(run)}: finite width, not a wrong init."
+        f"{_where(run, named)} is within the band {_band(run)}: finite width, not a wrong init."
         for _, run in one_each.iterrows()
     ]
     more = len(lines) - MOST
     return lines[:MOST] + ([f"... and {more} more such runs."] if more > 0 else [])
 
 
-def _where(run: Row, labels: Sequence[Callable[[Row], str]]) -> str:
-    point = " ".join([*(label(run) for label in labels), f"seed {run['seed']}:"])
-    return f"{point} std {brief(run['std_last'])} at layer {run['depth'] - 1}"
+def _where(run: Row, named: Callable[[Row], str]) -> str:
+    point = f"{named(run)} seed {run['seed']}".strip()
+    return f"{point}: std {brief(run['std_last'])} at layer {run['depth'] - 1}"
 
 
 def _band(run: Row) -> str:

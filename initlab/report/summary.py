@@ -1,195 +1,163 @@
-"""One line a run, or a point with several seeds: what `sweep` and `show` print."""
+"""One line a point, over its seeds: what `sweep` and `show` print."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from initlab.catalog import FIELDS
-from initlab.formatting import brief, short
-from initlab.report.remarks import remarks
-from initlab.report.tables import Summary
+from initlab.report.columns import Column, Summary
+from initlab.report.labels import axes_of, described, labels_of, shared
+from initlab.report.measures import (
+    INSIDE,
+    MARKS,
+    MEASURES,
+    NAMES,
+    OUTSIDE,
+    PICTURES,
+    Measure,
+    median,
+    verdict,
+)
+from initlab.report.points import Points, Results, curves_of, points_of, together
+from initlab.report.remarks import MOST, remarks
+from initlab.report.selection import unknown_column
+from initlab.report.sparkline import scale, sparkline
 
-Row = pd.Series
-
-RESULTS = ("std last", "predicted", "forward", "grad ratio", "pred. ratio", "backward")
-
-BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-~=^#"
-SPARK_WIDTH = 12
-LEAST_DECADES = 4.0  # a sparkline spans at least this much, so that a steady signal looks flat
+EXTRA = 10  # from this rank on a measure is shown only where nothing is narrowed for it
+MOST_BARS = 12
+VERDICTS = ("forward", "backward")
+NETWORK_RANK = 7  # of the column that says how sweeps differ
+MOST_TITLES = 20  # of sweeps, below a table of several
 
 
-def summarise(runs: pd.DataFrame, layers: pd.DataFrame, *, unicode: bool = True) -> Summary:
-    """One row for every point of the spec, over its seeds.
+def column_names(sweeps: Sequence[Results]) -> list[str]:
+    """What `--columns` can name in a table: its own columns, then those of runs.csv."""
+    return list(dict.fromkeys([*NAMES, *(str(name) for sweep in sweeps for name in sweep.runs)]))
+
+
+def summarise(
+    sweeps: Sequence[Results], *, unicode: bool = True, columns: Sequence[str] = ()
+) -> Summary:
+    """A table of one sweep, or one that compares several.
 
     Args:
-        runs: runs.csv.
-        layers: layers.csv; `run` and `std` will do.
+        sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
         unicode: draw sparklines with block characters, else with ASCII.
+        columns: those of `column_names` that are shown beside what names a point; else all. With
+            `run` or `seed` among them a row is a run, not a point.
+
+    Raises:
+        UnknownName: no such column.
     """
-    names = list(runs.columns)
-    fields = names[names.index("run") + 1 : names.index("seed")]
-    axes = [name for name in fields if runs[name].nunique(dropna=False) > 1]
-    labels = _labels(runs, fields, axes)
-    stds = {run: part["std"].to_numpy() for run, part in layers.groupby("run")}
-    points, rows = list(labels.values()), []
-    for _, part in runs.groupby(axes, sort=False, dropna=False) if axes else [((), runs)]:
-        point = [label(part.iloc[0]) for label in points]
-        spark = sparkline([stds[run] for run in part["run"] if run in stds], unicode=unicode)
-        rows.append((*point, *_results(part), spark))
-    header = (*labels, *RESULTS, "log10 std")
-    caption = "\n".join([_caption(runs), *remarks(runs, axes, points)])
-    return Summary(header, tuple(rows), caption, picture=True)
-
-
-def _labels(
-    runs: pd.DataFrame, fields: Sequence[str], axes: Sequence[str]
-) -> dict[str, Callable[[Row], str]]:
-    """A column for every axis. Parameters of a field that is an axis itself stand beside its name,
-    as in "normal(std=0.1)", where they are not the record's defaults.
-    """
-    labels: dict[str, Callable[[Row], str]] = {}
-    for axis in axes:
-        field, _, parameter = axis.partition(".")
-        if not parameter:
-            nested = [f for f in fields if f.startswith(f"{field}.")]
-            labels[field] = partial(_named, field, nested)
-        elif field not in axes:
-            short = parameter if parameter not in labels else axis
-            labels[short] = partial(_value, axis)
-    return labels
-
-
-def _named(field: str, nested: Sequence[str], row: Row) -> str:
-    defaults = _defaults(field, str(row[field]))
-    given = {name.partition(".")[2]: row[name] for name in nested}
-    shown = [
-        f"{name}={_cell(value)}"
-        for name, value in given.items()
-        if not _missing(value) and _cell(value) != _cell(defaults.get(name))
-    ]
-    return _cell(row[field]) + (f"({', '.join(shown)})" if shown else "")
-
-
-def _defaults(field: str, name: str) -> dict[str, Any]:
-    table = FIELDS.get(field)
-    return table[name].defaults if table and name in table else {}
-
-
-def _value(axis: str, row: Row) -> str:
-    return _cell(row[axis])
-
-
-def _caption(runs: pd.DataFrame) -> str:
-    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
-    parts = [f"Median [10 %, 90 %] over {seeds} seeds."] if seeds > 1 else []
-    if runs["nan_onset"].notna().any():
-        parts.append("nan at: the first layer with a non-finite activation.")
-    parts.append("grad ratio: grad_std at layer 0 / at the last layer. log10 std: layer by layer.")
-    if runs["predicted_std"].notna().any():
-        band = runs["predicted_std_p10"].notna().any()
-        networks = " [80 % of networks this wide]" if band else ""
-        parts.append(f"predicted, pred. ratio: at infinite width{networks}.")
-    return " ".join(parts)
-
-
-def _results(part: pd.DataFrame) -> list[str]:
-    ratio = part["grad_std_first"].astype(float) / part["grad_std_last"].astype(float)
-    return [
-        spread(part["std_last"]),
-        _predicted(part.iloc[0]),
-        _verdicts(part["forward_verdict"], part["status"], part["nan_onset"]),
-        spread(ratio),
-        _short_or_dash(part["predicted_grad_std"].iloc[0]),
-        _verdicts(part["backward_verdict"], part["status"]),
-    ]
-
-
-def _short_or_dash(number: float) -> str:
-    return "-" if pd.isna(number) else short(float(number), 3)
-
-
-def _predicted(run: Row) -> str:
-    """The last layer's std at infinite width, and the band at this one; or where it overflows."""
-    if not pd.isna(run["predicted_nan_onset"]):
-        return f"nan at {run['predicted_nan_onset']:.0f}"
-    band = [run["predicted_std_p10"], run["predicted_std_p90"]]
-    middle = _short_or_dash(run["predicted_std"])
-    return middle if pd.isna(band).any() else f"{middle} [{', '.join(brief(x) for x in band)}]"
-
-
-def spread(values: pd.Series) -> str:
-    """Median and 10-90 % range of what was measured; "-" when nothing was."""
-    numbers = values.astype(float).dropna().to_numpy()
-    if not len(numbers):
-        return "-"
-    if len(numbers) == 1:
-        return short(numbers[0], 4)
-    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
-        low, middle, high = np.quantile(numbers, [0.1, 0.5, 0.9])
-    return f"{short(middle, 3)} [{brief(low)}, {brief(high)}]"
-
-
-def _verdicts(values: pd.Series, status: pd.Series, onset: pd.Series | None = None) -> str:
-    """What became of all runs of a point; a verdict of nan with the layers at which it sets in."""
-    words = values.where(status == "ok", status).where(lambda word: word != "", np.nan).dropna()
-    counts = words.value_counts()
-    shown = [(n, word if word != "nan" else f"nan{_at(onset)}") for word, n in counts.items()]
-    if len(shown) < 2:
-        return str(shown[0][1]) if shown else "-"
-    return ", ".join(f"{n} {word}" for n, word in shown)
-
-
-def _at(onset: pd.Series | None) -> str:
-    layers = onset.dropna().astype(int) if onset is not None else pd.Series(dtype=int)
-    if layers.empty:
-        return ""
-    low, high = layers.min(), layers.max()
-    return f" at {low}" if low == high else f" at {low}-{high}"
-
-
-def _missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _cell(value: object) -> str:
-    """A number, or text that holds one, in short; "-" where there is none."""
-    if _missing(value):
-        return "-"
-    try:
-        return f"{float(str(value)):.6g}"
-    except ValueError:
-        return str(value)
-
-
-def sparkline(stds: Sequence[np.ndarray], *, unicode: bool = True) -> str:
-    """log10 of the median std over depth, in SPARK_WIDTH characters; x where a run turned nan."""
-    if not stds:
-        return ""
-    bars = BARS if unicode else ASCII_BARS
-    depth = max(map(len, stds))
-    padded = np.array([np.pad(s, (0, depth - len(s)), constant_values=np.nan) for s in stds])
-    alive = ~np.isnan(padded).all(axis=0)
-    with np.errstate(all="ignore"):
-        line = np.log10(np.nanmedian(padded[:, alive], axis=0)) if alive.any() else np.array([])
-    died = "" if alive.all() and len({len(s) for s in stds}) == 1 else "x"
-    if not len(line):
-        return died
-    at = np.linspace(0, len(line) - 1, min(SPARK_WIDTH - len(died), len(line))).round().astype(int)
-    finite = line[np.isfinite(line)]  # an all-zero layer lies below any scale: it gets no bar
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
-    middle, span = (low + high) / 2, max(high - low, LEAST_DECADES)
-    levels = np.clip((line[at] - middle) / span + 0.5, 0, 1) * len(bars)
-    drawn = zip(line[at], levels, strict=True)
-    return (
-        "".join(" " if v == -np.inf else bars[min(int(n), len(bars) - 1)] for v, n in drawn) + died
+    points = points_of(sweeps, each_run=not {"run", "seed"}.isdisjoint(columns))
+    shown = _shown(sweeps, points, columns, unicode=unicode)
+    several = len(sweeps) > 1
+    runs = together([sweep.runs for sweep in sweeps])
+    notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
+    more = len(notes) - MOST
+    notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
+    titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
+    return Summary(
+        (*_naming(points), *shown),
+        title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
+        subtitle=shared(runs),
+        notes=() if columns else tuple(notes),
+        titles=tuple(titles),
+        dim_notes=tuple(_about_seeds(runs, shown)),
+        sections=points.sections,
+        more="--wide, --columns",
     )
 
 
-def layer_table(layers: pd.DataFrame) -> Summary:
-    """Every row of layers.csv, with numbers in short."""
-    rows = tuple(tuple(_cell(value) for value in row) for row in layers.itertuples(index=False))
-    return Summary(tuple(layers.columns), rows)
+def _naming(points: Points) -> list[Column]:
+    """The columns that tell points apart, of which only how sweeps differ may be left out."""
+    cells = list(zip(*(point.labels for point in points.rows), strict=True))
+    return [
+        Column(name, texts, NETWORK_RANK if name == "network" and points.header[0] == "spec" else 0,
+               number=all(map(_is_number, texts)))
+        for name, texts in zip(points.header, cells, strict=True)
+        if any(texts)
+    ]  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "").replace("-", "").replace("e", "").isdigit()
+
+
+def _shown(
+    sweeps: Sequence[Results], points: Points, names: Sequence[str], *, unicode: bool
+) -> list[Column]:
+    """All measures and pictures, or those that are named; in the order of their names."""
+    measures = dict(zip(NAMES, MEASURES, strict=False))  # the pictures come last
+    columns = []
+    for name in names or (*measures, *PICTURES):
+        if name in PICTURES:
+            columns.append(_picture(name, sweeps, points, unicode=unicode))
+        elif name in measures:
+            columns.append(_measured(measures[name], points))
+        elif name in column_names(sweeps):
+            columns.append(_measured(_as_in_csv(name), points))
+        else:
+            raise unknown_column(name, column_names(sweeps))
+    if names:
+        return [c for c in columns if c.name not in points.header]
+    return [column for column in columns if any(cell.strip() for cell in column.cells)]
+
+
+def _measured(measure: Measure, points: Points) -> Column:
+    cells = tuple("" if p.runs is None else measure.cell(p.runs) for p in points.rows)
+    marked = any(cell.endswith((INSIDE, OUTSIDE)) for cell in cells)
+    legend = tuple(line for line in measure.legend if line != MARKS or marked)
+    return Column(
+        measure.name, cells, measure.rank, legend, measure.number, extra=measure.rank >= EXTRA
+    )
+
+
+def _as_in_csv(name: str) -> Measure:
+    """A column of runs.csv: the median of numbers, the worst of verdicts, else what is there."""
+
+    def cell(part: pd.DataFrame) -> str:
+        if name not in part:
+            return ""
+        if name.endswith("_verdict") or name == "status":
+            return verdict(name, part)
+        if pd.api.types.is_float_dtype(part[name]):
+            return median(part[name])
+        values = [str(value) for value in part[name].dropna().unique()]
+        return ", ".join(values) if len(values) < 4 else f"{len(values)} values"
+
+    return Measure(name, 1, cell, number=name not in ("status", "reason"))
+
+
+def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
+    rank, column, backward = PICTURES[name]
+    curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
+    drawn = [point.curves(curves[id(point.results)]) for point in points.rows]
+
+    def draw(width: int) -> list[str]:
+        return [sparkline(runs, width, unicode=unicode, backward=backward) for runs in drawn]
+
+    start = "the last layer" if backward else "layer 0"
+    legend = (
+        f"{name}: {column} over depth, against {start}.",
+        scale(unicode=unicode),
+    )
+    return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
+
+
+def _remarks(sweep: Results, *, named: bool) -> list[str]:
+    where = partial(described, labels_of(sweep.runs))
+    lines = remarks(sweep.runs, axes_of(sweep.runs), where)
+    return [f"{sweep.name}: {line}" for line in lines] if named else lines
+
+
+def _about_seeds(runs: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+    """How several seeds are one number, and what a verdict adds to its word."""
+    cells = [cell for column in shown if column.name in VERDICTS for cell in column.cells]
+    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
+    lines = [f"Medians over {seeds} seeds."] if seeds > 1 else []
+    if any("/" in cell for cell in cells):
+        lines.append("1/3: of so many runs.")
+    if any(cell.startswith("nan ") for cell in cells):
+        lines.append("nan at 31: the first layer with a non-finite activation.")
+    return [" ".join(lines)] if lines else []

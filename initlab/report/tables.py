@@ -1,114 +1,110 @@
-"""A summary as a table that fits a terminal, or as Markdown."""
+"""A summary as a table that fits a terminal, a row a line, or as Markdown."""
 
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from initlab.formatting import on_one_line
+from initlab.formatting import cut
+from initlab.report.columns import Column, Summary
+from initlab.report.fitting import Fitted, fitted
 
-LEAST_TEXT = 20  # characters that a wrapped column needs to be read
 STYLES = {
     "nan": "red",
     "exploding": "red",
     "failed": "red",
     "vanishing": "yellow",
+    "interrupted": "yellow",
     "steady": "green",
 }
+#: rich's SIMPLE_HEAD in ASCII
+ASCII_HEAD = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+LEAST_LINE = 80  # characters of the words around a table, where nothing says how many may be
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A table of text cells; `caption` says what they are. Texts of others cannot leave a cell."""
+def table(summary: Summary, width: int | None, *, unicode: bool) -> tuple[RenderableType, int]:
+    """A summary as a table of a row a line, and how wide a line may be.
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-    picture: bool = False  # whether the last column is a picture, which a table can do without
+    A single row that does not fit is a card instead: a line for every column.
 
-    def __post_init__(self) -> None:
-        """Make visible what would command a terminal."""
-        object.__setattr__(self, "header", tuple(map(on_one_line, self.header)))
-        rows = tuple(tuple(map(on_one_line, row)) for row in self.rows)
-        object.__setattr__(self, "rows", rows)
-
-    def without_picture(self) -> "Summary":
-        """The same without its last column, if that is a picture."""
-        if not self.picture:
-            return self
-        caption = f"{self.caption} (A wider terminal also shows {self.header[-1]}.)"
-        return Summary(self.header[:-1], tuple(row[:-1] for row in self.rows), caption)
-
-
-def markdown(summary: Summary) -> Iterator[str]:
-    """A summary as a Markdown table."""
-    yield "| " + " | ".join(summary.header) + " |\n"
-    yield "|" + " --- |" * len(summary.header) + "\n"
-    for row in summary.rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n"
-
-
-def table(
-    summary: Summary, title: str, *, width: int, unicode: bool, wrap: int = 0
-) -> RenderableType:
-    """A summary as a table that fits the width without cutting a cell.
-
-    Where it is too wide, ranges go on a second line; then every part of a cell goes on a line of
-    its own and the picture is left out; where that is too wide still, every row is a block of
-    lines. The last `wrap` columns hold text, which is wrapped instead.
+    Args:
+        summary: what is shown.
+        width: of the terminal. Columns that do not fit are left out, and a line says which; None
+            shows all.
+        unicode: whether lines may be more than ASCII.
     """
-    for fold in (0, 1, 2):
-        shown = summary.without_picture() if fold == 2 else summary
-        drawn = _table(shown, title, fold=fold, unicode=unicode, wrap=wrap)
-        measuring = Console(width=10_000, file=io.StringIO(), color_system=None)
-        measure = drawn.__rich_measure__(measuring, measuring.options)
-        if measure.maximum <= width or (wrap and measure.minimum + LEAST_TEXT <= width):
-            return drawn
-    return _blocks(summary, title)
+    fit = fitted(summary.columns, width)
+    shown: Sequence[Column] = fit.columns
+    left_out: Sequence[str] = fit.left_out
+    body: RenderableType = _table(summary, fit, unicode=unicode)
+    if len(summary.rows) == 1 and (fit.left_out or fit.folded) and not summary.title:
+        shown, left_out, body = summary.columns, (), _card(summary)
+    parts: list[RenderableType] = [Text(summary.title, "bold")] if summary.title else []
+    parts += [Text(summary.subtitle, "dim")] if summary.subtitle else []
+    parts.append(body)
+    size = width or max(fit.width, LEAST_LINE)
+    parts += [Text(cut(line, size), "dim") for line in summary.titles]
+    parts += [Text(line) for line in summary.notes]
+    parts += [Text(line, "dim") for line in summary.below(shown, left_out)]
+    return Group(*parts), size
 
 
-def _table(summary: Summary, title: str, *, fold: int, unicode: bool, wrap: int) -> Table:
+def _table(summary: Summary, fit: Fitted, *, unicode: bool) -> Table:
     drawn = Table(
-        box=box.SIMPLE_HEAD if unicode else box.ASCII2,
-        title=Text(title) if title else None,
-        title_justify="left",
-        caption=Text(summary.caption) if summary.caption else None,
-        caption_justify="left",
-        padding=(0, 1, 0, 0),
+        box=box.SIMPLE_HEAD if unicode else ASCII_HEAD,
+        padding=(0, fit.gap - 1, 0, 0),
         pad_edge=False,
         show_edge=False,
     )
-    for left, name in zip(range(len(summary.header), 0, -1), summary.header, strict=True):
-        drawn.add_column(Text(name), no_wrap=left > wrap)
-    for row in summary.rows:
-        cells = [_folded(cell, fold) for cell in row]
-        drawn.add_row(*(Text(cell, _style(cell)) for cell in cells))
+    for column, width in zip(fit.columns, fit.widths, strict=True):
+        drawn.add_column(
+            Text(column.name),
+            width=width,
+            justify="right" if column.number else "left",
+            overflow="fold",
+        )
+    for at, row in enumerate(zip(*(column.cells for column in fit.columns), strict=True)):
+        bold = "bold" if at in summary.sections else ""
+        drawn.add_row(*(Text(cell, bold or _style(cell)) for cell in row))
     return drawn
 
 
-def _folded(cell: str, fold: int) -> str:
-    """A cell on several lines: "0.65 [0.64, 0.66]" before its range, "4 steady, 1 nan" between."""
-    if fold == 2:
-        return cell.replace(" [", "\n[").replace("(", "\n(").replace(", ", ",\n")
-    if fold == 1 and cell.endswith("]"):
-        return cell.replace(" [", "\n[")
-    return cell.replace(", ", ",\n") if fold == 1 and cell[:1].isdigit() else cell
-
-
-def _blocks(summary: Summary, title: str) -> RenderableType:
+def _card(summary: Summary) -> RenderableType:
     pad = max(map(len, summary.header))
-    lines = [Text(title, "italic")] if title else []
-    for row in summary.rows:
-        lines += [Text()] if lines else []
-        for name, cell in zip(summary.header, row, strict=True):
-            lines.append(Text(f"{name:>{pad}}  ") + Text(cell, _style(cell)))
-    lines += [Text(), Text(summary.caption, "dim")] if summary.caption else []
-    return Group(*lines)
+    return Group(
+        *(
+            Text(f"{name:>{pad}}  ") + Text(cell, _style(cell))
+            for name, cell in zip(summary.header, summary.rows[0], strict=True)
+        )
+    )
 
 
 def _style(cell: str) -> str:
     return next((style for word, style in STYLES.items() if cell.startswith(word)), "")
+
+
+def markdown(summary: Summary) -> Iterator[str]:
+    """A summary as Markdown: its title, the whole table, its legend."""
+    if summary.title:
+        yield f"**{_escaped(summary.title)}**\n\n"
+    if summary.subtitle:
+        yield f"{_escaped(summary.subtitle)}\n\n"
+    yield _markdown_line(summary.header)
+    marks = ["---:" if column.number else "---" for column in summary.columns]
+    yield "| " + " | ".join(marks) + " |\n"
+    for row in summary.rows:
+        yield _markdown_line(row)
+    yield from (f"\n{_escaped(line)}\n" for line in (*summary.titles, *summary.notes))
+    if below := summary.below(summary.columns, ()):
+        yield f"\n{_escaped(' '.join(below))}\n"
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown sees no strikethrough, emphasis or cell."""
+    return "".join(f"\\{c}" if c in "*`|<" else c for c in text)

@@ -10,10 +10,14 @@ from pydantic import ValidationError
 
 from initlab.catalog import FIELDS
 from initlab.errors import InputError, Problem, SpecError
+from initlab.formatting import cut
 from initlab.spec import yamlfile
 from initlab.spec.messages import wording
 from initlab.spec.model import Grid, Head, Spec, safe_name
 
+#: fields whose override leaves true what a spec says about its networks
+HARMLESS = (*Head.model_fields, "seeds")
+SHOWN_OVERRIDE = 40  # characters
 #: fields that say the same thing: setting one takes the others away
 RIVALS = {"shape": ("depth", "width"), "depth": ("shape",), "width": ("shape",)}
 
@@ -55,6 +59,7 @@ def validate(
     document = yamlfile.Document(document.name, copy.deepcopy(document.data), document.places)
     for text in overrides:
         _override(document, text)
+    _tell(document.data, overrides)
     return _Validator(document, fallback, folder).spec()
 
 
@@ -116,6 +121,15 @@ class _Validator:
             known = (*known, inside[3])
         text = "".join(f"[{e}]" if isinstance(e, int) else f".{e}" for e in known).lstrip(".")
         self.problems[Problem(self.document.where(path), text, message)] = None
+
+
+def _tell(data: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Have the spec say that it is not what its `about` was written for."""
+    changed = [cut(text, SHOWN_OVERRIDE) for text in sorted(overrides)]
+    changed = [text for text in changed if text.partition("=")[0].split(".")[0] not in HARMLESS]
+    about = data.get("about", "")
+    if changed and isinstance(about, str):
+        data["about"] = f"with {', '.join(changed)}" + (f"; as written: {about}" if about else "")
 
 
 def _natural(problem: Problem) -> list[str]:

@@ -8,6 +8,7 @@ from initlab.cli.arguments import MaxRuns, Set, Specs
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
 
+SPARE = ("why", "xi_c", "q", "chi_1")
 SHOWN = ("q", "chi_1", "xi_c", "forward_verdict", "backward_verdict", "why")
 
 
@@ -37,12 +38,13 @@ def predict(
 
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
     axes = list(dict.fromkeys(axis for plan in plans for axis in _axes(plan)))
+    nested = [axis for axis in reversed(axes) if "." in axis]
     several = ["spec"] if len(plans) > 1 else []
     header = (*several, "run", *axes, "runs", *COLUMNS)
     rows = [
         tuple(row.get(name) for name in header) for plan in plans for row in prediction_rows(plan)
     ]
-    output.records(header, rows, format_, shown=(*several, *axes, *SHOWN))
+    output.records(header, rows, format_, shown=(*several, *axes, *SHOWN), spare=(*SPARE, *nested))
 
 
 def _axes(plan: "Plan") -> list[str]:

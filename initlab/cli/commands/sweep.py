@@ -11,6 +11,7 @@ from initlab.catalog.values import to_int
 from initlab.cli import output
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
+from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, results
 from initlab.errors import ChecksFailed, InputError
 from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of, ask_identity
 
@@ -54,7 +55,6 @@ MaxFailures = Annotated[
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="The same as --max-failures 1.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
-Layers = Annotated[bool, typer.Option("--layers", help="Print a row for every layer, not run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and its cost.")]
 FailOn = Annotated[
     str,
@@ -83,6 +83,9 @@ def sweep(
     retry_failed: RetryFailed = False,
     format_: output.FormatOption = None,
     layers: Layers = False,
+    layer: Layer = "",
+    columns: Columns = "",
+    wide: Wide = False,
     dry_run: DryRun = False,
     max_runs: MaxRuns = 10_000,
     fail_on: FailOn = "",
@@ -126,6 +129,7 @@ def sweep(
             check_memory(plan, jobs)
     if scheduler not in (None, "local"):
         ask_identity(scheduler, address_of(scheduler))  # before anything is moved aside
+    shown = Shown(format_, layers, layer, columns, wide)
     most = 1 if fail_fast else max_failures
     options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
@@ -133,7 +137,7 @@ def sweep(
         folders = _folders(plans, root, stack, fresh=fresh)
         complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
-        output.results(named, format_, layers=layers)
+        results(named, shown)
     if complaints:
         raise ChecksFailed("\n".join(complaints))
 

@@ -1,0 +1,116 @@
+"""Which columns of a table fit a width, and how wide each is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+
+from initlab.report.columns import Column
+
+LEAST_PICTURE = 6  # characters
+LEAST_TEXT, LEAST_SPARE = 16, 40  # characters of words that are wrapped; if they can be left out
+LEAST_LABEL = 6  # characters of a label that is cut into lines, or of a heading
+ROOMY, NARROW = 2, 1  # blanks between columns
+#: what is tried before a column is left out: blanks, and whether headings are cut
+TRIES = ((ROOMY, False), (NARROW, False), (NARROW, True))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Columns as they are drawn, how wide each is, and the names of those left out.
+
+    `folded` says whether labels are cut into several lines, as even what is never left out is too
+    wide.
+    """
+
+    columns: tuple[Column, ...]
+    widths: tuple[int, ...]
+    gap: int
+    left_out: tuple[str, ...] = ()
+    folded: bool = False
+
+    @property
+    def width(self) -> int:
+        """Of the whole table."""
+        return sum(self.widths) + self.gap * (len(self.widths) - 1)
+
+
+def fitted(columns: Sequence[Column], width: int | None) -> Fitted:
+    """Columns for a width; those of the highest rank are left out first.
+
+    Before one is left out, columns stand closer, and headings wider than their cells are cut.
+    """
+    chosen = list(columns)
+    left_out: list[str] = []
+    while True:
+        extra = any(column.extra for column in chosen)
+        for gap, short in TRIES[:1] if extra else TRIES:
+            named = [_short(column) if short else column for column in chosen]
+            least = [_least(column) for column in named]
+            if width is None or sum(least) + gap * (len(least) - 1) <= width:
+                return _spread(named, least, gap, width, left_out)
+        last = max(chosen, key=lambda column: column.rank)
+        if not last.rank:
+            return _squeezed(named, least, width, left_out)
+        chosen.remove(last)
+        left_out.insert(0, last.called or last.name)
+
+
+def _natural(column: Column) -> int:
+    """How wide a column is with its heading and longest cell in one line."""
+    return max(map(cell_len, (column.name, *column.cells)))
+
+
+def _least(column: Column) -> int:
+    if column.draw is not None:
+        return max(LEAST_PICTURE, cell_len(column.name))
+    return (
+        min(_natural(column), max(least, cell_len(column.name)))
+        if column.text
+        else _natural(column)
+    )
+
+
+def _short(column: Column) -> Column:
+    """A column whose heading, where it is long, is cut: "act." of activations, "forward."."""
+    cells = max(map(cell_len, column.cells), default=0)
+    first, joint, _ = column.name.partition("_")
+    words = joint and len(first) >= LEAST_LABEL
+    if len(column.name) <= max(cells, LEAST_LABEL) or not (words or column.rank == 0):
+        return column
+    return replace(column, name=f"{first if words else column.name[:3]}.")
+
+
+def _spread(
+    columns: list[Column], least: list[int], gap: int, width: int | None, left_out: list[str]
+) -> Fitted:
+    """Words, then pictures, get the room that is left."""
+    widths = list(least)
+    room = math.inf if width is None else width - sum(least) - gap * (len(least) - 1)
+    for wanted in (lambda c: c.text, lambda c: c.draw is not None):
+        growing = [at for at, column in enumerate(columns) if wanted(column)]
+        for nth, at in enumerate(growing):
+            most = columns[at].most if columns[at].draw else _natural(columns[at])
+            more = max(0, min(most - widths[at], room // (len(growing) - nth)))
+            widths[at] += int(more)
+            room -= more
+    drawn = [
+        replace(column, cells=tuple(column.draw(size))) if column.draw else column
+        for column, size in zip(columns, widths, strict=True)
+    ]
+    return Fitted(tuple(drawn), tuple(widths), gap, tuple(left_out))
+
+
+def _squeezed(
+    columns: list[Column], least: list[int], width: int | None, left_out: list[str]
+) -> Fitted:
+    """Labels in several lines each, where nothing is to be left out any more."""
+    widths = list(least)
+    while (
+        width is not None
+        and sum(widths) + NARROW * (len(widths) - 1) > width
+        and max(widths) > LEAST_LABEL
+    ):
+        widths[widths.index(max(widths))] -= 1
+    return Fitted(tuple(columns), tuple(widths), NARROW, tuple(left_out), folded=True)
