@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from initlab.report.columns import Column
 
 LEAST_PICTURE = 6  # characters
-LEAST_TEXT, LEAST_SPARE = 16, 40  # characters of words that are wrapped; if they can be left out
+LEAST_TEXT, LEAST_SPARE = 20, 40  # characters of words that are wrapped; if they can be left out
 LEAST_LABEL = 6  # characters of a label that is cut into lines, or of a heading
 ROOMY, NARROW = 2, 1  # blanks between columns
 #: what is tried before a column is left out: blanks, and whether headings are cut
@@ -41,18 +41,18 @@ def fitted(columns: Sequence[Column], width: int | None) -> Fitted:
 
     Before one is left out, columns stand closer, and headings wider than their cells are cut.
     """
-    chosen = list(columns)
-    left_out: list[str] = []
+    chosen, left_out = list(columns), list[str]()
+    if width is None:
+        return _spread(chosen, ROOMY, None, ())
     while True:
         extra = any(column.extra for column in chosen)
         for gap, short in TRIES[:1] if extra else TRIES:
             named = [_short(column) if short else column for column in chosen]
-            least = [_least(column) for column in named]
-            if width is None or sum(least) + gap * (len(least) - 1) <= width:
-                return _spread(named, least, gap, width, left_out)
+            if sum(map(_least, named)) + gap * (len(named) - 1) <= width:
+                return _spread(named, gap, width, tuple(left_out))
         last = max(chosen, key=lambda column: column.rank)
         if not last.rank:
-            return _squeezed(named, least, width, left_out)
+            return _squeezed(named, width, tuple(left_out))
         chosen.remove(last)
         left_out.insert(0, last.called or last.name)
 
@@ -63,13 +63,13 @@ def _natural(column: Column) -> int:
 
 
 def _least(column: Column) -> int:
+    """How narrow it may be."""
     if column.draw is not None:
         return max(LEAST_PICTURE, cell_len(column.name))
-    return (
-        min(_natural(column), max(least, cell_len(column.name)))
-        if column.text
-        else _natural(column)
-    )
+    if not column.text:
+        return _natural(column)
+    words = LEAST_SPARE if column.rank else LEAST_TEXT
+    return min(_natural(column), max(words, cell_len(column.name)))
 
 
 def _short(column: Column) -> Column:
@@ -83,34 +83,29 @@ def _short(column: Column) -> Column:
 
 
 def _spread(
-    columns: list[Column], least: list[int], gap: int, width: int | None, left_out: list[str]
+    columns: list[Column], gap: int, width: int | None, left_out: tuple[str, ...]
 ) -> Fitted:
     """Words, then pictures, get the room that is left."""
-    widths = list(least)
-    room = math.inf if width is None else width - sum(least) - gap * (len(least) - 1)
-    for wanted in (lambda c: c.text, lambda c: c.draw is not None):
-        growing = [at for at, column in enumerate(columns) if wanted(column)]
+    widths = [_least(column) for column in columns]
+    room = math.inf if width is None else width - sum(widths) - gap * (len(widths) - 1)
+    texts = [at for at, column in enumerate(columns) if column.text]
+    pictures = [at for at, column in enumerate(columns) if column.draw is not None]
+    for growing in (texts, pictures):
         for nth, at in enumerate(growing):
             most = columns[at].most if columns[at].draw else _natural(columns[at])
-            more = max(0, min(most - widths[at], room // (len(growing) - nth)))
-            widths[at] += int(more)
+            more = int(max(0, min(most - widths[at], room // (len(growing) - nth))))
+            widths[at] += more
             room -= more
     drawn = [
         replace(column, cells=tuple(column.draw(size))) if column.draw else column
         for column, size in zip(columns, widths, strict=True)
     ]
-    return Fitted(tuple(drawn), tuple(widths), gap, tuple(left_out))
+    return Fitted(tuple(drawn), tuple(widths), gap, left_out)
 
 
-def _squeezed(
-    columns: list[Column], least: list[int], width: int | None, left_out: list[str]
-) -> Fitted:
+def _squeezed(columns: list[Column], width: int, left_out: tuple[str, ...]) -> Fitted:
     """Labels in several lines each, where nothing is to be left out any more."""
-    widths = list(least)
-    while (
-        width is not None
-        and sum(widths) + NARROW * (len(widths) - 1) > width
-        and max(widths) > LEAST_LABEL
-    ):
+    widths, room = [_least(column) for column in columns], width - NARROW * (len(columns) - 1)
+    while sum(widths) > room and max(widths) > LEAST_LABEL:
         widths[widths.index(max(widths))] -= 1
-    return Fitted(tuple(columns), tuple(widths), NARROW, tuple(left_out), folded=True)
+    return Fitted(tuple(columns), tuple(widths), NARROW, left_out, folded=True)

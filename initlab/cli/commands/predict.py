@@ -8,7 +8,8 @@ from initlab.cli.arguments import MaxRuns, Set, Specs
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
 
-SPARE = ("why", "xi_c", "q", "chi_1")
+FEW = 6  # points whose reasons are worth lines of their own on a narrow terminal
+SPARE = ("xi_c", "q", "chi_1")
 SHOWN = ("q", "chi_1", "xi_c", "forward_verdict", "backward_verdict", "why")
 
 
@@ -44,7 +45,8 @@ def predict(
     rows = [
         tuple(row.get(name) for name in header) for plan in plans for row in prediction_rows(plan)
     ]
-    output.records(header, rows, format_, shown=(*several, *axes, *SHOWN), spare=(*SPARE, *nested))
+    spare = (*(["why"] if len(rows) > FEW else []), *SPARE, *nested)
+    output.records(header, rows, format_, shown=(*several, *axes, *SHOWN), spare=spare)
 
 
 def _axes(plan: "Plan") -> list[str]:
