@@ -20,6 +20,12 @@ RATIOS = {
 #: numbers whose distance from 1 matters, either way
 AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
 GRADIENT = ("backward_ratio", "grad_std_first", "grad_std_last", "predicted_grad_std")
+#: what the contours are, of a number of the signal and of one of the gradient
+DEEPER = "; dashed, the depth beyond which a network is hard to train"
+LINES = (
+    f"Lines are theory's: the edge of chaos{DEEPER}.",
+    f"Lines are theory's: where the gradient keeps its size{DEEPER}.",
+)
 LOG_FROM = 20.0  # largest value / smallest, from which colours follow the logarithm
 MOST_PANELS = 4
 DEEP = 6.0  # xi_c, beyond which a network is hard to train (Schoenholz et al. 2017, sec. 4)
@@ -72,7 +78,10 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
             )
         )
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
-    return Figure(f"{value} over {across} and {up}", tuple(grids), tuple(notes))
+    lines = (
+        ("Lines: theory's. " + LINES[value in GRADIENT],) if any(g.contours for g in grids) else ()
+    )
+    return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
 
 def field(runs: pd.DataFrame, name: str) -> str:
