@@ -38,7 +38,7 @@ def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
     layers = [
         *_cells(grid, shades, (x_edges, y_edges), at, size[1]),
         *_contours(grid.contours, at),
-        *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at, halo=True),
+        *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at),
     ]
     return titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
 
@@ -86,7 +86,7 @@ def _cells(
     ]
     if len(marks) > MOST_MARKS:
         marks = [mark for mark in marks if mark["text"] not in ENDS]
-    return [*layers, *_texts(marks, at, halo=False)]
+    return [*layers, *_texts(marks, at)]
 
 
 def _color(shades: Shades, value: Axis, height: int) -> Any:
@@ -131,14 +131,14 @@ def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
     return layers
 
 
-def _texts(rows: list[dict[str, Any]], at: dict[str, Any], *, halo: bool) -> list[Any]:
-    alt = extra("altair")
+def _texts(rows: list[dict[str, Any]], at: dict[str, Any]) -> list[Any]:
+    """Words in ink with a white edge, which can be read on every colour."""
     if not rows:
         return []
-    text = alt.Chart(_data(rows)).encode(**at, text="text:N")
-    drawn = [text.mark_text(color=INK, fontSize=11, fontWeight="bold" if halo else "normal")]
-    around = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
-    return [text.mark_text(fontSize=11, fontWeight="bold", **around), *drawn] if halo else drawn
+    text = extra("altair").Chart(_data(rows)).encode(**at, text="text:N")
+    font = {"fontSize": 11, "fontWeight": "bold"}
+    edge = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
+    return [text.mark_text(**font, **edge), text.mark_text(color=INK, **font)]
 
 
 def _axis(places: Array, scale: Scale, ticks: int) -> Any:

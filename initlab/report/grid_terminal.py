@@ -64,7 +64,7 @@ class _Canvas:
         self.tall = min(TALLEST, max(height // max(len(rows), 1), 1))
         shown = fractions[np.ix_(rows, columns)]
         self.fractions = np.repeat(np.repeat(shown, self.wide, axis=1), self.tall, axis=0)
-        self.letters = np.full(self.fractions.shape, " ", dtype="<U1")
+        self.letters: Array = np.full(self.fractions.shape, " ", dtype="<U1")
         self.marks: dict[str, str] = {}
         if grid.marks is not None:
             self._write_marks(grid.marks[np.ix_(rows, columns)])
@@ -116,7 +116,7 @@ class _Canvas:
 
     def _put(self, across: float, up: float, letter: str) -> None:
         column, row = int(np.floor(across)), int(np.floor(up))
-        if 0 <= column < self.letters.shape[1] and 0 <= row < self.letters.shape[0]:
+        if 0 <= row < len(self.letters) and 0 <= column < len(self.letters[0]):
             self.letters[row, column] = letter
 
 
@@ -133,9 +133,8 @@ def _between(values: Array, places: Array, *, log: bool) -> Array:
 
 def _some(count: int, most: int) -> list[int]:
     """As many of the indices as there is room for, evenly."""
-    return (
-        np.unique(np.linspace(0, count - 1, min(count, max(most, 1))).round()).astype(int).tolist()
-    )
+    shown = min(count, max(most, 1))
+    return [n * (count - 1) // max(shown - 1, 1) for n in range(shown)]
 
 
 def _name(place: object) -> str:

@@ -58,7 +58,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
-    xs, ys = Places(runs[across]), Places(runs[up])
+    xs, ys = Places(runs[across]), Places(runs[up], down=True)
     log = _spans_decades(numbers) or value in AROUND_ONE
     grids = []
     for title in panels.unique():
@@ -78,9 +78,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
             )
         )
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
-    lines = (
-        ("Lines: theory's. " + LINES[value in GRADIENT],) if any(g.contours for g in grids) else ()
-    )
+    lines = [LINES[value in GRADIENT]] if any(grid.contours for grid in grids) else []
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
 
@@ -175,4 +173,5 @@ def _notes(
     )
     mixed = int(((part > 0) & (part < 1)).sum())
     if mixed:
-        yield f"In {mixed} cells some runs have no number; the median is over the others."
+        cells = "1 cell" if mixed == 1 else f"{mixed:,} cells"
+        yield f"In {cells} some runs have no number; the median is over the others."
