@@ -9,11 +9,12 @@ from initlab.report.drawable import named
 from initlab.report.extra import extra
 from initlab.report.figure import Array, Axis, Grid, Line
 from initlab.report.grid_names import names
-from initlab.report.panel_chart import INK, axis, domain, titled
-from initlab.report.scales import Scale, scale
-from initlab.report.shades import ENDS, MISSING, Shades, in_short
+from initlab.report.panel_chart import INK, TICK, axis, domain, titled
+from initlab.report.scales import Scale, scale, tick_label
+from initlab.report.shades import ENDS, MISSING, Shades
 
-LEGEND_STEPS = 7
+LEGEND_TICKS = 8
+OVERLAP = 0.7  # pixels
 MOST_MARKS = 60  # of a grid, beyond which colours and a note tell of 0 and inf
 
 
@@ -37,7 +38,7 @@ def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
     layers = [
         *_cells(grid, shades, (x_edges, y_edges), at, size[1]),
         *_contours(grid.contours, at),
-        *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at, halo=True),
+        *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at),
     ]
     return titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
 
@@ -75,8 +76,9 @@ def _cells(
         grey = alt.Chart(_data(lacking)).mark_rect(color=MISSING, stroke=MISSING)
         layers.append(grey.encode(**corners))
     if known:
-        heat = alt.Chart(_data(known)).mark_rect(strokeWidth=0.7)
-        layers.append(heat.encode(**corners, **_colors(shades, grid.value, height)))
+        # they overlap a little: else the background shines through between them
+        heat = alt.Chart(_data(known)).mark_rect(clip=True, x2Offset=OVERLAP, y2Offset=-OVERLAP)
+        layers.append(heat.encode(**corners, color=_color(shades, grid.value, height)))
     marks = [
         {"x": across[2, i], "y": up[2, j], "text": grid.marks[j, i]}
         for j, i in np.ndindex(grid.values.shape)
@@ -84,27 +86,22 @@ def _cells(
     ]
     if len(marks) > MOST_MARKS:
         marks = [mark for mark in marks if mark["text"] not in ENDS]
-    return [*layers, *_texts(marks, at, halo=False)]
+    return [*layers, *_texts(marks, at)]
 
 
-def _colors(shades: Shades, value: Axis, height: int) -> dict[str, Any]:
-    """Colours of fractions, within and around cells; the legend says of which values they are."""
+def _color(shades: Shades, value: Axis, height: int) -> Any:
+    """Colours of fractions; the legend says of which values they are."""
     alt = extra("altair")
-    steps = np.linspace(0, 1, LEGEND_STEPS)
-    texts = [in_short(shades.value(step)) for step in steps]
+    names = {f"{shades.fraction(v):.4f}": tick_label(v) for v in shades.ticks(LEGEND_TICKS)}
     legend = alt.Legend(
         title=value.title,
-        values=steps.tolist(),
-        labelExpr=f"{texts}[round(datum.value * {LEGEND_STEPS - 1})]",
-        type="gradient",
+        values=[*map(float, names)],
+        labelExpr=f"{names}[format(datum.value, '.4f')]",
         gradientLength=height - 20,
     )
     stops = np.linspace(0, 1, len(shades.colors)).tolist()
     scale = alt.Scale(type="linear", domain=stops, range=[*shades.colors])
-    return {
-        "fill": alt.Fill("shade:Q", scale=scale, legend=legend),
-        "stroke": alt.Stroke("shade:Q", scale=scale, legend=None),  # else seams shine through
-    }
+    return alt.Color("shade:Q", scale=scale, legend=legend)
 
 
 def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
@@ -120,7 +117,7 @@ def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
         ]
         single = [r for r in rows if len(contours[r["line"]].x) == 1]
         if single:
-            point = alt.Chart(_data(single)).mark_point(color=INK, fill=INK, size=60, clip=True)
+            point = alt.Chart(_data(single)).mark_point(color=INK, fill=INK, size=60, opacity=1)
             layers.append(point.encode(**at))
         if len(rows) > len(single):
             drawn = alt.Chart(_data([r for r in rows if r not in single]))
@@ -134,21 +131,23 @@ def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
     return layers
 
 
-def _texts(rows: list[dict[str, Any]], at: dict[str, Any], *, halo: bool) -> list[Any]:
-    alt = extra("altair")
+def _texts(rows: list[dict[str, Any]], at: dict[str, Any]) -> list[Any]:
+    """Words in ink with a white edge, which can be read on every colour."""
     if not rows:
         return []
-    text = alt.Chart(_data(rows)).encode(**at, text="text:N")
-    drawn = [text.mark_text(color=INK, fontSize=11, fontWeight="bold" if halo else "normal")]
-    around = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
-    return [text.mark_text(fontSize=11, fontWeight="bold", **around), *drawn] if halo else drawn
+    text = extra("altair").Chart(_data(rows)).encode(**at, text="text:N")
+    font = {"fontSize": 11, "fontWeight": "bold"}
+    edge = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
+    return [text.mark_text(**font, **edge), text.mark_text(color=INK, **font)]
 
 
 def _axis(places: Array, scale: Scale, ticks: int) -> Any:
-    """The numbers beside an axis, or its names."""
-    if not named(places):
-        return axis(scale, ticks)
+    """The numbers beside an axis, those of all cells if they are few; or its names."""
     alt = extra("altair")
+    if not named(places) and len(places) > ticks:
+        return axis(scale, ticks)
+    if not named(places):
+        return alt.Axis(values=places.tolist(), labelExpr=TICK, grid=False)
     names = [str(name) for name in places]
     return alt.Axis(
         values=[*range(len(names))], labelExpr=f"{names}[datum.value]", grid=False, labelLimit=160

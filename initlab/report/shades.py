@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab.formatting import short
 from initlab.report.figure import Array, Grid
+from initlab.report.scales import Scale
 
 #: from dark to light in equal steps (viridis: Smith & van der Walt 2015)
 RISING = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
@@ -41,10 +41,22 @@ class Shades:
                 found = np.where(grid.marks == mark, end, found)
         return found
 
+    def fraction(self, value: float) -> float:
+        """Where a value lies between the ends."""
+        return float(self.at(np.array(value)))
+
     def value(self, fraction: float) -> float:
         """The value at a fraction."""
-        moved = self.low + fraction * (self.high - self.low)
-        return float(10.0**moved) if self.log else float(moved)
+        return self._scale.value(fraction)
+
+    def ticks(self, most: int) -> list[float]:
+        """Round values between the ends, about so many."""
+        return self._scale.ticks(most)
+
+    @property
+    def _scale(self) -> Scale:
+        ends = (10.0**self.low, 10.0**self.high) if self.log else (self.low, self.high)
+        return Scale(ends[0], ends[1], self.log)
 
     @property
     def colors(self) -> Sequence[str]:
@@ -73,12 +85,3 @@ def shades(grids: Sequence[Grid]) -> Shades:
     if high <= low:
         low, high = low - 0.5, high + 0.5
     return Shades(low, high, log, centered=False)
-
-
-def in_short(value: float) -> str:
-    """A number of a legend: 0.01, 2.5, 1e22."""
-    return (
-        short(float(f"{value:.2g}"), 2)
-        if abs(value) < 1e-2 or abs(value) >= 1e3
-        else f"{value:.2g}"
-    )

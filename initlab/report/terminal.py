@@ -9,12 +9,12 @@ from initlab.report.colors import colors
 from initlab.report.drawable import drawable
 from initlab.report.extra import extra
 from initlab.report.figure import Array, Figure, Grid, Panel, Rule
-from initlab.report.scales import Scale, panel_scales, scale, tick_label
+from initlab.report.grid_terminal import grid_lines
+from initlab.report.scales import Scale, panel_scales, tick_label
+from initlab.report.shades import shades
 
 MARKS = "+xo*#@%&=abcdefghijklmnpqrstuvwyz"  # of measured lines, where there is no colour
 PREDICTED = "."
-SHADES, ASCII_SHADES = "░▒▓█", ".:-=+*#%@"
-UNKNOWN = "?"
 FRAME_TO_ASCII = str.maketrans(dict.fromkeys("┌┐└┘", "+") | {"─": "-", "│": "|"})
 
 
@@ -32,11 +32,12 @@ def draw(figure: Figure, width: int, height: int, *, unicode: bool, color: bool)
     panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
     scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
     palette = colors(line.label for panel in panels for line in panel.lines)
+    colored = shades([panel for panel in figure.panels if isinstance(panel, Grid)])
     lines = [on_one_line(figure.title)]
     for panel in figure.panels:
         lines += ["", on_one_line(panel.title)] if panel.title else [""]
         if isinstance(panel, Grid):
-            lines += _grid(panel, width, unicode=unicode)
+            lines += grid_lines(panel, width, height, colored, unicode=unicode, color=color)
         else:
             drawing = _Drawing(panel, *scales[id(panel)], palette, unicode=unicode, color=color)
             lines += drawing.lines(width, height)
@@ -172,33 +173,6 @@ class _Drawing:
         if not self.color or not hue:
             return text
         return str(extra("uniplot.colors").Color.from_hex(hue).colorize(text))
-
-
-def _grid(grid: Grid, width: int, *, unicode: bool) -> Iterator[str]:
-    """Shades of the values, the largest y on top, and what they stand for."""
-    shades = SHADES if unicode else ASCII_SHADES
-    yield f"{grid.y.title} (up), {grid.x.title} (across); shades: {grid.value.title}"
-    values = scale([grid.values[np.isfinite(grid.values)]], grid.value, exact=True)
-    names = [tick_label(y) for y in grid.ys]
-    left = max(map(len, names), default=0)
-    wide = max(1, min(8, (width - left - 2) // max(len(grid.xs), 1)))
-    for name, row in zip(reversed(names), grid.values[::-1], strict=True):
-        yield f"{name:>{left}} " + "".join(_shade(v, values, shades) * wide for v in row)
-    text = ""
-    for n, x in enumerate(grid.xs):
-        label = tick_label(x)
-        if len(text) <= n * wide:
-            text = f"{text:<{n * wide}}{label} "
-    yield " " * (left + 1) + cut(text.rstrip(), max(width - left - 1, 4))
-    steps = np.linspace(0, 1, len(shades) + 1)
-    ends = [tick_label(float(f"{values.value(step):.2g}")) for step in steps]
-    yield "   ".join(f"{s} {ends[n]}..{ends[n + 1]}" for n, s in enumerate(shades))
-
-
-def _shade(value: float, values: Scale, shades: str) -> str:
-    if not np.isfinite(value):
-        return UNKNOWN
-    return shades[min(int(values.fraction(value) * len(shades)), len(shades) - 1)]
 
 
 def _wrapped(note: str, width: int) -> Sequence[str]:

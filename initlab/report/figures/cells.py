@@ -8,15 +8,21 @@ from initlab.report.figures.labels import texts_of
 
 
 class Places:
-    """Where runs lie along an axis of a grid: a number each, or a name."""
+    """Where runs lie along an axis of a grid: a number each, or a name.
 
-    def __init__(self, values: pd.Series) -> None:
+    Args:
+        values: of a field, for every run.
+        down: whether the first name comes last, as on an axis that goes up.
+    """
+
+    def __init__(self, values: pd.Series, *, down: bool = False) -> None:
         numeric = pd.api.types.is_numeric_dtype(values) and not values.isna().any()
         self.of_run = values.astype(float) if numeric else texts_of(values)
+        once = self.of_run.unique()
         #: each of them once: numbers in rising order, or names as they come
-        self.all: Array = (
-            np.unique(self.of_run.to_numpy(float)) if numeric else np.array([*self.of_run.unique()])
-        )
+        self.all: Array = np.sort(once.astype(float)) if numeric else np.array([*once])
+        if not numeric and down:
+            self.all = self.all[::-1]
         self.named = not numeric
 
     @property

@@ -16,7 +16,7 @@ def entropy_curve() -> Figure:
     seen = p[p >= LEAST]
     surprise = np.array([self_information(x) for x in seen.tolist()])
     axis = Axis("probability p")
-    highest = Rule(f"ln 2 = {LN2:.4f}", y=LN2)
+    highest, even = Rule(f"ln 2 = {LN2:.4f}", y=LN2), Rule("", x=0.5)
     return Figure(
         "Entropy of two outcomes",
         (
@@ -25,14 +25,14 @@ def entropy_curve() -> Figure:
                 axis,
                 Axis("H(p), nats"),
                 (Line("H(p)", p, of_two),),
-                rules=(highest, Rule("p = 0.5", x=0.5)),
+                rules=(highest, even),
             ),
             Panel(
                 "self-information of one outcome",
                 axis,
                 Axis("-ln p, nats"),
                 (Line("-ln p", seen, surprise),),
-                rules=(highest, Rule("p = 0.5", x=0.5)),
+                rules=(highest, even),
             ),
         ),
         (

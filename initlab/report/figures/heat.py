@@ -20,6 +20,12 @@ RATIOS = {
 #: numbers whose distance from 1 matters, either way
 AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
 GRADIENT = ("backward_ratio", "grad_std_first", "grad_std_last", "predicted_grad_std")
+#: what the contours are, of a number of the signal and of one of the gradient
+DEEPER = "; dashed, the depth beyond which a network is hard to train"
+LINES = (
+    f"Lines are theory's: the edge of chaos{DEEPER}.",
+    f"Lines are theory's: where the gradient keeps its size{DEEPER}.",
+)
 LOG_FROM = 20.0  # largest value / smallest, from which colours follow the logarithm
 MOST_PANELS = 4
 DEEP = 6.0  # xi_c, beyond which a network is hard to train (Schoenholz et al. 2017, sec. 4)
@@ -52,7 +58,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
-    xs, ys = Places(runs[across]), Places(runs[up])
+    xs, ys = Places(runs[across]), Places(runs[up], down=True)
     log = _spans_decades(numbers) or value in AROUND_ONE
     grids = []
     for title in panels.unique():
@@ -72,7 +78,8 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
             )
         )
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
-    return Figure(f"{value} over {across} and {up}", tuple(grids), tuple(notes))
+    lines = [LINES[value in GRADIENT]] if any(grid.contours for grid in grids) else []
+    return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
 
 def field(runs: pd.DataFrame, name: str) -> str:
@@ -166,4 +173,5 @@ def _notes(
     )
     mixed = int(((part > 0) & (part < 1)).sum())
     if mixed:
-        yield f"In {mixed} cells some runs have no number; the median is over the others."
+        cells = "1 cell" if mixed == 1 else f"{mixed:,} cells"
+        yield f"In {cells} some runs have no number; the median is over the others."

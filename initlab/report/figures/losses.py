@@ -26,7 +26,7 @@ def losses(choices: Sequence[Choice]) -> Figure:
         InputError: a loss that no single number is drawn over.
     """
     by_axis: dict[Over, list[Choice]] = {}
-    notes: dict[str, list[str]] = {}
+    fixed: dict[str, list[str]] = {}  # what sections fix, and for which losses
     for choice in choices:
         name = LOSSES[choice.name].name
         if name in NO_SECTION:
@@ -36,17 +36,19 @@ def losses(choices: Sequence[Choice]) -> Figure:
         section = SECTIONS[name]
         by_axis.setdefault(section.over, []).append(choice)
         if section.note:
-            notes.setdefault(section.note, []).append(name)
+            fixed.setdefault(section.note, []).append(name)
     panels = [panel for over, drawn in by_axis.items() for panel in _panels(over, drawn)]
-    told = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
+    notes = [f"{', '.join(dict.fromkeys(names))}: {note}." for note, names in fixed.items()]
+    for panel in panels[::2]:
+        notes += [f"{' and '.join(names)} are one curve here." for names in _equal(panel.lines)]
     title = ", ".join(dict.fromkeys(named(choice, LOSSES) for choice in choices))
-    return Figure(f"{title}: loss and gradient", tuple(panels), tuple(told))
+    return Figure(f"{title}: loss and gradient", tuple(panels), tuple(notes))
 
 
 def _panels(over: Over, choices: Sequence[Choice]) -> tuple[Panel, Panel]:
     x = np.linspace(over.low, over.high, POINTS)
     values, slopes = [], []
-    for choice in choices:
+    for choice in dict.fromkeys(choices):
         for case, operands in SECTIONS[LOSSES[choice.name].name].curves.items():
             name = ", ".join(filter(None, (named(choice, LOSSES), case)))
             value, slope = curve(choice, operands, x)
@@ -57,6 +59,18 @@ def _panels(over: Over, choices: Sequence[Choice]) -> tuple[Panel, Panel]:
         Panel("loss", axis, Axis("loss"), tuple(values)),
         Panel("gradient", axis, Axis(slope_title), tuple(slopes)),
     )
+
+
+def _equal(lines: Sequence[Line]) -> list[list[str]]:
+    """Labels of lines that lie on each other, of which a picture shows the last."""
+    groups: list[list[Line]] = []
+    for line in lines:
+        same = [g for g in groups if np.allclose(g[0].y, line.y, rtol=0, atol=1e-6)]
+        if same:
+            same[0].append(line)
+        else:
+            groups.append([line])
+    return [[line.label for line in group] for group in groups if len(group) > 1]
 
 
 def curve(choice: Choice, operands: Operands, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

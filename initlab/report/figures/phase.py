@@ -87,7 +87,7 @@ def _boundary(xs: Array, ys: Array, chi_1: Array, curves: Curves) -> list[Line]:
     without = [not any(edge.stable for edge in edges_of_chaos(curves, y)) for y in ys.tolist()]
     with np.errstate(divide="ignore"):
         # of 0 and inf, too, something to pass 1 between
-        growth = np.where(np.array(without)[:, None], np.log(chi_1).clip(-700, 700), np.nan)
+        growth = np.where(np.array(without)[:, None], np.log(chi_1).clip(-1, 1), np.nan)
     x, y = contour(xs, ys, growth, 0.0)
     return [Line("lengths diverge", x, y, dashed=True)] if len(x) else []
 
