@@ -27,6 +27,7 @@ from initlab.cli.commands import (
     phase,
     predict,
     recommend,
+    report,
     rerun,
     schema,
     show,
@@ -44,6 +45,7 @@ from initlab.version import __version__
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
     ("sweep", sweep.sweep),
     ("show", show.show),
+    ("report", report.report),
     ("status", status.status),
     ("verify", verify.verify),
     ("rerun", rerun.rerun),

@@ -1,0 +1,1 @@
+"""Figures of results and of theory, as report/figure.py describes them."""
