@@ -4,7 +4,7 @@ A chart reads its rows from a data set that page.js fills, and its colours from 
 sheet, so that one specification serves every sweep, in the light and in the dark. Its parameters:
 `chosen` are the points whose curves light up, `few` is whether there are so few that each can show
 what was expected of it, `low` and `high` are the ends of the y axis (of dots, of both),
-`first` and `last` those of the layers.
+`first` and `last` those of the layers, `ticks` what is labelled on a log axis.
 """
 
 from typing import Any
@@ -14,12 +14,14 @@ from initlab.report.extra import extra
 DATA = "rows"
 ACTIVE = "chosen.length ? indexof(chosen, datum.point) >= 0 : few"
 CHOSEN = "indexof(chosen, datum.point) >= 0"
-FADED, MANY, ALL = 0.13, 0.55, 0.95  # opacity of curves: not chosen, among many, among few
+DARK = f"chosen.length && !({CHOSEN})"  # while others are chosen
+FADED, MANY, ALL = 0.5, 0.55, 0.95  # opacity of curves: not chosen, among many, among few
 TICK = (
     "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
     " ? replace(format(datum.value, '.2~e'), '+', '') : format(datum.value, '.4~g')"
 )
-PARAMETERS = {"chosen": [], "few": False, "low": 0.1, "high": 10, "first": 0, "last": 1}
+PARAMETERS = {"chosen": [], "few": False, "low": 0.1, "high": 10, "first": 0, "last": 1,
+              "ticks": [1]}  # fmt: skip
 
 
 def charts() -> dict[str, Any]:
@@ -35,11 +37,11 @@ def _curves(*, log: bool) -> dict[str, Any]:
                 axis=alt.Axis(tickMinStep=1, grid=False)),
         detail="point:N",
     )  # fmt: skip
-    y = alt.Y("value:Q", title=None, scale=_scale(log=log), axis=_axis())
+    y = alt.Y("value:Q", title=None, scale=_scale(log=log), axis=_axis(log=log))
     color = {"fill": _color("fill"), "stroke": _color("stroke")}
     of_points, active = base.transform_filter("datum.point >= 0"), f"datum.point >= 0 && ({ACTIVE})"
     bright = base.transform_filter(active)
-    faded = alt.when(f"chosen.length && !({CHOSEN})").then(alt.value(FADED))
+    faded = alt.when(DARK).then(alt.value(FADED))
     layers = [
         base.transform_filter("datum.point < 0").mark_area(opacity=0.5, fill="var(--faint)")
         .encode(y=alt.Y("low:Q"), y2="high:Q"),
@@ -48,7 +50,7 @@ def _curves(*, log: bool) -> dict[str, Any]:
         base.transform_filter("datum.point < 0").mark_line(stroke="var(--muted)", strokeWidth=2)
         .encode(y=y),
         of_points.mark_line(strokeWidth=1.3).encode(
-            y=y, stroke=color["stroke"],
+            y=y, stroke=alt.when(DARK).then(alt.value("var(--faint)")).otherwise(color["stroke"]),
             opacity=faded.when("few").then(alt.value(ALL)).otherwise(alt.value(MANY)),
         ),
         bright.mark_line(strokeDash=[5, 4], strokeWidth=1.3).encode(
@@ -68,9 +70,9 @@ def _dots() -> dict[str, Any]:
     """Measured over predicted on log axes, with the diagonal and each run's band."""
     alt = extra("altair")
     base = alt.Chart(alt.NamedData(DATA))
-    x = alt.X("predicted:Q", title="predicted", scale=_scale(log=True), axis=_axis(grid=True))
-    y = alt.Y("measured:Q", title="measured", scale=_scale(log=True), axis=_axis())
-    faded = alt.when(f"chosen.length && !({CHOSEN})").then(alt.value(FADED))
+    x = alt.X("predicted:Q", title="predicted", scale=_scale(log=True), axis=_axis(log=True))
+    y = alt.Y("measured:Q", title="measured", scale=_scale(log=True), axis=_axis(log=True))
+    dark = alt.when(DARK)
     diagonal = alt.Chart(alt.NamedData("diagonal")).mark_line(
         stroke="var(--muted)", strokeDash=[5, 4], strokeWidth=1.2
     )
@@ -79,12 +81,14 @@ def _dots() -> dict[str, Any]:
                         y=alt.Y("end:Q", scale=_scale(log=True))),
         base.mark_rule(strokeWidth=4, strokeCap="round").encode(
             x=alt.X("from:Q", scale=_scale(log=True)), x2="to:Q", y=y, stroke=_color("stroke"),
-            opacity=alt.when(f"chosen.length && !({CHOSEN})").then(alt.value(0.05))
-            .otherwise(alt.value(0.25)),
+            opacity=dark.then(alt.value(0.05)).otherwise(alt.value(0.25)),
         ),
         base.mark_circle(size=50, stroke="var(--paper)", strokeWidth=0.7).encode(
-            x=x, y=y, fill=_color("fill"), opacity=faded.otherwise(alt.value(ALL))
+            x=x, y=y, opacity=dark.then(alt.value(FADED)).otherwise(alt.value(ALL)),
+            fill=dark.then(alt.value("var(--faint)")).otherwise(_color("fill")),
         ),
+        base.transform_filter(CHOSEN).mark_circle(size=70, stroke="var(--paper)", strokeWidth=0.7)
+        .encode(x=x, y=y, fill=_color("fill"), opacity=alt.value(1)),
     ]  # fmt: skip
     return _finished(alt.layer(*layers).properties(height=300))
 
@@ -95,8 +99,10 @@ def _scale(low: str = "low", high: str = "high", *, log: bool = False) -> Any:
     return alt.Scale(type="log" if log else "linear", domain=ends, nice=False)
 
 
-def _axis(*, grid: bool = True) -> Any:
-    return extra("altair").Axis(labelExpr=TICK, tickCount=6, grid=grid, labelOverlap="greedy")
+def _axis(*, log: bool) -> Any:
+    alt = extra("altair")
+    ticks = {"values": alt.expr("ticks")} if log else {"tickCount": 6}
+    return alt.Axis(labelExpr=TICK, labelOverlap="greedy", **ticks)
 
 
 def _color(channel: str) -> Any:

@@ -85,12 +85,16 @@ def _points(section: Section) -> str:
     )
     clear = '<button type="button" data-clear disabled>Clear choice</button>'
     tools = "" if one else (
-        f'<div class="tools">{filters}{clear}'
+        f'<div class="tools"><label>search <input type="search" data-search></label>{filters}{clear}'
         '<p role="status">Choose rows, and their curves light up.</p></div>'
     )
     rows = table(section.points, section.coloring, section.expected, section.drawn,
                  section.source.name)  # fmt: skip
-    return f'<h3>Points</h3>\n{tools}<div class="scroll" tabindex="0" role="region" aria-label="Table of points">{rows}</div>'
+    return (
+        f"<h3>{'Point' if one else 'Points'}</h3>\n{tools}"
+        f'<div class="scroll points-box{" one" if one else ""}" tabindex="0" role="region"'
+        f' aria-label="Table of points">{rows}</div>'
+    )
 
 
 def _charts(section: Section) -> str:

@@ -3,7 +3,7 @@
 
 const PAGE_ROWS = 50; // of a table; more are on further pages
 const MOST_PRINTED = 500; // rows
-const LEAST_RATIO = 100; // a log axis spans two decades at least: a steady signal looks flat
+const LEAST_DECADES = 2; // of a log axis: a steady signal looks flat
 const content = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
 const compiled = new Map(); // Vega of Vega-Lite: the charts of a kind differ in their data alone
@@ -69,8 +69,22 @@ function ends(rows, names, kind) {
     const margin = 0.04 * Math.max(high - low, 0.1);
     return [low - margin, high + margin];
   }
-  const missing = Math.max(LEAST_RATIO / (high / low), 1) ** 0.5;
-  return [Math.max(low / missing / 1.2, 1e-307), Math.min(high * missing * 1.2, 1e308)];
+  const decades = Math.log10(high) - Math.log10(low);
+  const margin = Math.max(LEAST_DECADES - decades, 0) / 2 + 0.05 * Math.max(decades, LEAST_DECADES);
+  return [
+    10 ** Math.max(Math.log10(low) - margin, -307),
+    10 ** Math.min(Math.log10(high) + margin, 308),
+  ];
+}
+
+// Powers of ten for a log axis, six or so.
+function powers(low, high) {
+  const [a, b] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  const step = [1, 2, 5, 10, 20, 50, 100].find((size) => (b - a) / size < 7);
+  const first = Math.ceil(a / step) * step;
+  return Array.from({ length: Math.floor((b - first) / step) + 1 }, (_, i) =>
+    Number(`1e${first + i * step}`),
+  );
 }
 
 class Chart {
@@ -110,6 +124,7 @@ class Chart {
     this.view.data("rows", [...this.spread, ...rows]);
     if (this.kind === "dots") this.view.data("diagonal", [{ end: low }, { end: high }]);
     this.view.signal("chosen", [...chosen]).signal("low", low).signal("high", high);
+    if (this.kind !== "linear") this.view.signal("ticks", powers(low, high));
     return this.view.runAsync();
   }
 
@@ -155,9 +170,13 @@ class Sweep {
       order: [],
       paging: length > PAGE_ROWS,
       pageLength: PAGE_ROWS,
-      layout: { topStart: null, topEnd: "search", bottomStart: "info", bottomEnd: "paging" },
-      language: { search: "Search", info: "_START_ to _END_ of _TOTAL_ points" },
+      layout: { topStart: null, topEnd: null, bottomStart: "info", bottomEnd: "paging" },
+      language: { info: "_START_ to _END_ of _TOTAL_ points" },
     });
+    const box = table.closest(".points-box");
+    box.after(box.querySelector(".dt-layout-row:last-child")); // it must not scroll with the rows
+    const search = this.element.querySelector("[data-search]");
+    search.addEventListener("input", () => this.table.search(search.value).draw());
     this.table.on("draw", () => this.filtered());
     table.addEventListener("change", (event) => this.choose(event.target.closest("tr")));
     table.tBodies[0].addEventListener("click", (event) => {

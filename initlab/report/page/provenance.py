@@ -5,7 +5,7 @@ from typing import Any
 
 from initlab.report.page.points import Points
 
-SHARED = ("activation", "init", "depth", "width", "shape", "batch", "loss", "dtype", "record")
+SHARED = ("activation", "init", "depth", "width", "shape", "batch", "loss", "dtype")
 
 
 def facts(points: Points) -> str:

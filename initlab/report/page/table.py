@@ -47,7 +47,7 @@ def _columns(
     for axis in points.axes:
         yield f"{axis}|field of the spec", _axis(points.firsts, axis)
     runs = points.runs.groupby("point").size()
-    if len(points) < len(points.runs):
+    if runs.nunique() > 1:
         yield "runs|networks that differ in their seeds", [_number(n, str(n)) for n in runs]
     first = points.firsts
     yield _titled("forward", "forward_verdict"), [_verdict(word) for word in points.forward]
@@ -124,7 +124,7 @@ def _predicted(points: Points) -> Cells:
             cells.append(_plain(infinite))
         else:
             mark = "" if np.isnan(seen) else _mark(low <= seen <= high)
-            text = f"{short(middle, 3)} <small>{brief(low)} to {brief(high)}</small>{mark}"
+            text = f"{short(middle, 3)}{mark} <small>{brief(low)} to {brief(high)}</small>"
             cells.append(_number(middle, text))
     return cells
 
