@@ -1,0 +1,67 @@
+"""Predicted against measured: a dot for every run, where both can stand on a log axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from initlab.report.page.curves import DIGITS
+from initlab.report.page.points import Points, gradient_ratio
+
+MOST_DOTS = 2_000
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The dots of one chart, column by column, and what must be said of it.
+
+    `dots` has point, run, predicted, measured and, where it is known, the band from, to.
+    """
+
+    title: str
+    dots: dict[str, list[Any]]
+    notes: list[str]
+
+
+def agreements(points: Points) -> list[Agreement]:
+    """The signal at the last layer, and the gradient's way down to layer 0."""
+    runs = points.runs
+    finite = runs["predicted_std_p50"].fillna(runs["predicted_std"])
+    band = runs[["predicted_std_p10", "predicted_std_p90"]].set_axis(["from", "to"], axis=1)
+    return [
+        _agreement("std at the last layer", runs, finite, runs["std_last"], band),
+        _agreement(
+            "gradient, layer 0 / last layer", runs, runs["predicted_grad_std"],
+            gradient_ratio(runs), None,
+        ),
+    ]  # fmt: skip
+
+
+def _agreement(
+    title: str,
+    runs: pd.DataFrame,
+    predicted: "pd.Series[float]",
+    measured: "pd.Series[float]",
+    band: pd.DataFrame | None,
+) -> Agreement:
+    table = runs[["point", "run"]].assign(predicted=predicted, measured=measured)
+    if band is not None and band.notna().all(axis=None):
+        table = table.join(band)
+    numbers = table.drop(columns=["point", "run"]).astype(float)
+    kept = table[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)]
+    notes, lost = [], len(table) - len(kept)
+    if lost:
+        each = "run whose value is" if lost == 1 else "runs whose values are"
+        notes.append(
+            f"Left out of {len(table):,} runs: {lost:,} {each} 0, not finite or not predicted."
+        )
+    if len(kept) > MOST_DOTS:
+        notes.append(f"Of {len(kept):,} runs {MOST_DOTS:,} are drawn, at equal distances.")
+        kept = kept.iloc[np.linspace(0, len(kept) - 1, MOST_DOTS).round().astype(int)]
+    return Agreement(title, {str(n): _column(kept[n].tolist()) for n in kept}, notes)
+
+
+def _column(values: Sequence[Any]) -> list[Any]:
+    return [float(f"{v:.{DIGITS}g}") if isinstance(v, float) else v for v in values]

@@ -1,0 +1,142 @@
+"""The points of a sweep: runs that differ in their seeds alone, and what became of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from initlab.formatting import on_one_line, times
+from initlab.report.figures.labels import axes_of, labels
+
+UNFINISHED = "unfinished"
+FALLBACK = ("activation", "init")  # what names the point of a sweep that has only one
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a sweep, in the spec's order.
+
+    Args:
+        runs: runs.csv, with a column `point`: 0, 1, 2, ...
+        axes: the fields in which points differ.
+    """
+
+    runs: pd.DataFrame
+    axes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.firsts)
+
+    @cached_property
+    def firsts(self) -> pd.DataFrame:
+        """The first run of each point, which has all that its seeds share."""
+        return self.runs.drop_duplicates("point")
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each point is called: "tanh, depth 50"."""
+        return [on_one_line(name) for name in labels(self.firsts, self.axes)]
+
+    @cached_property
+    def forward(self) -> list[str]:
+        """What became of the signal of each point; "2 steady, 1 nan" where its runs differ."""
+        return self._verdicts("forward_verdict")
+
+    @cached_property
+    def backward(self) -> list[str]:
+        """What became of the gradient of each point; "" where it was not measured."""
+        return self._verdicts("backward_verdict")
+
+    def _verdicts(self, column: str) -> list[str]:
+        measured = self.runs["status"] == "ok"
+        words = self.runs[column].where(measured, self.runs["status"])
+        groups = words.where(words != "interrupted").groupby(self.runs["point"])
+        found = groups.first().fillna(UNFINISHED).astype(str)
+        for point in np.flatnonzero(groups.nunique() > 1):
+            counts = groups.get_group(point).value_counts()
+            found[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
+        return found.tolist()
+
+    def quantiles(self, values: "pd.Series[float]") -> np.ndarray:
+        """The 10, 50 and 90 % quantiles over the runs of each point, (3, points); nan of none."""
+        with np.errstate(all="ignore"):  # between an infinity and a number lies no number
+            found = values.astype(float).groupby(self.runs["point"]).quantile([0.1, 0.5, 0.9])
+        return found.unstack().to_numpy().T
+
+    def reasons(self) -> list[str]:
+        """What was measured of each point, in words."""
+        return [_reason(found) for found in self._findings()]
+
+    def _findings(self) -> Iterator["_Findings"]:
+        runs, point = self.runs, self.runs["point"]
+        grown = runs["std_last"].astype(float) / runs["std_first"].astype(float)
+        failed = runs["status"] == "failed"
+        onset = runs["nan_onset"].astype(float).groupby(point)
+        measured = (runs["status"] == "ok").groupby(point).sum()
+        columns = (
+            self.firsts["depth"],
+            measured,
+            failed.groupby(point).sum(),
+            runs["reason"].where(failed).groupby(point).first(),
+            onset.count(), onset.min(), onset.max(),
+            self.quantiles(grown)[1],
+            self.quantiles(gradient_ratio(runs))[1],
+            self.backward,
+        )  # fmt: skip
+        return map(_Findings._make, zip(*columns, strict=True))
+
+
+class _Findings(NamedTuple):
+    """What was measured of one point; medians over its runs."""
+
+    depth: int
+    measured: int
+    failed: int
+    failure: str
+    onsets: int
+    first_onset: float
+    last_onset: float
+    grown: float
+    gradient: float
+    backward: str
+
+
+def points_of(runs: pd.DataFrame) -> Points:
+    """The points of runs.csv."""
+    names = [str(name) for name in runs.columns]
+    fields = names[names.index("run") + 1 : names.index("seed")]
+    varying = [name for name in fields if runs[name].nunique(dropna=False) > 1]
+    point = np.zeros(len(runs), int)
+    if varying:
+        point = runs.groupby(varying, sort=False, dropna=False).ngroup().to_numpy()
+    return Points(runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK)
+
+
+def gradient_ratio(runs: pd.DataFrame) -> "pd.Series[float]":
+    """How many times larger the gradient is at layer 0 than at the last layer."""
+    return runs["grad_std_first"].astype(float) / runs["grad_std_last"].astype(float)
+
+
+def _reason(found: _Findings) -> str:
+    texts = []
+    if found.failed:
+        many = f"{found.failed} failed" if found.failed > 1 else "failed"
+        texts.append(f"{many}: {found.failure}")
+    if found.onsets:
+        low, high = int(found.first_onset), int(found.last_onset)
+        where = f"layer {low}" if low == high else f"layers {low} to {high}"
+        some = "" if found.onsets == found.measured else f" in {found.onsets} of {found.measured}"
+        texts.append(f"not finite from {where} on{some}")
+    elif np.isfinite(found.grown):
+        depth = f"{found.depth} layer{'s' if found.depth > 1 else ''}"
+        signal = f"std {times(found.grown)} over {depth}"
+        texts.append(signal if found.grown else f"std 0 after {depth}")
+    if np.isfinite(found.gradient):
+        gradient = f"gradient {times(found.gradient)} down to layer 0"
+        texts.append(gradient if found.gradient else "gradient 0 at layer 0")
+    elif found.backward == "nan":
+        texts.append("gradient not finite at layer 0")
+    return "; ".join(texts) or "not run yet"
