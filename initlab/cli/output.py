@@ -1,6 +1,7 @@
 """Where output goes: data to stdout, words to stderr; a table only on a terminal, CSV in a pipe."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -63,6 +64,18 @@ def view_width() -> int:
     from rich.console import Console
 
     return min(Console().width, VIEW_WIDTH)
+
+
+def text_width() -> int | None:
+    """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width
 
 
 def view(text: str) -> None:
