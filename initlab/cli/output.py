@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
+_quiet = False
 
 
 class Format(StrEnum):
@@ -52,8 +53,25 @@ def unicode_stdout() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
+def keep_quiet(quiet: bool) -> None:
+    """Whether notes and progress are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether they are."""
+    return _quiet
+
+
 def note(text: str) -> None:
-    """A line for the reader, on stderr."""
+    """A line for the reader, on stderr, unless `--quiet`."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """A line about what went wrong, on stderr, whatever is asked."""
     sys.stderr.write(visible(text) + "\n")
 
 
