@@ -22,6 +22,11 @@ def on_one_line(text: str) -> str:
     return visible(text).replace("\n", " ").replace("\t", " ")
 
 
+def markdown_text(text: str) -> str:
+    """Text in which Markdown sees no emphasis, code, link, HTML or cell of a table."""
+    return re.sub(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+
+
 def csv_line(cells: Sequence[Any]) -> str:
     """One line of CSV: None is an empty cell, floats round-trip, nan and inf are words."""
     line = io.StringIO()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: xdist's workers share processors
+os.environ.pop("COLUMNS", None)  # xdist's workers have it, and text would wrap to it
 
 from commands import SPEC, initlab
 

@@ -3,14 +3,16 @@
 from initlab.catalog.activations import ACTIVATIONS, Activation
 from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
-from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand
+from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand, Task
 from initlab.catalog.rules import ALLOWABLE, RULES, Rule
 from initlab.catalog.schemes import BIAS_SCHEMES, SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.words import WORDS, Word
 
 #: every table, by the plural that `initlab list` takes
 TABLES: dict[str, Table[Record]] = {
-    table.plural: table for table in (SCHEMES, ACTIVATIONS, LOSSES, INPUTS, COLUMNS, RULES)
+    table.plural: table
+    for table in (SCHEMES, ACTIVATIONS, LOSSES, TASKS, INPUTS, COLUMNS, RULES, WORDS)
 }
 
 #: the table behind every field of a spec that names a record
@@ -33,6 +35,7 @@ __all__ = [
     "SCHEMES",
     "TABLES",
     "TASKS",
+    "WORDS",
     "Activation",
     "Column",
     "Fans",
@@ -44,4 +47,6 @@ __all__ = [
     "Rule",
     "Scheme",
     "Table",
+    "Task",
+    "Word",
 ]

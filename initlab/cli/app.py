@@ -36,35 +36,49 @@ from initlab.cli.commands import (
     sweep,
     verify,
 )
+from initlab.cli.quiet import quietable
 from initlab.cli.streams import complain
 from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated, nearest
 from initlab.formatting import visible
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
 
-#: (name, function), in the order in which `--help` lists them
-COMMANDS: list[tuple[str, Callable[..., None]]] = [
-    ("sweep", sweep.sweep),
-    ("show", show.show),
-    ("plot", plot.plot),
-    ("report", report.report),
-    ("status", status.status),
-    ("verify", verify.verify),
-    ("rerun", rerun.rerun),
-    ("export", export.export),
-    ("merge", merge.merge),
-    ("predict", predict.predict),
-    ("recommend", recommend.recommend),
-    ("gain", gain.gain),
-    ("critical", critical.critical),
-    ("phase", phase.phase),
-    ("loss", loss.loss),
-    ("entropy", entropy.entropy),
-    ("list", catalog.list_),
-    ("describe", catalog.describe),
-    ("new", new.new),
-    ("schema", schema.schema),
-]
+Command = tuple[str, Callable[..., None]]
+
+#: (name, function) by the panel of `--help` that lists them, in its order
+GROUPS: dict[str, list[Command]] = {
+    "Sweeps and results": [
+        ("new", new.new),
+        ("sweep", sweep.sweep),
+        ("show", show.show),
+        ("status", status.status),
+        ("verify", verify.verify),
+        ("rerun", rerun.rerun),
+        ("export", export.export),
+        ("merge", merge.merge),
+    ],
+    "Pictures": [
+        ("plot", plot.plot),
+        ("report", report.report),
+    ],
+    "Theory": [
+        ("predict", predict.predict),
+        ("recommend", recommend.recommend),
+        ("gain", gain.gain),
+        ("critical", critical.critical),
+        ("phase", phase.phase),
+    ],
+    "Loss lab": [
+        ("loss", loss.loss),
+        ("entropy", entropy.entropy),
+    ],
+    "Look up": [
+        ("list", catalog.list_),
+        ("describe", catalog.describe),
+        ("schema", schema.schema),
+    ],
+}
+COMMANDS: list[Command] = [command for commands in GROUPS.values() for command in commands]
 
 EPILOG = """\
 Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
@@ -178,8 +192,10 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(epilog=EPILOG)(_root)
-    for name, command in COMMANDS:
-        app.command(name, help=_flowing(command.__doc__ or ""))(guarded(command))
+    for group, commands in GROUPS.items():
+        for name, command in commands:
+            shown = _flowing(command.__doc__ or "")
+            app.command(name, help=shown, rich_help_panel=group)(guarded(quietable(command)))
     return app
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
+_quiet = False
 
 
 class Format(StrEnum):
@@ -49,8 +50,25 @@ def unicode_stdout() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
+def keep_quiet(quiet: bool) -> None:
+    """Whether notes and progress are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether they are."""
+    return _quiet
+
+
 def note(text: str) -> None:
-    """A line for the reader, on stderr."""
+    """A line for the reader, on stderr, unless `--quiet`."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """A line about what went wrong, on stderr, whatever is asked."""
     sys.stderr.write(visible(text) + "\n")
 
 
@@ -61,6 +79,18 @@ def view_width() -> int:
     from rich.console import Console
 
     return min(Console().width, VIEW_WIDTH)
+
+
+def text_width() -> int | None:
+    """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width
 
 
 def view(text: str) -> None:

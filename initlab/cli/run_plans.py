@@ -129,13 +129,13 @@ def _run(
         shown.add(number)
         again = f"\n  again: initlab rerun {shlex.quote(str(folder.path))} {number}"
         again = again if options.saved else ""
-        output.note(f"{plan.where(index)} failed: {outcome.reason}{again}")
+        output.warn(f"{plan.where(index)} failed: {outcome.reason}{again}")
 
     session = SessionOptions(
         retry_failed=options.retry_failed,
         max_failures=options.max_failures,
         watch=partial(progress, plan, quiet=options.quiet),
-        notify=output.note,
+        notify=output.warn,
         on_failure=failed,
     )
     run_session(plan, folder, engine.get, stop, session)

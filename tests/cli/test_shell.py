@@ -529,7 +529,7 @@ def test_ctrl_c_in_any_command_exits_130(monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("initlab.cli.commands.catalog._lines", stop)
+    monkeypatch.setattr("initlab.cli.descriptions.described", stop)
     done = CliRunner().invoke(build(), ["describe", "tanh"])
     assert done.exit_code == 130
     assert done.stderr == "initlab: interrupted\n"

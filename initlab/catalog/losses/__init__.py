@@ -3,6 +3,7 @@
 from initlab.catalog.losses import binary, classes, margins, regression, sequences, similarity
 from initlab.catalog.losses.names import LossTable
 from initlab.catalog.losses.record import INTEGERS, MEANING, Loss, Operand
+from initlab.catalog.losses.tasks import TASKS, Task
 
 LOSSES = LossTable(
     "loss",
@@ -15,7 +16,10 @@ LOSSES = LossTable(
     *sequences.RECORDS,
 )
 
-#: what a loss can be for, as `initlab list losses --task` takes it
-TASKS = tuple(sorted({task for loss in LOSSES.values() for task in loss.task}))
 
-__all__ = ["INTEGERS", "LOSSES", "MEANING", "TASKS", "Loss", "Operand"]
+def losses_for(task: str) -> list[Loss]:
+    """Losses for a task, by its own name."""
+    return [loss for loss in LOSSES.values() if task in loss.task]
+
+
+__all__ = ["INTEGERS", "LOSSES", "MEANING", "TASKS", "Loss", "Operand", "Task", "losses_for"]

@@ -1,17 +1,25 @@
 """`initlab list` and `initlab describe`: what a spec can name, and what is measured."""
 
+import json
+import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from initlab.catalog import LOSSES, TABLES, TASKS, Activation, Column, Loss, Record, Rule, Scheme
-from initlab.catalog.losses import MEANING
-from initlab.catalog.schemes import THEORY
-from initlab.catalog.table import Parameter
+from initlab.catalog import TABLES, TASKS, Loss, Record, Task
+from initlab.catalog.losses import losses_for
 from initlab.cli import output
-from initlab.cli.completion import closest, kinds, names, tasks
-from initlab.cli.loss_options import shown_flag
+from initlab.cli.completion import kinds, names, tasks
+from initlab.cli.output import Format
 from initlab.errors import InputError, UnknownName
+
+HEADER = ("kind", "name", "aliases", "parameters", "formula", "task", "about")
+#: what a person needs of a kind; of the others, the parameters
+SHOWN = {
+    "losses": ("name", "task", "about"),
+    "tasks": ("name", "losses", "about"),
+}
 
 Kind = Annotated[
     str,
@@ -25,19 +33,28 @@ Names = Annotated[
     list[str],
     typer.Argument(help="Names or aliases: kaiming_normal, gelu, std.", autocompletion=names),
 ]
-Task = Annotated[
+TaskOption = Annotated[
     str,
     typer.Option(
-        help=f"Losses for one task: {', '.join(TASKS)}.", autocompletion=tasks, show_default=False
+        "--task",
+        help=f"Losses for one task: {', '.join(TASKS)}.",
+        autocompletion=tasks,
+        show_default=False,
     ),
+]
+TextFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="Text by default, on a terminal and in a pipe (table: too)."),
 ]
 
 
-def list_(kind: Kind = "", task: Task = "", format_: output.FormatOption = None) -> None:
-    """List what a spec can name, and what is measured.
+def list_(kind: Kind = "", task: TaskOption = "", format_: output.FormatOption = None) -> None:
+    """List what a spec can name, what losses are for, what is measured, and words of the field.
 
     Examples:
     initlab list schemes
+
+    initlab list tasks
 
     initlab list losses --task multi_class
 
@@ -46,121 +63,87 @@ def list_(kind: Kind = "", task: Task = "", format_: output.FormatOption = None)
     if kind and kind not in TABLES:
         raise UnknownName("kind", kind, TABLES, fix=f"initlab list {next(iter(TABLES))}")
     if task and task not in TASKS:
-        raise UnknownName("task", task, TASKS, fix=f"initlab list losses --task {TASKS[0]}")
+        raise UnknownName("task", task, TASKS, fix="initlab list tasks")
     if task and kind not in ("", "losses"):
         raise InputError(f"{kind} have no task, losses have", f"initlab list losses --task {task}")
     kind = "losses" if task else kind
-    tables = [TABLES[kind]] if kind else list(TABLES.values())
-    rows = [
-        (
-            table.singular,
-            r.name,
-            " ".join(r.aliases),
-            " ".join(map(str, r.parameters)),
-            r.formula,
-            " ".join(r.task) if isinstance(r, Loss) else "",
-            r.about,
-        )
-        for table in tables
-        for r in table.values()
-        if not task or (isinstance(r, Loss) and task in r.task)
+    header = (*HEADER, "losses") if kind == "tasks" else HEADER
+    tables = {name: _rows(name, task) for name in ([kind] if kind else TABLES)}
+    if output.chosen(format_) not in (Format.table, Format.md):
+        rows = [[row[name] for name in header] for part in tables.values() for row in part]
+        output.records(header, rows, format_)
+        return
+    for position, (plural, part) in enumerate(tables.items()):
+        sys.stdout.write("\n" if position else "")
+        title = f"losses for {task}: {TASKS[task].about}" if task else plural
+        _show(title, part, SHOWN.get(plural, ("name", "parameters", "about")), format_)
+
+
+def _rows(plural: str, task: str) -> list[dict[str, str]]:
+    """Records of a table, of losses those for a task, as texts by column."""
+    table = TABLES[plural]
+    wanted = losses_for(TASKS[task].name) if task else table.values()
+    return [
+        {
+            "kind": table.singular,
+            "name": record.name,
+            "aliases": " ".join(record.aliases),
+            "parameters": " ".join(map(str, record.parameters)),
+            "formula": record.formula,
+            "task": " ".join(record.task) if isinstance(record, Loss) else "",
+            "about": record.about,
+            "losses": _names(losses_for(record.name)) if isinstance(record, Task) else "",
+        }
+        for record in wanted
     ]
-    header = ("kind", "name", "aliases", "parameters", "formula", "task", "about")
-    shown = ("name", "parameters", "about") if kind else ("kind", "name", "parameters", "about")
-    output.records(header, rows, format_, shown=shown)
 
 
-def describe(names: Names) -> None:
-    """Describe a scheme, activation, loss, input, statistic or rule: formula, source and more.
+def _names(records: Iterable[Record]) -> str:
+    return " ".join(record.name for record in records)
+
+
+def _show(
+    title: str, rows: list[dict[str, str]], columns: tuple[str, ...], format_: Format | None
+) -> None:
+    """A table for people, under its title."""
+    from initlab.report.listing import listing
+
+    columns = tuple(name for name in columns if any(row[name] for row in rows))
+    cells = [[row[name] for name in columns] for row in rows]
+    if format_ is Format.md:
+        sys.stdout.write(f"## {title[:1].upper()}{title[1:]}\n\n")
+        output.records(columns, cells, format_)
+        return
+    rule = "\u2500" if output.unicode_stdout() else "-"
+    output.view(listing(title.upper(), columns, cells, width=output.text_width(), rule=rule))
+
+
+def describe(names: Names, format_: TextFormat = None) -> None:
+    """Describe what a spec can name, a statistic, a rule, a task or a word: formula, source, more.
 
     Examples:
     initlab describe kaiming_normal
 
     initlab describe tanh std nan_onset
+
+    initlab describe gain cost objective _Loss
+
+    initlab describe cross_entropy --format md >> notes.md
     """
-    from initlab.spec.model import SpecFile
+    from initlab.cli.descriptions import described, joined
 
-    for name in names:
-        found = [(t.singular, t[name]) for t in TABLES.values() if name in t]
-        if LOSSES.foreign(name) and (not found or name in LOSSES):
-            loss, note, _ = LOSSES.meant(name)
-            found = found or [(LOSSES.singular, loss)]
-            if note:
-                output.note(note)
-        field = SpecFile.model_fields.get(name)
-        if field is not None:
-            print(f"{name} (field of a spec)\n  {field.description}\n")
-        elif not found:
-            hint = closest(name)
-            maybe = f"; did you mean {' or '.join(hint)}?" if hint else ""
-            raise InputError(f"nothing is named {name!r}{maybe}", "initlab list")
-        for kind, record in found:
-            print("\n".join(_lines(kind, record)) + "\n")
+    found = [d for name in joined(names) for d in described(name)]
+    match format_:
+        case Format.md:
+            sys.stdout.write("\n".join("".join(d.markdown()) for d in found))
+        case Format.csv:
+            rows = [row for d in found for row in d.rows()]
+            output.records(("name", "kind", "property", "text"), rows, format_)
+        case Format.json | Format.jsonl:
+            from initlab.report.formats import json_array
 
-
-def _lines(kind: str, record: Record) -> list[str]:
-    lines = [f"{record.name} ({kind})", f"  {record.about}", f"  {record.formula}"]
-    if isinstance(record, Loss):
-        lines += [f"  {operand}: {MEANING[operand.holds]}" for operand in record.operands]
-    lines += [f"  {p.name}: {_parameter(p)}" for p in record.parameters]
-    if isinstance(record, Loss):
-        flags = [shown_flag(p) for p in record.parameters]
-        lines += [f"  as flags of initlab loss: {', '.join(flags)}"] if flags else []
-        lines += _loss(record)
-    if isinstance(record, Scheme):
-        draw = str(record.draw(_example(record))[0])
-        lines += [f"  draw: {draw}", f"  theory: {THEORY[draw]}"]
-    if isinstance(record, Activation) and record.table_gain:
-        gain = record.table_gain(record.defaults)
-        lines.append(f"  torch's calculate_gain: {gain:.6g}")
-    if isinstance(record, Rule):
-        allowed = "makes it a warning" if record.allow else "cannot make it a warning"
-        lines.append(f"  --allow {record.name.replace('_', '-')} {allowed}")
-    if isinstance(record, Column):
-        files = "runs.csv and layers.csv" if record.where == "both" else f"{record.where}.csv"
-        lines.append(f"  column of {files}, in units of {record.unit}")
-    if record.aliases:
-        lines.append(f"  also: {', '.join(record.aliases)}")
-    return [*lines, f"  source: {record.source}"]
-
-
-def _loss(record: Loss) -> list[str]:
-    """What torch's class is, what it calls and carries, and three words that are often confused."""
-    module, _, name = record.module.partition(":")
-    hierarchy = " -> ".join([f"{module}.{name}", *record.bases, "Module"])
-    state = f"buffers {', '.join(record.state)}" if record.state else "no buffers"
-    owned = "linear_weight" in record.by_name
-    state += ", the linear layer as parameters" if owned else ", no parameters"
-    return [
-        f"  gradient: {record.gradient}",
-        f"  reductions: {', '.join(record.reductions)}; the mean divides by {record.mean}",
-        *([f"  torch departs from the formula: {record.departs}"] if record.departs else []),
-        f"  class: {hierarchy}",
-        f"  forward calls: {record.function.replace(':', '.')}",
-        f"  state: {state}",
-        f"  words: the loss is of one {record.unit}; the cost is their mean over the data; the"
-        " objective is the cost plus regularisation, such as weight decay",
-        f"  task: {', '.join(record.task)}",
-        f"  in a sweep: {record.synthetic}",
-    ]
-
-
-def _example(record: Record) -> dict[str, object]:
-    return {p.name: 1.0 if p.required else p.default for p in record.parameters}
-
-
-def _parameter(p: Parameter) -> str:
-    default = "required" if p.required else f"default {p.default}"
-    default = "a list or a file; left out by default" if p.kind == "tensor" else default
-    bounds = [
-        text
-        for bound, text in (
-            (p.minimum, f">= {p.minimum}"),
-            (p.above, f"> {p.above}"),
-            (p.maximum, f"<= {p.maximum}"),
-            (p.below, f"< {p.below}"),
-        )
-        if bound is not None
-    ]
-    choices = [f"one of {', '.join(p.choices)}"] if p.choices else []
-    return f"{p.about} ({'; '.join([default, *choices, *bounds])})"
+            objects = [json.dumps(d.data()) + "\n" for d in found]
+            sys.stdout.writelines(json_array(objects) if format_ is Format.json else objects)
+        case _:
+            width = output.text_width()
+            output.view("".join(d.text(width) + "\n" for d in found))

@@ -65,7 +65,6 @@ FailOn = Annotated[
         "forward.vanishing looks one way only.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 def sweep(
@@ -89,7 +88,6 @@ def sweep(
     dry_run: DryRun = False,
     max_runs: MaxRuns = 10_000,
     fail_on: FailOn = "",
-    quiet: Quiet = False,
 ) -> None:
     """Build the networks of one or more specs and measure every layer.
 
@@ -131,6 +129,7 @@ def sweep(
         ask_identity(scheduler, address_of(scheduler))  # before anything is moved aside
     shown = Shown(format_, layers, layer, columns, wide)
     most = 1 if fail_fast else max_failures
+    quiet = output.is_quiet()
     options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
     with ExitStack() as stack:
         root = stack.enter_context(temporary_folder()) if no_save else out

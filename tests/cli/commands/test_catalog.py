@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from initlab.catalog import SCHEMES, TABLES
+from initlab.catalog import ACTIVATIONS, LOSSES, SCHEMES, TABLES, TASKS
 from initlab.cli import completion
 from initlab.cli.app import build
 
@@ -53,6 +53,47 @@ def test_an_unknown_kind_names_the_nearest(typed, meant):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("kind", ["", *TABLES])
+def test_a_list_fits_the_width_and_no_text_returns_to_the_edge(kind, width):
+    arguments = ["list", *([kind] if kind else []), "--format", "table"]
+    text = CliRunner().invoke(build(), arguments, env={"COLUMNS": str(width)}).stdout
+    titles = [line for line in text.splitlines() if line and not line.startswith(" ")]
+    assert titles == [name.upper() for name in ([kind] if kind else TABLES)]
+    for line in text.splitlines():
+        assert len(line) <= width or len(line.split()) == 1, line
+    if kind == "losses":  # columns, where 80 characters are
+        assert (text.splitlines()[1].split() == ["name", "task", "about"]) == (width >= 80)
+
+
+def test_the_taxonomy_says_what_a_task_means_and_which_losses_are_for_it():
+    rows = json.loads(initlab("list", "tasks", "--format", "json").stdout)
+    assert [row["name"] for row in rows] == list(TASKS)
+    for row in rows:
+        names = row["losses"].split()
+        assert names == [loss.name for loss in LOSSES.values() if row["name"] in loss.task]
+        assert row["about"] == TASKS[row["name"]].about
+        listed = initlab("list", "losses", "--task", row["name"], "--format", "json").stdout
+        assert [loss["name"] for loss in json.loads(listed)] == names
+        assert f"losses: {', '.join(names)}" in initlab("describe", row["name"]).stdout
+
+
+def test_markdown_has_a_heading_over_every_table():
+    text = initlab("list", "--format", "md").stdout
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [f"## {plural.capitalize()}" for plural in TABLES]
+    assert "\n\n| name | losses | about |\n| --- | --- | --- |\n| binary | bce " in text
+    narrowed = initlab("list", "--task", "sequence", "--format", "md").stdout
+    assert narrowed.startswith(f"## Losses for sequence: {TASKS['sequence'].about}\n")
+
+
+def test_a_task_is_found_under_its_other_names():
+    assert "triplet_margin" in initlab("list", "losses", "--task", "face-verification").stdout
+    done = initlab("list", "losses", "--task", "regresion")
+    assert "did you mean regression" in done.stderr
+    assert done.stderr.endswith("fix: initlab list tasks\n")
+
+
 # describe ---------------------------------------------------------------------------------------
 
 
@@ -80,6 +121,55 @@ def test_an_unknown_name_names_the_nearest():
     assert done.exit_code == 2
     assert "did you mean kaiming_normal" in done.stderr
     assert "initlab list" in done.stderr
+
+
+def test_a_word_of_several_words_needs_no_quotes():
+    text = initlab("describe", "edge", "of", "chaos").stdout
+    assert text == initlab("describe", "Edge of Chaos").stdout
+    assert text == initlab("describe", "edge-of-chaos").stdout
+    assert text.startswith("edge_of_chaos (word)\n")
+    # names that mean something together do not swallow those that do by themselves
+    assert "relu (activation)" in initlab("describe", "relu", "tanh").stdout
+
+
+@pytest.mark.parametrize("name", ["_Loss", "_WeightedLoss", "Module", "nn.Module"])
+def test_the_anatomy_of_a_loss(name):
+    text = initlab("describe", name).stdout
+    assert "CrossEntropyLoss -> _WeightedLoss -> _Loss -> Module" in text
+    assert "  _load_state_dict_pre_hooks: functions" in text
+    assert "CrossEntropyLoss calls F.cross_entropy" in text
+
+
+def test_a_name_that_is_a_field_and_a_word_is_both():
+    text = initlab("describe", "loss").stdout
+    assert text.startswith("loss (field of a spec)\n  on the last layer's activations\n\n")
+    assert "\n\nloss (word)\n" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_description_fits_the_width_with_whole_words(width):
+    known = [name for table in TABLES.values() for name in table]
+    narrow = CliRunner().invoke(build(), ["describe", *known], env={"COLUMNS": str(width)}).stdout
+    wide = initlab("describe", *known).stdout
+    assert narrow.split() == wide.split()
+    for line in narrow.splitlines():
+        assert len(line) <= width or len(line.split()) == 1, line
+
+
+def test_a_description_as_markdown_and_as_data():
+    text = initlab("describe", "tanh", "gain", "--format", "md").stdout
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == ["## tanh (activation)", "## gain (word)"]
+    assert f"```text\n{ACTIVATIONS['tanh'].formula}\n```" in text
+    assert "- **torch's calculate_gain**: 1.66667\n" in text
+    found = json.loads(initlab("describe", "tanh", "gain", "--format", "json").stdout)
+    assert [(d["kind"], d["name"]) for d in found] == [("activation", "tanh"), ("word", "gain")]
+    lines = initlab("describe", "tanh", "gain", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == found
+    rows = list(csv.DictReader(io.StringIO(initlab("describe", "gain", "--format", "csv").stdout)))
+    assert {row["property"]: row["text"] for row in rows} == {
+        k: v for k, v in found[1].items() if k not in ("name", "kind")
+    }
 
 
 def test_gains_are_told_where_torch_has_one():
