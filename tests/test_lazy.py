@@ -120,7 +120,7 @@ import initlab
 from initlab.cli import completion
 completion.names("x"), completion.kinds("s"), completion.checks("n"), completion.losses("b")
 completion.reductions("m"), completion.rules("t"), completion.tasks("b")
-completion.activation_names("g")
+completion.activation_names("g"), completion.settings("init."), completion.settings("dtype=")
 sys.exit([name for name in {HEAVY} if name in sys.modules] != [])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

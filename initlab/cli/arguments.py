@@ -7,7 +7,7 @@ import typer
 
 from initlab.catalog import ACTIVATIONS
 from initlab.catalog.values import parse, split, to_float, to_int
-from initlab.cli.completion import activation_names
+from initlab.cli.completion import activation_names, settings, specs
 from initlab.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -26,11 +26,19 @@ ActivationName = Annotated[
     str, typer.Argument(help="An activation: gelu.", autocompletion=activation_names)
 ]
 Specs = Annotated[
-    list[str], typer.Argument(help="YAML specs; - reads standard input.", show_default=False)
+    list[str],
+    typer.Argument(
+        help="YAML specs; - reads standard input.", autocompletion=specs, show_default=False
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a field: --set init.gain=2."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        autocompletion=settings,
+        help="Override a field: --set init.gain=2.",
+    ),
 ]
 MaxMib = Annotated[
     int, typer.Option(min=1, help="MiB that an operand may have: as a file, a line, float64.")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import typer
+
 from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, TABLES, TASKS
 from initlab.catalog.columns import columns
 from initlab.errors import nearest
@@ -92,6 +94,27 @@ def activation_list(incomplete: str) -> list[str]:
 def _last_of_list(incomplete: str, known: Iterable[str]) -> list[str]:
     head, comma, tail = incomplete.rpartition(",")
     return [head + comma + name for name in known if name.startswith(tail)]
+
+def settings(incomplete: str) -> list[str]:
+    """Of `--set`: fields and their parameters, and after the equals sign what has a name."""
+    from initlab.cli.settings import paths, values
+
+    path, equals, value = incomplete.partition("=")
+    if not equals:
+        return [found + "=" for found in paths(inside=bool(path)) if found.startswith(path)]
+    return [f"{path}={found}" for found in values(path) if found.startswith(value)]
+
+
+def specs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Nothing, so that the shell completes files; but bash, which splits words at "=", asks here
+    for the value in `--set activation=ge`.
+    """
+    from initlab.cli.settings import values
+
+    settings = ctx.params.get("set_") or ()
+    if not settings or "=" in settings[-1]:
+        return []
+    return [found for found in values(settings[-1]) if found.startswith(incomplete)]
 
 
 def closest(name: str) -> list[str]:

@@ -1,0 +1,55 @@
+"""What `--set` may say, for the shell to complete: paths into a spec, and values with names."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from initlab.catalog import ACTIVATIONS, FIELDS
+from initlab.catalog.table import Parameter
+
+
+def paths(*, inside: bool = True) -> Iterator[str]:
+    """Fields of a spec in its order, each followed by what lies inside of it if that is wanted."""
+    from initlab.spec.model import SpecFile
+    from initlab.spec.thresholds import Thresholds
+
+    for field in SpecFile.model_fields:
+        yield field
+        if inside and field in FIELDS:
+            yield f"{field}.{FIELDS[field].key}"
+            yield from (f"{field}.{name}" for name in _parameters(field))
+        if inside and field == "thresholds":
+            yield from (f"thresholds.{name}" for name in Thresholds.model_fields)
+
+
+def values(path: str) -> list[str]:
+    """The names among the values that a path may have; numbers are the user's to think of."""
+    from initlab.spec.model import SpecFile
+
+    field, _, name = path.partition(".")
+    if field in FIELDS and name in ("", FIELDS[field].key):
+        return [*FIELDS[field], *(["none"] if field == "bias" and not name else [])]
+    if field in FIELDS:
+        parameter = _parameters(field).get(name)
+        return [] if parameter is None else _names(parameter)
+    known = SpecFile.model_fields.get(path)
+    return [] if known is None else list(_literals(known.annotation))
+
+
+def _parameters(field: str) -> dict[str, Parameter]:
+    """Those of every record that a field may name."""
+    return {p.name: p for record in FIELDS[field].values() for p in record.parameters}
+
+
+def _names(parameter: Parameter) -> list[str]:
+    if parameter.kind == "gain":
+        return ["auto", *(name for name, record in ACTIVATIONS.items() if record.table_gain)]
+    return ["true", "false"] if parameter.kind == "flag" else list(parameter.choices)
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    """Words of a Literal, however deep it lies in an annotation."""
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+        return
+    for part in get_args(annotation):
+        yield from _literals(part)
