@@ -41,21 +41,21 @@ def agreements(points: Points) -> list[Agreement]:
 
 def _agreement(
     title: str,
-    runs: pd.DataFrame,
+    all_runs: pd.DataFrame,
     predicted: "pd.Series[float]",
     measured: "pd.Series[float]",
     band: pd.DataFrame | None,
 ) -> Agreement:
-    table = runs[["point", "run"]].assign(predicted=predicted, measured=measured)
+    table = all_runs[["point", "run"]].assign(predicted=predicted, measured=measured)
     if band is not None and band.notna().all(axis=None):
         table = table.join(band)
     numbers = table.drop(columns=["point", "run"]).astype(float)
     kept = table[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)]
     notes, lost = [], len(table) - len(kept)
     if lost:
-        each = "run whose value is" if lost == 1 else "runs whose values are"
+        runs = "run" if len(table) == 1 else "runs"
         notes.append(
-            f"Left out of {len(table):,} runs: {lost:,} {each} 0, not finite or not predicted."
+            f"Left out: {lost:,} of {len(table):,} {runs}, 0, not finite or not predicted."
         )
     if len(kept) > MOST_DOTS:
         notes.append(f"Of {len(kept):,} runs {MOST_DOTS:,} are drawn, at equal distances.")

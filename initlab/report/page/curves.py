@@ -109,11 +109,11 @@ def _drawable(rows: pd.DataFrame, quantity: Quantity) -> tuple[pd.DataFrame, lis
     infinite = int(np.isinf(values).sum())
     nan = int(values.isna().sum())
     below = int((values <= 0).sum() - (values == -np.inf).sum()) if quantity.log else 0
-    counts = {"0": below, "infinite": infinite, "nan or not measured": nan}
-    told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+    counts = {"0 or less": below, "infinite": infinite, "nan or not measured": nan}
+    told = ", ".join(f"{word} ({count:,})" for word, count in counts.items() if count)
     kept = np.isfinite(values) & ((values > 0) | (not quantity.log))
     total = f"{len(values):,} value{'s' if len(values) != 1 else ''}"
-    return rows[kept], [f"Left out of {total}: {told}."] if told else []
+    return rows[kept], [f"Left out of {total}: those that are {told}."] if told else []
 
 
 def _expected(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:

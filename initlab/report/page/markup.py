@@ -70,7 +70,7 @@ def _section(index: int, section: Section, of: int) -> str:
 {_charts(section)}
 {_agreement(section)}
 {_surprises(section)}
-{_origin(section)}
+{_origin(section, of)}
 </section>"""
 
 
@@ -172,17 +172,17 @@ def _surprises(section: Section) -> str:
     return f'<h3>Runs that surprise</h3><ul class="remarks">{items}</ul>'
 
 
-def _origin(section: Section) -> str:
-    return "".join(_origin_parts(section))
+def _origin(section: Section, of: int) -> str:
+    return "".join(_origin_parts(section, of))
 
 
-def _origin_parts(section: Section) -> Iterator[str]:
+def _origin_parts(section: Section, of: int) -> Iterator[str]:
     yield "<h3>Again</h3>"
     yield f"<pre><code>{escape(visible(section.command))}</code></pre>"
     if section.commanded:
         yield '<p class="note">As it was swept last:</p>'
         yield f"<pre><code>{escape(visible(section.commanded))}</code></pre>"
-    yield "<details open><summary>The spec, with every default filled in</summary>"
+    yield f"<details{' open' if of == 1 else ''}><summary>The spec, with every default filled in</summary>"
     yield f'<pre class="spec" tabindex="0"><code>{escape(visible(section.source.spec))}</code></pre></details>'
     yield "<h3>Where it comes from</h3>"
     rows = provenance(section.source.provenance)

@@ -31,7 +31,7 @@ async function loadDataTables() {
 
 // A curve's columns as rows; `stops` marks the last value of one that turns nan.
 function rowsOfCurve(curve, color) {
-  const { point, layer, ...columns } = curve;
+  const { point, layer, stops = false, ...columns } = curve;
   const names = Object.keys(columns);
   const values = columns.value ?? [];
   const last = values.findLastIndex((value) => value !== null);
@@ -39,7 +39,7 @@ function rowsOfCurve(curve, color) {
   return Array.from({ length }, (_, i) => {
     const row = { point, color, layer: layer ? layer[i] : i };
     for (const name of names) row[name] = columns[name][i];
-    row.stops = curve.stops === true && i === last;
+    row.stops = stops && i === last;
     return row;
   });
 }
@@ -165,6 +165,7 @@ class Sweep {
   makeTable(DataTable) {
     const { length } = this.content.points;
     const table = this.element.querySelector("table.points");
+    this.rows = [...table.tBodies[0].rows]; // of every point, on whatever page
     this.table = new DataTable(table, {
       autoWidth: false,
       order: [],
@@ -202,12 +203,8 @@ class Sweep {
     });
   }
 
-  row(point) {
-    return this.table?.row((_, __, node) => node.dataset.point === String(point)).node();
-  }
-
   toggle(point, update = true) {
-    const row = this.row(point);
+    const row = this.rows?.[point];
     const box = row?.querySelector("input");
     if (!box || box.disabled) return;
     box.checked = !box.checked;

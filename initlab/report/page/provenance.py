@@ -55,7 +55,8 @@ def _environment(environment: Any) -> Iterator[tuple[str, str]]:
                 if environment.get(n)]  # fmt: skip
     machine = [environment.get(n) for n in ("host", "system", "processor", "instructions")]
     cores = environment.get("cores")
-    yield f"{environment.get('runs', '')} runs with".strip(), ", ".join(versions)
+    runs = environment.get("runs")
+    yield _many(runs, "run") if isinstance(runs, int) else "runs", ", ".join(versions)
     yield "machine", ", ".join(
         [str(part) for part in machine if part] + ([f"{cores} cores"] if cores else [])
     )
