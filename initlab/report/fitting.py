@@ -68,8 +68,14 @@ def _least(column: Column) -> int:
         return max(LEAST_PICTURE, cell_len(column.name))
     if not column.text:
         return _natural(column)
-    words = LEAST_SPARE if column.rank else LEAST_TEXT
-    return min(_natural(column), max(words, cell_len(column.name)))
+    return min(_natural(column), max(LEAST_SPARE if column.rank else LEAST_TEXT, _word(column)))
+
+
+def _word(column: Column) -> int:
+    """How long its longest word is, the heading's among them."""
+    return max(
+        cell_len(word) for cell in (column.name, *column.cells) for word in [*cell.split(), ""]
+    )
 
 
 def _short(column: Column) -> Column:
@@ -104,8 +110,21 @@ def _spread(
 
 
 def _squeezed(columns: list[Column], width: int, left_out: tuple[str, ...]) -> Fitted:
-    """Labels in several lines each, where nothing is to be left out any more."""
+    """Words in more lines, then labels in several each, where nothing is to be left out any more."""
     widths, room = [_least(column) for column in columns], width - NARROW * (len(columns) - 1)
-    while sum(widths) > room and max(widths) > LEAST_LABEL:
-        widths[widths.index(max(widths))] -= 1
-    return Fitted(tuple(columns), tuple(widths), NARROW, left_out, folded=True)
+    words = [
+        _word(column) if column.text else size for column, size in zip(columns, widths, strict=True)
+    ]
+    _narrow(widths, words, room)
+    folded = sum(widths) > room
+    _narrow(widths, [LEAST_LABEL] * len(widths), room)
+    return Fitted(tuple(columns), tuple(widths), NARROW, left_out, folded)
+
+
+def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Take from the widest until all fit, or are as narrow as they may be."""
+    while sum(widths) > room:
+        spare = [size - end for size, end in zip(widths, least, strict=True)]
+        if max(spare) <= 0:
+            return
+        widths[spare.index(max(spare))] -= 1

@@ -17,6 +17,7 @@ from initlab.report.sparkline import bar, decades
 BARRED = ("std", "grad_std")  # columns of layers.csv that have a bar beside them
 NEEDED = ("run", "layer")
 NETWORK_RANK = 9  # of the column that says how sweeps differ
+LEAST_LAYERS = 4  # of a point, where points are left out for it
 MOST_BAR = 30  # characters
 ALL = "--layer : shows all."
 
@@ -81,11 +82,12 @@ def _thinned(points: Sequence[Point], lines: int | None) -> tuple[Sequence[Point
     depths = [_depth(point) for point in points]
     if lines is None or sum(depths) <= lines:
         return points, 1, []
-    kept = points[: max(1, lines // 2)]
+    kept = points[: max(1, lines // LEAST_LAYERS)]
     every = 2
     while every < max(depths) - 1 and sum(_lines(d, every) for d in depths[: len(kept)]) > lines:
         every += 1
-    told = f"Layers 0, {every}, {2 * every}, ... and the last"
+    shown = ", ".join(map(str, range(0, min(max(depths) - 1, 3 * every), every)))
+    told = f"Layers {shown}{', ...' if 3 * every < max(depths) - 1 else ''} and the last"
     if len(kept) < len(points):
         told += f", of the first {len(kept)} of {len(points):,} points"
     return kept, every, [f"{told}. {ALL}"]

@@ -27,7 +27,8 @@ LEAST_LINE = 80  # characters of the words around a table, where nothing says ho
 def table(summary: Summary, width: int | None, *, unicode: bool) -> tuple[RenderableType, int]:
     """A summary as a table of a row a line, and how wide a line may be.
 
-    A single row that does not fit is a card instead: a line for every column.
+    A table without a title whose words would break, or with a single row that does not fit, is
+    cards instead: a line for every column of a row.
 
     Args:
         summary: what is shown.
@@ -39,8 +40,9 @@ def table(summary: Summary, width: int | None, *, unicode: bool) -> tuple[Render
     shown: Sequence[Column] = fit.columns
     left_out: Sequence[str] = fit.left_out
     body: RenderableType = _table(summary, fit, unicode=unicode)
-    if len(summary.rows) == 1 and (fit.left_out or fit.folded) and not summary.title:
-        shown, left_out, body = summary.columns, (), _card(summary)
+    single = len(summary.rows) == 1 and bool(fit.left_out)
+    if (fit.folded or single) and not summary.title:
+        shown, left_out, body = summary.columns, (), _cards(summary)
     parts: list[RenderableType] = [Text(summary.title, "bold")] if summary.title else []
     parts += [Text(summary.subtitle, "dim")] if summary.subtitle else []
     parts.append(body)
@@ -71,14 +73,16 @@ def _table(summary: Summary, fit: Fitted, *, unicode: bool) -> Table:
     return drawn
 
 
-def _card(summary: Summary) -> RenderableType:
-    pad = max(map(len, summary.header))
-    return Group(
-        *(
-            Text(f"{name:>{pad}}  ") + Text(cell, _style(cell))
-            for name, cell in zip(summary.header, summary.rows[0], strict=True)
-        )
-    )
+def _cards(summary: Summary) -> RenderableType:
+    drawn = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    drawn.add_column(justify="right", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for at, row in enumerate(summary.rows):
+        if at:
+            drawn.add_row()
+        for name, cell in zip(summary.header, row, strict=True):
+            drawn.add_row(Text(name), Text(cell, _style(cell)))
+    return drawn
 
 
 def _style(cell: str) -> str:

@@ -110,7 +110,7 @@ def sweep(
     from initlab.spec.expand import make
     from initlab.spec.reader import read
     from initlab.store.temporary import temporary_folder
-    from initlab.sweep.cost import check_memory, default_jobs
+    from initlab.sweep.cost import default_jobs
 
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
@@ -122,11 +122,7 @@ def sweep(
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
-    if scheduler in (None, "local"):  # else it is others' memory
-        for plan in plans:
-            check_memory(plan, jobs)
-    if scheduler not in (None, "local"):
-        ask_identity(scheduler, address_of(scheduler))  # before anything is moved aside
+    _check_resources(plans, jobs, scheduler)  # before anything is moved aside
     shown = Shown(format_, layers, layer, columns, wide)
     most = 1 if fail_fast else max_failures
     quiet = output.is_quiet()
@@ -150,6 +146,17 @@ def _cluster(engine: EngineName | None, scheduler: str | None) -> str | None:
     if scheduler is not None:
         address_of(scheduler)  # what is none is refused at once
     return scheduler
+
+
+def _check_resources(plans: "list[Plan]", jobs: int, scheduler: str | None) -> None:
+    """Refuse more memory than there is here, or a cluster that does not answer."""
+    from initlab.sweep.cost import check_memory
+
+    if scheduler not in (None, "local"):
+        ask_identity(scheduler, address_of(scheduler))
+        return
+    for plan in plans:
+        check_memory(plan, jobs)
 
 
 def _folders(
