@@ -46,7 +46,7 @@ def panel_chart(
     )
     layers = [
         *_bands(panel.bands, x, y, color),
-        *_rules(panel.rules, x, y, scales, size),
+        *_rules(panel.rules, x, y, scales, size, labels or ()),
         *_lines(panel.lines, x, y, color),
         *_labels(labels or (), x, y, color),
     ]
@@ -133,9 +133,17 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
 
 
 def _rules(
-    rules: Sequence[Rule], x: Any, y: Any, scales: tuple[Scale, Scale], size: tuple[int, int]
+    rules: Sequence[Rule],
+    x: Any,
+    y: Any,
+    scales: tuple[Scale, Scale],
+    size: tuple[int, int],
+    labels: Sequence[EndLabel],
 ) -> list[Any]:
-    """Rules with their labels: upright ones at the top, level ones at the left."""
+    """Rules with their labels: level ones at the left, upright ones at the bottom.
+
+    What turns nan has left the panel at its top: there is room below.
+    """
     alt = extra("altair")
     look = {"color": INK, "fontSize": 11, "baseline": "bottom"}
     layers = []
@@ -145,12 +153,12 @@ def _rules(
             layers.append(level.mark_rule(color=INK, strokeDash=DOTS).encode(y=y))
             text = level.mark_text(text=rule.label, align="left", dx=4, dy=-2, **look)
             layers.append(text.encode(y=y, x=alt.value(0)))
-    for at in rule_labels(rules, scales[0], size[0]):
+    for at in rule_labels(rules, scales, size, labels):
         upright = alt.Chart(_data([{"x": at.x}]))
         layers.append(upright.mark_rule(color=INK, strokeDash=DOTS).encode(x=x))
         side = {"align": "right", "dx": -4} if at.leftward else {"align": "left", "dx": 4}
         text = upright.mark_text(text=at.label, **side, **look)
-        layers.append(text.encode(x=x, y=alt.value((at.row + 1) * LINE_HEIGHT)))
+        layers.append(text.encode(x=x, y=alt.value(size[1] - 3 - at.row * LINE_HEIGHT)))
     return layers
 
 

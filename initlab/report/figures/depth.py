@@ -12,7 +12,7 @@ from initlab.errors import UnknownName
 from initlab.report.figure import Array, Axis, Band, Figure, Line, Panel
 from initlab.report.figures.choice import Choice, choose
 from initlab.report.figures.crowd import crowd
-from initlab.report.figures.labels import fields_of, labels
+from initlab.report.figures.labels import axes_of, fields_of, labels
 from initlab.report.figures.onsets import onset_rules
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
@@ -42,7 +42,7 @@ class Sweep:
     layers: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One point of a spec: median and 10 to 90 % of its seeds at every layer; nan is a gap."""
 
@@ -94,11 +94,12 @@ def depth_figure(
     curves = _curves(runs, values, chosen, y)
     axes = Axis("layer"), Axis(_title(y), log=y not in LINEAR)
     notes = _notes(runs, curves, values[y], y)
+    names = labels(runs, [axis for axis in axes_of(runs) if axis not in chosen.facet])
     panels = []
     for title in dict.fromkeys(curve.panel for curve in curves) or [""]:
         shown = [curve for curve in curves if curve.panel == title]
         if len(curves) > MOST_LINES:
-            lines, bands, more = crowd(shown, runs)
+            lines, bands, more = crowd(shown, runs, names)
         else:
             lines, bands, more = _drawn(shown)
         rules, told = onset_rules(shown, runs["nan_onset"].to_numpy(float))
@@ -210,7 +211,7 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
 def _notes(runs: pd.DataFrame, curves: Sequence[Curve], measured: Array, y: str) -> list[str]:
     notes = []
     seeds = max((len(curve.runs) for curve in curves), default=0)
-    if seeds > 1:
+    if seeds > 1 and len(curves) <= MOST_LINES:
         notes.append(f"Measured: median over {seeds} seeds; the spread is 10 to 90 % of them.")
     if len(curves) <= MOST_LINES and any(not np.isnan(c.predicted).all() for c in curves):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
@@ -228,4 +229,4 @@ def _notes(runs: pd.DataFrame, curves: Sequence[Curve], measured: Array, y: str)
 
 def _title(y: str) -> str:
     unit = COLUMNS[y].unit
-    return y if unit in ("1", "-1..1", "0..1") else f"{y} ({unit})"
+    return y if unit in ("1", "-1..1", "0..1", "loss / 1") else f"{y} ({unit})"
