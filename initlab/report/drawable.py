@@ -75,7 +75,7 @@ def _drawable_panel(panel: Panel, left_out: list[LeftOut], prefix: str = "") -> 
     lines: list[Line] = []
     for line in panel.lines:
         kept = shown(line.x, panel.x) & shown(line.y, panel.y)
-        name = prefix + line.label + (" (predicted)" if line.dashed else "")
+        name = prefix + (line.label or "measured") + (" (predicted)" if line.dashed else "")
         left_out += _reasons(name, line.x, line.y, kept, panel)
         lines += [replace(line, x=line.x[at], y=line.y[at]) for at in _pieces(kept)]
     bands: list[Band] = []

@@ -49,7 +49,8 @@ def _of_sweeps(runs: pd.DataFrame, axes: list[str], facet: str | None) -> Choice
     """Colours for sweeps of one curve; a panel for each of a few sweeps of several."""
     sweeps, curves = runs["spec"].nunique(), labels(runs, axes).nunique()
     if facet is None and curves > sweeps and sweeps <= MOST_FACETS:
-        others = [axis for axis in axes if axis != "spec"]
+        within = runs.groupby("spec")[axes].nunique(dropna=False).max()
+        others = [axis for axis in axes if axis != "spec" and within[axis] > 1]
         together = labels(runs, others).nunique() <= MOST_COLORS
         return Choice(tuple(others if together else others[:1]), ("spec",))
     return Choice(("spec",), (facet,) if facet else ())
