@@ -6,7 +6,7 @@ import numpy as np
 
 from initlab.report.extra import extra
 from initlab.report.figure import Array, Axis, Grid
-from initlab.report.panel_chart import INK, TICK, axis, domain, titled
+from initlab.report.panel_chart import INK, TICK, axis, data, domain, titled
 from initlab.report.scales import Scale, scale
 
 MISSING = "#d9d9d9"
@@ -32,12 +32,12 @@ def grid_chart(grid: Grid, size: tuple[int, int]) -> Any:
     value = _value_scale(grid.value, values)
     legend = alt.Legend(title=grid.value.title, labelExpr=TICK, gradientLength=size[1] - 20)
     color = alt.Color("value:Q", scale=value, legend=legend)
-    heat = alt.Chart(alt.InlineData(values=cells)).mark_rect(clip=True)
+    heat = alt.Chart(data(cells)).mark_rect(clip=True)
     layers = [heat.encode(x=x, y=y, x2="x2:Q", y2="y2:Q", color=color)]
     for number, line in enumerate(grid.contours):
         rows = [{"x": a, "y": b} for a, b in zip(line.x.tolist(), line.y.tolist(), strict=True)]
         dash = [4, 2] if line.dashed else [1, 0]
-        drawn = alt.Chart(alt.InlineData(values=rows), name=f"contour_{number}")
+        drawn = alt.Chart(data(rows), name=f"contour_{number}")
         layers.append(
             drawn.mark_line(color="white", strokeWidth=2, strokeDash=dash, clip=True).encode(
                 x=x, y=y, order="x:Q"
@@ -50,8 +50,7 @@ def grid_chart(grid: Grid, size: tuple[int, int]) -> Any:
 
 def _contour_label(label: str, rows: list[dict[str, float]], x: Any, y: Any) -> Any:
     alt = extra("altair")
-    middle = alt.InlineData(values=[rows[len(rows) // 2]])
-    text = alt.Chart(middle).mark_text(
+    text = alt.Chart(data([rows[len(rows) // 2]])).mark_text(
         text=label, color=INK, fontSize=11, fontWeight="bold", dy=-7, stroke="white",
         strokeWidth=0.2,
     )  # fmt: skip

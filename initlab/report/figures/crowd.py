@@ -19,7 +19,7 @@ MOST_SURPRISING = 2
 
 def crowd(
     curves: "Sequence[Curve]", runs: pd.DataFrame, names: pd.Series
-) -> tuple[list[Line], list[Band], list[str]]:
+) -> tuple[list[Line], list[Band]]:
     """The median of many curves, their 10 to 90 %, and those that end or surprise most.
 
     Args:
@@ -38,19 +38,19 @@ def crowd(
         low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
         lines.append(Line(name, members[0].layers, middle))
         bands.append(Band(name, members[0].layers, low, high))
-    told = _highlighted(curves, runs)
-    for curve in told:
+    for curve in _highlighted(curves, runs):
         lines.append(Line(names.iloc[curve.runs[0]], curve.layers, curve.middle, faint=True))
-    return lines, bands, [_note(curves, told)]
+    return lines, bands
 
 
-def _note(curves: "Sequence[Curve]", highlighted: "Sequence[Curve]") -> str:
+def crowd_note(curves: "Sequence[Curve]") -> str:
+    """What a picture of many curves shows of them."""
     seeds = max(len(curve.runs) for curve in curves)
     of = f", each the median over {seeds} seeds" if seeds > 1 else ""
-    thin = " Thin: those that end highest and lowest, and that surprise most."
     return (
         f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
-        f" turned nan counts as infinite.{thin if highlighted else ''}"
+        " turned nan counts as infinite. Thin: those that end highest and lowest, and that surprise"
+        " most."
     )
 
 

@@ -12,7 +12,7 @@ from initlab.catalog.columns import COLUMNS, columns
 from initlab.errors import UnknownName
 from initlab.report.figure import Array, Axis, Band, Figure, Line, Panel
 from initlab.report.figures.choice import Choice, choose
-from initlab.report.figures.crowd import crowd
+from initlab.report.figures.crowd import crowd, crowd_note
 from initlab.report.figures.labels import axes_of, fields_of, labels
 from initlab.report.figures.onsets import onset_rules
 
@@ -100,7 +100,7 @@ def depth_figure(
     for title in dict.fromkeys(curve.panel for curve in curves) or [""]:
         shown = [curve for curve in curves if curve.panel == title]
         if len(curves) > MOST_LINES:
-            lines, bands, notes = crowd(shown, runs, names)
+            (lines, bands), notes = crowd(shown, runs, names), [crowd_note(curves)]
         else:
             lines, bands, notes = _drawn(shown)
         rules, late = onset_rules(shown, onsets)
