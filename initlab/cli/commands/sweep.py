@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.catalog.values import to_int
-from initlab.cli import output
+from initlab.cli import output, pictures
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.errors import ChecksFailed, InputError
@@ -83,6 +83,7 @@ def sweep(
     retry_failed: RetryFailed = False,
     format_: output.FormatOption = None,
     layers: Layers = False,
+    plot: pictures.Plot = False,
     dry_run: DryRun = False,
     max_runs: MaxRuns = 10_000,
     fail_on: FailOn = "",
@@ -95,6 +96,8 @@ def sweep(
 
     Examples:
     initlab sweep configs/xavier_tanh.yaml
+
+    initlab sweep configs/xavier_tanh.yaml --plot
 
     initlab sweep configs/article/*.yaml --set seeds=3 --jobs 2
 
@@ -111,6 +114,8 @@ def sweep(
     from initlab.store.temporary import temporary_folder
     from initlab.sweep.cost import check_memory, default_jobs
 
+    if plot:
+        pictures.check_beside(format_)
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
@@ -134,6 +139,8 @@ def sweep(
         complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
         output.results(named, format_, layers=layers)
+        if plot:
+            pictures.show_depth([path for _, _, path in named])
     if complaints:
         raise ChecksFailed("\n".join(complaints))
 
