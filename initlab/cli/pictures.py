@@ -1,14 +1,19 @@
 """Where a figure goes: into a file, whose ending says its kind, or on the terminal."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from initlab.cli import output
 from initlab.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from initlab.report.figure import Figure
+
+Plot = Annotated[bool, typer.Option("--plot", help="Draw the std over depth below the table.")]
 
 TERMINAL_WIDTH, TERMINAL_HEIGHT = 80, 17  # of a picture in a pipe
 LEAST_HEIGHT, MOST_HEIGHT = 8, 24  # lines of a panel
@@ -40,6 +45,28 @@ def check_target(target: Path | None) -> None:
             f"-o {target}: there is no folder {target.parent}", f"mkdir -p {target.parent}"
         )
     require("altair", "vl_convert")
+
+
+def check_beside(wanted: output.Format | None) -> None:
+    """Refuse a picture beside output that is data, before anything is computed.
+
+    Raises:
+        InputError: the output is no table, or what draws is not installed.
+    """
+    if output.chosen(wanted) is not output.Format.table:
+        raise InputError(
+            f"--plot draws below a table, and the output is {output.chosen(wanted).value}",
+            "--format table, or initlab plot FOLDER",
+        )
+    check_target(None)
+
+
+def show_depth(folders: Sequence[Path]) -> None:
+    """The std over the layers of results folders, below their table."""
+    from initlab.cli import figures
+
+    sys.stdout.write("\n")
+    show(figures.depth(folders, "std", None, None), None)
 
 
 def show(figure: "Figure", target: Path | None) -> None:

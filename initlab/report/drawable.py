@@ -26,7 +26,8 @@ def drawable(figure: Figure) -> Figure:
         if isinstance(panel, Grid):
             panels.append(_drawable_grid(panel, of_grids))
         else:
-            panels.append(_drawable_panel(panel, left_out))
+            prefix = f"{panel.title}, " if len(figure.panels) > 1 and panel.title else ""
+            panels.append(_drawable_panel(panel, left_out, prefix))
     notes = (*figure.notes, *_told(left_out), *dict.fromkeys(of_grids))
     points = sum(len(line.x) for panel in panels for line in _lines(panel))
     if points > MOST_POINTS:
@@ -71,11 +72,11 @@ def _told(left_out: Sequence[LeftOut]) -> Iterator[str]:
         yield f"{len({o.label for o in others}):,} more lines leave out {values}"
 
 
-def _drawable_panel(panel: Panel, left_out: list[LeftOut]) -> Panel:
+def _drawable_panel(panel: Panel, left_out: list[LeftOut], prefix: str = "") -> Panel:
     lines: list[Line] = []
     for line in panel.lines:
         kept = shown(line.x, panel.x) & shown(line.y, panel.y)
-        name = f"{line.label} (predicted)" if line.dashed else line.label
+        name = prefix + (line.label or "measured") + (" (predicted)" if line.dashed else "")
         left_out += _reasons(name, line.x, line.y, kept, panel)
         lines += [replace(line, x=line.x[at], y=line.y[at]) for at in _pieces(kept)]
     bands: list[Band] = []
@@ -134,14 +135,15 @@ def shown(values: Array, axis: Axis) -> Array:
 
 
 def _reasons(label: str, x: Array, y: Array, kept: Array, panel: Panel) -> Iterator[LeftOut]:
-    """What keeps values of a line from being shown. A nan is a gap, told of a whole line only."""
+    """What keeps values of a line from being shown. A nan at its end is where the line ends."""
     everything = len(y) > 0 and not kept.any()
+    ended = np.arange(len(y)) > np.flatnonzero(kept).max(initial=-1)
     with np.errstate(invalid="ignore"):
         reasons = {
             "0": panel.y.log & (y == 0),
             "negative": panel.y.log & (y < 0) & np.isfinite(y),
             "infinite": np.isinf(y),
-            "nan": np.isnan(y) & everything,
+            "nan": np.isnan(y) & (everything | ~ended),
         }
     for why, lost in reasons.items():
         at = x[lost & ~kept]

@@ -65,7 +65,7 @@ def spaced(wanted: Sequence[float], least: float, height: float) -> list[float]:
 
 @dataclass(frozen=True)
 class RuleLabel:
-    """The label of an upright rule at `x`: in a row from the top, right or left of the rule."""
+    """The label of an upright rule at `x`: in a row from the bottom, right or left of the rule."""
 
     label: str
     x: float
@@ -73,9 +73,19 @@ class RuleLabel:
     leftward: bool
 
 
-def rule_labels(rules: Sequence[Rule], scale: Scale, width: int) -> list[RuleLabel]:
-    """The labels of upright rules, one below the other where they are close."""
-    taken: list[tuple[float, float, int]] = []  # left, right, row
+def rule_labels(
+    rules: Sequence[Rule],
+    scales: tuple[Scale, Scale],
+    size: tuple[int, int],
+    ends: Sequence[EndLabel],
+) -> list[RuleLabel]:
+    """The labels of upright rules, one above the other where they or lines' names are close."""
+    (scale, up), (width, height) = scales, size
+    taken = []  # left, right, row
+    for end in ends:
+        at, row = scale.fraction(end.x) * width + GAP, up.fraction(end.y) * height / LINE_HEIGHT
+        box = at, at + CHARACTER * len(end.label)
+        taken += [(*box, int(row + shift)) for shift in (-0.5, 0.5)]
     found = []
     for x, label in sorted((rule.x, rule.label) for rule in rules if rule.x is not None):
         at, length = scale.fraction(x) * width, CHARACTER * len(label) + GAP

@@ -9,7 +9,7 @@ from initlab.report.drawable import named
 from initlab.report.extra import extra
 from initlab.report.figure import Array, Axis, Grid, Line
 from initlab.report.grid_names import names
-from initlab.report.panel_chart import INK, TICK, axis, domain, titled
+from initlab.report.panel_chart import INK, TICK, axis, data, domain, titled
 from initlab.report.scales import Scale, scale, tick_label
 from initlab.report.shades import ENDS, MISSING, Shades
 
@@ -43,10 +43,6 @@ def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
     return titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
 
 
-def _data(rows: list[dict[str, Any]]) -> Any:
-    return extra("altair").InlineData(values=rows)
-
-
 def _cells(
     grid: Grid, shades: Shades, edges: tuple[Array, Array], at: dict[str, Any], height: int
 ) -> list[Any]:
@@ -73,11 +69,11 @@ def _cells(
     corners = {**at, "x2": "x2:Q", "y2": "y2:Q"}
     layers = []
     if lacking:
-        grey = alt.Chart(_data(lacking)).mark_rect(color=MISSING, stroke=MISSING)
+        grey = alt.Chart(data(lacking)).mark_rect(color=MISSING, stroke=MISSING)
         layers.append(grey.encode(**corners))
     if known:
         # they overlap a little: else the background shines through between them
-        heat = alt.Chart(_data(known)).mark_rect(clip=True, x2Offset=OVERLAP, y2Offset=-OVERLAP)
+        heat = alt.Chart(data(known)).mark_rect(clip=True, x2Offset=OVERLAP, y2Offset=-OVERLAP)
         layers.append(heat.encode(**corners, color=_color(shades, grid.value, height)))
     marks = [
         {"x": across[2, i], "y": up[2, j], "text": grid.marks[j, i]}
@@ -117,10 +113,10 @@ def _contours(contours: Sequence[Line], at: dict[str, Any]) -> list[Any]:
         ]
         single = [r for r in rows if len(contours[r["line"]].x) == 1]
         if single:
-            point = alt.Chart(_data(single)).mark_point(color=INK, fill=INK, size=60, opacity=1)
+            point = alt.Chart(data(single)).mark_point(color=INK, fill=INK, size=60, opacity=1)
             layers.append(point.encode(**at))
         if len(rows) > len(single):
-            drawn = alt.Chart(_data([r for r in rows if r not in single]))
+            drawn = alt.Chart(data([r for r in rows if r not in single]))
             order = {"order": "step:Q", "detail": "line:N"}
             wide = {"color": "white", "strokeWidth": 3.5, "opacity": 0.7}
             dash = {"strokeDash": [5, 3] if dashed else [1, 0]}
@@ -135,7 +131,7 @@ def _texts(rows: list[dict[str, Any]], at: dict[str, Any]) -> list[Any]:
     """Words in ink with a white edge, which can be read on every colour."""
     if not rows:
         return []
-    text = extra("altair").Chart(_data(rows)).encode(**at, text="text:N")
+    text = extra("altair").Chart(data(rows)).encode(**at, text="text:N")
     font = {"fontSize": 11, "fontWeight": "bold"}
     edge = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.8}
     return [text.mark_text(**font, **edge), text.mark_text(color=INK, **font)]

@@ -46,12 +46,12 @@ def panel_chart(
     )
     layers = [
         *_bands(panel.bands, x, y, color),
-        *_rules(panel.rules, x, y, scales, size),
+        *_rules(panel.rules, x, y, scales, size, labels or ()),
         *_lines(panel.lines, x, y, color),
         *_labels(labels or (), x, y, color),
     ]
     if not layers:
-        nothing = alt.Chart(_data([{"x": scales[0].value(0.5), "y": scales[1].value(0.5)}]))
+        nothing = alt.Chart(data([{"x": scales[0].value(0.5), "y": scales[1].value(0.5)}]))
         layers = [nothing.mark_text(text="nothing to draw", color=INK).encode(x=x, y=y)]
     return titled(alt.layer(*layers), panel.title).properties(width=size[0], height=size[1])
 
@@ -75,8 +75,9 @@ def axis(scale: Scale, most: int) -> Any:
     return alt.Axis(values=scale.ticks(max(most, 3)), labelExpr=TICK, labelFlush=False)
 
 
-def _data(rows: list[dict[str, Any]]) -> Any:
-    return extra("altair").InlineData(values=rows)
+def data(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows for Altair, which takes them as they are: it checks no row and counts none."""
+    return {"values": rows}
 
 
 def _lines(lines: Sequence[Line], x: Any, y: Any, color: Any) -> list[Any]:
@@ -95,12 +96,12 @@ def _lines(lines: Sequence[Line], x: Any, y: Any, color: Any) -> list[Any]:
             several = [row for row in rows if len(alike[row["line"]].x) > 1]
             single = [row for row in rows if len(alike[row["line"]].x) == 1]
             if several:
-                drawn = alt.Chart(_data(several)).mark_line(clip=True, **look)
+                drawn = alt.Chart(data(several)).mark_line(clip=True, **look)
                 layers.append(drawn.encode(x=x, y=y, color=color, detail="line:N"))
             if single:
                 shape = {"filled": not dashed, "size": 40, "opacity": look["opacity"]}
                 layers.append(
-                    alt.Chart(_data(single)).mark_point(**shape).encode(x=x, y=y, color=color)
+                    alt.Chart(data(single)).mark_point(**shape).encode(x=x, y=y, color=color)
                 )
     return layers
 
@@ -123,7 +124,7 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
             )
         ]
         if rows:
-            area = alt.Chart(_data(rows)).mark_area(
+            area = alt.Chart(data(rows)).mark_area(
                 clip=True, opacity=0.13 if predicted else 0.28, line=False
             )
             unnamed = color.copy()
@@ -133,24 +134,32 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
 
 
 def _rules(
-    rules: Sequence[Rule], x: Any, y: Any, scales: tuple[Scale, Scale], size: tuple[int, int]
+    rules: Sequence[Rule],
+    x: Any,
+    y: Any,
+    scales: tuple[Scale, Scale],
+    size: tuple[int, int],
+    labels: Sequence[EndLabel],
 ) -> list[Any]:
-    """Rules with their labels: upright ones at the top, level ones at the left."""
+    """Rules with their labels: level ones at the left, upright ones at the bottom.
+
+    What turns nan has left the panel at its top: there is room below.
+    """
     alt = extra("altair")
     look = {"color": INK, "fontSize": 11, "baseline": "bottom"}
     layers = []
     for rule in rules:
         if rule.y is not None:
-            level = alt.Chart(_data([{"y": rule.y}]))
+            level = alt.Chart(data([{"y": rule.y}]))
             layers.append(level.mark_rule(color=INK, strokeDash=DOTS).encode(y=y))
             text = level.mark_text(text=rule.label, align="left", dx=4, dy=-2, **look)
             layers.append(text.encode(y=y, x=alt.value(0)))
-    for at in rule_labels(rules, scales[0], size[0]):
-        upright = alt.Chart(_data([{"x": at.x}]))
+    for at in rule_labels(rules, scales, size, labels):
+        upright = alt.Chart(data([{"x": at.x}]))
         layers.append(upright.mark_rule(color=INK, strokeDash=DOTS).encode(x=x))
         side = {"align": "right", "dx": -4} if at.leftward else {"align": "left", "dx": 4}
         text = upright.mark_text(text=at.label, **side, **look)
-        layers.append(text.encode(x=x, y=alt.value((at.row + 1) * LINE_HEIGHT)))
+        layers.append(text.encode(x=x, y=alt.value(size[1] - 3 - at.row * LINE_HEIGHT)))
     return layers
 
 
@@ -159,5 +168,5 @@ def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]
         return []
     alt = extra("altair")
     rows = [{"x": at.x, "y": at.y, "label": at.label} for at in labels]
-    text = alt.Chart(_data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
+    text = alt.Chart(data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
     return [text.encode(x=x, y=y, color=color, text="label:N")]

@@ -33,7 +33,7 @@ class Scale:
         """The value at a fraction of the axis."""
         low, high = self.inner
         moved = low + fraction * (high - low)
-        return float(10**moved) if self.log else float(moved)
+        return _power(moved) if self.log else float(moved)
 
     @property
     def inner(self) -> tuple[float, float]:
@@ -78,8 +78,8 @@ def scale(values: Iterable[Array], axis: Axis, *, exact: bool = False) -> Scale:
     missing = max(least - (high - low), 0.0) / 2
     margin = 0.0 if exact else MARGIN * max(high - low, least)
     low, high = low - missing - margin, high + missing + margin
-    if axis.log:  # within what float64 holds
-        low, high = 10.0 ** max(low, -307.0), 10.0 ** min(high, 308.0)
+    if axis.log:
+        low, high = _power(low), _power(high)
     whole = exact and not axis.log and bool((joined == np.round(joined)).all())
     return Scale(low, high, axis.log, whole)
 
@@ -104,14 +104,11 @@ def _y_scale(panels: Sequence[Panel]) -> Scale:
     axis = panels[0].y
     measured = [values for panel in panels for values in _ys(panel, predicted=False)]
     predicted = [values for panel in panels for values in _ys(panel, predicted=True)]
-    whole = scale([*measured, *predicted], axis)
     if not sum(map(len, measured)):
-        return whole
-    shown = scale(measured, axis)
-    (low, high), (lowest, highest) = shown.inner, whole.inner
-    room = PREDICTED_ROOM * (high - low)
-    low, high = max(lowest, low - room), min(highest, high + room)
-    return Scale(10**low, 10**high, log=True) if axis.log else Scale(low, high, log=False)
+        return scale(predicted, axis)
+    alone = scale(measured, axis)
+    near = alone.value(-PREDICTED_ROOM), alone.value(1 + PREDICTED_ROOM)
+    return scale([*measured, *(np.clip(values, *near) for values in predicted)], axis)
 
 
 def _ys(panel: Panel, *, predicted: bool) -> list[Array]:
@@ -127,6 +124,11 @@ def tick_label(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:.6g}" if 1e-3 <= abs(value) < 1e4 else short(value, 3)
+
+
+def _power(exponent: float) -> float:
+    """A power of ten, within what float64 holds."""
+    return float(10.0 ** min(max(exponent, -307.0), 308.0))
 
 
 def _steps() -> Iterable[int]:

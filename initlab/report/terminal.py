@@ -144,7 +144,9 @@ class _Drawing:
         entries = []
         for label in self.labels:
             mark = ("⣿⣿" if self.braille else self.marks[label]) if self.labels else ""
-            entries.append((mark, cut(on_one_line(label), width - 4), self.palette[label]))
+            entries.append(
+                (mark, cut(on_one_line(label or "measured"), width - 4), self.palette[label])
+            )
         if any(line.dashed for line in self.panel.lines) and len(entries):
             entries.append(("⠂⠂" if self.braille else PREDICTED, "predicted", ""))
         row, used = "", 0

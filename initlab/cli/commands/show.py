@@ -1,6 +1,6 @@
 """`initlab show`: the tables of earlier results."""
 
-from initlab.cli import output
+from initlab.cli import output, pictures
 from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, results
 
 
@@ -11,6 +11,7 @@ def show(
     layer: Layer = "",
     columns: Columns = "",
     wide: Wide = False,
+    plot: pictures.Plot = False,
 ) -> None:
     """Print the results of an earlier sweep, as sweep itself does. Several are compared in a table.
 
@@ -21,12 +22,18 @@ def show(
 
     initlab show results/xavier_tanh --columns seed,std_last,loss_value
 
+    initlab show results/xavier_tanh --plot
+
     initlab show results/*/ --format md >> notes.md
 
     initlab show results/xavier_tanh --layers | mlr --icsv --opprint head -n 5 -g run
     """
     from initlab.store.folder import open_published
 
+    if plot:
+        pictures.check_beside(format_)
     opened = [open_published(folder) for folder in folders]
     named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]
     results(named, Shown(format_, layers, layer, columns, wide))
+    if plot:
+        pictures.show_depth(folders)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.catalog.values import to_int
-from initlab.cli import output
+from initlab.cli import output, pictures
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, results
@@ -85,6 +85,7 @@ def sweep(
     layer: Layer = "",
     columns: Columns = "",
     wide: Wide = False,
+    plot: pictures.Plot = False,
     dry_run: DryRun = False,
     max_runs: MaxRuns = 10_000,
     fail_on: FailOn = "",
@@ -96,6 +97,8 @@ def sweep(
 
     Examples:
     initlab sweep configs/xavier_tanh.yaml
+
+    initlab sweep configs/xavier_tanh.yaml --plot
 
     initlab sweep configs/article/*.yaml --set seeds=3 --jobs 2
 
@@ -112,6 +115,8 @@ def sweep(
     from initlab.store.temporary import temporary_folder
     from initlab.sweep.cost import default_jobs
 
+    if plot:
+        pictures.check_beside(format_)
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
@@ -133,6 +138,8 @@ def sweep(
         complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
         results(named, shown)
+        if plot:
+            pictures.show_depth([path for _, _, path in named])
     if complaints:
         raise ChecksFailed("\n".join(complaints))
 

@@ -25,13 +25,16 @@ def choose(runs: pd.DataFrame, color: str | None, facet: str | None) -> Choice:
     Raises:
         UnknownName: no such field.
     """
-    for name in (color, facet):
-        known = fields_of(runs)
+    known, varying = fields_of(runs), axes_of(runs)
+    for option, name in (("--color", color), ("--facet", facet)):
         if name is not None and name not in known:
-            raise UnknownName("field of the spec", name, known)
-    axes = [axis for axis in axes_of(runs) if axis not in (color, facet)]
+            fix = f"{option} {(varying or ['activation'])[0]}"
+            raise UnknownName("field of the spec", name, known, fix)
+    axes = [axis for axis in varying if axis not in (color, facet)]
     if color is not None:
         return Choice((color,), (facet,) if facet else ())
+    if "spec" in axes:
+        return _of_sweeps(runs, axes, facet)
     if facet is None and len(axes) > 1:
         counts = {axis: labels(runs, [axis]).nunique() for axis in axes}
         fewest = min(axes, key=counts.__getitem__)
@@ -40,3 +43,14 @@ def choose(runs: pd.DataFrame, color: str | None, facet: str | None) -> Choice:
             axes.remove(fewest)
     together = labels(runs, axes).nunique() <= MOST_COLORS
     return Choice(tuple(axes if together else axes[:1]), (facet,) if facet else ())
+
+
+def _of_sweeps(runs: pd.DataFrame, axes: list[str], facet: str | None) -> Choice:
+    """Colours for sweeps of one curve; a panel for each of a few sweeps of several."""
+    sweeps, curves = runs["spec"].nunique(), labels(runs, axes).nunique()
+    if facet is None and curves > sweeps and sweeps <= MOST_FACETS:
+        within = runs.groupby("spec")[axes].nunique(dropna=False).max()
+        others = [axis for axis in axes if axis != "spec" and within[axis] > 1]
+        together = labels(runs, others).nunique() <= MOST_COLORS
+        return Choice(tuple(others if together else others[:1]), ("spec",))
+    return Choice(("spec",), (facet,) if facet else ())

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.figure import Array, Band, Line
-from initlab.report.figures.labels import axes_of, labels
 
 if TYPE_CHECKING:
     from initlab.report.figures.depth import Curve
@@ -19,13 +18,14 @@ MOST_SURPRISING = 2
 
 
 def crowd(
-    curves: "Sequence[Curve]", runs: pd.DataFrame
-) -> tuple[list[Line], list[Band], list[str]]:
+    curves: "Sequence[Curve]", runs: pd.DataFrame, names: pd.Series
+) -> tuple[list[Line], list[Band]]:
     """The median of many curves, their 10 to 90 %, and those that end or surprise most.
 
     Args:
         curves: of one panel; those of one label are taken together if there are few labels.
         runs: those of the curves, by position.
+        names: of every run, for those that are highlighted.
     """
     groups: dict[str, list[Curve]] = {}
     for curve in curves:
@@ -38,19 +38,19 @@ def crowd(
         low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
         lines.append(Line(name, members[0].layers, middle))
         bands.append(Band(name, members[0].layers, low, high))
-    names = labels(runs, axes_of(runs))
-    told = _highlighted(curves, runs)
-    for curve in told:
+    for curve in _highlighted(curves, runs):
         lines.append(Line(names.iloc[curve.runs[0]], curve.layers, curve.middle, faint=True))
-    return lines, bands, [_note(len(curves), told)]
+    return lines, bands
 
 
-def _note(count: int, highlighted: "Sequence[Curve]") -> str:
-    extremes = "; thin: those that end highest and lowest, and that surprise most"
+def crowd_note(curves: "Sequence[Curve]") -> str:
+    """What a picture of many curves shows of them."""
+    seeds = max(len(curve.runs) for curve in curves)
+    of = f", each the median over {seeds} seeds" if seeds > 1 else ""
     return (
-        f"Instead of {count:,} lines: their median, and from 10 to 90 % of them; one that has"
-        " turned nan counts as infinite"
-        f"{extremes if highlighted else ''}."
+        f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
+        " turned nan counts as infinite. Thin: those that end highest and lowest, and that surprise"
+        " most."
     )
 
 

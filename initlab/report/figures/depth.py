@@ -1,6 +1,7 @@
 """What was measured, layer by layer: a curve for every point of a spec, over its seeds."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from initlab.catalog.columns import COLUMNS, columns
 from initlab.errors import UnknownName
 from initlab.report.figure import Array, Axis, Band, Figure, Line, Panel
 from initlab.report.figures.choice import Choice, choose
-from initlab.report.figures.crowd import crowd
-from initlab.report.figures.labels import fields_of, labels
+from initlab.report.figures.crowd import crowd, crowd_note
+from initlab.report.figures.labels import axes_of, fields_of, labels
 from initlab.report.figures.onsets import onset_rules
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
@@ -42,7 +43,7 @@ class Sweep:
     layers: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One point of a spec: median and 10 to 90 % of its seeds at every layer; nan is a gap."""
 
@@ -93,19 +94,21 @@ def depth_figure(
     chosen = choose(runs, color, facet)
     curves = _curves(runs, values, chosen, y)
     axes = Axis("layer"), Axis(_title(y), log=y not in LINEAR)
-    notes = _notes(runs, curves, values[y], y)
-    panels = []
+    names = labels(runs, [axis for axis in axes_of(runs) if axis not in chosen.facet])
+    onsets = runs["nan_onset"].to_numpy(float)
+    panels, told = [], []
     for title in dict.fromkeys(curve.panel for curve in curves) or [""]:
         shown = [curve for curve in curves if curve.panel == title]
         if len(curves) > MOST_LINES:
-            lines, bands, more = crowd(shown, runs)
+            (lines, bands), notes = crowd(shown, runs, names), [crowd_note(curves)]
         else:
-            lines, bands, more = _drawn(shown)
-        rules, told = onset_rules(shown, runs["nan_onset"].to_numpy(float))
+            lines, bands, notes = _drawn(shown)
+        rules, late = onset_rules(shown, onsets)
         panels.append(Panel(title, *axes, tuple(lines), tuple(bands), tuple(rules)))
-        notes += [note for note in (*more, *told) if note not in notes]
+        told += [*notes, *late]
+    notes = [*_meaning(panels, curves, y), *told, *_missing(runs, values[y], y)]
     name = sweeps[0].name if len(sweeps) == 1 else f"{len(sweeps)} sweeps"
-    return Figure(f"{name}: {y} by layer", tuple(panels), tuple(notes))
+    return Figure(f"{name}: {y} by layer", tuple(panels), tuple(dict.fromkeys(notes)))
 
 
 def joined(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Array]]:
@@ -187,40 +190,45 @@ def _predicted(values: dict[str, Array], at: Array, y: str) -> Array:
 
 
 def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
-    """Every curve with its spread; its prediction where there is room."""
-    lines, bands, notes = [], [], []
-    predicted = [curve for curve in curves if not np.isnan(curve.predicted).all()]
-    if predicted and len(curves) > MOST_PREDICTED:
-        notes.append(f"Predictions are left out beside more than {MOST_PREDICTED} lines.")
-        predicted = []
-    counts = pd.Series([curve.label for curve in curves]).value_counts()
+    """Every curve; where there is room, its spread and its prediction."""
+    lines, bands = [], []
+    counts = Counter(curve.label for curve in curves)
+    few = len(curves) <= MOST_PREDICTED and max(counts.values(), default=0) <= MOST_STRONG
     for curve in curves:
-        x, faint = curve.layers, bool(counts[curve.label] > MOST_STRONG)
-        if not np.isnan(curve.middle).all():
-            lines.append(Line(curve.label, x, curve.middle, faint=faint))
-        if len(curve.runs) > 1 and not faint:
+        x = curve.layers
+        lines.append(Line(curve.label, x, curve.middle, faint=not few))
+        if few and len(curve.runs) > 1:
             bands.append(Band(curve.label, x, curve.low, curve.high))
-        if curve in predicted:
-            lines.append(Line(curve.label, x, curve.predicted, dashed=True, faint=faint))
-            if curve.band is not None and not np.isnan(curve.band).all():
-                bands.append(Band(curve.label, x, *curve.band, predicted=True))
-    return lines, bands, notes
+        if few and not np.isnan(curve.predicted).all():
+            lines.append(Line(curve.label, x, curve.predicted, dashed=True))
+        if few and curve.band is not None and not np.isnan(curve.band).all():
+            bands.append(Band(curve.label, x, *curve.band, predicted=True))
+    known = any(not np.isnan(curve.predicted).all() for curve in curves)
+    return lines, bands, ["Predictions are left out: too many lines."] if known and not few else []
 
 
-def _notes(runs: pd.DataFrame, curves: Sequence[Curve], measured: Array, y: str) -> list[str]:
+def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[str]:
+    """What measured and predicted lines are, and their bands."""
     notes = []
     seeds = max((len(curve.runs) for curve in curves), default=0)
-    if seeds > 1:
-        notes.append(f"Measured: median over {seeds} seeds; the spread is 10 to 90 % of them.")
-    if len(curves) <= MOST_LINES and any(not np.isnan(c.predicted).all() for c in curves):
+    bands = [band.predicted for panel in panels for band in panel.bands]
+    if seeds > 1 and len(curves) <= MOST_LINES:
+        spread = "; the spread is 10 to 90 % of them" if False in bands else ""
+        notes.append(f"Measured: median over {seeds} seeds{spread}.")
+    if any(line.dashed for panel in panels for line in panel.lines):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
-        band = any(c.band is not None and not np.isnan(c.band[0]).all() for c in curves)
-        networks = "; its band holds 80 % of networks this wide" if band else ""
+        networks = "; its band holds 80 % of networks this wide" if True in bands else ""
         notes.append(f"Predicted: at infinite width{scaled}{networks}.")
-    if len(runs) and np.isnan(measured).all():
-        notes.append(f"Nothing to draw: no run has a {y}.")
+    return notes
+
+
+def _missing(runs: pd.DataFrame, measured: Array, y: str) -> list[str]:
+    """What there is nothing of, and which runs are not done."""
+    notes = []
     if not len(runs):
         notes.append("Nothing to draw: there are no runs.")
+    elif np.isnan(measured).all():
+        notes.append(f"Nothing was measured to draw: no run has a {y} that is a number.")
     missing = runs["status"][runs["status"] != "ok"].value_counts()
     notes += [f"{count:,} of {len(runs):,} runs: {status}." for status, count in missing.items()]
     return notes
@@ -228,4 +236,4 @@ def _notes(runs: pd.DataFrame, curves: Sequence[Curve], measured: Array, y: str)
 
 def _title(y: str) -> str:
     unit = COLUMNS[y].unit
-    return y if unit in ("1", "-1..1", "0..1") else f"{y} ({unit})"
+    return y if unit in ("1", "-1..1", "0..1", "loss / 1") else f"{y} ({unit})"
