@@ -1,6 +1,7 @@
 """Arguments that several commands take: specs, activations and ranges of sigma."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -97,11 +98,29 @@ def sigmas(text: str, option: str, *, zero: bool = True) -> list[float]:
     Raises:
         InputError: anything else, or a range the wrong way round.
     """
-    parts = text.split(":")
     example = f"{option} 0.5:4:36, or a single number"
-    if len(parts) not in (1, 3):
+    return span(text, option, partial(sigma, option=option, zero=zero, example=example), example)
+
+
+def span(
+    text: str, option: str, number: Callable[[str], float], example: str, *, single: bool = True
+) -> list[float]:
+    """The numbers of "FROM:TO:HOW_MANY", ends included, or a single one.
+
+    Args:
+        text: as typed.
+        option: its name, for messages.
+        number: reads one of the ends, or raises InputError.
+        example: what would do, for messages.
+        single: whether a single number will do.
+
+    Raises:
+        InputError: anything else, or a range the wrong way round.
+    """
+    parts = text.split(":")
+    if len(parts) not in ((1, 3) if single else (3,)):
         raise InputError(f"{option} {text}: needs FROM:TO:HOW_MANY", example)
-    start, *ends = (sigma(part, option, zero=zero, example=example) for part in parts[:2])
+    start, *ends = map(number, parts[:2])
     if not ends:
         return [start]
     (stop,) = ends
@@ -116,14 +135,13 @@ def sigmas(text: str, option: str, *, zero: bool = True) -> list[float]:
             example,
         )
     if start >= stop:
-        fix = (
-            f"{option} {parts[1]}:{parts[0]}:{parts[2]}" if start > stop else f"{option} {start:g}"
-        )
+        turned = f"{option} {parts[1]}:{parts[0]}:{parts[2]}"
+        fix = turned if start > stop else f"{option} {start:g}" if single else example
         raise InputError(f"{option} {text}: {start:g} is not below {stop:g}", fix)
     from initlab.spec.fields import Range
 
-    span = Range.model_validate({"from": start, "to": stop, "steps": steps})
-    return [float(value) for value in span.values(whole=False)]
+    evenly = Range.model_validate({"from": start, "to": stop, "steps": steps})
+    return [float(value) for value in evenly.values(whole=False)]
 
 
 def sigma(text: str, option: str, *, zero: bool = True, example: str = "") -> float:

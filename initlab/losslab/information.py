@@ -92,6 +92,15 @@ def _d_minus_log1p(d: float) -> float:
     return d * s - 2 * s**3 * series
 
 
+def two_outcomes(p: float, unit: Unit = "nats") -> tuple[float, float]:
+    """(self-information of the first outcome, entropy) of two outcomes, of p and 1 - p.
+
+    The entropy is 0 at both ends, and largest at 1/2: ln 2, or 1 bit.
+    """
+    log, *_ = UNITS[unit]
+    return self_information(p, log), entropy([p, 1 - p], log)
+
+
 def unreachable(p: Sequence[float], q: Sequence[float]) -> list[int]:
     """Outcomes that P has and Q excludes (q = 0 < p), each of which makes KL(P||Q) infinite."""
     return [i for i, (x, y) in enumerate(zip(p, q, strict=True)) if x > 0 and y == 0]

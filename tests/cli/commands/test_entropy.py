@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.stats
+from commands import printed
 from typer.testing import CliRunner
 
 from initlab.cli.app import build
@@ -355,3 +357,63 @@ def test_help_of_a_process_has_examples():
     done = process("--help")
     assert done.returncode == 0
     assert b"initlab entropy --p 0.9,0.05,0.05 --q 0.5,0.3,0.2" in done.stdout
+
+
+# the curve of two outcomes ----------------------------------------------------------------------
+
+
+def curve(*arguments):
+    done = run(*arguments)
+    return [
+        (float(row["p"]), float(row["self_information"]), float(row["entropy"]), row["unit"])
+        for row in printed(done)
+    ]
+
+
+def test_a_range_gives_the_curve_of_two_outcomes():
+    rows = curve("--p", "0:1:19")
+    assert [row[0] for row in rows] == pytest.approx([k / 18 for k in range(19)], abs=1e-15)
+    assert rows[0][1:3] == (math.inf, 0.0)  # exactly: 0 log 0 = 0
+    assert rows[-1][1:3] == (0.0, 0.0)
+    assert rows[9] == (0.5, math.log(2), math.log(2), "nats")  # largest, at 1/2
+    assert max(row[2] for row in rows) == rows[9][2]
+    for p, surprise, entropy, _ in rows[1:-1]:  # by scipy, another route
+        assert surprise == pytest.approx(-math.log(p), rel=1e-15)
+        assert entropy == pytest.approx(scipy.stats.bernoulli(p).entropy(), rel=1e-12)
+    # a point of it is what the command says of the distribution
+    done = printed(run("--p", "0.25,0.75"))
+    (alone,) = [float(row["value"]) for row in done if row["quantity"] == "entropy P"]
+    assert curve("--p", "0:0.25:2")[-1][2] == alone
+
+
+def test_the_curve_in_bits_as_json_and_as_a_table():
+    assert curve("--p", "0.25:0.5:2", "--unit", "bits")[-1] == (0.5, 1.0, 1.0, "bits")
+    rows = json.loads(run("--p", "0:1:3", "--format", "json").stdout)
+    assert rows[0] == {"p": 0.0, "self_information": "inf", "entropy": 0.0, "unit": "nats"}
+    assert "0.693147" in run("--p", "0:1:3", "--format", "table").stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["2:3:4"], "--p 2:3:4: probabilities are 0 to 1, not 2"),
+        (["-1:1:3"], "--p -1:1:3: probabilities are 0 to 1, not -1"),
+        (["0:nan:3"], "probabilities are 0 to 1, not nan"),
+        (["0:x:3"], "needs a number, got 'x'"),
+        (["0:1"], "--p 0:1: needs FROM:TO:HOW_MANY"),
+        (["0:1:2:3"], "needs FROM:TO:HOW_MANY"),
+        ([":"], "needs FROM:TO:HOW_MANY"),
+        (["0:1:1"], "needs a whole number of points from 2 to 20,000, got '1'"),
+        (["0:1:99999"], "needs a whole number of points"),
+        (["0:1:x"], "needs a whole number of points"),
+        (["1:0:3"], "--p 1:0:3: 1 is not below 0\n  fix: --p 0:1:3"),
+        (["0.5:0.5:3"], "0.5 is not below 0.5\n  fix: --p 0:1:19"),
+        (["0:1:3", "--q", "0.5,0.5"], "--q: --p 0:1:3 is a range"),
+        (["0:1:3", "--normalise"], "--normalise: --p 0:1:3 is a range"),
+    ],
+)
+def test_a_wrong_range_says_what_is_wrong(given, words):
+    value, *more = given
+    done = run(f"--p={value}", *more)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
