@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from initlab.catalog.table import Parameter, Record, Table
-from initlab.catalog.values import parse, split
+from initlab.catalog.values import parse, split, to_float
 from initlab.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ def _value(
     if name not in known:
         kind = f"option of {record.name}"
         raise UnknownName(kind, name, known, f"initlab describe {record.name}")
+    p = known[name]
     try:
-        return parse(known[name], value)
+        return to_float(value) if p.kind == "tensor" else parse(p, value)
     except ValueError as error:
+        default = p.default if p.default is not None else 1
         raise InputError(
-            f"{option} {record.name}({name}={value}): {error}", f"initlab describe {record.name}"
+            f"{option} {record.name}({name}={value}): {error}",
+            f"{option} '{record.name}({name}={default})'",
         ) from None

@@ -69,6 +69,15 @@ def show_depth(folders: Sequence[Path]) -> None:
     show(figures.depth(folders, "std", None, None), None)
 
 
+def tell_writers(folders: Sequence[Path]) -> None:
+    """Say of folders that somebody writes that they may show less than is done."""
+    from initlab.store.folder import Folder
+
+    for path in folders:
+        if writer := Folder(path).written_by():
+            output.note(f"{path}: {writer} writes here; this is what was last published")
+
+
 def show(figure: "Figure", target: Path | None) -> None:
     """Write a figure to a file, or draw it on stdout."""
     if target is None:

@@ -20,6 +20,16 @@ KINDS = ("png", "svg", "pdf", "html")
 FONT = "Arial, Helvetica, sans-serif"  # vl-convert has a font of Arial's widths
 WIDEST = 110  # characters of a line of notes under a title
 PIXEL_RATIO = 2  # of a PNG: sharp on any screen
+LINES = "#888888"
+CONFIG = {
+    "font": FONT,
+    "title": {"fontSize": 15, "subtitleFontSize": 11, "subtitleColor": "#555555",
+              "subtitlePadding": 4},
+    "axis": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+             "gridColor": "#ececec", "domainColor": LINES, "tickColor": LINES},
+    "view": {"stroke": None},
+    "legend": {"labelFontSize": 11, "titleFontSize": 11, "labelLimit": 260},
+}  # fmt: skip
 
 
 def chart(figure: Figure) -> Any:
@@ -50,7 +60,7 @@ def chart(figure: Figure) -> Any:
     )
     if len(drawn) == 1 and figure.panels[0].title:
         title["text"] = f"{title['text']}: {on_one_line(figure.panels[0].title)}"
-    return _configured(whole.properties(title=title))
+    return whole.properties(title=title, config=CONFIG, padding=12, background="white")
 
 
 def picture(figure: Figure, kind: str) -> bytes:
@@ -100,21 +110,6 @@ def _wrapped(note: str) -> Sequence[str]:
     import textwrap
 
     return textwrap.wrap(note, WIDEST)
-
-
-def _configured(drawn: Any) -> Any:
-    return (
-        drawn.configure(font=FONT, padding=12, background="white")
-        .configure_title(
-            fontSize=15, subtitleFontSize=11, subtitleColor="#555555", subtitlePadding=4
-        )
-        .configure_axis(
-            labelFontSize=11, titleFontSize=12, titleFontWeight="normal", grid=True,
-            gridColor="#ececec", domainColor="#888888", tickColor="#888888",
-        )
-        .configure_view(stroke=None)
-        .configure_legend(labelFontSize=11, titleFontSize=11, labelLimit=260, symbolStrokeWidth=3)
-    )  # fmt: skip
 
 
 def _page(spec: dict[str, Any], title: str, script: str) -> str:

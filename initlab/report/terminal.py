@@ -24,10 +24,11 @@ def draw(figure: Figure, width: int, height: int, *, unicode: bool, color: bool)
     Args:
         figure: any.
         width: characters that a line may have.
-        height: lines of a panel between its axes.
+        height: lines of a panel between its axes; one more if it is even.
         unicode: whether block characters and braille can be shown, or ASCII only.
         color: whether escape codes for colours may be used.
     """
+    height += 1 - height % 2  # with a row in the middle, where a steady signal lies
     figure = drawable(figure)
     panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
     scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
@@ -87,7 +88,8 @@ class _Drawing:
     def _body(self, columns: int, height: int) -> list[str]:
         drawn = self._series()
         if not drawn:
-            drawn = [(np.array([np.nan]), np.array([np.nan]), False, "", " ")]
+            outside = np.array([self.x.inner[1] + 1])  # uniplot draws no series of nothing
+            drawn = [(outside, outside, False, "", " ")]
         xs, ys, joined, hues, marks = map(list, zip(*drawn, strict=True))
         low, high = self.x.inner
         text = extra("uniplot").plot_to_string(

@@ -119,6 +119,7 @@ def plot(
     pictures.check_target(output_)
     (build,) = asked.values()
     figure = build()
+    pictures.tell_writers(folders or ())
     pictures.show(replace(figure, title=title) if title is not None else figure, output_)
 
 

@@ -43,16 +43,17 @@ class Cells:
 
     def median(self, numbers: pd.Series) -> Array:
         """Of those of the runs that have a number; nan where none has, or there is no run."""
-        return self._spread(numbers[self.runs.index].groupby(self.at).median(), np.nan)
+        return self._spread(numbers[self.runs.index].groupby(self.at).median()).to_numpy(float)
 
     def marks(self, numbers: pd.Series) -> Array:
         """Why a cell may have no number: "nan" as its signal became, "fail", "-": not measured."""
-        lacking = numbers[self.runs.index].isna()
         words = pd.Series("-", index=self.runs.index)
         words[self.runs["status"] != "ok"] = "fail"
         words[self.runs["nan_onset"].notna()] = "nan"
-        return self._spread(words.where(lacking, "").groupby(self.at).max(), "")
+        lacking = words.where(numbers[self.runs.index].isna(), "")
+        found = self._spread(lacking.groupby(self.at).max()).astype(object)
+        return found.where(found.notna(), "").to_numpy(object)
 
-    def _spread(self, found: pd.Series, nothing: float | str) -> Array:
-        table = found.unstack().reindex(index=self.y.all, columns=self.x.all)
-        return table.fillna(nothing).to_numpy()
+    def _spread(self, found: pd.Series) -> pd.DataFrame:
+        """What was found for each cell as rows and columns; nan for cells without runs."""
+        return found.unstack().reindex(index=self.y.all, columns=self.x.all)

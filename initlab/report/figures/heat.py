@@ -112,8 +112,10 @@ def values_of(runs: pd.DataFrame, value: str) -> pd.Series:
 
 
 def _spans_decades(numbers: pd.Series) -> bool:
+    """Whether they are sizes, 0 among them perhaps, that are compared by their ratios."""
     finite = numbers[np.isfinite(numbers)]
-    return len(finite) > 0 and finite.min() > 0 and finite.max() >= LOG_FROM * finite.min()
+    sizes = finite[finite > 0]
+    return bool((finite >= 0).all() and len(sizes) and sizes.max() >= LOG_FROM * sizes.min())
 
 
 def _theory(cells: Cells, value: str) -> Iterator[Line]:
