@@ -1,5 +1,7 @@
 """Every command of docs/course.md is run, and what the page says is compared with what comes out.
 
+So are the `console` blocks of the README.
+
 A block of `console` has commands after `$`, each followed by what it prints. A block of `python` is
 run, and followed by what it prints. A row of a table that begins with a command has the values of
 that loss. Other commands, in `code`, need only work. `...` stands for output that is left out, a
@@ -17,6 +19,7 @@ import pytest
 from commands import initlab
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 COURSE = (ROOT / "docs/course.md").read_text()
 #: heading -> text, of sections and subsections
 SECTIONS = dict(re.findall(r"^#{2,3} (.+)\n((?:(?!#{2,3} ).*\n)*)", COURSE, re.MULTILINE))
@@ -134,6 +137,13 @@ def test_the_course_says_what_comes_out(section):
         else:
             done = run(piece["command"])
             assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("command", ["recommend", "loss"])
+def test_the_readme_says_what_comes_out(command):
+    (block,) = re.findall(rf"^```console\n(\$ initlab {command} .*?)^```$", README, re.M | re.S)
+    check_console(block)
 
 
 def test_every_command_of_the_course_is_found():
