@@ -149,5 +149,5 @@ def test_a_grid_is_shades_and_what_they_stand_for():
         "10 ░░░░░░░░▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓",
     ]
     assert lines[5] == "   1       2       3"
-    assert lines[6] == "░ 1..5.6   ▒ 5.6..32   ▓ 32..180   █ 180..1000"
+    assert lines[6] == "░ 1..5.6   ▒ 5.6..32   ▓ 32..180   █ 180..1000   ? none"
     assert draw(Figure("map", (grid,))).isascii()
