@@ -19,13 +19,13 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
     from initlab.store.read import read_table
 
     check_column(y)
+    opened = [open_published(folder) for folder in folders]
+    names = [folder.path.resolve().name for folder in opened]
+    if len(set(names)) < len(names):
+        names = [str(folder.path) for folder in opened]
     sweeps = [
-        Sweep(
-            folder.path.resolve().name,
-            read_table(folder.runs_csv),
-            read_table(folder.layers_csv, columns_needed(y)),
-        )
-        for folder in map(open_published, folders)
+        Sweep(name, read_table(f.runs_csv), read_table(f.layers_csv, columns_needed(y)))
+        for name, f in zip(names, opened, strict=True)
     ]
     return depth_figure(sweeps, y, color, facet)
 

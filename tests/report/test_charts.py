@@ -8,7 +8,7 @@ import pytest
 
 from initlab.report import charts
 from initlab.report.colors import BLUE, VERMILLION
-from initlab.report.figure import Axis, Band, Figure, Grid, Line, Panel, Rule
+from initlab.report.figure import Axis, Band, Figure, Line, Panel, Rule
 
 X = np.arange(40.0)
 LOG = Axis("std", log=True)
@@ -143,22 +143,6 @@ def test_panels_of_one_axis_have_one_scale():
     first, second = (view["layer"][0]["encoding"]["y"]["scale"]["domain"] for view in views)
     assert first == second
     assert [view["title"]["text"] for view in views] == ["one", "two"]
-
-
-def test_cells_of_a_grid_hold_its_values():
-    values = np.array([[1.0, 10], [100, 0]])
-    line = Line("edge", np.array([1.0, 2]), np.array([10.0, 20]))
-    axes = Axis("sigma_w"), Axis("depth"), Axis("ratio", log=True)
-    grid = Grid("", *axes, np.array([1.0, 2]), np.array([10.0, 20]), values, (line,))
-    spec = charts.chart(Figure("", (grid,))).to_dict()
-    (rect, cells, encoding), (_, contour, _), (text, _, _) = marks(spec)
-    assert rect["type"] == "rect"
-    assert [(c["x"], c["x2"], c["y"], c["y2"], c["value"]) for c in cells] == [
-        (0.5, 1.5, 5, 15, 1), (1.5, 2.5, 5, 15, 10), (0.5, 1.5, 15, 25, 100),
-    ]  # fmt: skip
-    assert encoding["color"]["scale"]["domain"] == [1, 100]
-    assert contour == [{"x": 1, "y": 10}, {"x": 2, "y": 20}]
-    assert text["text"] == "edge"
 
 
 def test_the_key_tells_only_what_is_there():

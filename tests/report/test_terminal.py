@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initlab.report import terminal
-from initlab.report.figure import Axis, Figure, Grid, Line, Panel, Rule
+from initlab.report.figure import Axis, Figure, Line, Panel, Rule
 
 X = np.arange(100.0)
 LOG = Axis("std", log=True)
@@ -136,18 +136,3 @@ def test_panels_stand_one_below_the_other():
 
 def test_nothing_has_axes():
     assert len(body(draw(figure()))) == 17
-
-
-def test_a_grid_is_shades_and_what_they_stand_for():
-    values = np.array([[1.0, 10, 100], [1000, np.nan, 1]])
-    axes = Axis("sigma_w"), Axis("depth"), Axis("ratio", log=True)
-    grid = Grid("", *axes, np.array([1.0, 2, 3]), np.array([10.0, 20]), values)
-    lines = draw(Figure("map", (grid,)), unicode=True).splitlines()
-    assert lines[2:5] == [
-        "depth (up), sigma_w (across); shades: ratio",
-        "20 ████████????????░░░░░░░░",
-        "10 ░░░░░░░░▒▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓",
-    ]
-    assert lines[5] == "   1       2       3"
-    assert lines[6] == "░ 1..5.6   ▒ 5.6..32   ▓ 32..180   █ 180..1000"
-    assert draw(Figure("map", (grid,))).isascii()

@@ -58,7 +58,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
-    xs, ys = Places(runs[across]), Places(runs[up], down=True)
+    xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
     log = _spans_decades(numbers) or value in AROUND_ONE
     grids = []
     for title in panels.unique():
@@ -96,6 +96,12 @@ def field(runs: pd.DataFrame, name: str) -> str:
 
 def _short_names(fields: Sequence[str]) -> list[str]:
     return [name.rpartition(".")[2] for name in fields if "." in name]
+
+
+def _values(runs: pd.DataFrame, field: str) -> pd.Series:
+    """A field of every run; beside a name those of its parameters that vary: "normal std=0.1"."""
+    named = "." not in field and not pd.api.types.is_numeric_dtype(runs[field])
+    return labels(runs, [field]) if named else runs[field]
 
 
 def values_of(runs: pd.DataFrame, value: str) -> pd.Series:

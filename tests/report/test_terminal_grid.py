@@ -7,8 +7,8 @@ import pytest
 
 from initlab.report.drawable import drawable
 from initlab.report.figure import Axis, Figure, Grid, Line, Word
-from initlab.report.grid_terminal import grid_lines
 from initlab.report.shades import shades
+from initlab.report.terminal_grid import grid_lines
 
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 

@@ -1,0 +1,42 @@
+"""Which fields have colours and which have panels, where nothing was asked."""
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from initlab.report.figures.choice import choose
+
+
+def runs(**axes):
+    """Every combination of these values."""
+    table = pd.DataFrame(list(itertools.product(*axes.values())), columns=list(axes))
+    table.insert(0, "run", range(len(table)))
+    return table.assign(seed=0)
+
+
+TEN = [f"scheme{chr(97 + n)}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("axes", "color", "facet"),
+    [
+        ({"activation": ["tanh"]}, (), ()),
+        ({"activation": ["tanh", "relu"]}, ("activation",), ()),
+        ({"activation": ["tanh", "relu"], "init": TEN}, ("init",), ("activation",)),
+        ({"init": TEN, "activation": ["tanh", "relu"]}, ("init",), ("activation",)),
+        ({"activation": ["a", "b"], "width": [1, 2]}, ("activation", "width"), ()),
+        ({"activation": TEN, "init": TEN}, ("activation",), ()),
+    ],
+)
+def test_the_axis_of_fewest_values_has_panels(axes, color, facet):
+    found = choose(runs(**axes), None, None)
+    assert (found.color, found.facet) == (color, facet)
+
+
+def test_what_is_asked_for_is_done():
+    table = runs(activation=["tanh", "relu"], init=TEN)
+    found = choose(table, "activation", None)
+    assert (found.color, found.facet) == (("activation",), ())
+    found = choose(table, None, "init")
+    assert (found.color, found.facet) == (("activation",), ("init",))
