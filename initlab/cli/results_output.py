@@ -12,7 +12,7 @@ import typer
 
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, unicode_stdout
-from initlab.errors import InputError
+from initlab.errors import FolderError, InputError
 from initlab.report.selection import LayerChoice, columns_in, only_columns, only_layers
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
@@ -154,8 +154,12 @@ def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Results":
     from initlab.store.read import read_table
 
     name, about, path = folder
-    layers = read_table(path / LAYERS_CSV, only)
-    return Results(name, about, read_table(path / RUNS_CSV), layers)
+    runs = read_table(path / RUNS_CSV)
+    if runs.empty:
+        raise FolderError(
+            f"{path / RUNS_CSV}: holds no run", "initlab sweep configs/xavier_tanh.yaml"
+        )
+    return Results(name, about, runs, read_table(path / LAYERS_CSV, only))
 
 
 def _check_rows(files: Sequence[Path]) -> None:

@@ -110,7 +110,7 @@ def _spread(
 
 
 def _squeezed(columns: list[Column], width: int, left_out: tuple[str, ...]) -> Fitted:
-    """Words in more lines, then labels in several each, where nothing is to be left out any more."""
+    """Words in more lines, then labels in several, where nothing is to be left out any more."""
     widths, room = [_least(column) for column in columns], width - NARROW * (len(columns) - 1)
     words = [
         _word(column) if column.text else size for column, size in zip(columns, widths, strict=True)

@@ -95,7 +95,7 @@ def shared(runs: pd.DataFrame) -> str:
     axes, fields = axes_of(runs), fields_of(runs)
     row = runs.iloc[0]
     parts = [_size(row, axes)]
-    for field in ("activation", "init", *MINOR):
+    for field in (name for name in ("activation", "init", *MINOR) if name in fields):
         nested = [name for name in fields if name.startswith(f"{field}.")]
         if field not in axes:
             text = _named(field, {str(row[field]): [n for n in nested if n not in axes]}, row)
@@ -114,9 +114,11 @@ def shared(runs: pd.DataFrame) -> str:
 
 def _size(row: Row, axes: Sequence[str]) -> str:
     """How deep and how wide, as far as that is the same for all."""
-    if "shape" not in axes and not missing(row["shape"]):
+    if "shape" not in axes and not missing(row.get("shape")):
         return f"shape {row['shape']}"
-    known = {n: cell(row[n]) for n in ("depth", "width") if n not in axes and not missing(row[n])}
+    known = {
+        n: cell(row[n]) for n in ("depth", "width") if n not in axes and not missing(row.get(n))
+    }
     if len(known) == 2:
         return f"{known['depth']} x {known['width']}"
     return ", ".join(f"{name} {value}" for name, value in known.items())

@@ -85,7 +85,7 @@ def open_published(path: Path) -> Folder:
         missing = "no such folder" if not path.is_dir() else holds_none
         raise FolderError(f"{path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
     for file, needed in (
-        (folder.runs_csv, {"run", "seed", *columns("runs")}),
+        (folder.runs_csv, {"run", "seed", "depth", *columns("runs")}),
         (folder.layers_csv, {"run", "seed", *columns("layers")}),
     ):
         lacking = needed - _header(file)

@@ -5,8 +5,6 @@ import pytest
 
 from initlab.report.remarks import MOST, remarks
 
-LABELS = [lambda run: str(run["activation"])]
-
 
 def runs(*rows):
     """Steady runs of (activation, seed, std, predicted, p10, p90, surprise), 100 layers deep."""
@@ -17,8 +15,12 @@ def runs(*rows):
     )
 
 
+def named(run):
+    return str(run["activation"])
+
+
 def said(*rows):
-    return remarks(runs(*rows), ["activation"], LABELS)
+    return remarks(runs(*rows), ["activation"], named)
 
 
 def test_a_run_that_is_low_by_bad_luck():
@@ -51,7 +53,7 @@ def test_nothing_to_say(row):
 
 def test_a_network_that_explodes_as_predicted_is_no_bad_luck():
     exploding = runs(("relu", 4, 5.6e6, 1.12e7, 3e6, 1.7e7, -1.0))
-    assert remarks(exploding.assign(forward_verdict="exploding"), ["activation"], LABELS) == []
+    assert remarks(exploding.assign(forward_verdict="exploding"), ["activation"], named) == []
 
 
 def test_of_a_point_the_seed_that_is_off_most():
@@ -70,5 +72,5 @@ def test_surprises_come_first_and_a_few_lines_will_do():
 
 def test_of_a_sweep_without_axes_one_seed_will_do():
     rows = [("relu", seed, std, 0.8, 0.2, 1.3, 0.0) for seed, std in enumerate((0.5, 0.3, 0.52))]
-    (line,) = remarks(runs(*rows), [], [])
+    (line,) = remarks(runs(*rows), [], lambda run: "")
     assert line.startswith("seed 1: std 0.3 ")
