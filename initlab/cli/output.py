@@ -78,7 +78,7 @@ def warn(text: str) -> None:
 def text_width() -> int | None:
     """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and 0 < int(columns[:6]):
+    if columns.isdecimal() and int(columns[:6]) > 0:
         return int(columns[:6])
     if not sys.stdout.isatty():
         return None
