@@ -4,7 +4,15 @@ import math
 
 import pytest
 
-from initlab.formatting import around_one, brief, layer_count, short, six_digits, times
+from initlab.formatting import (
+    around_one,
+    brief,
+    layer_count,
+    markdown_text,
+    short,
+    six_digits,
+    times,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +62,17 @@ def test_factors(ratio, text):
 )
 def test_each_form(function, number, text):
     assert function(number) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("kaiming_normal", "kaiming_normal"),  # no emphasis begins within a word
+        ("_Loss", "\\_Loss"),
+        ("x_ y", "x\\_ y"),
+        ("a * b ~ c", "a \\* b \\~ c"),
+        ("[0] <- `x` | y\\z", "\\[0\\] \\<- \\`x\\` \\| y\\\\z"),
+    ],
+)
+def test_markdown_sees_text_as_text(text, escaped):
+    assert markdown_text(text) == escaped

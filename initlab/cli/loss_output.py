@@ -44,6 +44,10 @@ def show(
     with in_memory("--explain" if way.explain else "the output"):
         if way.format in (Format.json, Format.jsonl):
             _json(evaluations, settings.reduction, way)
+        elif way.explain and way.format is Format.md:
+            from initlab.losslab.explain.markdown import markdown
+
+            sys.stdout.write("\n".join(markdown(e, full=way.full) for e in evaluations))
         elif way.explain:
             views = _explained(evaluations, full=way.full, width=output.view_width())
             output.view("\n".join(views))

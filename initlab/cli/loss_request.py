@@ -142,8 +142,8 @@ def check_ways(records: Sequence[Loss], given: Given, reduction: str, way: Way) 
     if stream and (way.explain or way.format not in (None, Format.json, Format.jsonl)):
         message = "--jsonl writes JSONL: neither --explain nor another --format"
         raise InputError(message, "leave --explain out" if way.explain else "--format jsonl")
-    if way.explain and way.format in (Format.csv, Format.md):
-        raise InputError(f"--explain is text, not {way.format}", "leave --format out")
+    if way.explain and way.format is Format.csv:
+        raise InputError("--explain is text, not csv", "--format md, or leave it out")
     sources = [*given.operands.values(), *given.options.values(), stream]
     if sum(text.strip() == "-" for text in sources) > 1:
         raise InputError("only one thing can come from standard input", "give the others as files")

@@ -72,25 +72,21 @@ def warn(text: str) -> None:
     sys.stderr.write(visible(text) + "\n")
 
 
-def view_width() -> int:
-    """How wide a view of several blocks may be: as stdout's terminal, up to 80."""
-    if not sys.stdout.isatty():
-        return VIEW_WIDTH
-    from rich.console import Console
-
-    return min(Console().width, VIEW_WIDTH)
-
-
 def text_width() -> int | None:
     """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return int(columns)
+    if columns.isdecimal() and int(columns[:6]) > 0:
+        return int(columns[:6])
     if not sys.stdout.isatty():
         return None
     from rich.console import Console
 
     return Console().width
+
+
+def view_width() -> int:
+    """How wide a view of several blocks may be: the same, up to 80."""
+    return min(text_width() or VIEW_WIDTH, VIEW_WIDTH)
 
 
 def view(text: str) -> None:

@@ -17,6 +17,8 @@ from initlab.errors import InputError, Problem, SpecError
 from initlab.userfiles import read_file
 
 MAX_BYTES = 1 << 20
+#: endings of files that hold a network and not a description of one
+MODELS = frozenset({".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".h5", ".keras"})
 MAX_REPEATED = 100_000  # nodes to which aliases may lead again
 MAX_DEPTH = 50
 
@@ -62,9 +64,15 @@ def read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
     """What a file, or standard input for "-", holds.
 
     Raises:
-        InputError: there is no such file, it is a folder or a device, it may not be read, or it is
-            too large.
+        InputError: there is no such file, it is a folder or a device, it may not be read, it is too
+            large, or its name says that it is a saved model.
     """
+    if source != "-" and Path(source).suffix.lower() in MODELS:
+        raise InputError(
+            f"{source}: is a saved model; networks are built anew from a YAML spec: write the"
+            " model's depth, width and activation into one",
+            "initlab new my_sweep.yaml",
+        )
     if source != "-" or stdin is None:
         path = Path(source)
         try:

@@ -21,6 +21,8 @@ from initlab.catalog.schemes import table_gain
 from initlab.spec.run import Choice
 from initlab.theory.moments import Activation, choice_of
 
+SAME_SCALE = 1e-6  # relative, between a scale and that of a known scheme
+
 
 def second_moment(activation: str, parameters: Mapping[str, Any] | None = None) -> float:
     """The gain g with Var W = g^2 / fan_in that keeps pre-activations at variance 1.
@@ -67,3 +69,15 @@ def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
         own = activation.parameters if activation.name == gain else {}
         parameters["gain"] = table_gain(gain, own)
     return SCHEMES[choice.name].scale(fans, parameters)
+
+
+def scheme_of(activation: Choice, sigma_w: float) -> Choice:
+    """The scheme by which normal weights of std sigma_w / sqrt(fan_in) are known.
+
+    Kaiming's where sigma_w is its gain sqrt(2 / (1 + a^2)), a the slope that a leaky activation has
+    below 0; LeCun's, whose gain is free, elsewhere.
+    """
+    name, slope = "kaiming_normal", float(activation.parameters.get("negative_slope", 0.0))
+    if math.isclose(sigma_w, math.sqrt(2.0 / (1.0 + slope**2)), rel_tol=SAME_SCALE):
+        return Choice(name, tuple({**SCHEMES[name].defaults, "a": slope}.items()))
+    return Choice("lecun_normal", (("gain", sigma_w),))

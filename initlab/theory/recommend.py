@@ -12,7 +12,7 @@ from initlab.spec.thresholds import Thresholds
 from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.diagnosis import Diagnosis, diagnose
-from initlab.theory.gains import second_moment
+from initlab.theory.gains import scheme_of, second_moment
 from initlab.theory.prediction import Prediction, predict
 from initlab.theory.quadrature import Array
 from initlab.theory.random_walk import random_walks
@@ -168,9 +168,7 @@ def scaled_run(
 ) -> Run:
     """A network of Var W = sigma_w^2 / fan_in and Var b = sigma_b^2, fed with normal samples."""
     bias = Choice("normal", (("mean", 0.0), ("std", sigma_b))) if sigma_b else None
-    return network(
-        activation, Choice("lecun_normal", (("gain", sigma_w),)), bias, depth, width, dtype
-    )
+    return network(activation, scheme_of(activation, sigma_w), bias, depth, width, dtype)
 
 
 def network(

@@ -344,6 +344,17 @@ def test_a_list_fits_the_terminal_and_cuts_no_name(columns):
         assert name in shown
 
 
+@pytest.mark.parametrize(("columns", "env", "width"), [(40, {}, 40), (100, {"COLUMNS": "60"}, 60)])
+def test_a_description_fits_the_terminal_under_a_title_in_colour(columns, env, width):
+    text, code = on_a_terminal("describe", "gain", columns=columns, **env)
+    assert code == 0
+    title, *lines = text.rstrip("\n").splitlines()
+    assert (plain(title), title[:1]) == ("gain (word)", "\x1b")
+    assert "\x1b" not in "".join(lines)
+    assert max(map(len, lines)) in range(width - 12, width + 1)
+    assert all(line.startswith("  ") for line in lines)
+
+
 def test_a_terminal_shows_colours_unless_told_not_to(results):
     colours = r"\x1b\[[0-9;]*3[0-9][;m]"
     assert re.search(colours, on_a_terminal("show", results)[0])

@@ -233,3 +233,18 @@ def test_a_value_that_is_not_text_is_refused():
     # how Python hands on an argument of bytes that are not UTF-8
     with pytest.raises(InputError):
         yamlfile.value(b"\xff".decode("utf-8", "surrogateescape"))
+
+
+@pytest.mark.parametrize("name", ["m.pt", "m.PTH", "a.b/m.safetensors", "m.onnx", "m.ckpt"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_saved_model_is_no_spec_and_the_message_says_what_is(tmp_path, name, there):
+    path = tmp_path / name
+    if there:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"PK\x03\x04\xff")
+    with pytest.raises(
+        InputError, match="is a saved model; networks are built anew from a YAML"
+    ) as error:
+        yamlfile.read_bytes(str(path), None)
+    assert str(path) in error.value.message
+    assert error.value.fix == "initlab new my_sweep.yaml"

@@ -8,12 +8,12 @@ import pytest
 from scipy import integrate, optimize
 from torch import nn
 
-from initlab.catalog import ACTIVATIONS
+from initlab.catalog import ACTIVATIONS, Fans
 from initlab.catalog.schemes import table_gain
 from initlab.errors import UnknownName
 from initlab.theory.gain_table import four_gains
-from initlab.theory.gains import second_moment
-from initlab.theory.moments import Activation
+from initlab.theory.gains import scale_of, scheme_of, second_moment
+from initlab.theory.moments import Activation, choice_of
 
 # torch's own names, where they differ
 TORCH = {"identity": "linear"}
@@ -130,3 +130,25 @@ def test_critical_gains_by_adaptive_quadrature(choice):
     root = optimize.brentq(excess, 3, 5, xtol=1e-12)  # sigmoids: q is near 46
     d = mean_of(lambda _, slope: slope * slope, activation, math.exp(root))
     assert gain == pytest.approx(d**-0.5, rel=1e-9)
+
+
+# the name of a scale -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("activation", "sigma_w", "name", "parameters"),
+    [
+        (choice_of("relu"), math.sqrt(2), "kaiming_normal", {"a": 0.0}),
+        (choice_of("tanh"), math.sqrt(2), "kaiming_normal", {"a": 0.0}),
+        (choice_of("leaky_relu", negative_slope=0.5), math.sqrt(1.6), "kaiming_normal", {"a": 0.5}),
+        (choice_of("leaky_relu", negative_slope=0.5), math.sqrt(2), "lecun_normal", {}),
+        (choice_of("relu"), 1.4142, "lecun_normal", {"gain": 1.4142}),  # 1e-5 off
+        (choice_of("tanh"), 1.0, "lecun_normal", {"gain": 1.0}),
+    ],
+)
+def test_a_scale_is_kaiming_s_where_it_is_his(activation, sigma_w, name, parameters):
+    found = scheme_of(activation, sigma_w)
+    assert found.name == name
+    assert parameters.items() <= found.parameters.items()
+    scale, _ = scale_of(found, Fans(100, 7), activation)
+    assert scale == pytest.approx(sigma_w / 10, rel=1e-6)  # 1 / sqrt(fan_in), not fan_out

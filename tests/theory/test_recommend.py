@@ -67,7 +67,8 @@ def test_well_known_scales():
     assert relu.sigma_w == pytest.approx(math.sqrt(2))
     assert identity.sigma_w == pytest.approx(1)
     assert relu.sigma_b == identity.sigma_b == 0
-    assert relu.run.init.name == "lecun_normal"
+    assert relu.run.init.name == "kaiming_normal"
+    assert identity.run.init.name == "lecun_normal"
 
 
 def test_where_the_width_does_not_do():

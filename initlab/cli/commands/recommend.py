@@ -9,8 +9,8 @@ from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.arguments import Param, activations
 from initlab.cli.completion import activation_names
+from initlab.cli.recommendation import lines, why_none
 from initlab.errors import ChecksFailed, InputError
-from initlab.formatting import brief
 
 if TYPE_CHECKING:
     from initlab.spec.run import Run
@@ -77,10 +77,10 @@ def recommend(
     usual = _row("torch default", default(choice, depth=depth, width=width, dtype=dtype))
     if best is None:
         none = dict(zip(HEADER, ("none", choice.name, depth, width, dtype), strict=False))
-        words = _why_none(found)
+        words = why_none(found)
         rows = [{**none, "why": words}, usual]
     else:
-        rows, words = [_row("recommended", best), usual], _lines(best)
+        rows, words = [_row("recommended", best, best.sigma_w), usual], lines(best)
     measured = (
         dict(zip(MEASURED, measure_once(best.run), strict=True))
         if verify and best is not None
@@ -98,7 +98,7 @@ def recommend(
         )
 
 
-def _row(what: str, c: "Candidate") -> dict[str, Any]:
+def _row(what: str, c: "Candidate", gain: float | None = None) -> dict[str, Any]:
     layers, fixed = c.prediction.layers, c.prediction.fixed
     row: dict[str, Any] = {
         "choice": what,
@@ -107,7 +107,7 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
         "width": c.run.shape[0],
         "dtype": c.run.dtype,
         "scheme": c.run.init.name,
-        "gain": c.run.init.parameters.get("gain"),
+        "gain": gain,
         "bias_std": c.sigma_b,
         "forward_verdict": c.diagnosis.forward,
         "backward_verdict": c.diagnosis.backward,
@@ -126,52 +126,6 @@ def _row(what: str, c: "Candidate") -> dict[str, Any]:
         row |= {"std_p10": c.std[0], "std_p90": c.std[2]}
         row |= {"grad_ratio_p10": c.gradient[0], "grad_ratio_p90": c.gradient[2]}
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-
-
-def _width(best: "Candidate") -> str:
-    """What finite width does to one sample's signal and gradient."""
-    if best.std is None or best.gradient is None:
-        return ""
-    (low, middle, high), (least, median, most) = (map(brief, d) for d in (best.std, best.gradient))
-    return (
-        f"at a width of {best.run.shape[0]}, in 80 % of networks: a sample's std ends at {low} to"
-        f" {high} (median {middle}), its gradient changes about x {least} to x {most} (x {median})"
-    )
-
-
-def _lines(best: "Candidate") -> str:
-    """What to write into a spec, and into a script."""
-    bias = f"\n  bias: {{std: {best.sigma_b:.6g}}}" if best.sigma_b else ""
-    fill = (
-        f"nn.init.normal_(layer.bias, std={best.sigma_b:.6g})"
-        if best.sigma_b
-        else "nn.init.zeros_(layer.bias)"
-    )
-    return (
-        f"{best.diagnosis.why}\n{_width(best)}\n"
-        f"in a spec:\n  init: {{scheme: {best.run.init.name}, gain: {best.sigma_w:.6g}}}{bias}\n"
-        "in torch, for every nn.Linear:\n"
-        f"  nn.init.normal_(layer.weight, std={best.sigma_w:.6g} / layer.in_features**0.5)\n"
-        f"  {fill}"
-    )
-
-
-def _why_none(found: "list[Candidate]") -> str:
-    from initlab.theory.recommend import least_width
-
-    if not any(candidate.critical for candidate in found):
-        return (
-            "nothing can: at no sigma_w and sigma_b is chi_1 = 1 at a fixed point that signals stay"
-            " on, so gradients grow or shrink exponentially with depth; take another activation"
-        )
-    best = found[0]
-    if best.steady:
-        wider = least_width(best)
-        enough = f"a width of {wider} will do" if wider else "no width will do"
-        return f"nothing can at this width: {_width(best)}, with the best of all scales; {enough}"
-    return (
-        f"nothing can at this depth; the best found, gain {best.sigma_w:.4g}: {best.diagnosis.why}"
-    )
 
 
 def measure_once(run: "Run") -> tuple[float, float, str, str]:

@@ -38,11 +38,17 @@ def laid_out(lines: Iterable[Line], width: int, *, full: bool) -> list[str]:
         if isinstance(line, str):
             found += broken(line, "  ", width)
             continue
-        rows = line.rows if full else line.rows[: line.few]
-        more = max(line.total, len(line.rows)) - len(rows)
+        rows, more = shown(line, full=full)
         found += _blocks(Grid(line.header, rows), width)
-        found += [f"... and {more} more"] if more else []
+        found += [more] if more else []
     return found
+
+
+def shown(grid: Grid, *, full: bool) -> tuple[Sequence[Sequence[str]], str]:
+    """The rows that a view shows, and a line about those that it leaves out, if any."""
+    rows = grid.rows if full else grid.rows[: grid.few]
+    more = max(grid.total, len(grid.rows)) - len(rows)
+    return rows, f"... and {more} more" if more else ""
 
 
 def _blocks(grid: Grid, width: int) -> list[str]:

@@ -44,7 +44,17 @@ def explain(e: Evaluation, *, full: bool = False, width: int = WIDTH) -> str:
         width: characters of a line; only a word or a number longer than that exceeds it.
     """
     inner = max(width, NARROWEST) - len(INDENT)
-    blocks: tuple[tuple[str, Sequence[Line]], ...] = (
+    texts = [
+        _block(title, laid_out(lines, inner, full=full)) for title, lines in blocks(e, full=full)
+    ]
+    lines = torch_lines(e, full=full)
+    texts.append(_block("torch", [part for line in lines for part in code(line, inner)]))
+    return "\n".join(texts) + "\n"
+
+
+def blocks(e: Evaluation, *, full: bool) -> list[tuple[str, Sequence[Line]]]:
+    """Lines and tables under their titles, but for the last block, which is Python."""
+    found: tuple[tuple[str, Sequence[Line]], ...] = (
         ("contract", _contract(e)),
         ("formula", _formula(e)),
         ("values", [*_values(e, full=full), *_details(e)]),
@@ -52,10 +62,12 @@ def explain(e: Evaluation, *, full: bool = False, width: int = WIDTH) -> str:
         ("gradient", gradient(e, full=full)),
         ("verdicts", verdicts(e)),
     )
-    texts = [_block(title, laid_out(lines, inner, full=full)) for title, lines in blocks if lines]
-    lines = snippet(e.call, e.reductions[-1], MOST_VALUES if full else MOST_WRITTEN).splitlines()
-    texts.append(_block("torch", [part for line in lines for part in code(line, inner)]))
-    return "\n".join(texts) + "\n"
+    return [(title, lines) for title, lines in found if lines]
+
+
+def torch_lines(e: Evaluation, *, full: bool) -> list[str]:
+    """The last block: Python that reproduces the loss."""
+    return snippet(e.call, e.reductions[-1], MOST_VALUES if full else MOST_WRITTEN).splitlines()
 
 
 def _block(title: str, lines: Sequence[str]) -> str:

@@ -221,9 +221,16 @@ def test_explain_in_json(more):
     assert found["gradient"]
 
 
-@pytest.mark.parametrize("format_", ["csv", "md"])
-def test_explain_is_no_table(format_):
-    assert "--explain is text" in said(*CE, "--explain", "--format", format_)
+def test_explain_as_markdown_of_several_losses():
+    flat = ("-n", "l1", "-n", "mse", "-i", "[1,2]", "-t", "[0,0]")
+    text = run(*flat, "--explain", "--format", "md").stdout
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## l1", "## mse"]
+    assert text.count("\n### Torch\n\n```python\n") == 2
+
+
+def test_explain_is_no_csv():
+    assert "--explain is text" in said(*CE, "--explain", "--format", "csv")
 
 
 # what is refused ---------------------------------------------------------------------------------

@@ -1,7 +1,14 @@
 """`initlab recommend`: what it recommends, the spec that it prints, and where nothing helps."""
 
+from itertools import takewhile
+
 import pytest
+import torch
+import yaml
 from commands import initlab, printed
+from torch import nn
+
+from initlab.catalog import SCHEMES, Fans
 
 
 def test_a_recommendation_and_what_torch_does():
@@ -9,12 +16,69 @@ def test_a_recommendation_and_what_torch_does():
     first, usual = printed(done)
     assert (first["choice"], usual["choice"]) == ("recommended", "torch default")
     assert float(first["gain"]) == pytest.approx(2**0.5)
-    assert (first["scheme"], float(first["bias_std"])) == ("lecun_normal", 0)
+    assert (first["scheme"], float(first["bias_std"])) == ("kaiming_normal", 0)
     assert float(first["std_p10"]) < float(first["std_last"]) < float(first["std_p90"])
     assert float(first["grad_ratio_p10"]) < float(first["grad_ratio"]) < 2
     assert usual["std_p10"] == ""
     assert usual["backward_verdict"] == "vanishing"
-    assert "init: {scheme: lecun_normal, gain: 1.41421}" in done.stderr
+    assert usual["gain"] == ""
+    assert "in a spec:\n  init: kaiming_normal\n" in done.stderr
+    assert "the same as Xavier: {scheme: xavier_normal, gain: 1.41421}" in done.stderr
+
+
+def after(words, heading):
+    """The lines, unindented, that stand under a heading."""
+    lines = words.splitlines()
+    start = lines.index(heading) + 1
+    return [line.strip() for line in takewhile(lambda x: x.startswith("  "), lines[start:])]
+
+
+def weights_of(line):
+    """Weights of a 256 x 256 layer that a printed line of torch draws from seed 0."""
+    layer = nn.Linear(256, 256).double()
+    torch.manual_seed(0)
+    exec(line, {"nn": nn, "layer": layer})  # noqa: S102  # what a reader would do
+    return layer.weight.detach()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spec", "gain"),
+    [
+        (["relu"], "init: kaiming_normal", torch.nn.init.calculate_gain("relu")),
+        (
+            ["leaky_relu", "--param", "negative_slope=0.2"],
+            "init: {scheme: kaiming_normal, a: 0.2}",
+            torch.nn.init.calculate_gain("leaky_relu", 0.2),
+        ),
+        (["identity"], "init: {scheme: lecun_normal, gain: 1}", 1.0),
+    ],
+)
+def test_what_is_named_has_torch_s_scale(arguments, spec, gain):
+    """To 1e-6: by the gain, the line of torch, the spec, and Xavier's in a square layer."""
+    done = initlab("recommend", "--depth", "50", "--activation", *arguments)
+    assert float(printed(done)[0]["gain"]) == pytest.approx(gain, rel=1e-6)
+    assert after(done.stderr, "in a spec:") == [spec]
+    line = after(done.stderr, "in torch, for every nn.Linear:")[0]
+    unit = weights_of("nn.init.normal_(layer.weight)")  # the same draws of variance 1
+    torch.testing.assert_close(weights_of(line), unit * gain / 16, rtol=1e-6, atol=1e-12)
+    chosen = yaml.safe_load(spec)["init"]
+    chosen = {"scheme": chosen} if isinstance(chosen, str) else dict(chosen)
+    record = SCHEMES[chosen.pop("scheme")]
+    scale, shift = record.scale(Fans(256, 256), {**record.defaults, **chosen})
+    assert (scale, shift) == (pytest.approx(gain / 16, rel=1e-6), 0)
+    xavier = weights_of(f"nn.init.xavier_normal_(layer.weight, gain={gain!r})")
+    torch.testing.assert_close(xavier, unit * gain / 16, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_the_kaiming_spec_it_prints_is_one(activation):
+    done = initlab("recommend", "--activation", activation, "--depth", "40")
+    spec = [f"activation: {activation}", *after(done.stderr, "in a spec:")]
+    text = "\n".join(["depth: 40", "width: 256", "loss: cross_entropy", *spec])
+    (row,) = printed(initlab("predict", "-", stdin=text))
+    assert row["init"] == "kaiming_normal"
+    assert (row["forward_verdict"], row["backward_verdict"]) == ("steady", "steady")
+    assert float(row["chi_1"]) == pytest.approx(1, rel=1e-6)
 
 
 def test_the_spec_it_prints_is_one():
