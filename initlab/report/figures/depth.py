@@ -82,7 +82,7 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
     few = len(curves) <= MOST_PREDICTED and max(counts.values(), default=0) <= MOST_STRONG
     for curve in curves:
         x = curve.layers
-        lines.append(Line(curve.label, x, curve.middle, faint=not few))
+        lines.append(Line(curve.label, x, curve.middle, faint=counts[curve.label] > MOST_STRONG))
         if few and len(curve.runs) > 1:
             bands.append(Band(curve.label, x, curve.low, curve.high))
         if few and not np.isnan(curve.predicted).all():
