@@ -126,7 +126,7 @@ def test_functions_fit_a_screen(path):
 
 def test_only_the_store_writes_files():
     # `new` writes the one file that its user names
-    calls = ('open("w', 'open("x', "write_text(", "write_bytes(", "to_csv(")
+    calls = ('open("w', 'open("x', ".write_text(", ".write_bytes(", ".to_csv(")
     writers = {
         str(path.relative_to(ROOT))
         for path in MODULES

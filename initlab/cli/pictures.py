@@ -1,5 +1,6 @@
 """Where a figure goes: into a file, whose ending says its kind, or on the terminal."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 Plot = Annotated[bool, typer.Option("--plot", help="Draw the std over depth below the table.")]
 
-TERMINAL_WIDTH, TERMINAL_HEIGHT = 80, 17  # of a picture in a pipe
+PIPE_WIDTH, PIPE_HEIGHT = 80, 17  # of a picture in a pipe, unless COLUMNS says otherwise
+AROUND = 9  # lines of titles, axes, legend and notes
 LEAST_HEIGHT, MOST_HEIGHT = 8, 24  # lines of a panel
 
 
@@ -47,12 +49,14 @@ def check_target(target: Path | None) -> None:
     require("altair", "vl_convert")
 
 
-def check_beside(wanted: output.Format | None) -> None:
-    """Refuse a picture beside output that is data, before anything is computed.
+def check_below(wanted: output.Format | None, plot: bool) -> None:
+    """Refuse a picture below output that is data, before anything is computed.
 
     Raises:
         InputError: the output is no table, or what draws is not installed.
     """
+    if not plot:
+        return
     if output.chosen(wanted) is not output.Format.table:
         raise InputError(
             f"--plot draws below a table, and the output is {output.chosen(wanted).value}",
@@ -61,8 +65,10 @@ def check_beside(wanted: output.Format | None) -> None:
     check_target(None)
 
 
-def show_depth(folders: Sequence[Path]) -> None:
+def show_below(folders: Sequence[Path], plot: bool) -> None:
     """The std over the layers of results folders, below their table."""
+    if not plot:
+        return
     from initlab.cli import figures
 
     sys.stdout.write("\n")
@@ -98,8 +104,8 @@ def drawn(figure: "Figure") -> str:
     from initlab.report.terminal import draw
 
     console, terminal = Console(), sys.stdout.isatty()
-    width = console.width if terminal else TERMINAL_WIDTH
-    room = console.height - 8 if terminal else TERMINAL_HEIGHT
+    width, lines = shutil.get_terminal_size((PIPE_WIDTH, 0))
+    room = lines - AROUND if terminal else PIPE_HEIGHT
     height = min(max(room, LEAST_HEIGHT), MOST_HEIGHT)
     color = terminal and not console.no_color and console.color_system is not None
     return draw(figure, width, height, unicode=output.unicode_stdout(), color=color)

@@ -14,7 +14,7 @@ def test_a_file_is_written_and_replaced(tmp_path):
     for content in (b"first", b"second"):
         write_bytes(tmp_path / "std.png", content)
         assert (tmp_path / "std.png").read_bytes() == content
-    assert os.listdir(tmp_path) == ["std.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["std.png"]
 
 
 def test_a_link_stays_one(tmp_path):
@@ -35,7 +35,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(DiskError, match="cannot be written: No space left on device"):
         write_bytes(tmp_path / "std.png", b"new")
     assert (tmp_path / "std.png").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["std.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["std.png"]
 
 
 def test_a_folder_that_may_not_be_written_is_the_users_to_mend(tmp_path, monkeypatch):

@@ -28,10 +28,8 @@ def show(
     """
     from initlab.store.folder import open_published
 
-    if plot:
-        pictures.check_beside(format_)
+    pictures.check_below(format_, plot)
     opened = [open_published(folder) for folder in folders]
     named = [(folder.path.resolve().name, folder.about(), folder.path) for folder in opened]
     output.results(named, format_, layers=layers)
-    if plot:
-        pictures.show_depth(folders)
+    pictures.show_below(folders, plot)

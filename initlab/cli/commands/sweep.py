@@ -114,15 +114,13 @@ def sweep(
     from initlab.store.temporary import temporary_folder
     from initlab.sweep.cost import check_memory, default_jobs
 
-    if plot:
-        pictures.check_beside(format_)
+    pictures.check_below(format_, plot)
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
     _distinct(plans)
-    if cut is not None:
-        plans = [plan.cut(*cut) for plan in plans]
+    plans = [plan.cut(*cut) for plan in plans] if cut else plans
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
@@ -139,8 +137,7 @@ def sweep(
         complaints = run_all(plans, folders, options, wanted)
         named = [(p.head.name, p.head.about, f.path) for p, f in zip(plans, folders, strict=True)]
         output.results(named, format_, layers=layers)
-        if plot:
-            pictures.show_depth([path for _, _, path in named])
+        pictures.show_below([path for _, _, path in named], plot)
     if complaints:
         raise ChecksFailed("\n".join(complaints))
 
