@@ -84,12 +84,12 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
 
 def _titles(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
     """The values of some axes, each with the axis's name: "bias: none, depth 10"."""
-    found = [labels(runs, [axis]) for axis in axes]
-    titled = [
-        part if part.str.startswith(f"{axis.rpartition('.')[2]} ").all() else f"{axis}: " + part
-        for axis, part in zip(axes, found, strict=True)
-    ]
-    return titled[0].str.cat(titled[1:], sep=", ") if titled else pd.Series("", index=runs.index)
+    found = pd.Series("", index=runs.index)
+    for position, axis in enumerate(axes):
+        values = labels(runs, [axis])
+        named = values.str.startswith(f"{axis.rpartition('.')[2]} ").all()
+        found = found + (", " if position else "") + ("" if named else f"{axis}: ") + values
+    return found
 
 
 def field(runs: pd.DataFrame, name: str) -> str:
