@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlab.formatting import on_one_line
@@ -53,7 +53,7 @@ def chart(figure: Figure) -> Any:
     whole = drawn[0] if len(drawn) == 1 else alt.concat(*drawn, columns=columns, spacing=24)
     title = alt.Title(
         on_one_line(figure.title),
-        subtitle=[line for note in _notes(figure) for line in _wrapped(note)],
+        subtitle=[line for note in _notes(figure, palette) for line in _wrapped(note)],
         anchor="start",
         frame="group",
         offset=10,
@@ -102,8 +102,10 @@ def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
     return ((370, 270), 2) if count <= 4 else ((260, 200), 3)
 
 
-def _notes(figure: Figure) -> list[str]:
-    return [on_one_line(note) for note in (key(figure), *figure.notes) if note]
+def _notes(figure: Figure, palette: Mapping[str, str]) -> list[str]:
+    count = len(set(palette.values()))
+    shared = f"{len(palette)} lines have {count} colours." if count < len(palette) else ""
+    return [on_one_line(note) for note in (key(figure), *figure.notes, shared) if note]
 
 
 def _wrapped(note: str) -> Sequence[str]:

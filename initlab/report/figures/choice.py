@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from initlab.errors import UnknownName
+from initlab.errors import InputError, UnknownName
 from initlab.report.figures.labels import axes_of, fields_of, labels
 
 MOST_FACETS = 4  # panels that are chosen unasked
+MOST_PANELS = 12
 MOST_COLORS = 8  # values of several axes together that have a colour each
 
 
@@ -24,12 +25,18 @@ def choose(runs: pd.DataFrame, color: str | None, facet: str | None) -> Choice:
 
     Raises:
         UnknownName: no such field.
+        InputError: a field of too many values for panels.
     """
     known, varying = fields_of(runs), axes_of(runs)
     for option, name in (("--color", color), ("--facet", facet)):
         if name is not None and name not in known:
             fix = f"{option} {(varying or ['activation'])[0]}"
             raise UnknownName("field of the spec", name, known, fix)
+    if facet is not None and (count := runs[facet].nunique(dropna=False)) > MOST_PANELS:
+        raise InputError(
+            f"--facet {facet}: {count:,} values; {MOST_PANELS} panels are the most",
+            f"--color {facet}",
+        )
     axes = [axis for axis in varying if axis not in (color, facet)]
     if color is not None:
         return Choice((color,), (facet,) if facet else ())

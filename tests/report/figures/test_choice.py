@@ -5,6 +5,7 @@ import itertools
 import pandas as pd
 import pytest
 
+from initlab.errors import InputError
 from initlab.report.figures.choice import choose
 
 
@@ -32,6 +33,11 @@ TEN = [f"scheme{chr(97 + n)}" for n in range(10)]
 def test_the_axis_of_fewest_values_has_panels(axes, color, facet):
     found = choose(runs(**axes), None, None)
     assert (found.color, found.facet) == (color, facet)
+
+
+def test_too_many_panels_are_refused():
+    with pytest.raises(InputError, match="--facet width: 13 values; 12 panels are the most"):
+        choose(runs(width=range(13)), None, "width")
 
 
 def test_what_is_asked_for_is_done():
