@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from initlab.catalog import ACTIVATIONS, LOSSES
 from initlab.cli.choices import choices
 from initlab.errors import InputError
+from initlab.formatting import on_one_line
 
 if TYPE_CHECKING:
     from initlab.report.figure import Figure
@@ -14,15 +15,16 @@ if TYPE_CHECKING:
 
 def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None) -> "Figure":
     """A column of layers.csv over the layers; `color` and `facet` are fields of the spec."""
-    from initlab.report.figures.depth import Sweep, check_column, columns_needed, depth_figure
+    from initlab.report.figures.curves import Sweep, columns_needed
+    from initlab.report.figures.depth import check_column, depth_figure
     from initlab.store.folder import open_published
     from initlab.store.read import read_table
 
     check_column(y)
     opened = [open_published(folder) for folder in folders]
-    names = [folder.path.resolve().name for folder in opened]
+    names = [on_one_line(folder.path.resolve().name) for folder in opened]
     if len(set(names)) < len(names):
-        names = [str(folder.path) for folder in opened]
+        names = [on_one_line(str(folder.path)) for folder in opened]
     sweeps = [
         Sweep(name, read_table(f.runs_csv), read_table(f.layers_csv, columns_needed(y)))
         for name, f in zip(names, opened, strict=True)

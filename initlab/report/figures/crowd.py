@@ -2,15 +2,12 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from initlab.report.figure import Array, Band, Line
-
-if TYPE_CHECKING:
-    from initlab.report.figures.depth import Curve
+from initlab.report.figures.curves import Curve, seed_count
 
 MOST_GROUPS = 6  # colours that have quantiles of their own; else there are those of all curves
 SURPRISING = 5.0  # standard deviations of the last layer's ln std in simulated networks
@@ -18,7 +15,7 @@ MOST_SURPRISING = 2
 
 
 def crowd(
-    curves: "Sequence[Curve]", runs: pd.DataFrame, names: pd.Series
+    curves: Sequence[Curve], runs: pd.DataFrame, names: pd.Series
 ) -> tuple[list[Line], list[Band]]:
     """The median of many curves, their 10 to 90 %, and those that end or surprise most.
 
@@ -43,10 +40,10 @@ def crowd(
     return lines, bands
 
 
-def crowd_note(curves: "Sequence[Curve]") -> str:
+def crowd_note(curves: Sequence[Curve]) -> str:
     """What a picture of many curves shows of them."""
-    seeds = max(len(curve.runs) for curve in curves)
-    of = f", each the median over {seeds} seeds" if seeds > 1 else ""
+    seeds = seed_count(curves)
+    of = f", each the median over {seeds}" if seeds else ""
     return (
         f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
         " turned nan counts as infinite. Thin: those that end highest and lowest, and that surprise"
@@ -54,7 +51,7 @@ def crowd_note(curves: "Sequence[Curve]") -> str:
     )
 
 
-def _highlighted(curves: "Sequence[Curve]", runs: pd.DataFrame) -> "list[Curve]":
+def _highlighted(curves: Sequence[Curve], runs: pd.DataFrame) -> list[Curve]:
     """The curves with the highest and the lowest end, and the most surprising ones."""
     ends = [curve.middle[np.isfinite(curve.middle)][-1:] for curve in curves]
     known = [n for n, end in enumerate(ends) if len(end)]
@@ -68,7 +65,7 @@ def _highlighted(curves: "Sequence[Curve]", runs: pd.DataFrame) -> "list[Curve]"
     return [curves[n] for n in dict.fromkeys(chosen)]
 
 
-def _ranked(curve: "Curve", runs: pd.DataFrame) -> Array:
+def _ranked(curve: Curve, runs: pd.DataFrame) -> Array:
     """A curve for quantiles: one that has turned nan counts as infinite, above all the others.
 
     Else the median would sink where the largest leave it.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.figures.crowd import MOST_GROUPS, crowd
-from initlab.report.figures.depth import Curve
+from initlab.report.figures.curves import Curve
 
 
 def curve(number, middle, label=""):

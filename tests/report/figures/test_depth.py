@@ -8,7 +8,8 @@ import pytest
 
 from initlab.errors import UnknownName
 from initlab.report.charts import chart
-from initlab.report.figures.depth import Sweep, columns_needed, depth_figure
+from initlab.report.figures.curves import Sweep, columns_needed
+from initlab.report.figures.depth import depth_figure
 from initlab.store.read import read_table
 
 
@@ -111,7 +112,9 @@ def test_where_runs_turn_nan_stands_a_rule():
 def test_runs_that_are_not_done_are_counted():
     status = ["ok", "interrupted", "failed", "ok", "interrupted", "ok"]
     figure = depth_figure([small(status=status)])
+    assert figure.notes[0].startswith("Measured: median over 1 to 2 seeds")
     assert figure.notes[-2:] == ("2 of 6 runs: interrupted.", "1 of 6 runs: failed.")
+    assert line(figure, "tanh").y.tolist() == [1, 2, 3]  # of its first seed, which is done
 
 
 def test_seeds_that_stop_are_left_out_of_the_median():
