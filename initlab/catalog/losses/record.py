@@ -95,7 +95,7 @@ class Loss(Record):
     unreduced; `substitution` the formula with the numbers of one value in it, as text; `verdicts`
     what a value says about a model; `details` a closer look at the worst value, None where there
     is none; `slope` the gradient of one value as text that fits the options, None where `gradient`
-    does.
+    does. `section` names what the loss is drawn over in a picture, of `report/figures/sections.py`.
 
     `torch_defaults` are the defaults that torch spells otherwise than we do, by option.
     `mean_warns` says that torch warns of its reduction mean. `gradient_by_scores` says that torch's
@@ -115,6 +115,7 @@ class Loss(Record):
     working: str
     substitution: str
     verdicts: str
+    section: str
     details: str | None = None
     slope: str | None = None
     operands: tuple[Operand, ...]

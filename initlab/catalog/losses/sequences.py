@@ -11,6 +11,7 @@ RECORDS = (
         working="initlab.losslab.formulas.sequences:ctc",
         substitution="initlab.losslab.explain.sequences:substitute_ctc",
         verdicts="initlab.losslab.explain.sequences:judge_alignments",
+        section="initlab.report.figures.sections:ALIGNMENTS",
         details="initlab.losslab.explain.sequences:alignment_table",
         operands=(
             first("log_probs", "(T, N, C) or (T, C)", "log_probs"),

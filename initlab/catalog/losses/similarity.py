@@ -23,6 +23,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:margin_ranking",
         substitution="initlab.losslab.explain.similarity:substitute_margin_ranking",
         verdicts="initlab.losslab.explain.verdicts:count_active",
+        section="initlab.report.figures.sections:LEADS",
         operands=(
             first("input1", "(...)", "scores"),
             Operand("input2", "as input1", "scores"),
@@ -50,6 +51,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:hinge_embedding",
         substitution="initlab.losslab.explain.similarity:substitute_hinge_embedding",
         verdicts="initlab.losslab.explain.verdicts:count_active",
+        section="initlab.report.figures.sections:DISTANCES",
         operands=(first("input", "(...)", "distances"), target("as input", "signs")),
         parameters=(Parameter("margin", "how far dissimilar pairs must be", 1.0),),
         task=("embedding",),
@@ -73,6 +75,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:cosine_embedding",
         substitution="initlab.losslab.explain.similarity:substitute_cosine",
         verdicts="initlab.losslab.explain.similarity:judge_cosine",
+        section="initlab.report.figures.sections:ANGLES",
         operands=(
             first("input1", VECTORS, "embeddings"),
             Operand("input2", "as input1", "embeddings"),
@@ -104,6 +107,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:triplet_margin",
         substitution="initlab.losslab.explain.similarity:substitute_triplet",
         verdicts="initlab.losslab.explain.similarity:judge_triplets",
+        section="initlab.report.figures.sections:TRIPLETS",
         slope="initlab.losslab.explain.slopes:triplet_slope",
         operands=TRIPLET,
         parameters=(
@@ -134,6 +138,7 @@ RECORDS = (
         working="initlab.losslab.formulas.similarity:triplet_margin_with_distance",
         substitution="initlab.losslab.explain.similarity:substitute_triplet",
         verdicts="initlab.losslab.explain.similarity:judge_triplets",
+        section="initlab.report.figures.sections:TRIPLETS",
         slope="initlab.losslab.explain.slopes:triplet_distance_slope",
         operands=TRIPLET,
         parameters=(

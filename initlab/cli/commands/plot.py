@@ -44,15 +44,21 @@ Facet = Annotated[
     typer.Option(metavar="FIELD", autocompletion=fields, help="Its values have panels."),
 ]
 Heat = Annotated[
-    str | None, typer.Option(metavar="X,Y", help="A heat map over two fields, with --value.")
+    str | None,
+    typer.Option(metavar="X,Y", help="A heat map over two fields: sigma_w,depth; with --value."),
 ]
 Value = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="What a heat map shows: backward_ratio.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="What it shows: forward_ratio, backward_ratio, std_last, chi_1, ..."
+    ),
 ]
 Loss = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B", autocompletion=loss_list, help="Losses and their gradients, side by side."
+        metavar="A,B",
+        autocompletion=loss_list,
+        help="Losses and their gradients: 'l1,huber(delta=2)'.",
     ),
 ]
 Entropy = Annotated[bool, typer.Option("--entropy", help="The entropy of two outcomes.")]
@@ -65,7 +71,9 @@ Phase = Annotated[
 Activation = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B", autocompletion=activation_list, help="Activations and their slopes."
+        metavar="A,B",
+        autocompletion=activation_list,
+        help="Activations and their slopes: 'elu(alpha=2)'.",
     ),
 ]
 Title = Annotated[str | None, typer.Option(help="Instead of the picture's own title.")]

@@ -55,7 +55,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
         raise InputError("there are no runs to draw", "initlab sweep SPEC")
     numbers = values_of(runs, value)
     others = [name for name in axes_of(runs) if name not in (across, up)]
-    panels = labels(runs, others)
+    panels = _titles(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
     xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
@@ -80,6 +80,16 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
     lines = [LINES[value in GRADIENT]] if any(grid.contours for grid in grids) else []
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
+
+
+def _titles(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
+    """The values of some axes, each with the axis's name: "bias: none, depth 10"."""
+    found = pd.Series("", index=runs.index)
+    for position, axis in enumerate(axes):
+        values = labels(runs, [axis])
+        named = values.str.startswith(f"{axis.rpartition('.')[2]} ").all()
+        found = found + (", " if position else "") + ("" if named else f"{axis}: ") + values
+    return found
 
 
 def field(runs: pd.DataFrame, name: str) -> str:
@@ -171,15 +181,17 @@ def _notes(
         above, below = RATIOS[value]
         yield f"{value}: {above} / {below}."
     lacking = runs[numbers.isna()]
-    nan, failed = lacking["nan_onset"].notna().sum(), (lacking["status"] != "ok").sum()
-    if nan:
-        yield f"nan: the signal turned non-finite ({nan:,} of {len(runs):,} runs)."
-    if failed:
-        yield f"fail: not computed ({failed:,} of {len(runs):,} runs)."
-    part = (
-        numbers.isna().groupby([axis.of_run.rename(str(n)) for n, axis in enumerate(axes)]).mean()
-    )
+    turned, failed = lacking["nan_onset"].notna(), lacking["status"] != "ok"
+    for mark, why, count in (
+        ("nan", "the signal turned non-finite", turned.sum()),
+        ("fail", "not computed", (failed & ~turned).sum()),
+        ("-", f"there is no {value}", (~failed & ~turned).sum()),
+    ):
+        if count:
+            yield f"{mark}: {why} ({count:,} of {len(runs):,} runs)."
+    cells = [axis.of_run.rename(str(n)) for n, axis in enumerate(axes)]
+    part = numbers.isna().groupby(cells).mean()
     mixed = int(((part > 0) & (part < 1)).sum())
     if mixed:
-        cells = "1 cell" if mixed == 1 else f"{mixed:,} cells"
-        yield f"In {cells} some runs have no number; the median is over the others."
+        counted = "1 cell" if mixed == 1 else f"{mixed:,} cells"
+        yield f"In {counted} some runs have no number; the median is over the others."

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from initlab.catalog import LOSSES
+from initlab.catalog.table import load
 from initlab.errors import InputError
 from initlab.report.figure import Axis, Figure, Line, Panel
 from initlab.report.figures.named import named
-from initlab.report.figures.sections import NO_SECTION, SECTIONS, Operands, Over
+from initlab.report.figures.sections import NoSection, Operands, Over, Section
 from initlab.spec.run import Choice
 
 POINTS = 301  # from -3 to 3 all multiples of 0.02, so that usual kinks are among them
@@ -29,11 +30,9 @@ def losses(choices: Sequence[Choice]) -> Figure:
     fixed: dict[str, list[str]] = {}  # what sections fix, and for which losses
     for choice in choices:
         name = LOSSES[choice.name].name
-        if name in NO_SECTION:
-            raise InputError(
-                f"{name} has no picture: {NO_SECTION[name]}", f"initlab describe {name}"
-            )
-        section = SECTIONS[name]
+        section = section_of(name)
+        if isinstance(section, NoSection):
+            raise InputError(f"{name} has no picture: {section.reason}", f"initlab describe {name}")
         by_axis.setdefault(section.over, []).append(choice)
         if section.note:
             fixed.setdefault(section.note, []).append(name)
@@ -45,11 +44,18 @@ def losses(choices: Sequence[Choice]) -> Figure:
     return Figure(f"{title}: loss and gradient", tuple(panels), tuple(notes))
 
 
+def section_of(loss: str) -> Section | NoSection:
+    """What a loss is drawn over, as its record says."""
+    section: Section | NoSection = load(LOSSES[loss].section)
+    return section
+
+
 def _panels(over: Over, choices: Sequence[Choice]) -> tuple[Panel, Panel]:
     x = np.linspace(over.low, over.high, POINTS)
     values, slopes = [], []
     for choice in dict.fromkeys(choices):
-        for case, operands in SECTIONS[LOSSES[choice.name].name].curves.items():
+        section = section_of(choice.name)
+        for case, operands in section.curves.items() if isinstance(section, Section) else ():
             name = ", ".join(filter(None, (named(choice, LOSSES), case)))
             value, slope = curve(choice, operands, x)
             values.append(Line(name, x, value))

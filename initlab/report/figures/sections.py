@@ -2,7 +2,7 @@
 
 A loss takes tensors; a picture has one axis. A section says which straight or curved way through
 the operands the axis is: of mse the error, of cross_entropy the margin between two classes. Losses
-over the same axis can be compared in one picture. To add one, add an entry to SECTIONS.
+over the same axis can be compared in one picture. A loss's record names its section.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,6 +50,13 @@ class Section:
     over: Over
     curves: Mapping[str, Operands]
     note: str = ""
+
+
+@dataclass(frozen=True)
+class NoSection:
+    """Why a loss has no picture."""
+
+    reason: str
 
 
 def _full(s: "Tensor", value: float) -> "Tensor":
@@ -138,39 +145,30 @@ def _triplet(s: "Tensor", _: Options) -> dict[str, "Tensor"]:
     }
 
 
-YES_OR_NO = {"t = 1": 1.0, "t = 0": 0.0}
-SIGNS = {"t = +1": 1.0, "t = -1": -1.0}
+BITS = {"t = 1": 1.0, "t = 0": 0.0}
+PLUS_MINUS = {"t = +1": 1.0, "t = -1": -1.0}
 TRIPLET = "a = (1, 0), p = (1, d), n = (1, 1)"
 TWO_CLASSES = "two classes, of which the first is right"
 
-SECTIONS: Mapping[str, Section] = {
-    **dict.fromkeys(("mse", "l1", "smooth_l1", "huber"), Section(ERROR, {"": _target(0.0)})),
-    "gaussian_nll": Section(ERROR, {f"var {v:g}": _variance(v) for v in (0.25, 1.0, 4.0)}),
-    "poisson_nll": Section(LOG_RATE, {f"t = {t:g}": _count(t) for t in (0.0, 1.0, 5.0)}),
-    "cross_entropy": Section(MARGIN, {"": _margin}, TWO_CLASSES),
-    "linear_cross_entropy": Section(MARGIN, {"": _linear}, f"{TWO_CLASSES}; W = (1, 0)"),
-    "nll": Section(PROBABILITY, {"": _log_probability}, "p is that of the right class"),
-    "kl_div": Section(
-        PROBABILITY,
-        {f"t = ({t:g}, {1 - t:g})": _divergence(t) for t in (0.5, 0.9)},
-        "two outcomes, predicted as (p, 1 - p); the sum over both",
-    ),
-    "bce": Section(PROBABILITY, {label: _target(t) for label, t in YES_OR_NO.items()}),
-    "bce_with_logits": Section(LOGIT, {label: _target(t) for label, t in YES_OR_NO.items()}),
-    "soft_margin": Section(LOGIT, {label: _target(t) for label, t in SIGNS.items()}),
-    "multilabel_soft_margin": Section(
-        LOGIT, {label: _one_class(t) for label, t in YES_OR_NO.items()}, "one class, C = 1"
-    ),
-    "multi_margin": Section(MARGIN, {"": _margin}, f"{TWO_CLASSES}, so C = 2"),
-    "multilabel_margin": Section(MARGIN, {"": _listed}, f"{TWO_CLASSES}, so C = 2"),
-    "margin_ranking": Section(LEAD, {label: _lead(t) for label, t in SIGNS.items()}),
-    "hinge_embedding": Section(DISTANCE, {label: _target(t) for label, t in SIGNS.items()}),
-    "cosine_embedding": Section(ANGLE, {label: _angle(t) for label, t in SIGNS.items()}),
-    "triplet_margin": Section(DISTANCE, {"": _triplet}, TRIPLET),
-    "triplet_margin_with_distance": Section(DISTANCE, {"": _triplet}, TRIPLET),
-}
-
-#: why a loss has no section
-NO_SECTION: Mapping[str, str] = {
-    "ctc": "it sums over all alignments of a sequence, and is a curve over no single number",
-}
+ERRORS = Section(ERROR, {"": _target(0.0)})
+VARIANCES = Section(ERROR, {f"var {v:g}": _variance(v) for v in (0.25, 1.0, 4.0)})
+RATES = Section(LOG_RATE, {f"t = {t:g}": _count(t) for t in (0.0, 1.0, 5.0)})
+MARGINS = Section(MARGIN, {"": _margin}, TWO_CLASSES)
+LINEAR = Section(MARGIN, {"": _linear}, f"{TWO_CLASSES}; W = (1, 0)")
+HINGES = Section(MARGIN, {"": _margin}, f"{TWO_CLASSES}, so C = 2")
+LISTS = Section(MARGIN, {"": _listed}, f"{TWO_CLASSES}, so C = 2")
+LOG_PROBABILITIES = Section(PROBABILITY, {"": _log_probability}, "p is that of the right class")
+DIVERGENCES = Section(
+    PROBABILITY,
+    {f"t = ({t:g}, {1 - t:g})": _divergence(t) for t in (0.5, 0.9)},
+    "two outcomes, predicted as (p, 1 - p); the sum over both",
+)
+PROBABILITIES = Section(PROBABILITY, {label: _target(t) for label, t in BITS.items()})
+LOGITS = Section(LOGIT, {label: _target(t) for label, t in BITS.items()})
+SCORES = Section(LOGIT, {label: _target(t) for label, t in PLUS_MINUS.items()})
+ONE_CLASS = Section(LOGIT, {label: _one_class(t) for label, t in BITS.items()}, "one class, C = 1")
+LEADS = Section(LEAD, {label: _lead(t) for label, t in PLUS_MINUS.items()})
+DISTANCES = Section(DISTANCE, {label: _target(t) for label, t in PLUS_MINUS.items()})
+ANGLES = Section(ANGLE, {label: _angle(t) for label, t in PLUS_MINUS.items()})
+TRIPLETS = Section(DISTANCE, {"": _triplet}, TRIPLET)
+ALIGNMENTS = NoSection("it sums over all alignments of a sequence, and is a curve over no number")

@@ -123,6 +123,7 @@ def test_cells_without_a_number_say_why():
     assert np.isnan(grid.values[1, :3]).all()
     assert "nan: the signal turned non-finite (1 of 5 runs)." in figure.notes
     assert "fail: not computed (1 of 5 runs)." in figure.notes
+    assert "-: there is no std_last (1 of 5 runs)." in figure.notes
 
 
 def test_seeds_without_a_number_are_told(runs):
@@ -169,7 +170,7 @@ def test_a_third_axis_has_panels(runs):
     both = both[["run", "activation", *(c for c in both if c not in ("run", "activation"))]]
     both.loc[both["activation"] == "relu", "std_last"] *= 2
     tanh, relu = heat(both, "sigma_w", "depth", "std_last").panels
-    assert (tanh.title, relu.title) == ("tanh", "relu")
+    assert (tanh.title, relu.title) == ("activation: tanh", "activation: relu")
     np.testing.assert_allclose(relu.values, 2 * tanh.values)
 
 
