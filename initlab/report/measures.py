@@ -130,7 +130,7 @@ def _onset(part: "pd.DataFrame") -> str:
     return f" at {low}" if low == high else f" {low}-{high}"
 
 
-PREDICTED = "predicted: the median network of this width; without a mark that of infinite width."
+PREDICTED = "predicted: the median network of this width, or without a mark infinite width's."
 MARKS = f"{INSIDE} the measured std is in the band of 80 % of such networks, {OUTSIDE} it is not."
 RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
