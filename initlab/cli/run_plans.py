@@ -68,6 +68,22 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
             self._engine.close()
 
 
+def check_resources(plans: "list[Plan]", jobs: int, scheduler: str | None) -> None:
+    """Make sure of this machine's memory, or that the cluster answers.
+
+    Raises:
+        InputError: there is less memory than the plans need, or no scheduler.
+    """
+    from initlab.sweep.cost import check_memory
+    from initlab.sweep.engines.scheduler_address import address_of, ask_identity
+
+    if scheduler not in (None, "local"):
+        ask_identity(scheduler, address_of(scheduler))
+        return
+    for plan in plans:
+        check_memory(plan, jobs)
+
+
 def run_all(
     plans: "list[Plan]", folders: "list[WritableFolder]", options: SweepOptions, wanted: list[str]
 ) -> list[str]:

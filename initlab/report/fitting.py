@@ -37,24 +37,33 @@ class Fitted:
 
 
 def fitted(columns: Sequence[Column], width: int | None) -> Fitted:
-    """Columns for a width; those of the highest rank are left out first.
+    """Columns for a width: those that are never left out, then by rank what still fits.
 
     Before one is left out, columns stand closer, and headings wider than their cells are cut.
     """
-    chosen, left_out = list(columns), list[str]()
     if width is None:
-        return _spread(chosen, ROOMY, None, ())
-    while True:
-        extra = any(column.extra for column in chosen)
-        for gap, short in TRIES[:1] if extra else TRIES:
-            named = [_short(column) if short else column for column in chosen]
-            if sum(map(_least, named)) + gap * (len(named) - 1) <= width:
-                return _spread(named, gap, width, tuple(left_out))
-        last = max(chosen, key=lambda column: column.rank)
-        if not last.rank:
-            return _squeezed(named, width, tuple(left_out))
-        chosen.remove(last)
-        left_out.insert(0, last.called or last.name)
+        return _spread(list(columns), ROOMY, None, ())
+    kept, out = [column for column in columns if not column.rank], list[Column]()
+    for column in sorted(columns, key=lambda column: column.rank):
+        if column.rank:
+            both = [other for other in columns if any(other is k for k in kept) or other is column]
+            tries = TRIES[:1] if column.extra else TRIES
+            fits = any(_narrowest(both, *attempt) <= width for attempt in tries)
+            kept, out = (both, out) if fits else (kept, [*out, column])
+    names = tuple(column.called or column.name for column in out)
+    for gap, short in TRIES:
+        if _narrowest(kept, gap, short) <= width:
+            return _spread(_headed(kept, short), gap, width, names)
+    return _squeezed(_headed(kept, True), width, names)
+
+
+def _headed(columns: Sequence[Column], short: bool) -> list[Column]:
+    return [_short(column) if short else column for column in columns]
+
+
+def _narrowest(columns: Sequence[Column], gap: int, short: bool) -> int:
+    """How narrow a table of columns may be."""
+    return sum(map(_least, _headed(columns, short))) + gap * (len(columns) - 1)
 
 
 def _natural(column: Column) -> int:

@@ -139,7 +139,7 @@ def _shown(rows: Sequence[_Row], columns: Sequence[str], *, unicode: bool) -> It
             yield Column(name, texts, at, number=True)
         return
     yield Column("layer", tuple(str(row.layer) for row in rows), number=True)
-    for name, rank in zip(BARRED, (0, 2), strict=True):
+    for name, rank in zip(BARRED, (0, 1), strict=True):
         numbers = np.array([_median(row, name) for row in rows], dtype=float)
         if name != "std" and np.isnan(numbers).all():
             continue  # not measured
@@ -149,7 +149,7 @@ def _shown(rows: Sequence[_Row], columns: Sequence[str], *, unicode: bool) -> It
             for text, row in zip(map(three, numbers), rows, strict=True)
         )
         yield Column(name, texts, rank, number=True)
-        yield _bars(name, numbers, rank + 1, unicode=unicode)
+        yield _bars(name, numbers, rank + 2, unicode=unicode)
 
 
 def _bars(name: str, numbers: np.ndarray, rank: int, *, unicode: bool) -> Column:

@@ -130,7 +130,7 @@ def _onset(part: "pd.DataFrame") -> str:
     return f" at {low}" if low == high else f" {low}-{high}"
 
 
-PREDICTED = "predicted: the median network of this width; without a mark that of infinite width."
+PREDICTED = "predicted: the median network of this width, or without a mark infinite width's."
 MARKS = f"{INSIDE} the measured std is in the band of 80 % of such networks, {OUTSIDE} it is not."
 RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
@@ -138,10 +138,10 @@ RANGE = "range: 80 % of seeds."
 MEASURES = (
     Measure("std last", 2, last),
     Measure("std range", 10, lambda part: spread(part["std_last"]), (RANGE,), number=False),
-    Measure("predicted", 5, predicted, (PREDICTED, MARKS)),
+    Measure("predicted", 4, predicted, (PREDICTED, MARKS)),
     Measure("band", 11, band, (BAND,), number=False),
     Measure("forward", 1, partial(verdict, "forward_verdict"), number=False),
-    Measure("ratio", 4, lambda part: median(ratio(part)), (RATIO,)),
+    Measure("ratio", 6, lambda part: median(ratio(part)), (RATIO,)),
     Measure("ratio range", 12, lambda part: spread(ratio(part)), (RANGE,), number=False),
     Measure("pred ratio", 9, lambda part: three(part["predicted_grad_std"].iloc[0]),
             ("pred ratio: at infinite width.",)),
@@ -149,6 +149,6 @@ MEASURES = (
 )  # fmt: skip
 
 #: the pictures that follow: rank, the column of layers.csv, whether it starts at the last layer
-PICTURES = {"signal": (6, "std", False), "grad": (8, "grad_std", True)}
+PICTURES = {"signal": (5, "std", False), "grad": (8, "grad_std", True)}
 #: what `--columns` calls all of these
 NAMES = tuple(name.replace(" ", "_") for name in (*(m.name for m in MEASURES), *PICTURES))

@@ -23,7 +23,7 @@ from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
 from initlab.report.sparkline import scale, sparkline
 
-EXTRA = 10  # from this rank on a measure is shown only where nothing is narrowed for it
+EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
 MOST_BARS = 12
 VERDICTS = ("forward", "backward")
 NETWORK_RANK = 7  # of the column that says how sweeps differ

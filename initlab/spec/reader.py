@@ -125,10 +125,10 @@ class _Validator:
 
 def _tell(data: dict[str, Any], overrides: Sequence[str]) -> None:
     """Have the spec say that it is not what its `about` was written for."""
-    changed = [cut(text, SHOWN_OVERRIDE) for text in sorted(overrides)]
-    changed = [text for text in changed if text.partition("=")[0].split(".")[0] not in HARMLESS]
+    fields = {text: text.partition("=")[0].split(".")[0].strip() for text in sorted(overrides)}
+    changed = [cut(text, SHOWN_OVERRIDE) for text, field in fields.items() if field not in HARMLESS]
     about = data.get("about", "")
-    if changed and isinstance(about, str):
+    if changed and isinstance(about, str) and "about" not in fields.values():
         data["about"] = f"with {', '.join(changed)}" + (f"; as written: {about}" if about else "")
 
 

@@ -590,3 +590,31 @@ def test_a_saved_spec_finds_its_input_file_from_anywhere(tmp_path):
     saved.parent.mkdir(parents=True)
     saved.write_text(spec_text(plan))
     assert expand.make(reader.read(str(saved))).runs == plan.runs
+
+
+# what an override leaves of the claim -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "about"),
+    [
+        ([], "relu is steady"),
+        (["activation=tanh"], "with activation=tanh; as written: relu is steady"),
+        (["width=9", "depth=3"], "with depth=3, width=9; as written: relu is steady"),
+        (["seeds=3", "band=0", "name=x"], "relu is steady"),
+        (["activation=tanh", "about=mine"], "mine"),
+    ],
+)
+def test_a_spec_that_was_overridden_says_so(tmp_path, overrides, about):
+    file = tmp_path / "s.yaml"
+    file.write_text("about: relu is steady\ndepth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
+    assert reader.read(str(file), overrides).head.about == about
+
+
+def test_a_long_override_is_cut_and_a_spec_without_a_claim_has_no_quote(tmp_path):
+    file = tmp_path / "s.yaml"
+    file.write_text("depth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
+    about = reader.read(str(file), [f"depth=[{', '.join(map(str, range(1, 99)))}]"]).head.about
+    assert about.startswith("with depth=[1, 2")
+    assert about.endswith("...")
+    assert len(about) < 60

@@ -13,7 +13,7 @@ from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, results
 from initlab.errors import ChecksFailed, InputError
-from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of, ask_identity
+from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
@@ -109,7 +109,7 @@ def sweep(
     initlab sweep spec.yaml --engine dask --scheduler tcp://10.0.0.1:8786
     """
     from initlab.cli.fail_on import parse_checks
-    from initlab.cli.run_plans import SweepOptions, run_all
+    from initlab.cli.run_plans import SweepOptions, check_resources, run_all
     from initlab.spec.expand import make
     from initlab.spec.reader import read
     from initlab.store.temporary import temporary_folder
@@ -125,7 +125,7 @@ def sweep(
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
-    _check_resources(plans, jobs, scheduler)  # before anything is moved aside
+    check_resources(plans, jobs, scheduler)  # before anything is moved aside
     shown = Shown(format_, layers, layer, columns, wide)
     most = 1 if fail_fast else max_failures
     quiet = output.is_quiet()
@@ -150,17 +150,6 @@ def _cluster(engine: EngineName | None, scheduler: str | None) -> str | None:
     if scheduler is not None:
         address_of(scheduler)  # what is none is refused at once
     return scheduler
-
-
-def _check_resources(plans: "list[Plan]", jobs: int, scheduler: str | None) -> None:
-    """Refuse more memory than there is here, or a cluster that does not answer."""
-    from initlab.sweep.cost import check_memory
-
-    if scheduler not in (None, "local"):
-        ask_identity(scheduler, address_of(scheduler))
-        return
-    for plan in plans:
-        check_memory(plan, jobs)
 
 
 def _folders(

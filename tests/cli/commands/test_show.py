@@ -82,7 +82,7 @@ def test_several_folders_are_one_table_of_data(swept, tmp_path):
     assert len(layers) == 24
 
 
-def test_several_folders_are_a_table_each_with_its_title(swept, tmp_path):
+def test_several_folders_are_one_table_with_their_titles_below(swept, tmp_path):
     folder, _ = swept
     other = tmp_path / "other"
     shutil.copytree(folder, other)
