@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from initlab.formatting import short
+
 
 def fields_of(runs: pd.DataFrame) -> list[str]:
     """The columns that say what a run is, but for its seed; `spec` first, if there is one."""
@@ -28,18 +30,30 @@ def labels(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
 
 def _of_axis(runs: pd.DataFrame, axis: str) -> pd.Series:
     """The values of a field; beside a name those parameters that tell its runs apart."""
-    texts = runs[axis].map(_text)
+    texts = _texts(runs[axis])
     if "." in axis or pd.api.types.is_numeric_dtype(runs[axis]):
         return axis.rpartition(".")[2] + " " + texts
     name = texts
     for parameter in [str(n) for n in runs.columns if str(n).startswith(f"{axis}.")]:
-        values = runs[parameter].map(_text)
+        values = _texts(runs[parameter])
         telling = values.groupby(name).transform("nunique") > 1
         texts = texts.where(~telling, texts + " " + parameter.partition(".")[2] + "=" + values)
     return texts
 
 
-def _text(value: object) -> str:
+def _texts(values: pd.Series) -> pd.Series:
+    """Values in few words; numbers in as many digits as tell them apart."""
+    for digits in (3, 6):
+        texts = values.map(lambda value, digits=digits: _text(value, digits))
+        if texts.nunique() == values.nunique(dropna=False):
+            return texts
+    return values.map(lambda value: _text(value, 17))
+
+
+def _text(value: object, digits: int) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        whole = value == round(value, 0) and abs(value) < 1e6
+        return f"{value:.0f}" if whole else short(value, digits)
+    return str(value)

@@ -132,4 +132,3 @@ def inside_band(points: Points) -> tuple[int, int]:
     known = runs[runs["predicted_std_p10"].notna() & runs["std_last"].notna()]
     inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
     return int(inside.sum()), len(known)
-

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
 from importlib import resources
 from string import Template
@@ -15,12 +15,15 @@ from initlab.report.page.data import Section, Source, section_of
 from initlab.report.page.markup import body
 from initlab.version import __version__
 
+STRICT = '"use strict";\n'  # of both scripts, which become one
 #: what JSON must not hold within a script: ends of it, comments, and what JavaScript calls lines
 UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def page(sources: Sequence[Source]) -> str:
+def page(sources: Iterable[Source]) -> str:
     """One page for one or more sweeps, which loads nothing.
+
+    Sources are taken one by one, when it is sure that the page can be made.
 
     Raises:
         InputError: a package of the extra `plot` is not installed.
@@ -29,7 +32,7 @@ def page(sources: Sequence[Source]) -> str:
     datatables, vega = _datatables(), extra("vl_convert").javascript_bundle()
     sections = [section_of(source) for source in sources]
     names = ", ".join(section.source.name for section in sections[:3])
-    script = _file("page.js")
+    script = _file("chart.js") + _file("page.js").removeprefix(STRICT)
     data = {"charts": specifications, "sweeps": [_embedded(section) for section in sections]}
     return Template(_file("page.html")).substitute(
         policy=_policy(vega, script),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,16 +55,15 @@ class Points:
         words = self.runs[column].where(measured, self.runs["status"])
         groups = words.where(words != "interrupted").groupby(self.runs["point"])
         found = groups.first().fillna(UNFINISHED).astype(str)
-        for point in np.flatnonzero(groups.nunique() > 1):
+        texts: list[str] = found.tolist()
+        for point in np.flatnonzero(groups.nunique() > 1).tolist():
             counts = groups.get_group(point).value_counts()
-            found[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
-        return found.tolist()
+            texts[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
+        return texts
 
     def quantiles(self, values: "pd.Series[float]") -> np.ndarray:
         """The 10, 50 and 90 % quantiles over the runs of each point, (3, points); nan of none."""
-        with np.errstate(all="ignore"):  # between an infinity and a number lies no number
-            found = values.astype(float).groupby(self.runs["point"]).quantile([0.1, 0.5, 0.9])
-        return found.unstack().to_numpy().T
+        return quantiles(values.astype(float).groupby(self.runs["point"])).to_numpy().T
 
     def reasons(self) -> list[str]:
         """What was measured of each point, in words."""
@@ -113,6 +112,13 @@ def points_of(runs: pd.DataFrame) -> Points:
     if varying:
         point = runs.groupby(varying, sort=False, dropna=False).ngroup().to_numpy()
     return Points(runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK)
+
+
+def quantiles(groups: Any) -> pd.DataFrame:
+    """The 10, 50 and 90 % quantiles of each group of a Series, as low, value and high."""
+    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
+        found = groups.quantile(np.array([0.1, 0.5, 0.9]))
+    return pd.DataFrame(found.unstack().set_axis(["low", "value", "high"], axis=1))
 
 
 def gradient_ratio(runs: pd.DataFrame) -> "pd.Series[float]":
