@@ -13,6 +13,7 @@ from initlab.report.extra import extra
 from initlab.report.page.charts import charts
 from initlab.report.page.data import Section, Source, section_of
 from initlab.report.page.markup import body
+from initlab.report.page.together import together
 from initlab.version import __version__
 
 STRICT = '"use strict";\n'  # of both scripts, which become one
@@ -31,15 +32,19 @@ def page(sources: Iterable[Source]) -> str:
     specifications = charts()  # first: it says what is not installed
     datatables, vega = _datatables(), extra("vl_convert").javascript_bundle()
     sections = [section_of(source) for source in sources]
+    joined = together(sections)
     names = ", ".join(section.source.name for section in sections[:3])
     script = _file("chart.js") + _file("page.js").removeprefix(STRICT)
-    data = {"charts": specifications, "sweeps": [_embedded(section) for section in sections]}
+    data = {
+        "charts": specifications,
+        "sweeps": [_embedded(s) for s in (*sections, *([joined] if joined else []))],
+    }
     return Template(_file("page.html")).substitute(
         policy=_policy(vega, script),
         generator=f"initlab {__version__}",
         title=escape(f"{names}{' ...' if len(sections) > 3 else ''} – initlab"),
         style=_file("page.css"),
-        body=body(sections),
+        body=body(sections, joined),
         data=_json(data),
         datatables=_json(datatables),
         vega=vega,

@@ -11,11 +11,15 @@ from initlab.report.page.provenance import facts, provenance
 from initlab.report.page.table import VERDICTS, table
 
 
-def body(sections: Sequence[Section]) -> str:
-    """A header and a section for every sweep; an index where there are several."""
-    head = _single(sections[0]) if len(sections) == 1 else _index(sections)
-    parts = "\n".join(_section(i, section, len(sections)) for i, section in enumerate(sections))
-    return f'{head}\n<main id="main">\n{parts}\n</main>\n<div id="tip" aria-hidden="true"></div>'
+def body(sections: Sequence[Section], together: Section | None) -> str:
+    """A header and a section for every sweep; where there are several, an index, and all as one."""
+    several = len(sections) > 1
+    parts = [_section(i, section, several=several) for i, section in enumerate(sections)]
+    if together is not None:
+        parts.insert(0, _together(len(sections), together))
+    head = _index(sections) if several else _single(sections[0])
+    main = "\n".join(parts)
+    return f'{head}\n<main id="main">\n{main}\n</main>\n<div id="tip" aria-hidden="true"></div>'
 
 
 def _title(section: Section) -> str:
@@ -57,21 +61,36 @@ def _counts(words: Sequence[str]) -> str:
     return " ".join(chips) or "–"
 
 
-def _section(index: int, section: Section, of: int) -> str:
-    source, key = section.source, f"sweep-{index}"
-    heading = f"<h2>{escape(source.name)}</h2>" if of > 1 else '<h2 class="hidden">Verdict</h2>'
-    about = f'<p class="about">{_title(section)}</p>' if of > 1 and source.about else ""
+def _section(index: int, section: Section, *, several: bool) -> str:
+    source = section.source
+    about = f'<p class="about">{_title(section)}</p>' if several and source.about else ""
     writer = f" A sweep is writing here now: {source.writer}." if source.writer else ""
-    return f"""<section class="sweep" id="{key}" data-sweep="{index}" aria-labelledby="{key}-title">
-{heading.replace("<h2", f'<h2 id="{key}-title"', 1)}{about}
-<p class="verdict-text">{escape(section.verdict + writer)}</p>
-<p class="facts">{escape(facts(section.points))}</p>
-{_points(section)}
-{depth_charts(section)}
-{agreement_charts(section)}
-{_surprises(section)}
-{_origin(section, of)}
-</section>"""
+    parts = (
+        about,
+        f'<p class="verdict-text">{escape(section.verdict + writer)}</p>',
+        f'<p class="facts">{escape(facts(section.points))}</p>',
+        _points(section),
+        depth_charts(section),
+        agreement_charts(section),
+        _surprises(section),
+        *_origin(section, several=several),
+    )
+    return _titled(index, source.name if several else "", parts)
+
+
+def _together(index: int, section: Section) -> str:
+    parts = (_points(section), depth_charts(section), agreement_charts(section))
+    return _titled(index, section.source.name, parts)
+
+
+def _titled(index: int, title: str, parts: Sequence[str]) -> str:
+    """A section of the page; one that stands alone has the page's heading."""
+    key, main = f"sweep-{index}", "\n".join(parts)
+    hidden = "" if title else ' class="hidden"'
+    return (
+        f'<section class="sweep" id="{key}" data-sweep="{index}" aria-labelledby="{key}-title">\n'
+        f'<h2 id="{key}-title"{hidden}>{escape(title) or "Verdict"}</h2>\n{main}\n</section>'
+    )
 
 
 def _points(section: Section) -> str:
@@ -107,17 +126,13 @@ def _surprises(section: Section) -> str:
     return f'<h3>Runs that surprise</h3><ul class="remarks">{items}</ul>'
 
 
-def _origin(section: Section, of: int) -> str:
-    return "".join(_origin_parts(section, of))
-
-
-def _origin_parts(section: Section, of: int) -> Iterator[str]:
+def _origin(section: Section, *, several: bool) -> Iterator[str]:
     yield "<h3>Again</h3>"
     yield f"<pre><code>{escape(visible(section.command))}</code></pre>"
     if section.commanded:
         yield '<p class="note">As it was swept last:</p>'
         yield f"<pre><code>{escape(visible(section.commanded))}</code></pre>"
-    yield f"<details{' open' if of == 1 else ''}>"
+    yield f"<details{'' if several else ' open'}>"
     yield "<summary>The spec, with every default filled in</summary>"
     spec = escape(visible(section.source.spec))
     yield f'<pre class="spec" tabindex="0"><code>{spec}</code></pre></details>'

@@ -1,6 +1,6 @@
 """The points of a sweep: runs that differ in their seeds alone, and what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -22,10 +22,12 @@ class Points:
     Args:
         runs: runs.csv, with a column `point`: 0, 1, 2, ...
         axes: the fields in which points differ.
+        names: what each point is called: "tanh, depth 50".
     """
 
     runs: pd.DataFrame
     axes: tuple[str, ...]
+    names: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.firsts)
@@ -34,11 +36,6 @@ class Points:
     def firsts(self) -> pd.DataFrame:
         """The first run of each point, which has all that its seeds share."""
         return self.runs.drop_duplicates("point")
-
-    @cached_property
-    def names(self) -> list[str]:
-        """What each point is called: "tanh, depth 50"."""
-        return [on_one_line(name) for name in labels(self.firsts, self.axes)]
 
     @cached_property
     def forward(self) -> list[str]:
@@ -103,15 +100,21 @@ class _Findings(NamedTuple):
     backward: str
 
 
-def points_of(runs: pd.DataFrame) -> Points:
-    """The points of runs.csv."""
-    names = [str(name) for name in runs.columns]
-    fields = names[names.index("run") + 1 : names.index("seed")]
+def points_of(runs: pd.DataFrame, names: Sequence[str] | None = None) -> Points:
+    """The points of runs.csv, by the names that tell them apart, or others.
+
+    Of several sweeps, a column `spec` stands before `run`.
+    """
+    columns = [str(name) for name in runs.columns]
+    fields = columns[columns.index("run") + 1 : columns.index("seed")]
+    fields = [name for name in ("spec", *fields) if name in columns]
     varying = [name for name in fields if runs[name].nunique(dropna=False) > 1]
     point = np.zeros(len(runs), int)
     if varying:
         point = runs.groupby(varying, sort=False, dropna=False).ngroup().to_numpy()
-    return Points(runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK)
+    runs, axes = runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK
+    own = labels(runs.drop_duplicates("point"), axes)
+    return Points(runs, axes, [on_one_line(name) for name in names or own])
 
 
 def quantiles(groups: Any) -> pd.DataFrame:

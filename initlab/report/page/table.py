@@ -84,8 +84,10 @@ def _axis(first: pd.DataFrame, axis: str) -> Cells:
 
 
 def _verdict(word: str) -> str:
+    if not word:
+        return "<td>–</td>"
     kind = word if word in VERDICTS else "other"
-    return f'<td><span class="verdict {kind}">{escape(word) or "–"}</span></td>'
+    return f'<td><span class="verdict {kind}">{escape(word)}</span></td>'
 
 
 def _number(value: float, text: str) -> str:

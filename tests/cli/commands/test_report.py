@@ -16,7 +16,10 @@ def test_several_folders_make_one_page(parts, tmp_path):
     assert (done.exit_code, done.stdout) == (0, "")
     assert re.fullmatch(rf"wrote {re.escape(str(out))} \(\d\.\d MB\)\n", done.stderr)
     assert title(out) == f"{', '.join(part.name for part in parts)} – initlab"
-    assert out.read_text().count('<section class="sweep"') == 3
+    assert re.findall(r"<h2 .*?>(.*?)</h2>", out.read_text()) == [
+        "Together",
+        *(part.name for part in parts),
+    ]
 
 
 def test_it_is_written_into_report_html_or_to_stdout(kept, tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def hostile(swept):
 
 def test_what_is_hostile_makes_no_element(hostile):
     tags = [tag for tag, _ in Elements(hostile).found]
-    assert tags.count("script") == 4  # data, DataTables, Vega, ours
+    assert tags.count("script") == 4, tags  # data, DataTables, Vega, ours
     assert "img" not in tags
     assert not any("onerror" in attributes for _, attributes in Elements(hostile).found)
 
@@ -83,6 +83,7 @@ def test_several_sweeps_have_an_index_and_their_libraries_once(hostile):
     links = [a["href"] for tag, a in elements if tag == "a" and a["href"] != "#main"]
     identities = [a["id"] for _, a in elements if "id" in a]
     assert links == ["#sweep-0", "#sweep-1"]
+    assert [a["data-sweep"] for tag, a in elements if tag == "section"] == ["2", "0", "1"]
     assert set(links) <= {f"#{name}" for name in identities}
     assert len(identities) == len(set(identities))
 
