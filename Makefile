@@ -13,6 +13,7 @@ run: $(RUN)  ## the main job: build deep networks, measure every layer, show the
 	$(BIN)/initlab sweep configs/xavier_tanh.yaml --format table
 
 test: $(DEV)  ## the whole test suite, on all processors
+	@sh tests/install_browser.sh
 	$(BIN)/pytest -n auto
 
 lint: $(DEV)  ## style and types

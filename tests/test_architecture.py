@@ -40,6 +40,7 @@ CROSS_CUTTING = {
     "losslab/test_torch_suite.py": "torch's own samples, in all of the loss lab",
     "losslab/test_worked_examples.py": "a course chapter, in all of the loss lab",
     "network/test_invariance.py": "a run's numbers, however and beside whatever it is run",
+    "report/page/test_browser.py": "the page, in a real browser",
     "store/test_forged.py": "journals that somebody edited, by way of what reads them",
     "test_architecture.py": "the shape of the package",
     "test_article.py": "the article's experiments, from spec to layers",

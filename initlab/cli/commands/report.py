@@ -35,7 +35,7 @@ def report(folders: output.Folders, out: OutOption = Path("report.html")) -> Non
     from initlab.report.page.document import page
     from initlab.store.sources import read_source
 
-    content = page([read_source(folder) for folder in folders]).encode()
+    content = page(map(read_source, folders)).encode()
     if out == STDOUT:
         sys.stdout.buffer.write(content)
         return

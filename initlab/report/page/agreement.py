@@ -17,7 +17,7 @@ MOST_DOTS = 2_000
 class Agreement:
     """The dots of one chart, column by column, and what must be said of it.
 
-    `dots` has point, run, predicted, measured and, where it is known, the band from, to.
+    `dots` has point, run, predicted, measured and, where bands are known, from and to.
     """
 
     title: str
@@ -47,21 +47,25 @@ def _agreement(
     band: pd.DataFrame | None,
 ) -> Agreement:
     table = all_runs[["point", "run"]].assign(predicted=predicted, measured=measured)
-    if band is not None and band.notna().all(axis=None):
-        table = table.join(band)
-    numbers = table.drop(columns=["point", "run"]).astype(float)
+    numbers = table[["predicted", "measured"]].astype(float)
     kept = table[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)]
+    if band is not None and band.notna().any(axis=None):
+        kept = kept.join(band.where(np.isfinite(band) & (band > 0)))
     notes, lost = [], len(table) - len(kept)
     if lost:
         runs = "run" if len(table) == 1 else "runs"
         notes.append(
-            f"Left out: {lost:,} of {len(table):,} {runs}, 0, not finite or not predicted."
+            f"Not drawn, of {len(table):,} {runs}: {lost:,} at 0, not finite or not predicted."
         )
     if len(kept) > MOST_DOTS:
         notes.append(f"Of {len(kept):,} runs {MOST_DOTS:,} are drawn, at equal distances.")
         kept = kept.iloc[np.linspace(0, len(kept) - 1, MOST_DOTS).round().astype(int)]
-    return Agreement(title, {str(n): _column(kept[n].tolist()) for n in kept}, notes)
+    return Agreement(title, {name: _column(kept[name].tolist()) for name in map(str, kept)}, notes)
 
 
 def _column(values: Sequence[Any]) -> list[Any]:
-    return [float(f"{v:.{DIGITS}g}") if isinstance(v, float) else v for v in values]
+    return [_short(value) if isinstance(value, float) else value for value in values]
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

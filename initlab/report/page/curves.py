@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initlab.report.page.points import Points
+from initlab.report.page.points import Points, quantiles
 
 MOST_CURVES = 200
 MOST_LAYERS = 200  # of a curve
@@ -79,24 +79,23 @@ def curves_of(points: Points, layers: pd.DataFrame, drawn: Sequence[int]) -> lis
     return [_curves(quantity, points, rows, drawn) for quantity in QUANTITIES]
 
 
-def _curves(
-    quantity: Quantity, points: Points, rows: pd.DataFrame, drawn: Sequence[int]
-) -> Curves:
+def _curves(quantity: Quantity, points: Points, rows: pd.DataFrame, drawn: Sequence[int]) -> Curves:
     finite, notes = _drawable(rows, quantity)
     if not len(finite):
         return Curves(quantity, [], None, notes)
     spread = _spread(finite, quantity) if len(drawn) < len(points) else None
     shown = rows[rows["point"].isin(drawn)]
     values = finite[finite["point"].isin(drawn)].groupby(["point", "layer"])[quantity.column]
-    table = values.quantile([0.1, 0.5, 0.9]).unstack().set_axis(["low", "value", "high"], axis=1)
-    table = table.join(_expected(shown, quantity), how="outer")
+    table = quantiles(values).join(_expected(shown, quantity), how="outer")
     if len(points) == len(points.runs):
         table = table.drop(columns=["low", "high"])
-    curves = [_curve(int(point), part.droplevel(0)) for point, part in table.groupby(level=0)]
+    curves = [_curve(point, part.droplevel(0)) for point, part in table.groupby(level=0)]
     if quantity.column == "std":
         runs = points.runs
         stopped = set(runs.loc[runs["nan_onset"].notna(), "point"])
-        curves = [curve | ({"stops": True} if curve["point"] in stopped else {}) for curve in curves]
+        curves = [
+            curve | ({"stops": True} if curve["point"] in stopped else {}) for curve in curves
+        ]
     thinned = max((len(c.get("layer", ())) for c in curves), default=0)
     if thinned:
         notes.append(f"Curves of more than {MOST_LAYERS} layers are drawn at {thinned} of them.")
@@ -109,11 +108,11 @@ def _drawable(rows: pd.DataFrame, quantity: Quantity) -> tuple[pd.DataFrame, lis
     infinite = int(np.isinf(values).sum())
     nan = int(values.isna().sum())
     below = int((values <= 0).sum() - (values == -np.inf).sum()) if quantity.log else 0
-    counts = {"0 or less": below, "infinite": infinite, "nan or not measured": nan}
-    told = ", ".join(f"{word} ({count:,})" for word, count in counts.items() if count)
+    counts = {"at 0 or below": below, "infinite": infinite, "nan or not measured": nan}
+    told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     kept = np.isfinite(values) & ((values > 0) | (not quantity.log))
     total = f"{len(values):,} value{'s' if len(values) != 1 else ''}"
-    return rows[kept], [f"Left out of {total}: those that are {told}."] if told else []
+    return rows[kept], [f"Not drawn, of {total}: {told}."] if told else []
 
 
 def _expected(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
@@ -123,7 +122,7 @@ def _expected(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     found = {"expected": first[name].astype(float)}
     if quantity.column == "grad_std":
         last = rows.groupby("run").tail(1).groupby("point")["grad_std"].median()
-        found["expected"] *= first.index.get_level_values(0).map(last).to_numpy()
+        found["expected"] *= last.reindex(first.index.get_level_values(0)).to_numpy()
     if quantity.band is not None:
         low, high = quantity.band
         found |= {"from": first[low].astype(float), "to": first[high].astype(float)}
@@ -134,16 +133,14 @@ def _expected(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 
 def _spread(finite: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
     """Quantiles over the runs of all points that reach a layer."""
-    groups = finite.groupby("layer")[quantity.column]
-    table = groups.quantile([0.1, 0.5, 0.9]).unstack().set_axis(["low", "value", "high"], axis=1)
-    return _curve(-1, table)
+    return _curve(-1, quantiles(finite.groupby("layer")[quantity.column]))
 
 
-def _curve(point: int, table: pd.DataFrame) -> dict[str, Any]:
+def _curve(point: Any, table: pd.DataFrame) -> dict[str, Any]:
     """A curve with a number for every layer, or for some with their numbers."""
     depth = int(table.index.max()) + 1
     table = table.reindex(range(depth))
-    curve: dict[str, Any] = {"point": point}
+    curve: dict[str, Any] = {"point": int(point)}
     if depth > MOST_LAYERS:
         at = np.unique(np.linspace(0, depth - 1, MOST_LAYERS).round().astype(int))
         table, curve["layer"] = table.iloc[at], at.tolist()

@@ -1,7 +1,7 @@
 """What a page holds: results as they were read, and what is made of them to be shown."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,18 +93,22 @@ class Section:
         return shlex.join(["initlab", *map(str, command[1:])])
 
 
-def section_of(source: Source) -> Section:
-    """What is shown of a sweep."""
-    points = points_of(source.runs)
+def section_of(
+    source: Source, names: Sequence[str] | None = None, expected: list[str] | None = None
+) -> Section:
+    """What is shown of a sweep; names of its points and theory's reasons, if others know better."""
+    points = points_of(source.runs, names)
     drawn = chosen_points(points)
-    names = points.runs["point"].map(dict(enumerate(points.names)))
-    of_run = dict(zip(points.runs["run"], names, strict=True))
+    of_run = {
+        run: points.names[point]
+        for run, point in zip(points.runs["run"], points.runs["point"], strict=True)
+    }
     return Section(
         source,
         points,
         coloring_of(points),
         verdict(points),
-        _expected(source.plan, points),
+        _expected(source.plan, points) if expected is None else expected,
         drawn,
         curves_of(points, source.layers, drawn),
         agreements(points),
@@ -132,4 +136,3 @@ def inside_band(points: Points) -> tuple[int, int]:
     known = runs[runs["predicted_std_p10"].notna() & runs["std_last"].notna()]
     inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
     return int(inside.sum()), len(known)
-

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
 from importlib import resources
 from string import Template
@@ -13,14 +13,18 @@ from initlab.report.extra import extra
 from initlab.report.page.charts import charts
 from initlab.report.page.data import Section, Source, section_of
 from initlab.report.page.markup import body
+from initlab.report.page.together import together
 from initlab.version import __version__
 
+STRICT = '"use strict";\n'  # of both scripts, which become one
 #: what JSON must not hold within a script: ends of it, comments, and what JavaScript calls lines
 UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def page(sources: Sequence[Source]) -> str:
+def page(sources: Iterable[Source]) -> str:
     """One page for one or more sweeps, which loads nothing.
+
+    Sources are taken one by one, when it is sure that the page can be made.
 
     Raises:
         InputError: a package of the extra `plot` is not installed.
@@ -28,15 +32,19 @@ def page(sources: Sequence[Source]) -> str:
     specifications = charts()  # first: it says what is not installed
     datatables, vega = _datatables(), extra("vl_convert").javascript_bundle()
     sections = [section_of(source) for source in sources]
+    joined = together(sections)
     names = ", ".join(section.source.name for section in sections[:3])
-    script = _file("page.js")
-    data = {"charts": specifications, "sweeps": [_embedded(section) for section in sections]}
+    script = _file("chart.js") + _file("page.js").removeprefix(STRICT)
+    data = {
+        "charts": specifications,
+        "sweeps": [_embedded(s) for s in (*sections, *([joined] if joined else []))],
+    }
     return Template(_file("page.html")).substitute(
         policy=_policy(vega, script),
         generator=f"initlab {__version__}",
         title=escape(f"{names}{' ...' if len(sections) > 3 else ''} – initlab"),
         style=_file("page.css"),
-        body=body(sections),
+        body=body(sections, joined),
         data=_json(data),
         datatables=_json(datatables),
         vega=vega,

@@ -1,9 +1,9 @@
 """The points of a sweep: runs that differ in their seeds alone, and what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,12 @@ class Points:
     Args:
         runs: runs.csv, with a column `point`: 0, 1, 2, ...
         axes: the fields in which points differ.
+        names: what each point is called: "tanh, depth 50".
     """
 
     runs: pd.DataFrame
     axes: tuple[str, ...]
+    names: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.firsts)
@@ -34,11 +36,6 @@ class Points:
     def firsts(self) -> pd.DataFrame:
         """The first run of each point, which has all that its seeds share."""
         return self.runs.drop_duplicates("point")
-
-    @cached_property
-    def names(self) -> list[str]:
-        """What each point is called: "tanh, depth 50"."""
-        return [on_one_line(name) for name in labels(self.firsts, self.axes)]
 
     @cached_property
     def forward(self) -> list[str]:
@@ -55,16 +52,15 @@ class Points:
         words = self.runs[column].where(measured, self.runs["status"])
         groups = words.where(words != "interrupted").groupby(self.runs["point"])
         found = groups.first().fillna(UNFINISHED).astype(str)
-        for point in np.flatnonzero(groups.nunique() > 1):
+        texts: list[str] = found.tolist()
+        for point in np.flatnonzero(groups.nunique() > 1).tolist():
             counts = groups.get_group(point).value_counts()
-            found[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
-        return found.tolist()
+            texts[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
+        return texts
 
     def quantiles(self, values: "pd.Series[float]") -> np.ndarray:
         """The 10, 50 and 90 % quantiles over the runs of each point, (3, points); nan of none."""
-        with np.errstate(all="ignore"):  # between an infinity and a number lies no number
-            found = values.astype(float).groupby(self.runs["point"]).quantile([0.1, 0.5, 0.9])
-        return found.unstack().to_numpy().T
+        return quantiles(values.astype(float).groupby(self.runs["point"])).to_numpy().T
 
     def reasons(self) -> list[str]:
         """What was measured of each point, in words."""
@@ -104,15 +100,28 @@ class _Findings(NamedTuple):
     backward: str
 
 
-def points_of(runs: pd.DataFrame) -> Points:
-    """The points of runs.csv."""
-    names = [str(name) for name in runs.columns]
-    fields = names[names.index("run") + 1 : names.index("seed")]
+def points_of(runs: pd.DataFrame, names: Sequence[str] | None = None) -> Points:
+    """The points of runs.csv, by the names that tell them apart, or others.
+
+    Of several sweeps, a column `spec` stands before `run`.
+    """
+    columns = [str(name) for name in runs.columns]
+    fields = columns[columns.index("run") + 1 : columns.index("seed")]
+    fields = [name for name in ("spec", *fields) if name in columns]
     varying = [name for name in fields if runs[name].nunique(dropna=False) > 1]
     point = np.zeros(len(runs), int)
     if varying:
         point = runs.groupby(varying, sort=False, dropna=False).ngroup().to_numpy()
-    return Points(runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK)
+    runs, axes = runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK
+    own = labels(runs.drop_duplicates("point"), axes)
+    return Points(runs, axes, [on_one_line(name) for name in names or own])
+
+
+def quantiles(groups: Any) -> pd.DataFrame:
+    """The 10, 50 and 90 % quantiles of each group of a Series, as low, value and high."""
+    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
+        found = groups.quantile(np.array([0.1, 0.5, 0.9]))
+    return pd.DataFrame(found.unstack().set_axis(["low", "value", "high"], axis=1))
 
 
 def gradient_ratio(runs: pd.DataFrame) -> "pd.Series[float]":

@@ -17,9 +17,9 @@ def facts(points: Points) -> str:
     words = [_many(count, "point")]
     words += [_many(seeds, "seed")] if count * seeds == len(runs) else [_many(len(runs), "run")]
     for name in SHARED:
-        values = runs[name].drop_duplicates() if name in runs else []
-        if len(values) == 1 and values.notna().all() and str(values.iloc[0]):
-            value = values.iloc[0]
+        values = runs[name].drop_duplicates().tolist() if name in runs else []
+        value = values[0] if len(values) == 1 else None
+        if value is not None and value == value and value != "":
             named = name in ("activation", "init")
             words.append(str(value) if named else f"{name} {value}")
     return " · ".join(words)
@@ -57,8 +57,9 @@ def _environment(environment: Any) -> Iterator[tuple[str, str]]:
     cores = environment.get("cores")
     runs = environment.get("runs")
     yield _many(runs, "run") if isinstance(runs, int) else "runs", ", ".join(versions)
-    yield "machine", ", ".join(
-        [str(part) for part in machine if part] + ([f"{cores} cores"] if cores else [])
+    yield (
+        "machine",
+        ", ".join([str(part) for part in machine if part] + ([f"{cores} cores"] if cores else [])),
     )
     if environment.get("variables"):
         yield "variables", str(environment["variables"])

@@ -63,7 +63,7 @@ def _of_many(points: Points) -> Iterator[str]:
 def _counted(names: Sequence[str], words: Sequence[str]) -> Iterator[str]:
     """As "Forward, 2 of 3 points explode (identity and relu) and 1 is steady (tanh)"."""
     kinds = [word if word in VERBS or word == UNFINISHED else "mixed" for word in words]
-    texts = []
+    texts: list[str] = []
     for kind in (*VERBS, "mixed"):
         found = [name for name, own in zip(names, kinds, strict=True) if own == kind]
         if found:

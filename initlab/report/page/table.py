@@ -84,14 +84,19 @@ def _axis(first: pd.DataFrame, axis: str) -> Cells:
 
 
 def _verdict(word: str) -> str:
+    if not word:
+        return "<td>–</td>"
     kind = word if word in VERDICTS else "other"
-    return f'<td><span class="verdict {kind}">{escape(word) or "–"}</span></td>'
+    return f'<td><span class="verdict {kind}">{escape(word)}</span></td>'
 
 
 def _number(value: float, text: str) -> str:
-    """A cell that is sorted by its value; what is not known comes last."""
-    order = repr(float(value)) if np.isfinite(value) else "1e999" if value > 0 else "-1e999"
-    return f'<td class="number" data-order="{order if value == value else "nan"}">{text}</td>'
+    """A cell that is sorted by its value: DataTables takes finite numbers and empty cells."""
+    if np.isinf(value):
+        most = float(np.copysign(np.finfo(float).max, value))
+        return f'<td class="number" data-order="{most!r}" title="{float(value)}">{text}</td>'
+    order = "" if np.isnan(value) else repr(float(value))
+    return f'<td class="number" data-order="{order}">{text}</td>'
 
 
 def _plain(value: float) -> str:

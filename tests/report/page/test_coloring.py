@@ -1,0 +1,35 @@
+"""Colours of points: their own while there are enough, else those of a field."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from initlab.report import colors
+from initlab.report.page.coloring import VARIABLES, coloring_of
+from initlab.report.page.points import points_of
+
+pytestmark = pytest.mark.xdist_group("page")  # the sweep is made once
+
+
+def test_few_points_have_their_own_colours(swept):
+    coloring = coloring_of(points_of(swept.source.runs))
+    assert (coloring.field, len(set(coloring.of_point))) == ("", 6)
+
+
+def test_many_points_have_the_colour_of_a_field(swept):
+    runs = swept.source.runs.copy()
+    runs["init.std"] = [float(n // 3) for n in range(len(runs))]
+    runs = runs.loc[runs.index.repeat(3)].reset_index(drop=True)
+    runs["width"] = [10 + n % 3 for n in range(len(runs))]
+    coloring = coloring_of(points_of(runs))
+    assert coloring.field == "activation"
+    assert coloring.legend["tanh"] == "var(--blue)"  # as in every other picture
+    assert set(coloring.of_point) == set(coloring.legend.values())
+
+
+def test_the_style_sheet_has_every_colour_twice_and_the_light_ones_are_the_palette():
+    style = (resources.files("initlab.report.page") / "page.css").read_text()
+    for color in colors.PALETTE:
+        name = VARIABLES[color][4:-1]
+        assert len(re.findall(rf"{name}: #", style)) == 2

@@ -1,0 +1,122 @@
+"""Curves over depth: what reaches the charts is what the CSV files hold."""
+
+import statistics
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from initlab.report.page import curves
+from initlab.report.page.curves import chosen_points, curves_of
+from initlab.report.page.points import points_of
+
+pytestmark = pytest.mark.xdist_group("page")  # the sweep is made once
+
+
+def made(swept, layers=None):
+    points = points_of(swept.source.runs)
+    found = curves_of(
+        points, swept.source.layers if layers is None else layers, chosen_points(points)
+    )
+    return {one.quantity.column: one for one in found}
+
+
+def in_csv(swept, column, point, layer):
+    """The finite values of a point's three seeds at a layer, read by csv."""
+    runs = {str(3 * point + seed) for seed in range(3)}
+    cells = [
+        row[column] for row in swept.layers if row["run"] in runs and row["layer"] == str(layer)
+    ]
+    return [float(cell) for cell in cells if cell not in ("", "nan", "inf")]
+
+
+@pytest.mark.parametrize("column", ["std", "grad_std", "cosine"])
+def test_a_curve_is_the_median_over_the_seeds_in_the_csv(swept, column):
+    compared = 0
+    for curve in made(swept)[column].curves:
+        for layer, value in enumerate(curve.get("value", [])):
+            own = in_csv(swept, column, curve["point"], layer)
+            if value is None:
+                assert not [x for x in own if x > 0 or column == "cosine"]
+            else:
+                drawn = [x for x in own if x > 0 or column == "cosine"]
+                assert value == pytest.approx(statistics.median(drawn), rel=1e-4)  # 5 digits
+                compared += 1
+    assert compared > 12 * 3
+
+
+def test_what_a_log_axis_cannot_show_is_left_out_and_counted(swept):
+    layers = swept.source.layers.copy()
+    layers.loc[[0, 1, 2], "std"] = [0.0, np.inf, np.nan]
+    (before,), (after,) = made(swept)["std"].notes, made(swept, layers)["std"].notes
+    zero, nan = (sum(row["std"] == word for row in swept.layers) for word in ("0.0", "nan"))
+    assert before == f"Not drawn, of 195 values: {zero} at 0 or below, {nan} nan or not measured."
+    assert after == (
+        f"Not drawn, of 195 values: {zero + 1} at 0 or below, 1 infinite, {nan + 1} nan or not"
+        " measured."
+    )
+    for one in made(swept, layers).values():
+        for curve in one.curves:
+            for name in {"value", "low", "high", "from", "to", "expected"} & set(curve):
+                known = [x for x in curve[name] if x is not None]
+                assert np.isfinite(known).all()
+                assert not one.quantity.log or min(known) > 0
+
+
+def test_theory_is_given_with_its_band(swept):
+    curve = made(swept)["std"].curves[0]
+    row = swept.layers[0]
+    names = {
+        "expected": "predicted_std_p50",
+        "from": "predicted_std_p10",
+        "to": "predicted_std_p90",
+    }
+    for name, column in names.items():
+        assert curve[name][0] == pytest.approx(float(row[column]), rel=1e-4)
+
+
+def test_a_gradients_prediction_meets_the_last_layer_as_measured(swept):
+    curve = made(swept)["grad_std"].curves[0]
+    last = statistics.median(in_csv(swept, "grad_std", 0, 11))
+    assert curve["expected"][-1] == pytest.approx(last, rel=1e-4)  # the ratio is 1 there
+    ratio = float(swept.layers[0]["predicted_grad_std"])
+    assert curve["expected"][0] == pytest.approx(ratio * last, rel=1e-4)
+
+
+def test_curves_that_turn_nan_stop(swept):
+    stops = {curve["point"] for curve in made(swept)["std"].curves if curve.get("stops")}
+    assert stops == {int(row["run"]) // 3 for row in swept.runs if row["nan_onset"]}
+    assert stops
+
+
+def test_forward_only_has_no_curve_of_gradients(swept_of):
+    found = made(swept_of("forward", record="forward"))
+    assert found["grad_std"].curves == []
+    assert found["grad_std"].notes == ["Not drawn, of 3 values: 3 nan or not measured."]
+    assert len(found["std"].curves[0]["value"]) == 3
+
+
+def test_a_large_sweep_is_thinned_to_what_surprises_and_equal_distances(swept, monkeypatch):
+    monkeypatch.setattr(curves, "MOST_CURVES", 3)
+    runs = swept.source.runs.copy()
+    runs["surprise"] = 0.0
+    runs.loc[13, "surprise"] = -9.0  # of point 4
+    points = points_of(runs)
+    drawn = chosen_points(points)
+    assert drawn == [0, 4, 5]  # 4 surprises; of the five others the first and the last
+    (std, *_) = curves_of(points, swept.source.layers, drawn)
+    assert [curve["point"] for curve in std.curves] == drawn
+    everything = [float(row["std"]) for row in swept.layers if row["layer"] == "0"]
+    assert std.spread["value"][0] == pytest.approx(np.median(everything), rel=1e-4)
+
+
+def test_a_deep_curve_keeps_its_ends(swept):
+    depth = 1000
+    layers = pd.DataFrame({name: np.arange(1.0, depth + 1) for name in curves.COLUMNS})
+    layers["layer"], layers["run"] = np.arange(depth), 0
+    std = made(swept, layers)["std"]
+    (curve,) = std.curves
+    assert len(curve["value"]) == len(curve["layer"]) == curves.MOST_LAYERS
+    assert (curve["layer"][0], curve["layer"][-1]) == (0, 999)
+    assert [v - 1 for v in curve["value"]] == curve["layer"]
+    assert std.notes == ["Curves of more than 200 layers are drawn at 200 of them."]

@@ -1,0 +1,62 @@
+"""The table of points."""
+
+import re
+
+import pytest
+
+from initlab.report.page.coloring import coloring_of
+from initlab.report.page.points import points_of
+from initlab.report.page.table import table
+
+pytestmark = pytest.mark.xdist_group("page")  # the sweep is made once
+
+
+def made(swept, drawn=range(6), expected=None):
+    points = points_of(swept.source.runs)
+    expected = expected or [""] * len(points)
+    return table(points, coloring_of(points), expected, list(drawn), swept.source.name)
+
+
+def heads(text):
+    return re.findall(r"<th scope.*?>([^<]+)</th>", text)
+
+
+def row(text, point):
+    return re.search(rf'<tr data-point="{point}">(.*?)</tr>', text)[1]
+
+
+def test_columns_are_the_axes_and_what_became_of_them(swept):
+    assert heads(made(swept)) == [
+        "activation", "init.std", "forward", "std last", "predicted", "backward", "grad ratio",
+        "predicted ratio", "why",
+    ]  # fmt: skip
+
+
+def test_without_gradients_there_is_no_column_of_them(swept_of):
+    assert heads(made(swept_of("blind", record="forward"), [0])) == [
+        "activation", "init", "forward", "std last", "predicted", "why",
+    ]  # fmt: skip
+
+
+def test_a_row_says_why_in_both_ways(swept):
+    why = row(made(swept, expected=["a < b", *[""] * 5]), 0)
+    assert "<b>predicted</b> a &lt; b" in why
+    assert "<b>measured</b> std x " in why
+
+
+def test_a_point_without_a_curve_cannot_be_chosen(swept):
+    text = made(swept, drawn=[1])
+    assert "disabled" in row(text, 0)
+    assert "disabled" not in row(text, 1)
+
+
+@pytest.mark.parametrize(("place", "word"), [(0.5, "inside"), (2.0, "outside")])
+def test_a_mark_says_whether_the_median_lies_in_the_band(swept, place, word):
+    runs = swept.source.runs
+    runs = runs.assign(predicted_std_p10=0.4, predicted_std_p50=0.6, predicted_std_p90=1.0)
+    runs.loc[0:2, ["std_last", "predicted_nan_onset"]] = [[place, float("nan")]] * 3
+    swept = type("Changed", (), {"source": type("Source", (), {"runs": runs, "name": "x"})})
+    found = row(made(swept), 0)
+    assert f'class="{word}" title="measured: {word} the band"' in found
+    assert "0.6" in found
+    assert "0.4 to 1" in found
