@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.catalog.columns import columns
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, unicode_stdout
 from initlab.errors import FolderError, InputError
-from initlab.report.selection import LayerChoice, columns_in, only_columns, only_layers
+from initlab.report.selection import (
+    LayerChoice,
+    columns_in,
+    only_columns,
+    only_layers,
+    unknown_column,
+)
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
     from initlab.report.columns import Summary
     from initlab.report.points import Results
+    from initlab.spec.plan import Plan
 
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
 AROUND = 8  # lines of a terminal that a table of layers leaves to its title, legend and the prompt
@@ -75,6 +83,28 @@ class Shown:
     def by_layer(self) -> bool:
         """Whether rows are layers."""
         return self.layers or self.choice is not None
+
+
+def check_shown(shown: Shown, plans: "Sequence[Plan]") -> None:
+    """Refuse columns and layers that the results of plans will not have, before they are run.
+
+    Raises:
+        InputError: no network has such a layer.
+        UnknownName: no such column.
+    """
+    from initlab.report.measures import NAMES
+
+    if shown.choice is not None:
+        shown.choice.check(max(run.depth for plan in plans for run in plan.runs))
+    fields = [name for p in plans for name in (p.axes if shown.by_layer else p.fields)]
+    known = ["run", *fields, "seed", *columns("layers" if shown.by_layer else "runs")]
+    if chosen(shown.wanted) not in (Format.table, Format.md):
+        known = [*(["spec"] if len(plans) > 1 else []), *known]
+    elif not shown.by_layer:
+        known = [*NAMES, *known]
+    for name in shown.names:
+        if name not in known:
+            raise unknown_column(name, list(dict.fromkeys(known)))
 
 
 def results(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> None:
@@ -141,11 +171,7 @@ def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary"
     needed = [*NEEDED, *BARRED]
     sweeps = [_read(folder, None if shown.names else needed) for folder in folders]
     return layer_summary(
-        sweeps,
-        unicode=unicode_stdout(),
-        columns=shown.names,
-        choice=shown.choice,
-        lines=lines,
+        sweeps, unicode=unicode_stdout(), columns=shown.names, choice=shown.choice, lines=lines
     )
 
 

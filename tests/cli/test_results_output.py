@@ -259,3 +259,37 @@ def test_runs_that_are_not_there_are_told(grid, tmp_path):
     done = initlab("show", tmp_path, "--format", "table")
     assert done.exit_code == 2
     assert "holds no run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--columns", "stdd_last"],
+        ["--columns", "forward"],  # of the table, not of the CSV
+        ["--layer", "2"],
+        ["--layer", "x"],
+        ["--layers", "--columns", "loss_value"],
+    ],
+)
+def test_a_sweep_that_could_not_be_shown_is_not_run(tmp_path, options):
+    spec = tmp_path / "s.yaml"
+    spec.write_text("depth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
+    done = initlab("sweep", spec, "--out", tmp_path / "results", *options)
+    assert done.exit_code == 2
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--columns", "forward,spec.x", "--format", "table"],
+        ["--columns", "forward,std_last,activation,run", "--format", "table"],
+        ["--columns", "run,layer,std", "--layer", "-1"],
+        ["--wide", "--layers", "--format", "md"],
+    ],
+)
+def test_a_sweep_shows_what_is_asked(tmp_path, options):
+    spec = tmp_path / "s.yaml"
+    spec.write_text("depth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
+    done = initlab("sweep", spec, "--out", tmp_path / "results", "-q", *options)
+    assert done.exit_code == (2 if "spec.x" in options[1] else 0)

@@ -11,7 +11,7 @@ from initlab.catalog.values import to_int
 from initlab.cli import output, pictures
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
-from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, results
+from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, check_shown, results
 from initlab.errors import ChecksFailed, InputError
 from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of
 
@@ -122,11 +122,12 @@ def sweep(
     plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
     _distinct(plans)
     plans = [plan.cut(*cut) for plan in plans] if cut else plans
+    shown = Shown(format_, layers, layer, columns, wide)
+    check_shown(shown, plans)
     if dry_run:
         _dry_run(plans, jobs, format_)
         return
     check_resources(plans, jobs, scheduler)  # before anything is moved aside
-    shown = Shown(format_, layers, layer, columns, wide)
     most = 1 if fail_fast else max_failures
     quiet = output.is_quiet()
     options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
