@@ -55,7 +55,8 @@ def _agreement(
     if lost:
         runs = "run" if len(table) == 1 else "runs"
         notes.append(
-            f"Not drawn, of {len(table):,} {runs}: {lost:,} at 0, not finite or not predicted."
+            f"Not drawn, of {len(table):,} {runs}: {lost:,} at 0, not finite, not measured or"
+            " not predicted."
         )
     if len(kept) > MOST_DOTS:
         notes.append(f"Of {len(kept):,} runs {MOST_DOTS:,} are drawn, at equal distances.")

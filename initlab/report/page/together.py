@@ -38,7 +38,7 @@ def together(sections: Sequence[Section]) -> Section | None:
 
 
 def _distinct(sources: Sequence[Source]) -> list[str]:
-    """The sweeps' names, where two have the same their folders, where these are the same numbers."""
+    """The sweeps by name; by folder, where two have one name; numbered, where they are the same."""
     names = [source.name for source in sources]
     paths = [str(source.path) for source in sources]
     numbers = [f"{number} {name}" for number, name in enumerate(names, 1)]

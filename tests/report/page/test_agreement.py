@@ -24,7 +24,9 @@ def test_dots_are_the_runs_of_the_csv(swept):
         cells = [float(row[column]) if row[column] else None for row in wanted]
         assert std.dots[name] == [c if c is None else pytest.approx(c, rel=1e-4) for c in cells]
     lost = len(swept.runs) - len(wanted)
-    assert std.notes == [f"Not drawn, of 18 runs: {lost} at 0, not finite or not predicted."]
+    assert std.notes == [
+        f"Not drawn, of 18 runs: {lost} at 0, not finite, not measured or not predicted."
+    ]
     row = swept.runs[gradient.dots["run"][0]]
     ratio = float(row["grad_std_first"]) / float(row["grad_std_last"])
     assert gradient.dots["measured"][0] == pytest.approx(ratio, rel=1e-4)
