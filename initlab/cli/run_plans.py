@@ -28,7 +28,6 @@ class SweepOptions:
         scheduler: of a Dask cluster, or "local"; None for threads of this process.
         max_failures: start nothing more after so many failed runs.
         retry_failed: run again what failed before.
-        quiet: no progress.
         saved: whether the folders stay.
     """
 
@@ -36,7 +35,6 @@ class SweepOptions:
     scheduler: str | None
     max_failures: int | None
     retry_failed: bool
-    quiet: bool
     saved: bool
 
 
@@ -113,7 +111,7 @@ def run_all(
                     "the same command continues" if options.saved else None,
                     exit_code=128 + stop.signal,
                 )
-            if options.saved and not options.quiet:
+            if options.saved and not output.is_quiet():
                 runs = "1 run" if counts["ok"] == 1 else f"{counts['ok']} runs"
                 output.note(f"{plan.head.name}: {runs} in {folder.path}/")
             complaints += [folder.displaced] if folder.displaced and options.saved else []
@@ -150,7 +148,7 @@ def _run(
     session = SessionOptions(
         retry_failed=options.retry_failed,
         max_failures=options.max_failures,
-        watch=partial(progress, plan, quiet=options.quiet),
+        watch=partial(progress, plan, quiet=output.is_quiet()),
         notify=output.warn,
         on_failure=failed,
     )

@@ -1,8 +1,7 @@
 """Results folders read for a report: as published, or from the journal where a sweep goes on."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from initlab.spec import yamlfile
 from initlab.store.files import JOURNAL, LAYERS_CSV, PROVENANCE, RUNS_CSV, SPEC
 from initlab.store.folder import Folder, open_published
 from initlab.store.journal import Journal
-from initlab.store.publish import provenance, spec_text
+from initlab.store.publish import provenance, replacing, spec_text
 from initlab.store.read import read_table
 from initlab.store.rows import lines
 from initlab.store.temporary import temporary_folder
@@ -56,7 +55,7 @@ def _going_on(folder: Folder, journal: Journal, writer: str) -> Source:
     """The journal's rows at this moment."""
     plan = journal.plan()
     with temporary_folder() as temporary:
-        with _opened(temporary) as files:
+        with replacing(temporary, RUNS_CSV, LAYERS_CSV) as files:
             for name, text in lines(plan, journal.outcomes()):
                 files[name].write(text)
         return Source(
@@ -70,15 +69,6 @@ def _going_on(folder: Folder, journal: Journal, writer: str) -> Source:
             plan,
             writer,
         )
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[dict[str, Any]]:
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
-            for name in (RUNS_CSV, LAYERS_CSV)
-        }
 
 
 def _text(file: Path) -> str:

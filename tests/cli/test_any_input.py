@@ -176,7 +176,7 @@ NEEDED = {
 GROUPS = {
     "loss": (["loss", "loss", "loss", "entropy"], 0.45),
     "sweep": (["sweep", "sweep", "sweep", "predict", "new"], 0.2),
-    "folders": (["show", "plot", "status", "verify", "rerun", "export", "merge"], 0.25),
+    "folders": (["show", "plot", "report", "status", "verify", "rerun", "export", "merge"], 0.25),
     "catalog": (["list", "describe", "gain", "critical", "phase", "recommend", "schema"], 0.1),
 }
 

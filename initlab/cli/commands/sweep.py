@@ -129,8 +129,7 @@ def sweep(
         return
     check_resources(plans, jobs, scheduler)  # before anything is moved aside
     most = 1 if fail_fast else max_failures
-    quiet = output.is_quiet()
-    options = SweepOptions(jobs, scheduler, most, retry_failed, quiet, saved=not no_save)
+    options = SweepOptions(jobs, scheduler, most, retry_failed, saved=not no_save)
     with ExitStack() as stack:
         root = stack.enter_context(temporary_folder()) if no_save else out
         folders = _folders(plans, root, stack, fresh=fresh)

@@ -112,7 +112,7 @@ def section_of(
         drawn,
         curves_of(points, source.layers, drawn),
         agreements(points),
-        remarks(source.runs, points.axes, [lambda run: of_run[run["run"]]]) or [_calm(points)],
+        remarks(source.runs, points.axes, lambda run: of_run[run["run"]]) or [_calm(points)],
     )
 
 
