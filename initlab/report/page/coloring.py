@@ -12,6 +12,8 @@ VARIABLES = {
     palette.BLUE: "var(--blue)", palette.VERMILLION: "var(--vermillion)",
     palette.GREEN: "var(--green)", palette.ORANGE: "var(--orange)",
     palette.PURPLE: "var(--purple)", palette.SKY: "var(--sky)", palette.GREY: "var(--grey)",
+    palette.WINE: "var(--wine)", palette.INDIGO: "var(--indigo)", palette.OLIVE: "var(--olive)",
+    palette.BROWN: "var(--brown)",
 }  # fmt: skip
 MOST = len(palette.PALETTE)
 PREFERRED = ("activation", "init")
@@ -39,5 +41,10 @@ def coloring_of(points: Points) -> Coloring:
 
 
 def _coloring(field: str, labelled: Sequence[str]) -> Coloring:
-    found = {label: VARIABLES[color] for label, color in palette.colors(labelled).items()}
+    found = {label: in_style_sheet(color) for label, color in palette.colors(labelled).items()}
     return Coloring(field, [found[label] for label in labelled], found)
+
+
+def in_style_sheet(color: str) -> str:
+    """A colour of the palette by its name; one of a scale as it is, but lighter on dark paper."""
+    return VARIABLES.get(color, f"color-mix(in oklab, {color}, var(--ink) var(--lift))")

@@ -3,6 +3,7 @@
 import re
 from importlib import resources
 
+import pandas as pd
 import pytest
 
 from initlab.report import colors
@@ -33,3 +34,12 @@ def test_the_style_sheet_has_every_colour_twice_and_the_light_ones_are_the_palet
     for color in colors.PALETTE:
         name = VARIABLES[color][4:-1]
         assert len(re.findall(rf"{name}: #", style)) == 2
+
+
+def test_points_that_grow_in_steps_have_a_scale_that_dark_paper_lifts(swept):
+    runs = pd.concat([swept.source.runs.head(1)] * 5, ignore_index=True)
+    coloring = coloring_of(points_of(runs.assign(run=range(5), width=[8, 16, 32, 64, 128])))
+    assert list(coloring.legend) == ["width 8", "width 16", "width 32", "width 64", "width 128"]
+    assert len(set(coloring.of_point)) == 5
+    scale = colors.colors(coloring.legend).values()
+    assert [color[18:25] for color in coloring.of_point] == list(scale)
