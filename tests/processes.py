@@ -13,7 +13,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 PRELOAD = """
 processes torch initlab.api initlab.cli.app initlab.sweep.rerun initlab.store.check
 initlab.cli.run_plans initlab.cli.progress initlab.cli.fail_on initlab.network.propagate
-initlab.report.summary torch.fx.experimental.symbolic_shapes scipy.special
+initlab.report.tables.summary torch.fx.experimental.symbolic_shapes scipy.special
 rich.console rich.table rich.style psutil
 """
 CONTEXT.set_forkserver_preload(PRELOAD.split())

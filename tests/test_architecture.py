@@ -97,14 +97,14 @@ def test_no_import_points_back(path):
         ("theory/gains.py", "import initlab.store.rows", {"store"}),
         ("network/draws.py", "from initlab import api, catalog", {"api"}),
         ("spec/plan.py", "from initlab import load_plan", {"api"}),
-        ("report/summary.py", "from initlab.network.draws import draws_of", {"network"}),
+        ("report/tables/summary.py", "from initlab.network.draws import draws_of", {"network"}),
         ("sweep/run.py", "from initlab.sweep.tasks import tasks_of", set()),
         ("sweep/run.py", "from initlab.store.rows import lines", set()),
     ],
 )
 def test_the_check_sees_an_import_that_points_back(tmp_path, monkeypatch, module, line, found):
     bad = tmp_path / module
-    bad.parent.mkdir(exist_ok=True)
+    bad.parent.mkdir(parents=True, exist_ok=True)
     bad.write_text(f"def f():\n    {line}\n")
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert imports_back(bad) == found

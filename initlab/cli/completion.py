@@ -19,7 +19,7 @@ def checks(incomplete: str) -> list[str]:
 
 def column_names(incomplete: str) -> list[str]:
     """Columns of --columns, of a table and of the CSV; completes the last of a list with commas."""
-    from initlab.report.measures import NAMES
+    from initlab.report.tables.measures import NAMES
 
     head, comma, tail = incomplete.rpartition(",")
     known = dict.fromkeys([*NAMES, *columns("runs"), *columns("layers")])
@@ -94,6 +94,7 @@ def activation_list(incomplete: str) -> list[str]:
 def _last_of_list(incomplete: str, known: Iterable[str]) -> list[str]:
     head, comma, tail = incomplete.rpartition(",")
     return [head + comma + name for name in known if name.startswith(tail)]
+
 
 def settings(incomplete: str) -> list[str]:
     """Of `--set`: fields and their parameters, and after the equals sign what has a name."""

@@ -14,7 +14,7 @@ import typer
 from initlab.formatting import csv_line, json_number, six_digits, visible
 
 if TYPE_CHECKING:
-    from initlab.report.columns import Summary
+    from initlab.report.tables.columns import Summary
 
 
 VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
@@ -120,14 +120,14 @@ def shown_summary(summary: "Summary", wanted: Format | None, *, wide: bool = Fal
     """
     from rich.console import Console
 
-    from initlab.report import tables
+    from initlab.report.tables import rendering
 
     if chosen(wanted) is Format.md:
-        sys.stdout.writelines(tables.markdown(summary))
+        sys.stdout.writelines(rendering.markdown(summary))
         return
     terminal = sys.stdout.isatty()
     width = Console().width if terminal else columns_wanted()
-    drawn, wide_enough = tables.table(summary, None if wide else width, unicode=unicode_stdout())
+    drawn, wide_enough = rendering.table(summary, None if wide else width, unicode=unicode_stdout())
     console = Console(width=wide_enough, color_system="auto" if terminal else None)
     console.print(drawn, soft_wrap=wide)
 
@@ -142,7 +142,7 @@ def summary(
     header: Sequence[str], rows: Sequence[Sequence[object]], caption: str, wanted: Format | None
 ) -> None:
     """Print a table for people (table, md)."""
-    from initlab.report.columns import plain
+    from initlab.report.tables.columns import plain
 
     texts = [tuple(map(six_digits, row)) for row in rows]
     shown_summary(plain(header, texts, caption), wanted)
@@ -166,7 +166,7 @@ def records(
         spare: those of them that a narrow terminal does without first.
     """
     from initlab.report import formats
-    from initlab.report.columns import plain
+    from initlab.report.tables.columns import plain
 
     format_ = chosen(wanted)
     if format_ in (Format.table, Format.md):

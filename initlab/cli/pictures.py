@@ -27,7 +27,7 @@ def check_target(target: Path | None) -> None:
     Raises:
         InputError: its ending is of no picture, it is a folder, or what draws is not installed.
     """
-    from initlab.report.charts import KINDS
+    from initlab.report.drawing.charts import KINDS
     from initlab.report.extra import require
 
     if target is None:
@@ -89,7 +89,7 @@ def show(figure: "Figure", target: Path | None) -> None:
     if target is None:
         sys.stdout.write(drawn(figure))
         return
-    from initlab.report.charts import picture
+    from initlab.report.drawing.charts import picture
     from initlab.store.pictures import write_bytes
 
     content = picture(figure, target.suffix.lower().removeprefix("."))
@@ -101,7 +101,7 @@ def drawn(figure: "Figure") -> str:
     """A figure in characters, as wide as the terminal; in a pipe without escape codes."""
     from rich.console import Console
 
-    from initlab.report.terminal import draw
+    from initlab.report.drawing.terminal import draw
 
     console, terminal = Console(), sys.stdout.isatty()
     width, lines = shutil.get_terminal_size((PIPE_WIDTH, 0))

@@ -24,8 +24,8 @@ from initlab.report.selection import (
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
-    from initlab.report.columns import Summary
-    from initlab.report.points import Results
+    from initlab.report.tables.columns import Summary
+    from initlab.report.tables.points import Results
     from initlab.spec.plan import Plan
 
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
@@ -92,7 +92,7 @@ def check_shown(shown: Shown, plans: "Sequence[Plan]") -> None:
         InputError: no network has such a layer.
         UnknownName: no such column.
     """
-    from initlab.report.measures import NAMES
+    from initlab.report.tables.measures import NAMES
 
     if shown.choice is not None:
         shown.choice.check(max(run.depth for plan in plans for run in plan.runs))
@@ -152,14 +152,14 @@ def _depths(path: Path) -> dict[str, int]:
 
 
 def _points(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary":
-    from initlab.report.summary import summarise
+    from initlab.report.tables.summary import summarise
 
     sweeps = [_read(folder, ["run", "std", "grad_std"]) for folder in folders]
     return summarise(sweeps, unicode=unicode_stdout(), columns=shown.names)
 
 
 def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary":
-    from initlab.report.layers import BARRED, NEEDED, layer_summary
+    from initlab.report.tables.layers import BARRED, NEEDED, layer_summary
 
     lines = None
     if sys.stdout.isatty():
@@ -176,7 +176,7 @@ def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary"
 
 
 def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Results":
-    from initlab.report.points import Results
+    from initlab.report.tables.points import Results
     from initlab.store.read import read_table
 
     name, about, path = folder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from initlab.formatting import markdown_text
-from initlab.report.listing import INDENT, wrapped
+from initlab.report.tables.listing import INDENT, wrapped
 
 
 @dataclass(frozen=True)

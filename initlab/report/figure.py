@@ -1,7 +1,7 @@
 """A picture before it is drawn: lines, bands and rules on axes, or a grid of cells.
 
 The builders of report/figures/ make figures of results and of theory. What draws them knows of
-neither: report/charts.py with Altair, report/terminal.py in characters.
+neither: report/drawing/charts.py with Altair, report/drawing/terminal.py in characters.
 """
 
 from dataclasses import dataclass

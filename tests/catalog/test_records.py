@@ -295,7 +295,12 @@ EXCEPTIONS = {
     "cli/loss_request.py": {"bce"},  # the example in a message
     # what these would make of the same residuals
     "losslab/explain/regression.py": {"l1", "mse", "smooth_l1", "huber"},
-    "report/colors.py": {"l1", "mse", "smooth_l1", "huber"},  # those with a colour of their own
+    "report/drawing/colors.py": {
+        "l1",
+        "mse",
+        "smooth_l1",
+        "huber",
+    },  # those with a colour of their own
     "spec/model.py": {"mse"},  # the default of a spec
     "theory/recommend.py": {"cross_entropy"},  # what a recommendation measures with
 }

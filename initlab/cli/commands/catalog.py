@@ -106,7 +106,7 @@ def _show(
     title: str, rows: list[dict[str, str]], columns: tuple[str, ...], format_: Format | None
 ) -> None:
     """A table for people, under its title."""
-    from initlab.report.listing import listing
+    from initlab.report.tables.listing import listing
 
     columns = tuple(name for name in columns if any(row[name] for row in rows))
     cells = [[row[name] for name in columns] for row in rows]

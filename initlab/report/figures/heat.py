@@ -7,9 +7,9 @@ import pandas as pd
 
 from initlab.catalog.columns import COLUMNS, WORDS, columns
 from initlab.errors import InputError, UnknownName
-from initlab.report.contours import contour
 from initlab.report.figure import Array, Axis, Figure, Grid, Line
 from initlab.report.figures.cells import Cells, Places
+from initlab.report.figures.contours import contour
 from initlab.report.figures.labels import axes_of, fields_of, labels
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient

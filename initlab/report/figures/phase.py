@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from initlab.catalog import ACTIVATIONS
-from initlab.report.contours import contour
 from initlab.report.figure import Array, Axis, Figure, Grid, Line, Word
+from initlab.report.figures.contours import contour
 from initlab.report.figures.named import named
 from initlab.spec.run import Choice
 from initlab.theory.critical import edges_of_chaos

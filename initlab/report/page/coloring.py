@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initlab.report import colors as palette
+from initlab.report.drawing import colors as palette
 from initlab.report.figures.labels import labels
 from initlab.report.page.points import Points
 

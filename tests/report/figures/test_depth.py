@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from initlab.errors import UnknownName
-from initlab.report.charts import chart
+from initlab.report.drawing.charts import chart
 from initlab.report.figures.curves import Sweep, columns_needed
 from initlab.report.figures.depth import depth_figure
 from initlab.store.read import read_table

@@ -6,7 +6,7 @@ from importlib import resources
 import pandas as pd
 import pytest
 
-from initlab.report import colors
+from initlab.report.drawing import colors
 from initlab.report.page.coloring import VARIABLES, coloring_of
 from initlab.report.page.points import points_of
 
@@ -42,4 +42,4 @@ def test_points_that_grow_in_steps_have_a_scale_that_dark_paper_lifts(swept):
     assert list(coloring.legend) == ["width 8", "width 16", "width 32", "width 64", "width 128"]
     assert len(set(coloring.of_point)) == 5
     scale = colors.colors(coloring.legend).values()
-    assert [color[18:25] for color in coloring.of_point] == list(scale)
+    assert [color[20:27] for color in coloring.of_point] == list(scale)

@@ -1,0 +1,172 @@
+"""A panel as an Altair chart: bands under lines under rules, and names at the lines' ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from initlab.report.drawing.end_labels import GAP, LINE_HEIGHT, EndLabel, rule_labels
+from initlab.report.drawing.scales import Scale
+from initlab.report.extra import extra
+from initlab.report.figure import Band, Line, Panel, Rule
+
+INK = "#333333"
+#: as initlab.report.drawing.scales.tick_label, in Vega's language
+TICK = (
+    "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
+    " ? replace(format(datum.value, '.3~e'), '+', '') : format(datum.value, '.6~g')"
+)
+DASH, DOTS, SOLID = [6, 3], [2, 2], [1, 0]
+
+
+def panel_chart(
+    panel: Panel,
+    scales: tuple[Scale, Scale],
+    colors: Mapping[str, str],
+    size: tuple[int, int],
+    labels: Sequence[EndLabel] | None,
+) -> Any:
+    """A drawable panel; where `labels` is None, a legend names the lines.
+
+    Args:
+        panel: without gaps.
+        scales: of x and y.
+        colors: of every label of the figure.
+        size: width and height of the panel within its axes, in pixels.
+        labels: where the lines' names stand.
+    """
+    alt = extra("altair")
+    x = alt.X(
+        "x:Q", title=panel.x.title, scale=domain(scales[0]), axis=axis(scales[0], size[0] // 60)
+    )
+    y = alt.Y(
+        "y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1] // 40)
+    )
+    legend = alt.Legend(title=None, symbolType="stroke") if labels is None else None
+    color = alt.Color(
+        "label:N", scale=alt.Scale(domain=[*colors], range=[*colors.values()]), legend=legend
+    )
+    layers = [
+        *_bands(panel.bands, x, y, color),
+        *_rules(panel.rules, x, y, scales, size, labels or ()),
+        *_lines(panel.lines, x, y, color),
+        *_labels(labels or (), x, y, color),
+    ]
+    if not layers:
+        nothing = alt.Chart(data([{"x": scales[0].value(0.5), "y": scales[1].value(0.5)}]))
+        layers = [nothing.mark_text(text="nothing to draw", color=INK).encode(x=x, y=y)]
+    return titled(alt.layer(*layers), panel.title).properties(width=size[0], height=size[1])
+
+
+def titled(drawn: Any, title: str) -> Any:
+    """A chart with a title, if there is one."""
+    text = extra("altair").Title(title, anchor="start", frame="group", fontSize=12)
+    return drawn.properties(title=text) if title else drawn
+
+
+def domain(scale: Scale) -> Any:
+    """A scale for Altair."""
+    alt = extra("altair")
+    kind = "log" if scale.log else "linear"
+    return alt.Scale(type=kind, domain=[scale.low, scale.high], nice=False, zero=False)
+
+
+def axis(scale: Scale, most: int) -> Any:
+    """An axis for Altair, with so many ticks at most."""
+    alt = extra("altair")
+    return alt.Axis(values=scale.ticks(max(most, 3)), labelExpr=TICK, labelFlush=False)
+
+
+def data(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows for Altair, which takes them as they are: it checks no row and counts none."""
+    return {"values": rows}
+
+
+def _lines(lines: Sequence[Line], x: Any, y: Any, color: Any) -> list[Any]:
+    """A layer for each look: measured, predicted, faint; pieces of one point are points."""
+    alt = extra("altair")
+    layers = []
+    for faint in (True, False):
+        for dashed in (True, False):
+            alike = [a for a in lines if a.faint == faint and a.dashed == dashed]
+            look = {
+                "strokeDash": DASH if dashed else SOLID,
+                "strokeWidth": 1 if faint else 1.4 if dashed else 2,
+                "opacity": 0.45 if faint else 1.0,
+            }
+            rows = [row for n, line in enumerate(alike) for row in _points(n, line)]
+            several = [row for row in rows if len(alike[row["line"]].x) > 1]
+            single = [row for row in rows if len(alike[row["line"]].x) == 1]
+            if several:
+                drawn = alt.Chart(data(several)).mark_line(clip=True, **look)
+                layers.append(drawn.encode(x=x, y=y, color=color, detail="line:N"))
+            if single:
+                shape = {"filled": not dashed, "size": 40, "opacity": look["opacity"]}
+                layers.append(
+                    alt.Chart(data(single)).mark_point(**shape).encode(x=x, y=y, color=color)
+                )
+    return layers
+
+
+def _points(number: int, line: Line) -> list[dict[str, Any]]:
+    pairs = zip(line.x.tolist(), line.y.tolist(), strict=True)
+    return [{"x": x, "y": y, "label": line.label, "line": number} for x, y in pairs]
+
+
+def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
+    alt = extra("altair")
+    layers = []
+    for predicted in (True, False):
+        rows = [
+            {"x": at, "y": low, "y2": high, "label": band.label, "band": number}
+            for number, band in enumerate(bands)
+            if band.predicted == predicted
+            for at, low, high in zip(
+                *(v.tolist() for v in (band.x, band.low, band.high)), strict=True
+            )
+        ]
+        if rows:
+            area = alt.Chart(data(rows)).mark_area(
+                clip=True, opacity=0.13 if predicted else 0.28, line=False
+            )
+            unnamed = color.copy()
+            unnamed["legend"] = None
+            layers.append(area.encode(x=x, y=y, y2="y2:Q", color=color, detail="band:N"))
+    return layers
+
+
+def _rules(
+    rules: Sequence[Rule],
+    x: Any,
+    y: Any,
+    scales: tuple[Scale, Scale],
+    size: tuple[int, int],
+    labels: Sequence[EndLabel],
+) -> list[Any]:
+    """Rules with their labels: level ones at the left, upright ones at the bottom.
+
+    What turns nan has left the panel at its top: there is room below.
+    """
+    alt = extra("altair")
+    look = {"color": INK, "fontSize": 11, "baseline": "bottom"}
+    layers = []
+    for rule in rules:
+        if rule.y is not None:
+            level = alt.Chart(data([{"y": rule.y}]))
+            layers.append(level.mark_rule(color=INK, strokeDash=DOTS).encode(y=y))
+            text = level.mark_text(text=rule.label, align="left", dx=4, dy=-2, **look)
+            layers.append(text.encode(y=y, x=alt.value(0)))
+    for at in rule_labels(rules, scales, size, labels):
+        upright = alt.Chart(data([{"x": at.x}]))
+        layers.append(upright.mark_rule(color=INK, strokeDash=DOTS).encode(x=x))
+        side = {"align": "right", "dx": -4} if at.leftward else {"align": "left", "dx": 4}
+        text = upright.mark_text(text=at.label, **side, **look)
+        layers.append(text.encode(x=x, y=alt.value(size[1] - 3 - at.row * LINE_HEIGHT)))
+    return layers
+
+
+def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]:
+    if not labels:
+        return []
+    alt = extra("altair")
+    rows = [{"x": at.x, "y": at.y, "label": at.label} for at in labels]
+    text = alt.Chart(data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
+    return [text.encode(x=x, y=y, color=color, text="label:N")]

@@ -1,0 +1,48 @@
+"""Figures in characters, for a terminal or a text file."""
+
+import textwrap
+
+from initlab.formatting import on_one_line
+from initlab.report.drawing.colors import colors
+from initlab.report.drawing.drawable import drawable
+from initlab.report.drawing.scales import panel_scales
+from initlab.report.drawing.shades import shades
+from initlab.report.drawing.terminal_grid import grid_lines
+from initlab.report.drawing.terminal_panel import PanelText
+from initlab.report.figure import Figure, Grid, Panel
+
+LEAST_WIDTH = 20
+
+
+def draw(figure: Figure, width: int, height: int, *, unicode: bool, color: bool) -> str:
+    """A figure as lines of text, panels one below the other.
+
+    Args:
+        figure: any.
+        width: characters that a line may have.
+        height: lines of a panel between its axes; one more if it is even.
+        unicode: whether block characters and braille can be shown, or ASCII only.
+        color: whether escape codes for colours may be used.
+    """
+    width = max(width, LEAST_WIDTH)
+    height += 1 - height % 2  # with a row in the middle, where a steady signal lies
+    figure = drawable(figure)
+    panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
+    scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
+    palette = colors(line.label for panel in panels for line in panel.lines)
+    colored = shades([panel for panel in figure.panels if isinstance(panel, Grid)])
+    lines = [*_wrapped(figure.title, width)]
+    for panel in figure.panels:
+        lines += ["", *_wrapped(panel.title, width)]
+        if isinstance(panel, Grid):
+            lines += grid_lines(panel, width, height, colored, unicode=unicode, color=color)
+        else:
+            drawing = PanelText(panel, scales[id(panel)], palette, unicode=unicode, color=color)
+            lines += drawing.lines(width, height)
+    for note in figure.notes:
+        lines += _wrapped(note, width)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(on_one_line(text), width)

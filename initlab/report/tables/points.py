@@ -1,0 +1,122 @@
+"""Results, point by point: what the runs of a point, or one run, are called and measured to be."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from initlab.report.tables.labels import Label, axes_of, described, fields_of, labels_of
+
+INDENT = " "  # of a point below the name of its sweep
+
+
+@dataclass(frozen=True)
+class Results:
+    """A sweep as published: its name, one line about it, runs.csv, and some of layers.csv."""
+
+    name: str
+    about: str
+    runs: pd.DataFrame
+    layers: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """Name and line in one."""
+        return f"{self.name}: {self.about}" if self.about else self.name
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row of a table: `runs` that differ in their seeds, or None for the name of a sweep alone.
+
+    `labels` are its cells in the columns that tell points apart.
+    """
+
+    labels: tuple[str, ...]
+    results: Results
+    runs: pd.DataFrame | None
+
+    def curves(self, curves: dict[int, np.ndarray]) -> list[np.ndarray]:
+        """Of its runs, those that have one."""
+        return [] if self.runs is None else [curves[n] for n in self.runs["run"] if n in curves]
+
+
+@dataclass(frozen=True)
+class Points:
+    """All rows of a table, and the headings of the columns that tell them apart."""
+
+    header: tuple[str, ...]
+    rows: tuple[Point, ...]
+
+    @property
+    def sections(self) -> frozenset[int]:
+        """The rows that are the name of a sweep."""
+        return frozenset(at for at, point in enumerate(self.rows) if point.runs is None)
+
+
+def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
+    """The points of one sweep by its axes, or of several by the sweep's name.
+
+    Args:
+        sweeps: one, or several that are compared.
+        each_run: a row for every run instead of every point.
+    """
+    if len(sweeps) == 1:
+        (sweep,) = sweeps
+        labels = labels_of(sweep.runs)
+        rows = [
+            Point(tuple(label(part.iloc[0]) for label in labels.values()), sweep, part)
+            for part in _parts(sweep.runs, each_run=each_run)
+        ]
+        return Points(tuple(labels), tuple(rows))
+    between = labels_of(together([sweep.runs for sweep in sweeps]))
+    return Points(
+        ("spec", "network"),
+        tuple(row for sweep in sweeps for row in _compared(sweep, between, each_run=each_run)),
+    )
+
+
+def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Several runs.csv as one, with the columns of every spec before the seed."""
+    if len(runs) == 1:
+        return runs[0]
+    known = dict.fromkeys(name for table in runs for name in fields_of(table))
+    fields = [name for first in dict.fromkeys(n.partition(".")[0] for n in known)
+              for name in known if name.partition(".")[0] == first]  # fmt: skip
+    joined = pd.concat(runs, ignore_index=True)
+    others = [name for name in joined if name not in known and name != "run"]
+    return joined[["run", *fields, *others]]
+
+
+def _compared(sweep: Results, between: dict[str, Label], *, each_run: bool) -> Iterator[Point]:
+    """The rows of one sweep among others; several stand below its name."""
+    own = labels_of(sweep.runs)
+    apart = {name: label for name, label in between.items() if name not in own}
+    parts = _parts(sweep.runs, each_run=each_run)
+    if len(parts) == 1:
+        yield Point((sweep.name, _known(apart, parts[0])), sweep, parts[0])
+        return
+    yield Point((sweep.name, ""), sweep, None)
+    for part in parts:
+        named = described(own, part.iloc[0]) or f"seed {part['seed'].iloc[0]}"
+        yield Point((INDENT + named, _known(apart, part)), sweep, part)
+
+
+def _known(labels: dict[str, Label], part: pd.DataFrame) -> str:
+    row = part.iloc[0]
+    return described({n: label for n, label in labels.items() if n.split(".")[0] in row}, row)
+
+
+def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:
+    axes = axes_of(runs)
+    if each_run:
+        return [runs.iloc[[at]] for at in range(len(runs))]
+    return [p for _, p in runs.groupby(axes, sort=False, dropna=False)] if axes else [runs]
+
+
+def curves_of(layers: pd.DataFrame, column: str) -> dict[int, np.ndarray]:
+    """A column of layers.csv by run."""
+    if column not in layers:
+        return {}
+    return {int(run): part[column].to_numpy() for run, part in layers.groupby("run")}  # type: ignore[arg-type]

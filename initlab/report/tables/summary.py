@@ -1,0 +1,163 @@
+"""One line a point, over its seeds: what `sweep` and `show` print."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+
+from initlab.report.remarks import MOST, remarks
+from initlab.report.selection import unknown_column
+from initlab.report.tables.columns import Column, Summary
+from initlab.report.tables.labels import axes_of, described, labels_of, shared
+from initlab.report.tables.measures import (
+    INSIDE,
+    MARKS,
+    MEASURES,
+    NAMES,
+    OUTSIDE,
+    PICTURES,
+    Measure,
+    median,
+    verdict,
+)
+from initlab.report.tables.points import Points, Results, curves_of, points_of, together
+from initlab.report.tables.sparkline import scale, sparkline
+
+EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
+MOST_BARS = 12
+VERDICTS = ("forward", "backward")
+NETWORK_RANK = 7  # of the column that says how sweeps differ
+MOST_TITLES = 20  # of sweeps, below a table of several
+
+
+def column_names(sweeps: Sequence[Results]) -> list[str]:
+    """What `--columns` can name in a table: its own columns, then those of runs.csv."""
+    return list(dict.fromkeys([*NAMES, *(str(name) for sweep in sweeps for name in sweep.runs)]))
+
+
+def summarise(
+    sweeps: Sequence[Results], *, unicode: bool = True, columns: Sequence[str] = ()
+) -> Summary:
+    """A table of one sweep, or one that compares several.
+
+    Args:
+        sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
+        unicode: draw sparklines with block characters, else with ASCII.
+        columns: those of `column_names` that are shown beside what names a point; else all. With
+            `run` or `seed` among them a row is a run, not a point.
+
+    Raises:
+        UnknownName: no such column.
+    """
+    points = points_of(sweeps, each_run=not {"run", "seed"}.isdisjoint(columns))
+    shown = _shown(sweeps, points, columns, unicode=unicode)
+    several = len(sweeps) > 1
+    runs = together([sweep.runs for sweep in sweeps])
+    notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
+    more = len(notes) - MOST
+    notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
+    titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
+    return Summary(
+        (*_naming(points), *shown),
+        title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
+        subtitle=shared(runs),
+        notes=() if columns else tuple(notes),
+        titles=tuple(titles),
+        dim_notes=tuple(_about_seeds(runs, shown)),
+        sections=points.sections,
+        more="--wide, --columns",
+    )
+
+
+def _naming(points: Points) -> list[Column]:
+    """The columns that tell points apart, of which only how sweeps differ may be left out."""
+    cells = list(zip(*(point.labels for point in points.rows), strict=True))
+    return [
+        Column(name, texts, NETWORK_RANK if name == "network" and points.header[0] == "spec" else 0,
+               number=all(map(_is_number, texts)))
+        for name, texts in zip(points.header, cells, strict=True)
+        if any(texts)
+    ]  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "").replace("-", "").replace("e", "").isdigit()
+
+
+def _shown(
+    sweeps: Sequence[Results], points: Points, names: Sequence[str], *, unicode: bool
+) -> list[Column]:
+    """All measures and pictures, or those that are named; in the order of their names."""
+    measures = dict(zip(NAMES, MEASURES, strict=False))  # the pictures come last
+    columns = []
+    for name in names or (*measures, *PICTURES):
+        if name in PICTURES:
+            columns.append(_picture(name, sweeps, points, unicode=unicode))
+        elif name in measures:
+            columns.append(_measured(measures[name], points))
+        elif name in column_names(sweeps):
+            columns.append(_measured(_as_in_csv(name), points))
+        else:
+            raise unknown_column(name, column_names(sweeps))
+    if names:
+        return [c for c in columns if c.name not in points.header]
+    return [column for column in columns if any(cell.strip() for cell in column.cells)]
+
+
+def _measured(measure: Measure, points: Points) -> Column:
+    cells = tuple("" if p.runs is None else measure.cell(p.runs) for p in points.rows)
+    marked = any(cell.endswith((INSIDE, OUTSIDE)) for cell in cells)
+    legend = tuple(line for line in measure.legend if line != MARKS or marked)
+    return Column(
+        measure.name, cells, measure.rank, legend, measure.number, extra=measure.rank >= EXTRA
+    )
+
+
+def _as_in_csv(name: str) -> Measure:
+    """A column of runs.csv: the median of numbers, the worst of verdicts, else what is there."""
+
+    def cell(part: pd.DataFrame) -> str:
+        if name not in part:
+            return ""
+        if name.endswith("_verdict") or name == "status":
+            return verdict(name, part)
+        if pd.api.types.is_float_dtype(part[name]):
+            return median(part[name])
+        values = [str(value) for value in part[name].dropna().unique()]
+        return ", ".join(values) if len(values) < 4 else f"{len(values)} values"
+
+    return Measure(name, 1, cell, number=name not in ("status", "reason"))
+
+
+def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
+    rank, column, backward = PICTURES[name]
+    curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
+    drawn = [point.curves(curves[id(point.results)]) for point in points.rows]
+
+    def draw(width: int) -> list[str]:
+        return [sparkline(runs, width, unicode=unicode, backward=backward) for runs in drawn]
+
+    start = "the last layer" if backward else "layer 0"
+    legend = (
+        f"{name}: {column} over depth, against {start}.",
+        scale(unicode=unicode),
+    )
+    return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
+
+
+def _remarks(sweep: Results, *, named: bool) -> list[str]:
+    where = partial(described, labels_of(sweep.runs))
+    lines = remarks(sweep.runs, axes_of(sweep.runs), where)
+    return [f"{sweep.name}: {line}" for line in lines] if named else lines
+
+
+def _about_seeds(runs: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+    """How several seeds are one number, and what a verdict adds to its word."""
+    cells = [cell for column in shown if column.name in VERDICTS for cell in column.cells]
+    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
+    lines = [f"Medians over {seeds} seeds."] if seeds > 1 else []
+    if any("/" in cell for cell in cells):
+        lines.append("1/3: of so many runs.")
+    if any(cell.startswith("nan ") for cell in cells):
+        lines.append("nan at 31: the first layer with a non-finite activation.")
+    return [" ".join(lines)] if lines else []

@@ -1,0 +1,224 @@
+"""The summary that sweep and show print: a row for every point, over its seeds."""
+
+import io
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import csv_texts, in_memory
+
+from initlab.catalog.columns import columns
+from initlab.errors import UnknownName
+from initlab.network.propagate import Measurement
+from initlab.report.tables.points import Results
+from initlab.report.tables.summary import summarise
+from initlab.store.outcome import Outcome
+from initlab.store.read import read_table
+
+
+def results(plan, outcomes, name="small", about="two activations"):
+    """Through CSV and back, as sweep and show read it."""
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        for text in csv_texts(plan, outcomes):
+            file = Path(folder) / "table.csv"
+            file.write_text(text)
+            tables.append(read_table(file))
+    return Results(name, about, *tables)
+
+
+def summary(plan, outcomes, **options):
+    return summarise([results(plan, outcomes)], **options)
+
+
+def outcome(stds, grads=None, onset=None):
+    """A run whose layers have these stds, and these gradients' stds."""
+    width = len(columns("layers", "forward")), len(columns("layers", "backward"))
+    forward = np.repeat(np.array(stds)[:, None], width[0], axis=1)
+    backward = None if grads is None else np.repeat(np.array(grads)[:, None], width[1], axis=1)
+    return Outcome("ok", Measurement(forward, backward, onset), seconds=0.1)
+
+
+def column(table, name):
+    return [row[table.header.index(name)] for row in table.rows]
+
+
+# rows -------------------------------------------------------------------------------------------
+
+
+def test_a_row_for_every_point_over_its_seeds(plan_of):
+    plan = plan_of(activation=["tanh", "relu"], depth=2, seeds=3)
+    stds = [0.5, 0.6, 0.7, 2.0, 2.0, 2.0]
+    outcomes = [outcome([1.0, std], [1.0, 0.5]) for std in stds]
+    table = summary(plan, outcomes)
+    assert column(table, "activation") == ["tanh", "relu"]
+    # quantiles of 0.5, 0.6, 0.7 at 0.1 and 0.9, by linear interpolation: 0.52 and 0.68
+    assert column(table, "std last") == ["0.6", "2"]
+    assert column(table, "std range") == ["0.52 - 0.68", "2 - 2"]
+    assert column(table, "ratio") == ["2", "2"]
+    assert column(table, "forward") == ["steady", "steady"]
+    assert "Medians over 3 seeds." in table.dim_notes
+    assert table.title == "small: two activations"
+    assert "3 seeds" in table.subtitle
+
+
+def test_points_are_not_mixed_across_an_axis_with_empty_cells(plan_of):
+    plan = plan_of(init=["normal", "xavier_normal", {"scheme": "normal", "std": 2}], depth=2)
+    table = summary(plan, [outcome([1.0, std]) for std in (3.0, 4.0, 5.0)])
+    assert column(table, "std last") == ["3", "4", "5"]
+    assert column(table, "init") == ["normal", "xavier_normal", "normal(std=2)"]
+
+
+def test_verdicts_of_all_seeds_begin_with_the_worst(plan_of):
+    plan = plan_of(depth=3, seeds=4)
+    outcomes = [
+        outcome([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
+        outcome([1.0, 1.0, 1.0], [1e9, 1.0, 1.0]),
+        outcome([1.0, math.nan], onset=1),
+        outcome([1.0, 1.0, math.nan], onset=2),
+    ]
+    table = summary(plan, outcomes)
+    assert column(table, "forward") == ["nan 1-2 2/4"]
+    assert column(table, "backward") == ["exploding 1/2"]
+    (words,) = table.dim_notes
+    assert "the first layer with a non-finite" in words
+    assert "1/3: of so many runs" in words
+
+
+def test_failed_and_interrupted_runs_are_counted_and_not_dropped(plan_of):
+    plan = plan_of(depth=2, seeds=3)
+    outcomes = [outcome([1.0, 1.0]), Outcome("failed", reason="x"), Outcome("interrupted")]
+    assert column(summary(plan, outcomes), "forward") == ["failed 1/3"]
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_sweep_without_any_measurement_has_a_summary(plan_of, status):
+    plan = plan_of(activation=["tanh", "relu"])
+    table = summary(plan, [Outcome(status, reason="no")] * 2)
+    assert column(table, "forward") == [status] * 2
+    assert column(table, "std last") == ["-", "-"]
+    assert "signal" not in table.header
+
+
+def test_forward_only_shows_no_gradient(plan_of):
+    plan = plan_of(record="forward")
+    table = summary(plan, in_memory(plan)[0])
+    assert column(table, "ratio") == ["-"]
+    assert "grad" not in table.header
+    assert column(table, "backward") == ["-"]
+
+
+def test_a_sweep_of_one_run_has_one_row_without_axes(plan_of):
+    plan = plan_of()
+    table = summary(plan, in_memory(plan)[0])
+    assert table.header[0] == "std last"
+    assert len(table.rows) == 1
+    assert not any("Medians" in line for line in table.dim_notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "header", "labels"),
+    [
+        ({"init": {"scheme": "normal", "std": [1, 0.25]}}, "std", ["1", "0.25"]),
+        ({"shape": [[3, 4], [3, 5]]}, "shape", ["3x4", "3x5"]),
+        ({"depth": [2, 3]}, "depth", ["2", "3"]),
+        ({"bias": ["none", {"std": 0.5}]}, "bias", ["-", "normal"]),
+        ({"dtype": ["float64", "bfloat16"]}, "dtype", ["float64", "bfloat16"]),
+        (
+            {"init": {"scheme": "xavier_normal", "gain": ["auto", "tanh", 2]}},
+            "gain",
+            ["auto", "tanh", "2"],
+        ),
+    ],
+)
+def test_points_are_named_by_what_sets_them_apart(plan_of, fields, header, labels):
+    plan = plan_of(**fields)
+    table = summary(plan, in_memory(plan)[0])
+    assert column(table, header) == labels
+
+
+def test_two_parameters_of_one_name_are_told_apart(plan_of):
+    plan = plan_of(init={"scheme": "normal", "std": [1, 2]}, bias={"std": [3, 4]})
+    table = summary(plan, in_memory(plan)[0])
+    assert len(set(table.header)) == len(table.header)
+    assert len({row[:2] for row in table.rows}) == 4
+
+
+def test_an_ascii_summary_is_ascii(plan_of):
+    plan = plan_of(activation=["tanh", "relu"], seeds=2)
+    table = summary(plan, in_memory(plan)[0], unicode=False)
+    written = io.StringIO()
+    print(table.rows, table.subtitle, table.below(table.columns, ()), file=written)
+    assert written.getvalue().isascii()
+
+
+def test_what_all_rows_share_stands_above_them(plan_of):
+    plan = plan_of(
+        init=[{"scheme": "xavier_uniform", "gain": "tanh"}, {"scheme": "normal", "std": 3}],
+        depth=[2, 3], width=7, seeds=[5],
+    )  # fmt: skip
+    table = summary(plan, in_memory(plan)[0])
+    assert table.subtitle == "width 7, tanh, xavier_uniform(gain=tanh), normal(std=3), mse, seed 5"
+    assert set(column(table, "init")) == {"xavier_uniform", "normal"}
+
+
+# columns ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(plan_of):
+    return plan_of(activation=["tanh", "relu"], depth=2, seeds=2)
+
+
+def test_columns_are_those_of_the_table_and_of_the_csv_beside_what_names_a_point(two):
+    outcomes = [outcome([1.0, std], [1.0, 0.5]) for std in (1.0, 3.0, 5.0, 7.0)]
+    table = summary(two, outcomes, columns=["ratio", "std_last", "status", "signal", "activation"])
+    assert table.header == ("activation", "ratio", "std last", "status", "signal")
+    assert column(table, "std last") == ["2", "6"]
+    assert column(table, "status") == ["ok", "ok"]
+    csv = summary(two, outcomes, columns=["grad_std_last"])
+    assert column(csv, "grad_std_last") == ["0.5", "0.5"]
+
+
+@pytest.mark.parametrize("key", ["run", "seed"])
+def test_with_run_or_seed_a_row_is_a_run(two, key):
+    outcomes = [outcome([1.0, std]) for std in (1.0, 3.0, 5.0, 7.0)]
+    table = summary(two, outcomes, columns=[key, "std_last"])
+    assert column(table, "std last") == ["1", "3", "5", "7"]
+    assert column(table, key) == (["0", "1", "2", "3"] if key == "run" else ["0", "1"] * 2)
+
+
+def test_an_unknown_column_is_refused_with_the_nearest(two):
+    with pytest.raises(UnknownName, match="did you mean std_last"):
+        summary(two, in_memory(two)[0], columns=["std_lst"])
+
+
+# several sweeps -----------------------------------------------------------------------------------
+
+
+def test_several_sweeps_are_one_table(plan_of):
+    one = plan_of(depth=2, width=4, init="he")
+    many = plan_of(depth=2, width=4, activation=["relu", "tanh"], init="xavier_normal")
+    table = summarise(
+        [
+            results(one, [outcome([1.0, 2.0])], "one", "a single point"),
+            results(many, [outcome([1.0, 3.0]), outcome([1.0, 4.0])], "many", ""),
+        ]
+    )
+    assert [cell.strip() for cell in column(table, "spec")] == ["one", "many", "relu", "tanh"]
+    assert column(table, "network") == ["tanh kaiming_normal", "", "xavier_normal", "xavier_normal"]
+    assert column(table, "std last") == ["2", "", "3", "4"]
+    assert table.sections == {1}
+    assert table.titles == ("one: a single point", "many")
+    assert table.title == "2 sweeps"
+    assert table.subtitle == "2 x 4, mse, seed 0"
+
+
+def test_axes_that_only_one_spec_has_are_no_trouble(plan_of):
+    first = plan_of(depth=2, init={"scheme": "normal", "std": [1, 2]})
+    second = plan_of(depth=[2, 3], init="identity")
+    table = summarise([results(p, in_memory(p)[0], str(n)) for n, p in enumerate((first, second))])
+    named = [cell.strip() for cell in column(table, "spec")]
+    assert named == ["0", "std=1", "std=2", "1", "depth=2", "depth=3"]
