@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 VIEW_WIDTH = 80  # of a view in a pipe, and at most on a terminal
+UNKNOWN_SIZE = 80, 24  # columns and lines of a terminal that does not tell
 _quiet = False
 
 
@@ -73,15 +74,28 @@ def warn(text: str) -> None:
 
 
 def text_width() -> int | None:
-    """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns[:6]) > 0:
-        return int(columns[:6])
-    if not sys.stdout.isatty():
-        return None
-    from rich.console import Console
+    """How wide anything that is printed may be: $COLUMNS, or as stdout's terminal; None: any."""
+    return _asked("COLUMNS") or _terminal().columns or None
 
-    return Console().width
+
+def text_height() -> int | None:
+    """How many lines it shows at once, likewise: $LINES, or as stdout's terminal; None: any."""
+    return _asked("LINES") or _terminal().lines or None
+
+
+def _asked(variable: str) -> int | None:
+    """A number above 0 in the environment."""
+    text = os.environ.get(variable, "")
+    return (int(text[:6]) or None) if text.isdecimal() else None
+
+
+def _terminal() -> os.terminal_size:
+    """The size of stdout's terminal, now; zeros off one."""
+    if not sys.stdout.isatty():
+        return os.terminal_size((0, 0))
+    # shutil asks sys.__stdout__, which streams.install has detached
+    width, height = os.get_terminal_size(sys.stdout.fileno())
+    return os.terminal_size((width or UNKNOWN_SIZE[0], height or UNKNOWN_SIZE[1]))
 
 
 def view_width() -> int:
@@ -125,17 +139,13 @@ def shown_summary(summary: "Summary", wanted: Format | None, *, wide: bool = Fal
     if chosen(wanted) is Format.md:
         sys.stdout.writelines(rendering.markdown(summary))
         return
-    terminal = sys.stdout.isatty()
-    width = Console().width if terminal else columns_wanted()
-    drawn, wide_enough = rendering.table(summary, None if wide else width, unicode=unicode_stdout())
-    console = Console(width=wide_enough, color_system="auto" if terminal else None)
+    width = None if wide else text_width()
+    drawn, wide_enough = rendering.table(summary, width, unicode=unicode_stdout())
+    # rich is told the height as well: else it takes a dumb terminal for one of 80 columns
+    height = text_height() or UNKNOWN_SIZE[1]
+    colors: Literal["auto"] | None = "auto" if sys.stdout.isatty() else None
+    console = Console(width=wide_enough, height=height, color_system=colors)
     console.print(drawn, soft_wrap=wide)
-
-
-def columns_wanted() -> int | None:
-    """The width that COLUMNS asks for, None where it does not say."""
-    text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def summary(

@@ -1,6 +1,5 @@
 """Where a figure goes: into a file, whose ending says its kind, or on the terminal."""
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,8 +103,7 @@ def drawn(figure: "Figure") -> str:
     from initlab.report.drawing.terminal import draw
 
     console, terminal = Console(), sys.stdout.isatty()
-    width, lines = shutil.get_terminal_size((PIPE_WIDTH, 0))
-    room = lines - AROUND if terminal else PIPE_HEIGHT
-    height = min(max(room, LEAST_HEIGHT), MOST_HEIGHT)
+    width, lines = output.text_width() or PIPE_WIDTH, output.text_height()
+    height = min(max(lines - AROUND, LEAST_HEIGHT), MOST_HEIGHT) if lines else PIPE_HEIGHT
     color = terminal and not console.no_color and console.color_system is not None
     return draw(figure, width, height, unicode=output.unicode_stdout(), color=color)

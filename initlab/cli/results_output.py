@@ -12,7 +12,7 @@ import typer
 
 from initlab.catalog.columns import columns
 from initlab.cli.completion import column_names
-from initlab.cli.output import Format, chosen, shown_summary, unicode_stdout
+from initlab.cli.output import Format, chosen, shown_summary, text_height, unicode_stdout
 from initlab.errors import FolderError, InputError
 from initlab.report.selection import (
     LayerChoice,
@@ -163,9 +163,7 @@ def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary"
 
     lines = None
     if sys.stdout.isatty():
-        from rich.console import Console
-
-        lines = max(LEAST_LINES, Console().height - AROUND)
+        lines = max(LEAST_LINES, (text_height() or 0) - AROUND)
     elif shown.choice is None:
         _check_rows([path / LAYERS_CSV for _, _, path in folders])
     needed = [*NEEDED, *BARRED]

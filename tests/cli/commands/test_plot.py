@@ -1,10 +1,13 @@
 """`initlab plot`: what it draws, what it writes, and what it refuses."""
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 
 import numpy as np
 import pytest
@@ -130,9 +133,17 @@ def test_on_a_terminal_it_is_as_wide_and_has_colours_unless_they_are_refused(kep
         assert max(map(len, plain.splitlines())) == 60
 
 
-def on_a_terminal(arguments, env):
+def test_without_columns_tables_and_pictures_are_as_wide_as_the_terminal(kept):
+    text = on_a_terminal(f"show {kept} --plot", {"NO_COLOR": "1"}, width=132)
+    table, picture = re.sub(r"\x1b\[[\d;]*m", "", text).split("\nkept: std by layer\n")
+    assert max(map(len, picture.splitlines())) == 132
+    assert 80 < max(map(len, table.splitlines())) <= 132
+
+
+def on_a_terminal(arguments, env, width=80):
     """What a command prints on a terminal."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     base = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
     base |= {"TERM": "xterm-256color", "PYTHONUTF8": "1", **env}
     command = [sys.executable, "-m", "initlab", *arguments.split()]
