@@ -94,8 +94,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels side by side, under one title; `notes` say what a reader must know of them."""
+    """Panels side by side, under one title; `notes` say what a reader must know of them.
+
+    `band_notes` are of the bands, for drawings that have them: characters have no room for one.
+    """
 
     title: str
     panels: tuple[Panel | Grid, ...]
     notes: tuple[str, ...] = ()
+    band_notes: tuple[str, ...] = ()

@@ -109,7 +109,7 @@ def _drawable_grid(grid: Grid, notes: list[str]) -> Grid:
         marks[grid.value.log & (values == 0)] = "0"
         marks[grid.value.log & (values < 0)] = "< 0"
         marks[np.isinf(values)] = "inf"
-    told = {"0": "in the lowest colour", "inf": "in the highest colour", "< 0": "without a colour"}
+    told = {"0": "drawn as the lowest", "inf": "drawn as the highest", "< 0": "not drawn"}
     for why, how in told.items():
         count = int((marks == why).sum())
         if count and grid.value.log:

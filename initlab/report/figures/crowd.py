@@ -45,9 +45,8 @@ def crowd_note(curves: Sequence[Curve]) -> str:
     seeds = seed_count(curves)
     of = f", each the median over {seeds}" if seeds else ""
     return (
-        f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
-        " turned nan counts as infinite. Thin: those that end highest and lowest, and that surprise"
-        " most."
+        f"Instead of {len(curves):,} lines{of}: their median; what has turned nan counts as"
+        " infinite. Beside it those that end highest and lowest, and that surprise most."
     )
 
 

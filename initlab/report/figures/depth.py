@@ -72,7 +72,9 @@ def depth_figure(
         told += [*notes, *late]
     notes = [*_meaning(panels, curves, y), *told, *_missing(runs, values[y], y)]
     name = sweeps[0].name if len(sweeps) == 1 else f"{len(sweeps)} sweeps"
-    return Figure(f"{name}: {y} by layer", tuple(panels), tuple(dict.fromkeys(notes)))
+    return Figure(
+        f"{name}: {y} by layer", tuple(panels), tuple(dict.fromkeys(notes)), _of_bands(panels, curves)
+    )
 
 
 def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
@@ -94,18 +96,26 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
 
 
 def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[str]:
-    """What measured and predicted lines are, and their bands."""
+    """What measured and predicted lines are."""
     notes = []
-    bands = [band.predicted for panel in panels for band in panel.bands]
     seeds = seed_count(curves)
     if seeds and len(curves) <= MOST_LINES:
-        spread = "; the spread is 10 to 90 % of them" if False in bands else ""
-        notes.append(f"Measured: median over {seeds}{spread}.")
+        notes.append(f"Measured: median over {seeds}.")
     if any(line.dashed for panel in panels for line in panel.lines):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
-        networks = "; its band holds 80 % of networks this wide" if True in bands else ""
-        notes.append(f"Predicted: at infinite width{scaled}{networks}.")
+        notes.append(f"Predicted: at infinite width{scaled}.")
     return notes
+
+
+def _of_bands(panels: Sequence[Panel], curves: Sequence[Curve]) -> tuple[str, ...]:
+    """What the bands hold."""
+    predicted = {band.predicted for panel in panels for band in panel.bands}
+    those = "seeds" if len(curves) <= MOST_LINES else "curves"
+    notes = {
+        False: f"Spread: 10 to 90 % of the {those}.",
+        True: "Predicted band: 80 % of networks this wide.",
+    }
+    return tuple(note for kind, note in notes.items() if kind in predicted)
 
 
 def _missing(runs: pd.DataFrame, measured: Array, y: str) -> list[str]:

@@ -21,7 +21,7 @@ RATIOS = {
 AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
 GRADIENT = ("backward_ratio", "grad_std_first", "grad_std_last", "predicted_grad_std")
 #: what the contours are, of a number of the signal and of one of the gradient
-DEEPER = "; dashed, the depth beyond which a network is hard to train"
+DEEPER = "; depth = 6 xi_c, beyond which a network is hard to train"
 LINES = (
     f"Lines are theory's: the edge of chaos{DEEPER}.",
     f"Lines are theory's: where the gradient keeps its size{DEEPER}.",

@@ -59,7 +59,7 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
         "chi_1: growth of the gradient's variance from layer to layer. Below 1 samples grow alike"
         " (ordered), above 1 they part (chaotic).",
         *_told_edge(named(choice, ACTIVATIONS), edge, bool(beyond)),
-        f"Dashed: xi_c = {', '.join(map(str, DEPTH_SCALES))} layers, in which a correlation moves"
+        f"xi_c = {', '.join(map(str, DEPTH_SCALES))}: the layers in which a correlation moves"
         " towards its end by e; networks deeper than 6 xi_c are hard to train.",
     ]
     lost = int((~found.at.converged).sum())

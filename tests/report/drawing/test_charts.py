@@ -29,7 +29,7 @@ def figure():
     )
     rules = Rule("nan at layer 31", x=31.0), Rule("one", y=1.0)
     panel = Panel("", Axis("layer"), LOG, lines, bands, rules)
-    return Figure(f"title {EVIL}", (panel,), (f"note {EVIL}",))
+    return Figure(f"title {EVIL}", (panel,), (f"note {EVIL}",), ("Spread: of the seeds.",))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,7 @@ def test_lines_have_their_names_at_their_ends_and_their_own_colours(spec):
 def test_notes_stand_below_the_title(spec):
     assert spec["title"]["subtitle"] == [
         "Solid: measured; dashed: predicted; shaded: spread; pale: predicted band",
+        "Spread: of the seeds.",
         "note </script><b>&\\x1b[31m",
         "tanh: 3 values are 0 (layer 37 to 39), which a log axis cannot show",
         "relu: 1 value is nan (layer 20)",

@@ -98,9 +98,9 @@ def test_cells_of_a_grid_that_no_axis_shows_are_nan_and_told():
     np.testing.assert_array_equal(figure.panels[0].values, [[1, NAN, NAN], [NAN, 2, 3]])
     assert figure.panels[0].marks.tolist() == [["", "0", "inf"], ["< 0", "", ""]]
     assert figure.notes == (
-        "ratio: 1 cell is 0, in the lowest colour.",
-        "ratio: 1 cell is inf, in the highest colour.",
-        "ratio: 1 cell is < 0, without a colour.",
+        "ratio: 1 cell is 0, drawn as the lowest.",
+        "ratio: 1 cell is inf, drawn as the highest.",
+        "ratio: 1 cell is < 0, not drawn.",
     )
 
 

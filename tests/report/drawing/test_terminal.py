@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initlab.report.drawing import terminal
-from initlab.report.figure import Axis, Figure, Line, Panel, Rule
+from initlab.report.figure import Axis, Band, Figure, Line, Panel, Rule
 
 X = np.arange(100.0)
 LOG = Axis("std", log=True)
@@ -124,6 +124,13 @@ def test_text_of_others_cannot_command_the_terminal():
 def test_notes_say_what_is_left_out():
     text = draw(figure(Line("relu", X, np.where(X > 96, 0, 0.5**X))), width=100)
     assert "relu: 3 values are 0 (layer 97 to 99), which a log axis cannot show\n" in text
+
+
+def test_notes_are_of_what_characters_draw_and_that_is_no_band():
+    panel = Panel("", Axis("layer"), LOG, (Line("a", X, X + 1),), (Band("a", X, X + 1, X + 2),))
+    text = draw(Figure("", (panel,), ("Measured.",), band_notes=("Spread: of the seeds.",)))
+    assert text.endswith("\nMeasured.\n")
+    assert "pread" not in text
 
 
 def test_panels_stand_one_below_the_other():

@@ -85,8 +85,12 @@ def test_a_curve_has_its_median_its_spread_its_prediction_and_that_ones_band():
     assert spread["tanh", True].low.tolist() == [0.5, 1, 1.5]
     assert spread["tanh", True].high.tolist() == [3, 6, 9]
     assert figure.notes == (
-        "Measured: median over 3 seeds; the spread is 10 to 90 % of them.",
-        "Predicted: at infinite width; its band holds 80 % of networks this wide.",
+        "Measured: median over 3 seeds.",
+        "Predicted: at infinite width.",
+    )
+    assert figure.band_notes == (
+        "Spread: 10 to 90 % of the seeds.",
+        "Predicted band: 80 % of networks this wide.",
     )
 
 
@@ -195,4 +199,5 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
     assert [a.label for a in figure.panels[0].lines if a.faint] == [
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
-    assert figure.notes[0].startswith("Instead of 60 lines: their median and 10 to 90 % of them")
+    assert figure.notes[0].startswith("Instead of 60 lines: their median; what has turned nan")
+    assert figure.band_notes == ("Spread: 10 to 90 % of the curves.",)
