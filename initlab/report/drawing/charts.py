@@ -105,7 +105,7 @@ def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
 def _notes(figure: Figure, palette: Mapping[str, str]) -> list[str]:
     count = len(set(palette.values()))
     shared = f"{len(palette)} lines have {count} colours." if count < len(palette) else ""
-    return [on_one_line(note) for note in (key(figure), *figure.band_notes, *figure.notes, shared) if note]
+    return [on_one_line(note) for note in (key(figure), " ".join(figure.band_notes), *figure.notes, shared) if note]
 
 
 def _wrapped(note: str) -> Sequence[str]:

@@ -26,7 +26,8 @@ LINES = (
     f"Lines are theory's: the edge of chaos{DEEPER}.",
     f"Lines are theory's: where the gradient keeps its size{DEEPER}.",
 )
-LOG_FROM = 20.0  # largest value / smallest, from which colours follow the logarithm
+#: all other columns are sizes, which are compared by their ratios
+LINEAR = ("nan_onset", "predicted_nan_onset", "predicted_cosine", "surprise")
 MOST_PANELS = 4
 DEEP = 6.0  # xi_c, beyond which a network is hard to train (Schoenholz et al. 2017, sec. 4)
 
@@ -59,7 +60,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
     xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
-    log = _spans_decades(numbers) or value in AROUND_ONE
+    log = value not in LINEAR and not bool((numbers < 0).any())  # a loss may be negative
     grids = []
     for title in panels.unique():
         cells = Cells(runs[panels == title], xs, ys)
@@ -125,13 +126,6 @@ def values_of(runs: pd.DataFrame, value: str) -> pd.Series:
         return runs[value].astype(float)
     above, below = (runs[name].astype(float) for name in RATIOS[value])
     return above / below
-
-
-def _spans_decades(numbers: pd.Series) -> bool:
-    """Whether they are sizes, 0 among them perhaps, that are compared by their ratios."""
-    finite = numbers[np.isfinite(numbers)]
-    sizes = finite[finite > 0]
-    return bool((finite >= 0).all() and len(sizes) and sizes.max() >= LOG_FROM * sizes.min())
 
 
 def _theory(cells: Cells, value: str) -> Iterator[Line]:

@@ -6,6 +6,7 @@ import pytest
 
 from initlab.catalog.columns import WORDS, columns
 from initlab.errors import InputError, UnknownName
+from initlab.report.drawing.drawable import drawable
 from initlab.report.figures.heat import heat
 
 RESULTS = columns("runs", "result", "predicted")
@@ -72,14 +73,24 @@ def test_ratios_have_logarithmic_colours_around_1(runs):
         (grid,) = heat(runs, "sigma_w", "depth", value).panels
         assert (grid.value.log, grid.center) == (True, 1.0)
     (grid,) = heat(runs, "sigma_w", "depth", "std_first").panels  # 1 everywhere
-    assert (grid.value.log, grid.center) == (False, None)
+    assert (grid.value.log, grid.center) == (True, None)
 
 
-def test_sizes_over_decades_have_logarithmic_colours_though_some_are_0():
-    runs = table([{"width": w, "depth": 5, "std_last": s} for w, s in ((1, 0), (2, 1), (4, 1e3))])
-    assert heat(runs, "width", "depth", "std_last").panels[0].value.log
-    runs["std_last"] *= -1
-    assert not heat(runs, "width", "depth", "std_last").panels[0].value.log
+@pytest.mark.parametrize("largest", [1e3, 1.5])
+def test_sizes_have_logarithmic_colours_though_one_is_0_which_is_marked_and_told(largest):
+    sizes = {1: 0.0, 2: 1.0, 4: largest}
+    runs = table([{"width": w, "depth": 5, "std_last": s} for w, s in sizes.items()])
+    figure = drawable(heat(runs, "width", "depth", "std_last"))
+    (grid,) = figure.panels
+    assert grid.value.log
+    assert grid.marks.tolist() == [["0", "", ""]]
+    assert figure.notes[-1] == "std_last: 1 cell is 0, drawn as the lowest."
+
+
+def test_what_may_be_negative_has_a_linear_scale():
+    rows = [{"width": w, "depth": 5, "surprise": w, "loss_value": w - 2.0} for w in (1, 2, 4)]
+    for value in ("surprise", "loss_value"):
+        assert not heat(table(rows), "width", "depth", value).panels[0].value.log
 
 
 def test_names_are_places_in_the_order_of_the_spec():
