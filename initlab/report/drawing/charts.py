@@ -10,7 +10,7 @@ from initlab.report.drawing.colors import colors
 from initlab.report.drawing.drawable import drawable
 from initlab.report.drawing.end_labels import end_labels
 from initlab.report.drawing.grid_chart import grid_chart
-from initlab.report.drawing.panel_chart import panel_chart
+from initlab.report.drawing.panel_chart import panel_chart, titled
 from initlab.report.drawing.scales import panel_scales
 from initlab.report.drawing.shades import shades
 from initlab.report.extra import extra
@@ -43,6 +43,9 @@ def chart(figure: Figure) -> Any:
     if None in named.values():  # a legend for all, then
         named = dict.fromkeys(named)
     palette = colors(line.label for p in panels for line in p.lines)
+    heading = on_one_line(figure.title)
+    if len(figure.panels) == 1 and figure.panels[0].title:
+        heading = f"{heading}: {on_one_line(figure.panels[0].title)}"
     colored = shades([panel for panel in figure.panels if isinstance(panel, Grid)])
     drawn = [
         grid_chart(panel, size, colored)
@@ -50,16 +53,17 @@ def chart(figure: Figure) -> Any:
         else panel_chart(panel, scales[id(panel)], palette, size, named[id(panel)])
         for panel in figure.panels
     ]
+    if len(drawn) > 1:
+        pairs = zip(drawn, figure.panels, strict=True)
+        drawn = [titled(one, panel.title) for one, panel in pairs]
     whole = drawn[0] if len(drawn) == 1 else alt.concat(*drawn, columns=columns, spacing=24)
     title = alt.Title(
-        on_one_line(figure.title),
+        heading,
         subtitle=[line for note in _notes(figure, palette) for line in _wrapped(note)],
         anchor="start",
         frame="group",
         offset=10,
     )
-    if len(drawn) == 1 and figure.panels[0].title:
-        title["text"] = f"{title['text']}: {on_one_line(figure.panels[0].title)}"
     return whole.properties(title=title, config=CONFIG, padding=12, background="white")
 
 
@@ -105,7 +109,8 @@ def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
 def _notes(figure: Figure, palette: Mapping[str, str]) -> list[str]:
     count = len(set(palette.values()))
     shared = f"{len(palette)} lines have {count} colours." if count < len(palette) else ""
-    return [on_one_line(note) for note in (key(figure), " ".join(figure.band_notes), *figure.notes, shared) if note]
+    told = (key(figure), " ".join(figure.band_notes), *figure.notes, shared)
+    return [on_one_line(note) for note in told if note]
 
 
 def _wrapped(note: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from initlab.report.drawing.drawable import named
 from initlab.report.drawing.grid_names import names
-from initlab.report.drawing.panel_chart import INK, TICK, axis, data, domain, titled
+from initlab.report.drawing.panel_chart import INK, TICK, axis, data, domain
 from initlab.report.drawing.scales import Scale, scale, tick_label
 from initlab.report.drawing.shades import ENDS, MISSING, Shades
 from initlab.report.extra import extra
@@ -40,7 +40,7 @@ def grid_chart(grid: Grid, size: tuple[int, int], shades: Shades) -> Any:
         *_contours(grid.contours, at),
         *_texts([vars(name) for name in names(grid, (x_scale, y_scale), size)], at),
     ]
-    return titled(alt.layer(*layers), grid.title).properties(width=size[0], height=size[1])
+    return alt.layer(*layers).properties(width=size[0], height=size[1])
 
 
 def _cells(

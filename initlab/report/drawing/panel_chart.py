@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from initlab.formatting import on_one_line
 from initlab.report.drawing.end_labels import GAP, LINE_HEIGHT, EndLabel, rule_labels
 from initlab.report.drawing.scales import Scale
 from initlab.report.extra import extra
@@ -14,6 +15,7 @@ TICK = (
     "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
     " ? replace(format(datum.value, '.3~e'), '+', '') : format(datum.value, '.6~g')"
 )
+TITLE_GAP = 9  # pixels between a panel and its title
 DASH, DOTS, SOLID = [6, 3], [2, 2], [1, 0]
 
 
@@ -53,13 +55,21 @@ def panel_chart(
     if not layers:
         nothing = alt.Chart(data([{"x": scales[0].value(0.5), "y": scales[1].value(0.5)}]))
         layers = [nothing.mark_text(text="nothing to draw", color=INK).encode(x=x, y=y)]
-    return titled(alt.layer(*layers), panel.title).properties(width=size[0], height=size[1])
+    return alt.layer(*layers).properties(width=size[0], height=size[1])
 
 
 def titled(drawn: Any, title: str) -> Any:
-    """A chart with a title, if there is one."""
-    text = extra("altair").Title(title, anchor="start", frame="group", fontSize=12)
-    return drawn.properties(title=text) if title else drawn
+    """A panel with a title, if there is one, at one height in all panels.
+
+    Vega's own titles stand above all that sticks out of a panel, such as the name of a line.
+    """
+    if not title:
+        return drawn
+    alt = extra("altair")
+    look = {"align": "left", "baseline": "bottom", "fontSize": 12, "fontWeight": "bold"}
+    text = alt.Chart(data([{"title": on_one_line(title)}])).mark_text(color="black", **look)
+    at = {"x": alt.value(0), "y": alt.value(-TITLE_GAP)}
+    return drawn + text.encode(text="title:N", **at)
 
 
 def domain(scale: Scale) -> Any:

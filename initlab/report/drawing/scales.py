@@ -8,8 +8,10 @@ import numpy as np
 from initlab.formatting import short
 from initlab.report.figure import Array, Axis, Panel
 
-LEAST_DECADES = 2.0  # of a log axis: a steady signal looks flat
+LEAST_DECADES = 1.0  # of a log axis: a steady signal looks flat
+LEAST_OF_SEVERAL = 0.5  # the same, where lines are to be told apart
 PREDICTED_ROOM = 0.3  # of an axis, that predictions may add at either end
+PREDICTED_DECADES = 2.0  # of a log axis, that this is a part of, at least
 MARGIN = 0.04  # of an axis, beyond its values
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -63,8 +65,17 @@ class Scale:
         return [value for value in values if self.low <= value <= self.high]
 
 
-def scale(values: Iterable[Array], axis: Axis, *, exact: bool = False) -> Scale:
-    """The axis that shows all values; `exact`: from the smallest to the largest, as for layers."""
+def scale(
+    values: Iterable[Array], axis: Axis, *, exact: bool = False, decades: float = LEAST_DECADES
+) -> Scale:
+    """The axis that shows all values.
+
+    Args:
+        values: arrays of any shape.
+        axis: what it is an axis of.
+        exact: from the smallest to the largest value, as for layers.
+        decades: how many a log axis has at least.
+    """
     parts = [np.asarray(part, float).ravel() for part in values]
     joined = np.concatenate(parts) if parts else np.array([])
     if not len(joined):
@@ -72,7 +83,7 @@ def scale(values: Iterable[Array], axis: Axis, *, exact: bool = False) -> Scale:
     low, high = float(joined.min()), float(joined.max())
     if axis.log:
         low, high = float(np.log10(low)), float(np.log10(high))
-    least = LEAST_DECADES if axis.log else 0.1 * max(abs(low), abs(high)) or 1.0
+    least = decades if axis.log else 0.1 * max(abs(low), abs(high)) or 1.0
     if exact:
         least = 0.0 if high > low else 1.0
     missing = max(least - (high - low), 0.0) / 2
@@ -106,9 +117,12 @@ def _y_scale(panels: Sequence[Panel]) -> Scale:
     predicted = [values for panel in panels for values in _ys(panel, predicted=True)]
     if not sum(map(len, measured)):
         return scale(predicted, axis)
-    alone = scale(measured, axis)
+    alone = scale(measured, axis, decades=PREDICTED_DECADES)
     near = alone.value(-PREDICTED_ROOM), alone.value(1 + PREDICTED_ROOM)
-    return scale([*measured, *(np.clip(values, *near) for values in predicted)], axis)
+    shown = [*measured, *(np.clip(values, *near) for values in predicted)]
+    labels = {line.label for panel in panels for line in panel.lines}
+    decades = LEAST_OF_SEVERAL if len(labels) > 1 else LEAST_DECADES
+    return scale(shown, axis, decades=decades)
 
 
 def _ys(panel: Panel, *, predicted: bool) -> list[Array]:

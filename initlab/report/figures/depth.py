@@ -72,9 +72,8 @@ def depth_figure(
         told += [*notes, *late]
     notes = [*_meaning(panels, curves, y), *told, *_missing(runs, values[y], y)]
     name = sweeps[0].name if len(sweeps) == 1 else f"{len(sweeps)} sweeps"
-    return Figure(
-        f"{name}: {y} by layer", tuple(panels), tuple(dict.fromkeys(notes)), _of_bands(panels, curves)
-    )
+    heading, notes = f"{name}: {y} by layer", list(dict.fromkeys(notes))
+    return Figure(heading, tuple(panels), tuple(notes), _of_bands(panels, curves))
 
 
 def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:

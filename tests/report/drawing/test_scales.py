@@ -47,6 +47,23 @@ def test_a_steady_signal_has_room_around_it():
     assert found.fraction(0.65) == pytest.approx(0.5)
 
 
+def test_steady_lines_that_differ_are_flat_and_can_be_told_apart():
+    """Std of tanh in networks of five widths, the narrowest of which is the least steady."""
+    x = np.arange(30.0)
+    lines = [
+        Line(f"width {width}", x, level * (1 + np.sin(x) / width))
+        for width, level in ((16, 0.63), (32, 0.64), (64, 0.66), (128, 0.7), (256, 0.78))
+    ]
+    ((_, y),) = panel_scales([Panel("", Axis("layer"), LOG, tuple(lines))])
+    ends = np.array([[y.fraction(v) for v in (line.y.min(), line.y.max())] for line in lines])
+    assert 0.3 < ends.min() < ends.max() < 0.7  # in the middle
+    assert (ends[:, 1] - ends[:, 0] < 0.12).all()  # flat
+    middles = np.array([y.fraction(level) for level in (0.63, 0.64, 0.66, 0.7, 0.78)])
+    assert (np.diff(middles) * 360 > 4).all()  # pixels of a picture; a line has 2
+    ((_, alone),) = panel_scales([Panel("", Axis("layer"), LOG, tuple(lines[:1]))])
+    assert np.log10(alone.high / alone.low) == pytest.approx(LEAST_DECADES, rel=0.1)
+
+
 @pytest.mark.parametrize(("axis", "value"), [(LOG, 3.7e11), (LINEAR, -0.2)])
 def test_a_fraction_of_an_axis_is_the_inverse_of_its_value(axis, value):
     found = scale([np.array([1e-3, 1e20]) if axis.log else np.array([-1.0, 1])], axis)
