@@ -87,7 +87,7 @@ def heading(sweeps: Sequence[Results]) -> str:
 
 
 def between(counts: Sequence[int]) -> str:
-    """ "1 to 3", or "3" where all are the same."""
+    """How many, as in "1 to 3", or "3" where all are the same."""
     low, high = min(counts), max(counts)
     return f"{low}" if low == high else f"{low} to {high}"
 

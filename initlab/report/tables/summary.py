@@ -44,21 +44,23 @@ def summarise(
     Args:
         sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
         unicode: draw sparklines with block characters, else with ASCII.
-        columns: those of `column_names` that are shown beside what names a point; else all. With
-            `run` or `seed` among them a row is a run, not a point.
+        columns: those of `column_names` that are shown, in this order, after what names a point
+            and is not among them; else all. With `run` or `seed` a row is a run, not a point.
 
     Raises:
         UnknownName: no such column.
     """
     points = points_of(sweeps, each_run=not {"run", "seed"}.isdisjoint(columns))
-    shown = _shown(sweeps, points, columns, unicode=unicode)
+    naming = {column.name: column for column in _naming(points)}
+    named = {column.name: column for column in _shown(sweeps, points, columns, unicode=unicode)}
+    shown = [naming.pop(name, column) for name, column in named.items()]
     several = len(sweeps) > 1
     notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
     more = len(notes) - MOST
     notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
     titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
     return Summary(
-        (*_naming(points), *shown),
+        (*naming.values(), *shown),
         title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
         subtitle=heading(sweeps),
         notes=() if columns else tuple(notes),
@@ -107,9 +109,7 @@ def _shown(
             columns.append(_measured(_as_in_csv(name), points))
         else:
             raise unknown_column(name, column_names(sweeps))
-    if names:
-        return [c for c in columns if c.name not in points.header]
-    return [column for column in columns if any(cell.strip() for cell in column.cells)]
+    return [c for c in columns if names or any(cell.strip() for cell in c.cells)]
 
 
 def _measured(measure: Measure, points: Points) -> Column:

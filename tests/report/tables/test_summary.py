@@ -180,10 +180,13 @@ def two(plan_of):
 
 def test_columns_are_those_of_the_table_and_of_the_csv_beside_what_names_a_point(two):
     outcomes = [outcome([1.0, std], [1.0, 0.5]) for std in (1.0, 3.0, 5.0, 7.0)]
-    table = summary(two, outcomes, columns=["ratio", "std_last", "status", "signal", "activation"])
+    table = summary(two, outcomes, columns=["ratio", "std_last", "status", "signal"])
     assert table.header == ("activation", "ratio", "std last", "status", "signal")
     assert column(table, "std last") == ["2", "6"]
     assert column(table, "status") == ["ok", "ok"]
+    own_order = summary(two, outcomes, columns=["std_last", "activation", "ratio"])
+    assert own_order.header == ("std last", "activation", "ratio")
+    assert column(own_order, "activation") == ["tanh", "relu"]
     csv = summary(two, outcomes, columns=["grad_std_last"])
     assert column(csv, "grad_std_last") == ["0.5", "0.5"]
 
