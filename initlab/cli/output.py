@@ -35,8 +35,27 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
 ]
+
+
+def each_once(ctx: typer.Context, folders: list[Path] | None) -> list[Path] | None:
+    """Folders without those named before, however they are written; says which.
+
+    What the same folder named twice would be is no result: its seeds counted twice.
+    """
+    kept: dict[Path, Path] = {}
+    for folder in folders or ():
+        first = kept.setdefault(folder.resolve(), folder)
+        if first is not folder and not ctx.resilient_parsing:
+            warn(f"{folder}: is {first}, which is shown once" if first != folder
+                 else f"{folder}: is named twice, and shown once")  # fmt: skip
+    return folders and list(kept.values())
+
+
 Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+    list[Path],
+    typer.Argument(
+        help="Results folders, as sweep made them.", show_default=False, callback=each_once
+    ),
 ]
 
 

@@ -33,8 +33,9 @@ def test_in_a_pipe_it_draws_characters_without_escapes(kept):
     assert max(map(len, lines)) <= 80
 
 
-def test_a_file_is_of_the_kind_that_its_ending_says(kept, tmp_path):
-    done = initlab("plot", kept, "-o", tmp_path / "std.SVG", "--title", "a title of mine")
+@pytest.mark.parametrize("option", ["-o", "--out"])
+def test_a_file_is_of_the_kind_that_its_ending_says(kept, tmp_path, option):
+    done = initlab("plot", kept, option, tmp_path / "std.SVG", "--title", "a title of mine")
     assert done.exit_code == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == f"wrote {tmp_path}/std.SVG\n"
