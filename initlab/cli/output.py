@@ -46,8 +46,7 @@ def each_once(ctx: typer.Context, folders: list[Path] | None) -> list[Path] | No
     for folder in folders or ():
         first = kept.setdefault(folder.resolve(), folder)
         if first is not folder and not ctx.resilient_parsing:
-            warn(f"{folder}: is {first}, which is shown once" if first != folder
-                 else f"{folder}: is named twice, and shown once")  # fmt: skip
+            warn(f"{folder}: is the folder {first}, and shown once")
     return folders and list(kept.values())
 
 

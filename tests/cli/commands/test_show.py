@@ -100,8 +100,8 @@ def test_a_folder_that_is_named_twice_is_shown_once(swept, tmp_path, command):
     done = initlab(name, folder, folder, link, *options)
     assert done.stdout == once.stdout
     assert done.stderr.splitlines() == [
-        f"{folder}: is named twice, and shown once",
-        f"{link}: is {folder}, which is shown once",
+        f"{folder}: is the folder {folder}, and shown once",
+        f"{link}: is the folder {folder}, and shown once",
     ]
 
 
