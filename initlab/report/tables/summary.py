@@ -167,5 +167,5 @@ def _about_seeds(sweeps: Sequence[Results], shown: Sequence[Column]) -> list[str
     if any("/" in cell for cell in cells):
         lines.append("1/3: of so many runs.")
     if any(cell.startswith("nan ") for cell in cells):
-        lines.append("nan at 31: the first layer with a non-finite activation.")
+        lines.append("nan at N: the first layer with a non-finite activation.")
     return [" ".join(lines)] if lines else []
