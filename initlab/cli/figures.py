@@ -40,13 +40,11 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
 
 def _refuse_ends(y: str) -> None:
     """Refuse columns of runs.csv, which have no value at every layer, with what is meant."""
+    by_layer = columns("layers")
     numbers = [*columns("runs", "result", "predicted"), "forward_ratio", "backward_ratio"]
-    if y in numbers and y not in columns("layers"):
-        of_layers = max(
-            (n for n in columns("layers") if y.startswith(f"{n}_")), key=len, default=""
-        )
-        fix = f"--y {of_layers}" if of_layers else f"--heat sigma_w,depth --value {y}"
-        close = [of_layers] if of_layers else []
+    if y in numbers and y not in by_layer:
+        close = sorted((n for n in by_layer if y.startswith(f"{n}_")), key=len)[-1:]
+        fix = f"--y {close[0]}" if close else f"--heat sigma_w,depth --value {y}"
         raise UnknownName("column of layers.csv", y, fix=fix, close=close)
 
 
