@@ -86,17 +86,20 @@ def note(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """A line about what went wrong, on stderr, whatever is asked."""
-    sys.stderr.write(visible(text) + "\n")
+    """A line about what went wrong, on stderr, whatever is asked; a terminal breaks no word."""
+    from rich.console import Console
+
+    from initlab.report.tables.listing import wrapped
+
+    width = Console(stderr=True).width if sys.stderr.isatty() else None
+    lines = [line for part in visible(text).split("\n") for line in wrapped(part, width)]
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def text_width() -> int | None:
     """How wide text that fits any width may be: $COLUMNS, or as stdout's terminal; None: any."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns[:6]) > 0:
-        return int(columns[:6])
-    if not sys.stdout.isatty():
-        return None
+    if (wanted := columns_wanted()) or not sys.stdout.isatty():
+        return wanted
     from rich.console import Console
 
     return Console().width
@@ -152,8 +155,8 @@ def shown_summary(summary: "Summary", wanted: Format | None, *, wide: bool = Fal
 
 def columns_wanted() -> int | None:
     """The width that COLUMNS asks for, None where it does not say."""
-    text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isdecimal() and int(text) > 0 else None
+    text = os.environ.get("COLUMNS", "")[:6]
+    return (int(text) or None) if text.isdecimal() else None
 
 
 def summary(

@@ -1,5 +1,11 @@
 """Where output goes, and how wide it may be."""
 
+import os
+import re
+import struct
+import subprocess
+import sys
+
 import pytest
 
 from initlab.cli import output
@@ -21,3 +27,40 @@ def test_columns_says_how_wide_text_may_be(monkeypatch, columns, text, view):
     """Off a terminal; what a terminal has is tested on one."""
     monkeypatch.setenv("COLUMNS", columns)
     assert (output.text_width(), output.view_width()) == (text, view)
+
+
+WORDS = """\
+import os, sys
+sys.stderr = os.fdopen(2, "w")
+from initlab.cli import output
+output.note("  as they are\\n" + "words of many letters " * 6 + "x" * 50)
+"""
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_words_on_a_terminal_are_broken_at_spaces_only(width):
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-c", WORDS]
+    subprocess.run(command, stdin=slave, stdout=slave, stderr=slave, env=plain, check=True)
+    os.close(slave)
+    text = os.read(master, 10_000).decode().replace("\r\n", "\n")
+    os.close(master)
+    lines = text.splitlines()
+    assert lines[0] == "  as they are"
+    assert len(lines) > 3
+    assert all(len(line) <= width for line in lines if "x" not in line)
+    assert re.findall(r"\S+", text) == [
+        "as",
+        "they",
+        "are",
+        *["words", "of", "many", "letters"] * 6,
+        "x" * 50,
+    ]
+
+
+def test_words_in_a_pipe_are_a_line_each(capsys):
+    output.warn("words of many letters " * 6)
+    assert capsys.readouterr().err == "words of many letters " * 6 + "\n"
