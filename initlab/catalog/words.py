@@ -207,6 +207,28 @@ WORDS = Table(
         see=("forward_verdict", "backward_verdict", "thresholds"),
     ),
     Word(
+        name="forward_ratio",
+        about="how much larger the signal is at the last layer than at layer 0; a verdict's r",
+        formula="std_last / std_first",
+        source="initlab",
+        see=("std_last", "std_first", "verdict", "forward_verdict", "initlab plot"),
+    ),
+    Word(
+        name="backward_ratio",
+        about="how much larger the gradient is at layer 0 than at the last; a verdict's r",
+        formula="grad_std_first / grad_std_last",
+        source="initlab",
+        aliases=("gradient_ratio", "grad_ratio"),
+        details=(("ratio", "is what a table calls it"),),
+        see=(
+            "grad_std_first",
+            "grad_std_last",
+            "verdict",
+            "backward_verdict",
+            "predicted_grad_std",
+        ),
+    ),
+    Word(
         name="band",
         about="between which values a layer's std lies in 80 % of networks of this width",
         formula="[predicted_std_p10, predicted_std_p90]",

@@ -43,6 +43,7 @@ def described(name: str) -> list[Description]:
         found = found or [(LOSSES.singular, loss)]
         if note:
             output.note(note)
+    found.sort(key=lambda kind_and_record: kind_and_record[1].name != key)  # then what is also so
     if not fields and not found:
         hint = closest(name)
         maybe = f"; did you mean {' or '.join(hint)}?" if hint else ""

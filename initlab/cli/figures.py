@@ -1,12 +1,13 @@
 """The figures that `initlab plot` knows: one function for each kind, from what was typed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlab.catalog import ACTIVATIONS, LOSSES
+from initlab.catalog.columns import columns
 from initlab.cli.choices import choices
-from initlab.errors import InputError
+from initlab.errors import InputError, UnknownName
 from initlab.formatting import on_one_line
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None) -> "Figure":
-    """A column of layers.csv over the layers; `color` and `facet` are fields of the spec."""
+    """A column of layers.csv over the layers; `color` and `facet` are fields of the spec.
+
+    As for `--heat`, the last part of a field's name will do where it is the only one.
+    """
+    _refuse_ends(y)
     from initlab.report.figures.curves import Sweep, columns_needed
     from initlab.report.figures.depth import check_column, depth_figure
     from initlab.store.folder import open_published
@@ -29,7 +34,24 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
         Sweep(name, read_table(f.runs_csv), read_table(f.layers_csv, columns_needed(y)))
         for name, f in zip(names, opened, strict=True)
     ]
-    return depth_figure(sweeps, y, color, facet)
+    known = dict.fromkeys(str(name) for sweep in sweeps for name in sweep.runs)
+    return depth_figure(sweeps, y, _in_full(color, known), _in_full(facet, known))
+
+
+def _refuse_ends(y: str) -> None:
+    """Refuse columns of runs.csv, which have no value at every layer, with what is meant."""
+    by_layer = columns("layers")
+    numbers = [*columns("runs", "result", "predicted"), "forward_ratio", "backward_ratio"]
+    if y in numbers and y not in by_layer:
+        close = sorted((n for n in by_layer if y.startswith(f"{n}_")), key=len)[-1:]
+        fix = f"--y {close[0]}" if close else f"--heat sigma_w,depth --value {y}"
+        raise UnknownName("column of layers.csv", y, fix=fix, close=close)
+
+
+def _in_full(field: str | None, known: Collection[str]) -> str | None:
+    """`init.gain` of `gain`."""
+    meant = [name for name in known if name.rpartition(".")[2] == field]
+    return meant[0] if field not in known and len(meant) == 1 else field
 
 
 def heat(folders: Sequence[Path], axes: str, value: str) -> "Figure":

@@ -36,8 +36,26 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--format", help="table on a terminal and csv in a pipe by default."),
 ]
+
+
+def each_once(ctx: typer.Context, folders: list[Path] | None) -> list[Path] | None:
+    """Folders without those named before, however they are written; says which.
+
+    What the same folder named twice would be is no result: its seeds counted twice.
+    """
+    kept: dict[Path, Path] = {}
+    for folder in folders or ():
+        first = kept.setdefault(folder.resolve(), folder)
+        if first is not folder and not ctx.resilient_parsing:
+            warn(f"{folder}: is the folder {first}, and shown once")
+    return folders and list(kept.values())
+
+
 Folders = Annotated[
-    list[Path], typer.Argument(help="Results folders, as sweep made them.", show_default=False)
+    list[Path],
+    typer.Argument(
+        help="Results folders, as sweep made them.", show_default=False, callback=each_once
+    ),
 ]
 
 
@@ -69,8 +87,14 @@ def note(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """A line about what went wrong, on stderr, whatever is asked."""
-    sys.stderr.write(visible(text) + "\n")
+    """A line about what went wrong, on stderr, whatever is asked; a terminal breaks no word."""
+    from rich.console import Console
+
+    from initlab.report.tables.listing import wrapped
+
+    width = Console(stderr=True).width if sys.stderr.isatty() else None
+    lines = [line for part in visible(text).split("\n") for line in wrapped(part, width)]
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def text_width() -> int | None:

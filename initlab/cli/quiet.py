@@ -1,4 +1,4 @@
-"""`--quiet`, which every command takes: words that are no errors stay away from stderr."""
+"""`--quiet`, which every command takes: words that are no errors or warnings stay away."""
 
 import functools
 import inspect
@@ -10,7 +10,8 @@ import typer
 from initlab.cli import output
 
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors: no notes, no progress.")
+    bool,
+    typer.Option("--quiet", "-q", help="On stderr only errors and warnings, no progress."),
 ]
 
 

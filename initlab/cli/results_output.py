@@ -42,7 +42,7 @@ Layer = Annotated[
     ),
 ]
 Columns = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--columns",
         metavar="A,B,C",
@@ -62,7 +62,7 @@ class Shown:
     wanted: Format | None = None
     layers: bool = False
     layer: str = ""
-    columns: str = ""
+    columns: str | None = None
     wide: bool = False
 
     @cached_property
@@ -76,8 +76,16 @@ class Shown:
 
     @cached_property
     def names(self) -> list[str]:
-        """The columns of `--columns`."""
-        return columns_in(self.columns)
+        """The columns of `--columns`; none where it is not given.
+
+        Raises:
+            InputError: it is given, and names none.
+        """
+        names = columns_in(self.columns or "")
+        if self.columns is not None and not names:
+            message = f"--columns {self.columns!r}: names no column"
+            raise InputError(message, "--columns seed,std_last")
+        return names
 
     @property
     def by_layer(self) -> bool:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from initlab.catalog.columns import columns
 from initlab.errors import InputError, UnknownName
 
 EXAMPLE = "--layer 0,9,49,99 or --layer ::10"
@@ -67,7 +68,17 @@ def columns_in(text: str) -> list[str]:
 
 
 def unknown_column(name: str, known: Sequence[str]) -> UnknownName:
-    """What is wrong with a column that is none."""
+    """What is wrong with a column that is none of `known`, and how to see it if it is of others."""
+    from initlab.report.tables.measures import NAMES
+
+    by_layer = "layer" in known
+    if by_layer and name in (*NAMES, *columns("runs")):
+        fix = f"--columns {name}, without --layers and --layer"
+        return UnknownName("column of layers", name, known, fix)
+    if not by_layer and name in columns("layers"):
+        return UnknownName("column of runs", name, known, f"--layers --columns {name}")
+    if not by_layer and name in NAMES:
+        return UnknownName("column of runs.csv", name, known, "--format table")
     return UnknownName("column", name, known, f"--columns with any of {', '.join(known)}")
 
 

@@ -1,8 +1,10 @@
 """From YAML to a validated `Spec`, with every problem found at its line and column. Torch-free."""
 
 import copy
+import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -125,7 +127,11 @@ class _Validator:
 
 def _tell(data: dict[str, Any], overrides: Sequence[str]) -> None:
     """Have the spec say that it is not what its `about` was written for."""
-    fields = {text: text.partition("=")[0].split(".")[0].strip() for text in sorted(overrides)}
+    last: dict[str, str] = {}  # by path: a later one replaces earlier ones of it, and inside it
+    for text in overrides:
+        path = text.partition("=")[0].strip()
+        last = {p: t for p, t in last.items() if not f"{p}.".startswith(f"{path}.")} | {path: text}
+    fields = {text: path.split(".")[0] for path, text in sorted(last.items())}
     changed = [cut(text, SHOWN_OVERRIDE) for text, field in fields.items() if field not in HARMLESS]
     about = data.get("about", "")
     if changed and isinstance(about, str) and "about" not in fields.values():
@@ -146,7 +152,7 @@ def _override(document: yamlfile.Document, text: str) -> None:
     try:
         given = yamlfile.value(value)
     except InputError as error:
-        raise InputError(f"--set {keys[0]}: {error.message}", "--set init.gain=2") from None
+        raise InputError(f"--set {keys[0]}: {error.message}", _mended(dotted, value)) from None
     cases = document.data.get("cases")
     parts: list[tuple[Any, ...]] = [()]
     for index, case in enumerate(cases if isinstance(cases, list) else []):
@@ -160,6 +166,15 @@ def _override(document: yamlfile.Document, text: str) -> None:
         document.data.pop(rival, None)
     for part in parts:
         _set(document, part, keys, given, text)
+
+
+def _mended(dotted: str, value: str) -> str:
+    """A setting that is YAML, by what is missing at the end, or an example."""
+    for end in ("]", "}", '"', "'"):
+        with suppress(InputError):
+            yamlfile.value(value + end)
+            return f"--set {shlex.quote(f'{dotted}={value}{end}')}"
+    return f"--set {dotted}=..., with a number, a name or a list: '[1, 2]'"
 
 
 def _set(

@@ -16,6 +16,8 @@ import yaml
 from initlab.errors import InputError, Problem, SpecError
 from initlab.userfiles import read_file
 
+INVALID = "is not valid YAML: "
+HINT = " (check the indentation, and the space after each colon)"  # of a file
 MAX_BYTES = 1 << 20
 #: endings of files that hold a network and not a description of one
 MODELS = frozenset({".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".h5", ".keras"})
@@ -111,8 +113,7 @@ def parse(raw: bytes, name: str) -> Document:
         place = _place(name, mark) if mark else name
         raise _refuse(
             place,
-            f"is not valid YAML: {error.problem or error.context}"
-            " (check the indentation, and the space after each colon)",
+            f"{INVALID}{error.problem or error.context}{HINT}",
         ) from None
     except yaml.YAMLError as error:
         raise _refuse(name, f"is not YAML text: {str(error).splitlines()[0]}") from None
@@ -135,7 +136,9 @@ def value(text: str) -> Any:
     except UnicodeEncodeError:
         raise InputError(f"{text!r} is not text") from None
     except SpecError as error:
-        raise InputError(f"{text!r} is not a YAML value: {error.problems[0].message}") from None
+        told = error.problems[0].message.removeprefix(INVALID).removesuffix(HINT)
+        told = told.replace("got '<stream end>'", "it ends")
+        raise InputError(f"{text!r} is not a YAML value: {told}") from None
 
 
 class _TagError(yaml.MarkedYAMLError):

@@ -14,6 +14,8 @@ from initlab.store.files import JOURNAL, LAYERS_CSV, LOCK, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
 from initlab.store.lock import read_holder
 
+EXAMPLE = "initlab sweep configs/xavier_tanh.yaml"  # what makes a results folder
+
 
 @dataclass
 class Folder:
@@ -49,8 +51,7 @@ class Folder:
         """
         file = self.path / JOURNAL
         if not file.is_file():
-            missing = "no such folder" if not self.path.is_dir() else f"holds no {JOURNAL}"
-            raise FolderError(f"{self.path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
+            raise _no_results(self.path, JOURNAL)
         return Journal(file)
 
     def written_by(self) -> str:
@@ -81,9 +82,7 @@ def open_published(path: Path) -> Folder:
                 f"{path}: its {RUNS_CSV} and {LAYERS_CSV} are not published yet",
                 f"initlab export {shlex.quote(str(path))}",
             )
-        holds_none = f"holds no {RUNS_CSV} and {LAYERS_CSV}"
-        missing = "no such folder" if not path.is_dir() else holds_none
-        raise FolderError(f"{path}: {missing}", "initlab sweep configs/xavier_tanh.yaml")
+        raise _no_results(path, RUNS_CSV, LAYERS_CSV)
     for file, needed in (
         (folder.runs_csv, {"run", "seed", "depth", *columns("runs")}),
         (folder.layers_csv, {"run", "seed", *columns("layers")}),
@@ -92,9 +91,25 @@ def open_published(path: Path) -> Folder:
         if lacking:
             raise FolderError(
                 f"{file}: is not a table of this initlab; it has no column {min(lacking)!r}",
-                "initlab sweep configs/xavier_tanh.yaml",
+                EXAMPLE,
             )
     return folder
+
+
+def _no_results(path: Path, *files: str) -> FolderError:
+    """What a path is that lacks these files of a results folder, and what was meant perhaps."""
+    if path.is_file():
+        spec = path.suffix.lower() in (".yaml", ".yml")
+        within = (path.parent / files[0]).is_file()
+        fix = f"initlab sweep {shlex.quote(str(path))}" if spec else EXAMPLE
+        fix = shlex.quote(str(path.parent)) if within else fix
+        return FolderError(f"{path}: is a file; needs a results folder", fix)
+    if not path.is_dir():
+        return FolderError(f"{path}: no such folder", EXAMPLE)
+    if inside := next(path.glob(f"*/{files[0]}"), None):
+        message = f"{path}: holds no results; its folders do, {inside.parent.name} for one"
+        return FolderError(message, f"{shlex.quote(str(path))}/*/")
+    return FolderError(f"{path}: holds no {' and '.join(files)}", EXAMPLE)
 
 
 def _header(file: Path) -> set[str]:

@@ -3,7 +3,9 @@
 import fcntl
 import os
 import pty
+import re
 import struct
+import subprocess
 import sys
 import termios
 
@@ -59,3 +61,40 @@ def test_a_terminal_says_how_wide_and_high_it_is_now(resize, monkeypatch):
 def test_a_terminal_that_does_not_tell_has_the_usual_size(resize):
     resize(0, 0)
     assert (output.text_width(), output.text_height()) == (80, 24)
+
+
+WORDS = """\
+import os, sys
+sys.stderr = os.fdopen(2, "w")
+from initlab.cli import output
+output.note("  as they are\\n" + "words of many letters " * 6 + "x" * 50)
+"""
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_words_on_a_terminal_are_broken_at_spaces_only(width):
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-c", WORDS]
+    subprocess.run(command, stdin=slave, stdout=slave, stderr=slave, env=plain, check=True)
+    os.close(slave)
+    text = os.read(master, 10_000).decode().replace("\r\n", "\n")
+    os.close(master)
+    lines = text.splitlines()
+    assert lines[0] == "  as they are"
+    assert len(lines) > 3
+    assert all(len(line) <= width for line in lines if "x" not in line)
+    assert re.findall(r"\S+", text) == [
+        "as",
+        "they",
+        "are",
+        *["words", "of", "many", "letters"] * 6,
+        "x" * 50,
+    ]
+
+
+def test_words_in_a_pipe_are_a_line_each(capsys):
+    output.warn("words of many letters " * 6)
+    assert capsys.readouterr().err == "words of many letters " * 6 + "\n"

@@ -1,4 +1,4 @@
-"""`--quiet`: no words on stderr but errors, of every command, and the same data."""
+"""`--quiet`: no words on stderr but errors and warnings, of every command, and the same data."""
 
 import inspect
 

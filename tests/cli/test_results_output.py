@@ -201,7 +201,7 @@ def test_columns_in_every_format(grid):
     assert json.loads(array) == [json.loads(line) for line in lines]
     for format_ in ("table", "md"):
         shown_ = initlab("show", grid, "--columns", names, "--format", format_).stdout
-        assert re.search(r"activation\W+init\W+seed\W+std last", shown_)
+        assert re.search(r"activation\W+seed\W+std last\W+init", shown_)
         assert "forward" not in shown_
 
 
@@ -211,6 +211,31 @@ def test_an_unknown_column_is_told_with_the_nearest_and_the_list(grid, options):
     assert (done.exit_code, done.stdout) == (2, "")
     assert "did you mean seed?" in done.stderr
     assert "seed, " in done.stderr.partition("fix: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "fix"),
+    [
+        (["--columns", "std", "--format", "table"], "of runs 'std'", "--layers --columns std"),
+        (["--columns", "std"], "of runs 'std'", "--layers --columns std"),
+        (["--layers", "--columns", "std_last"], "of layers 'std_last'", "--columns std_last, w"),
+        (["--layer", "0", "--columns", "forward"], "of layers 'forward'", "--columns forward, w"),
+        (["--columns", "forward"], "of runs.csv 'forward'", "--format table"),
+    ],
+)
+def test_a_column_of_another_table_is_told_with_how_to_see_it(grid, options, message, fix):
+    done = initlab("show", grid, *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"unknown column {message}" in done.stderr
+    assert f"fix: {fix}" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "sweep"])
+def test_no_columns_are_not_all_columns(grid, tmp_path, command):
+    (tmp_path / "s.yaml").write_text("depth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
+    done = initlab(command, grid if command == "show" else tmp_path / "s.yaml", "--columns", "")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--columns '': names no column" in done.stderr
 
 
 def test_columns_complete_the_last_name():

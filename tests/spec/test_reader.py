@@ -601,6 +601,12 @@ def test_a_saved_spec_finds_its_input_file_from_anywhere(tmp_path):
         ([], "relu is steady"),
         (["activation=tanh"], "with activation=tanh; as written: relu is steady"),
         (["width=9", "depth=3"], "with depth=3, width=9; as written: relu is steady"),
+        (["depth=9", "depth=[5,10]"], "with depth=[5,10]; as written: relu is steady"),
+        (["init.gain=2", "init=he"], "with init=he; as written: relu is steady"),
+        (
+            ["init=he", "init.mode=fan_out"],
+            "with init=he, init.mode=fan_out; as written: relu is steady",
+        ),
         (["seeds=3", "band=0", "name=x"], "relu is steady"),
         (["activation=tanh", "about=mine"], "mine"),
     ],
@@ -609,6 +615,27 @@ def test_a_spec_that_was_overridden_says_so(tmp_path, overrides, about):
     file = tmp_path / "s.yaml"
     file.write_text("about: relu is steady\ndepth: 2\nwidth: 4\nactivation: relu\ninit: he\n")
     assert reader.read(str(file), overrides).head.about == about
+
+
+@pytest.mark.parametrize(
+    ("override", "message", "fix"),
+    [
+        (
+            "activation=[relu, gelu",
+            "--set activation: '[relu, gelu' is not a YAML value: expected ',' or ']', but it ends",
+            "--set 'activation=[relu, gelu]'",
+        ),
+        (
+            "init.gain=*a",
+            "--set init: '*a' is not a YAML value: found undefined alias 'a'",
+            "--set init.gain=..., with a number, a name or a list: '[1, 2]'",
+        ),
+    ],
+)
+def test_an_override_that_is_not_yaml_is_told_with_what_it_lacks(override, message, fix):
+    with pytest.raises(InputError) as error:
+        plan(TEXT, override)
+    assert (error.value.message, error.value.fix) == (message, fix)
 
 
 def test_a_long_override_is_cut_and_a_spec_without_a_claim_has_no_quote(tmp_path):

@@ -40,6 +40,22 @@ def test_what_is_no_results_folder_is_refused(tmp_path, command):
         assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["show", "plot", "report", "status"])
+def test_what_was_meant_is_told(plan_of, tmp_path, command):
+    path = swept(plan_of(), tmp_path)
+    (tmp_path / "spec.yml").write_text("depth: 2")
+    for given, message, fix in (
+        (tmp_path, f"its folders do, {path.name} for one", f"{tmp_path}/*/"),
+        (path / "runs.csv", "is a file; needs a results folder", str(path)),
+        (tmp_path / "spec.yml", "is a file; needs", f"initlab sweep {tmp_path}/spec.yml"),
+    ):
+        done = initlab(command, given)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"{given}: " in done.stderr
+        assert message in done.stderr
+        assert done.stderr.endswith(f"fix: {fix}\n")
+
+
 @pytest.mark.parametrize("text", [b"", b"[1]", b"about: [", b"\xff", b"name: x"])
 def test_a_folder_without_a_readable_spec_is_about_nothing(plan_of, tmp_path, text):
     path = swept(plan_of(about="something"), tmp_path)

@@ -61,7 +61,7 @@ def list_(kind: Kind = "", task: TaskOption = "", format_: output.FormatOption =
     initlab list activations --format json | jq -r '.[].name'
     """
     if kind and kind not in TABLES:
-        raise UnknownName("kind", kind, TABLES, fix=f"initlab list {next(iter(TABLES))}")
+        raise UnknownName("kind", kind, TABLES, f"initlab list KIND, one of {', '.join(TABLES)}")
     if task and task not in TASKS:
         raise UnknownName("task", task, TASKS, fix="initlab list tasks")
     if task and kind not in ("", "losses"):

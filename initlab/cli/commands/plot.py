@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.cli import figures
+from initlab.cli import figures, output
 from initlab.cli.completion import (
     activation_list,
     activation_names,
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 Folders = Annotated[
     list[Path] | None,
-    typer.Argument(help="Results folders, as sweep made them.", show_default=False),
+    typer.Argument(
+        help="Results folders, as sweep made them.",
+        show_default=False,
+        callback=output.each_once,
+    ),
 ]
 Target = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="A .png, .svg, .pdf or .html file."),
+    typer.Option("--out", "-o", metavar="FILE", help="A .png, .svg, .pdf or .html file."),
 ]
 Y = Annotated[
     str | None,

@@ -9,7 +9,7 @@ def show(
     format_: output.FormatOption = None,
     layers: Layers = False,
     layer: Layer = "",
-    columns: Columns = "",
+    columns: Columns = None,
     wide: Wide = False,
     plot: pictures.Plot = False,
 ) -> None:

@@ -83,7 +83,7 @@ def sweep(
     format_: output.FormatOption = None,
     layers: Layers = False,
     layer: Layer = "",
-    columns: Columns = "",
+    columns: Columns = None,
     wide: Wide = False,
     plot: pictures.Plot = False,
     dry_run: DryRun = False,

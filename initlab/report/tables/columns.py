@@ -23,6 +23,7 @@ class Column:
         extra: whether it is shown only where nothing is narrowed for it.
         most: characters of a picture, where there is room.
         called: its name among those left out, if not its heading.
+        instead: lines that say the same where it is left out.
     """
 
     name: str
@@ -35,11 +36,13 @@ class Column:
     extra: bool = False
     most: int = 12
     called: str = ""
+    instead: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make visible what would command a terminal."""
         object.__setattr__(self, "name", on_one_line(self.name))
-        object.__setattr__(self, "cells", tuple(map(on_one_line, self.cells)))
+        for name in ("cells", "instead"):
+            object.__setattr__(self, name, tuple(map(on_one_line, getattr(self, name))))
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Summary:
     def below(self, shown: Sequence[Column], left_out: Sequence[str]) -> list[str]:
         """The dim lines below a table: its legend, and what it does without."""
         legend = dict.fromkeys(line for column in shown for line in column.legend)
-        lines = [*self.dim_notes, *legend]
+        without = [c for c in self.columns if (c.called or c.name) in left_out]
+        lines = [*self.dim_notes, *legend, *(line for c in without for line in c.instead)]
         if left_out:
             lines.append(f"Left out: {', '.join(left_out)} ({self.more}).")
         return lines

@@ -90,11 +90,18 @@ def _default(field: str) -> str:
     return str(value[0]) if isinstance(value, list) else ""
 
 
-def shared(runs: pd.DataFrame) -> str:
-    """What all runs have in common, "100 x 256, relu, kaiming_normal, mse, 5 seeds"."""
+def shared(runs: pd.DataFrame, seeds: str = "") -> str:
+    """What all runs have in common, "100 x 256, relu, kaiming_normal, mse, 5 seeds".
+
+    Parameters of names that only some have come last: wherever the name stands, they are meant.
+
+    Args:
+        runs: runs.csv.
+        seeds: how many there are, where the points differ in it.
+    """
     axes, fields = axes_of(runs), fields_of(runs)
     row = runs.iloc[0]
-    parts = [_size(row, axes)]
+    parts, options = [_size(row, axes)], list[str]()
     for field in (name for name in ("activation", "init", *MINOR) if name in fields):
         nested = [name for name in fields if name.startswith(f"{field}.")]
         if field not in axes:
@@ -106,10 +113,11 @@ def shared(runs: pd.DataFrame) -> str:
         for name, part in runs.groupby(field, sort=False):
             kept = [n for n in nested if n not in apart[str(name)]]
             text = _named(field, {str(name): kept}, part.iloc[0])
-            parts.append(text if "(" in text else "")
-    seeds = runs["seed"].nunique()
-    parts.append(f"{seeds} seeds" if seeds > 1 else f"seed {row['seed']}")
-    return ", ".join(part for part in parts if part)
+            options += [text] if "(" in text else []
+    count = runs["seed"].nunique()
+    parts.append(seeds or (f"{count} seeds" if count > 1 else f"seed {row['seed']}"))
+    said = ", ".join(part for part in parts if part)
+    return f"{said}; options: {', '.join(options)}" if options else said
 
 
 def _size(row: Row, axes: Sequence[str]) -> str:

@@ -9,9 +9,8 @@ import pandas as pd
 
 from initlab.report.selection import LayerChoice, unknown_column
 from initlab.report.tables.columns import Column, Summary
-from initlab.report.tables.labels import shared
 from initlab.report.tables.measures import median, three
-from initlab.report.tables.points import Point, Points, Results, points_of, together
+from initlab.report.tables.points import Point, Points, Results, heading, points_of
 from initlab.report.tables.sparkline import bar, decades
 
 BARRED = ("std", "grad_std")  # columns of layers.csv that have a bar beside them
@@ -67,7 +66,7 @@ def layer_summary(
     return Summary(
         (*_naming(points, rows), *_shown(rows, columns, unicode=unicode)),
         title=sweeps[0].title if len(sweeps) == 1 else f"{len(sweeps)} sweeps",
-        subtitle=shared(together([sweep.runs for sweep in sweeps])),
+        subtitle=heading(sweeps),
         dim_notes=(*([f"Medians over {seeds} seeds."] if seeds > 1 else []), *told),
         more="--wide",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.report.tables.labels import Label, axes_of, described, fields_of, labels_of
+from initlab.report.tables.labels import axes_of, described, fields_of, labels_of, shared
 
 INDENT = " "  # of a point below the name of its sweep
 
@@ -70,11 +70,26 @@ def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
             for part in _parts(sweep.runs, each_run=each_run)
         ]
         return Points(tuple(labels), tuple(rows))
-    between = labels_of(together([sweep.runs for sweep in sweeps]))
+    every = together([sweep.runs for sweep in sweeps])
     return Points(
         ("spec", "network"),
-        tuple(row for sweep in sweeps for row in _compared(sweep, between, each_run=each_run)),
+        tuple(row for sweep in sweeps for row in _compared(sweep, every, each_run=each_run)),
     )
+
+
+def heading(sweeps: Sequence[Results]) -> str:
+    """What all runs of all sweeps have in common."""
+    runs = together([sweep.runs for sweep in sweeps])
+    counts = [sweep.runs["seed"].nunique() for sweep in sweeps]
+    if max(counts) == 1 and runs["seed"].nunique() > 1:
+        return shared(runs, "1 seed each")
+    return shared(runs, f"{between(counts)} seeds" if max(counts) > 1 else "")
+
+
+def between(counts: Sequence[int]) -> str:
+    """How many, as in "1 to 3", or "3" where all are the same."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -89,23 +104,23 @@ def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return joined[["run", *fields, *others]]
 
 
-def _compared(sweep: Results, between: dict[str, Label], *, each_run: bool) -> Iterator[Point]:
-    """The rows of one sweep among others; several stand below its name."""
-    own = labels_of(sweep.runs)
-    apart = {name: label for name, label in between.items() if name not in own}
+def _compared(sweep: Results, every: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
+    """The rows of one sweep among others; several stand below its name.
+
+    A point is named among those of `every` sweep, so that what is called the same is the same.
+    """
     parts = _parts(sweep.runs, each_run=each_run)
+    firsts = [part.iloc[0].reindex(every.columns) for part in parts]
+    labels = labels_of(every)
+    own = {n: label for n, label in labels.items() if len(set(map(label, firsts))) > 1}
+    apart = {n: label for n, label in labels.items() if n not in own}
     if len(parts) == 1:
-        yield Point((sweep.name, _known(apart, parts[0])), sweep, parts[0])
+        yield Point((sweep.name, described(apart, firsts[0])), sweep, parts[0])
         return
     yield Point((sweep.name, ""), sweep, None)
-    for part in parts:
-        named = described(own, part.iloc[0]) or f"seed {part['seed'].iloc[0]}"
-        yield Point((INDENT + named, _known(apart, part)), sweep, part)
-
-
-def _known(labels: dict[str, Label], part: pd.DataFrame) -> str:
-    row = part.iloc[0]
-    return described({n: label for n, label in labels.items() if n.split(".")[0] in row}, row)
+    for first, part in zip(firsts, parts, strict=True):
+        named = described(own, first) or f"seed {first['seed']}"
+        yield Point((INDENT + named, described(apart, first)), sweep, part)
 
 
 def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:

@@ -1,6 +1,7 @@
 """One line a point, over its seeds: what `sweep` and `show` print."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
 from initlab.report.tables.columns import Column, Summary
-from initlab.report.tables.labels import axes_of, described, labels_of, shared
+from initlab.report.tables.labels import axes_of, described, labels_of
 from initlab.report.tables.measures import (
     INSIDE,
     MARKS,
@@ -20,13 +21,13 @@ from initlab.report.tables.measures import (
     median,
     verdict,
 )
-from initlab.report.tables.points import Points, Results, curves_of, points_of, together
+from initlab.report.tables.points import Points, Results, between, curves_of, heading, points_of
 from initlab.report.tables.sparkline import scale, sparkline
 
 EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
 MOST_BARS = 12
 VERDICTS = ("forward", "backward")
-NETWORK_RANK = 7  # of the column that says how sweeps differ
+NETWORK_RANK = 4  # of the column that says how sweeps differ
 MOST_TITLES = 20  # of sweeps, below a table of several
 
 
@@ -43,27 +44,28 @@ def summarise(
     Args:
         sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
         unicode: draw sparklines with block characters, else with ASCII.
-        columns: those of `column_names` that are shown beside what names a point; else all. With
-            `run` or `seed` among them a row is a run, not a point.
+        columns: those of `column_names` that are shown, in this order, after what names a point
+            and is not among them; else all. With `run` or `seed` a row is a run, not a point.
 
     Raises:
         UnknownName: no such column.
     """
     points = points_of(sweeps, each_run=not {"run", "seed"}.isdisjoint(columns))
-    shown = _shown(sweeps, points, columns, unicode=unicode)
+    naming = {column.name: column for column in _naming(points)}
+    named = {column.name: column for column in _shown(sweeps, points, columns, unicode=unicode)}
+    shown = [naming.pop(name, column) for name, column in named.items()]
     several = len(sweeps) > 1
-    runs = together([sweep.runs for sweep in sweeps])
     notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
     more = len(notes) - MOST
     notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
     titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
     return Summary(
-        (*_naming(points), *shown),
+        (*naming.values(), *shown),
         title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
-        subtitle=shared(runs),
+        subtitle=heading(sweeps),
         notes=() if columns else tuple(notes),
         titles=tuple(titles),
-        dim_notes=tuple(_about_seeds(runs, shown)),
+        dim_notes=tuple(_about_seeds(sweeps, shown)),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -72,12 +74,20 @@ def summarise(
 def _naming(points: Points) -> list[Column]:
     """The columns that tell points apart, of which only how sweeps differ may be left out."""
     cells = list(zip(*(point.labels for point in points.rows), strict=True))
-    return [
-        Column(name, texts, NETWORK_RANK if name == "network" and points.header[0] == "spec" else 0,
-               number=all(map(_is_number, texts)))
+    columns = [
+        Column(name, texts, number=all(map(_is_number, texts)))
         for name, texts in zip(points.header, cells, strict=True)
         if any(texts)
-    ]  # fmt: skip
+    ]
+    if points.header[:1] != ("spec",) or len(columns) < 2:
+        return columns
+    return [columns[0], replace(columns[1], rank=NETWORK_RANK, instead=_networks(points))]
+
+
+def _networks(points: Points) -> tuple[str, ...]:
+    """How sweeps differ, where there is no column for it."""
+    said = dict.fromkeys(f"{p.results.name} {p.labels[1]}" for p in points.rows if p.labels[1])
+    return (f"networks: {'; '.join(said)}.",) if len(said) <= MOST_TITLES else ()
 
 
 def _is_number(text: str) -> bool:
@@ -99,9 +109,7 @@ def _shown(
             columns.append(_measured(_as_in_csv(name), points))
         else:
             raise unknown_column(name, column_names(sweeps))
-    if names:
-        return [c for c in columns if c.name not in points.header]
-    return [column for column in columns if any(cell.strip() for cell in column.cells)]
+    return [c for c in columns if names or any(cell.strip() for cell in c.cells)]
 
 
 def _measured(measure: Measure, points: Points) -> Column:
@@ -151,13 +159,13 @@ def _remarks(sweep: Results, *, named: bool) -> list[str]:
     return [f"{sweep.name}: {line}" for line in lines] if named else lines
 
 
-def _about_seeds(runs: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+def _about_seeds(sweeps: Sequence[Results], shown: Sequence[Column]) -> list[str]:
     """How several seeds are one number, and what a verdict adds to its word."""
     cells = [cell for column in shown if column.name in VERDICTS for cell in column.cells]
-    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
-    lines = [f"Medians over {seeds} seeds."] if seeds > 1 else []
+    seeds = [s.runs.loc[s.runs["status"] == "ok", "seed"].nunique() for s in sweeps]
+    lines = [f"Medians over {between(seeds)} seeds."] if max(seeds) > 1 else []
     if any("/" in cell for cell in cells):
         lines.append("1/3: of so many runs.")
     if any(cell.startswith("nan ") for cell in cells):
-        lines.append("nan at 31: the first layer with a non-finite activation.")
+        lines.append("nan at N: the first layer with a non-finite activation.")
     return [" ".join(lines)] if lines else []

@@ -50,6 +50,7 @@ def test_an_unknown_kind_names_the_nearest(typed, meant):
     done = initlab("list", typed)
     assert done.exit_code == 2
     assert f"unknown kind '{typed}'; did you mean {meant}" in done.stderr
+    assert done.stderr.endswith(f"fix: initlab list KIND, one of {', '.join(TABLES)}\n")
     assert done.stdout == ""
 
 
@@ -192,3 +193,18 @@ def test_the_last_of_several_checks_is_completed():
     from initlab.cli.fail_on import CHECKS
 
     assert completion.checks("") == CHECKS
+
+
+@pytest.mark.parametrize("name", ["forward_ratio", "backward_ratio"])
+def test_what_a_heat_map_shows_is_described(name):
+    from initlab.report.figures.heat import RATIOS
+
+    done = initlab("describe", name)
+    assert done.exit_code == 0
+    assert " / ".join(RATIOS[name]) in done.stdout
+
+
+def test_what_has_a_name_is_described_before_what_is_also_called_so():
+    text = initlab("describe", "cosine").stdout
+    assert text.startswith("cosine (statistic)")
+    assert "cosine_embedding (loss)" in text

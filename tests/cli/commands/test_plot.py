@@ -36,8 +36,9 @@ def test_in_a_pipe_it_draws_characters_without_escapes(kept):
     assert max(map(len, lines)) <= 80
 
 
-def test_a_file_is_of_the_kind_that_its_ending_says(kept, tmp_path):
-    done = initlab("plot", kept, "-o", tmp_path / "std.SVG", "--title", "a title of mine")
+@pytest.mark.parametrize("option", ["-o", "--out"])
+def test_a_file_is_of_the_kind_that_its_ending_says(kept, tmp_path, option):
+    done = initlab("plot", kept, option, tmp_path / "std.SVG", "--title", "a title of mine")
     assert done.exit_code == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == f"wrote {tmp_path}/std.SVG\n"
@@ -64,6 +65,12 @@ def test_a_file_is_of_the_kind_that_its_ending_says(kept, tmp_path):
         (["{kept}", "-o", "none/x.png"], "there is no folder none", "mkdir -p none"),
         (["{kept}", "--y", "strd"], "unknown column of layers.csv 'strd'; did you mean std",
          "initlab list statistics"),
+        (["{kept}", "--y", "std_last"], "unknown column of layers.csv 'std_last'; did you mean std",
+         "--y std"),
+        (["{kept}", "--y", "grad_std_first"], "'grad_std_first'; did you mean grad_std?",
+         "--y grad_std"),
+        (["{kept}", "--y", "forward_ratio"], "unknown column of layers.csv 'forward_ratio'",
+         "--heat sigma_w,depth --value forward_ratio"),
         (["{kept}", "--color", "activaton"], "unknown field of the spec 'activaton'; did you",
          "--color activation"),
         (["{kept}", "--heat", "depth,init.std"], "a heat map needs --value, too", "--value"),
@@ -78,6 +85,13 @@ def test_what_cannot_be_drawn_is_one_message_and_one_fix(kept, arguments, messag
     assert done.stdout == ""
     assert message in done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"  fix: {fix}")
+
+
+@pytest.mark.parametrize("option", ["--color", "--facet"])
+def test_the_last_part_of_a_field_will_do(kept, option):
+    done = initlab("plot", kept, option, "gain")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == initlab("plot", kept, option, "init.gain").stdout
 
 
 @pytest.mark.parametrize(

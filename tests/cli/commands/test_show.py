@@ -90,6 +90,21 @@ def test_several_folders_are_one_table_with_their_titles_below(swept, tmp_path):
     assert text.index("shown: two activations") < text.index("other: two activations")
 
 
+@pytest.mark.parametrize("command", [("show", "--format", "table"), ("plot",)])
+def test_a_folder_that_is_named_twice_is_shown_once(swept, tmp_path, command):
+    folder, _ = swept
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    name, *options = command
+    once = initlab(name, folder, *options)
+    done = initlab(name, folder, folder, link, *options)
+    assert done.stdout == once.stdout
+    assert done.stderr.splitlines() == [
+        f"{folder}: is the folder {folder}, and shown once",
+        f"{link}: is the folder {folder}, and shown once",
+    ]
+
+
 @pytest.mark.parametrize("name", ["none", "file", "empty"])
 def test_what_is_no_results_folder_is_refused(tmp_path, name):
     (tmp_path / "file").write_text("x")

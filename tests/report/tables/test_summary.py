@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import csv_texts, in_memory
+from rich.console import Console
 
 from initlab.catalog.columns import columns
 from initlab.errors import UnknownName
 from initlab.network.propagate import Measurement
+from initlab.report.tables import rendering
+from initlab.report.tables.layers import layer_summary
 from initlab.report.tables.points import Results
 from initlab.report.tables.summary import summarise
 from initlab.store.outcome import Outcome
@@ -83,7 +86,7 @@ def test_verdicts_of_all_seeds_begin_with_the_worst(plan_of):
     assert column(table, "forward") == ["nan 1-2 2/4"]
     assert column(table, "backward") == ["exploding 1/2"]
     (words,) = table.dim_notes
-    assert "the first layer with a non-finite" in words
+    assert "nan at N: the first layer with a non-finite" in words
     assert "1/3: of so many runs" in words
 
 
@@ -160,7 +163,10 @@ def test_what_all_rows_share_stands_above_them(plan_of):
         depth=[2, 3], width=7, seeds=[5],
     )  # fmt: skip
     table = summary(plan, in_memory(plan)[0])
-    assert table.subtitle == "width 7, tanh, xavier_uniform(gain=tanh), normal(std=3), mse, seed 5"
+    assert (
+        table.subtitle
+        == "width 7, tanh, mse, seed 5; options: xavier_uniform(gain=tanh), normal(std=3)"
+    )
     assert set(column(table, "init")) == {"xavier_uniform", "normal"}
 
 
@@ -174,10 +180,13 @@ def two(plan_of):
 
 def test_columns_are_those_of_the_table_and_of_the_csv_beside_what_names_a_point(two):
     outcomes = [outcome([1.0, std], [1.0, 0.5]) for std in (1.0, 3.0, 5.0, 7.0)]
-    table = summary(two, outcomes, columns=["ratio", "std_last", "status", "signal", "activation"])
+    table = summary(two, outcomes, columns=["ratio", "std_last", "status", "signal"])
     assert table.header == ("activation", "ratio", "std last", "status", "signal")
     assert column(table, "std last") == ["2", "6"]
     assert column(table, "status") == ["ok", "ok"]
+    own_order = summary(two, outcomes, columns=["std_last", "activation", "ratio"])
+    assert own_order.header == ("std last", "activation", "ratio")
+    assert column(own_order, "activation") == ["tanh", "relu"]
     csv = summary(two, outcomes, columns=["grad_std_last"])
     assert column(csv, "grad_std_last") == ["0.5", "0.5"]
 
@@ -221,4 +230,62 @@ def test_axes_that_only_one_spec_has_are_no_trouble(plan_of):
     second = plan_of(depth=[2, 3], init="identity")
     table = summarise([results(p, in_memory(p)[0], str(n)) for n, p in enumerate((first, second))])
     named = [cell.strip() for cell in column(table, "spec")]
-    assert named == ["0", "std=1", "std=2", "1", "depth=2", "depth=3"]
+    assert named == ["0", "normal", "normal(std=2)", "1", "depth=2", "depth=3"]
+
+
+def two_sweeps(plan_of, first, second):
+    plans = {"one": plan_of(**first), "two": plan_of(**second)}
+    return [results(plan, in_memory(plan)[0], name, "") for name, plan in plans.items()]
+
+
+def test_the_heading_of_several_sweeps_says_only_what_all_share(plan_of):
+    sweeps = two_sweeps(
+        plan_of,
+        {"init": {"scheme": "uniform", "a": -0.2, "b": 0.2}, "depth": 2, "seeds": 3},
+        {"init": ["orthogonal", {"scheme": "normal", "std": 0.5}], "depth": 2, "seeds": 1},
+    )
+    table = summarise(sweeps)
+    common, _, options = table.subtitle.partition("; options: ")
+    assert "1 to 3 seeds" in common
+    assert "(" not in common
+    assert options == "uniform(a=-0.2, b=0.2), normal(std=0.5)"
+    assert any(line.startswith("Medians over 1 to 3 seeds.") for line in table.dim_notes)
+    assert "1 to 3 seeds" in layer_summary(sweeps).subtitle
+
+
+def test_one_seed_in_each_of_several_sweeps_is_not_two(plan_of):
+    table = summarise(two_sweeps(plan_of, {"seeds": [0]}, {"seeds": [7]}))
+    assert "1 seed each" in table.subtitle
+    assert not any("Medians" in line for line in table.dim_notes)
+
+
+def test_what_is_called_the_same_in_several_sweeps_is_the_same(plan_of):
+    sweeps = two_sweeps(
+        plan_of,
+        {"activation": "tanh", "init": "normal"},  # std 1, the default
+        {"activation": "tanh", "init": ["orthogonal", {"scheme": "normal", "std": 0.5}]},
+    )
+    table = summarise(sweeps)
+    assert column(table, "spec") == ["one", "two", " orthogonal", " normal(std=0.5)"]
+    assert column(table, "network") == ["normal", "", "", ""]
+
+
+def test_a_parameter_alone_tells_sweeps_apart(plan_of):
+    inits = [{"scheme": "normal", "std": std} for std in (1, 0.5)]
+    table = summarise(two_sweeps(plan_of, *({"init": init} for init in inits)))
+    assert column(table, "network") == ["std=1", "std=0.5"]
+
+
+@pytest.mark.parametrize("width", [30, 100])
+def test_how_sweeps_differ_is_told_at_any_width(plan_of, width):
+    sweeps = two_sweeps(plan_of, {"depth": 2, "dtype": "float16"}, {"depth": 3})
+    drawn, size = rendering.table(summarise(sweeps), width, unicode=True)
+    console = Console(width=size, file=io.StringIO())
+    console.print(drawn)
+    text = " ".join(console.file.getvalue().split())
+    if width == 30:
+        assert "networks: one depth=2 float16; two depth=3." in text
+        assert "network," in text.partition("Left out: ")[2]
+    else:
+        assert "networks:" not in text
+        assert "one depth=2 float16" in text
