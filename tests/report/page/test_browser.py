@@ -94,10 +94,16 @@ def reordered(browser, button):
     """The points in the table's rows once Enter on a header has changed their order."""
     before = points(browser)
     button.send_keys("\ue007")
-    deadline = time.monotonic() + 20
-    while points(browser) == before and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: points(browser) != before)
     return points(browser)
+
+
+def until(happened):
+    """What comes of it once it is true; whatever it is after 20 s."""
+    deadline = time.monotonic() + 20
+    while not (found := happened()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
 
 
 def cells(browser, title):
@@ -216,10 +222,11 @@ def test_a_click_on_a_dot_chooses_its_row(opened):
     from selenium.webdriver import ActionChains
 
     ActionChains(opened).move_to_element(dot).perform()
-    tip = find(opened, "#tip")[0].text
+    tip = until(lambda: find(opened, "#tip")[0].text)
     assert tip.startswith("tanh, std 0.1, run ")
     ActionChains(opened).click().perform()
-    assert [row.get_attribute("data-point") for row in find(opened, "tr.chosen")] == ["0"]
+    chosen = until(lambda: find(opened, "tr.chosen"))
+    assert [row.get_attribute("data-point") for row in chosen] == ["0"]
 
 
 @pytest.mark.parametrize("width", [375, 1440])
