@@ -18,7 +18,7 @@ from commands import SPEC, initlab
 from initlab import load_plan
 from initlab.spec.plan import Plan
 
-# click's commands are made of typer's once, not at each of some thousand calls, where that is most of the time
+# Click's commands are made of typer's once: at each of some thousand calls it is most of the time
 typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
