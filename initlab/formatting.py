@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 #: control characters but newline and tab, and marks that reorder or break a line
@@ -24,7 +24,12 @@ def on_one_line(text: str) -> str:
 
 def markdown_text(text: str) -> str:
     """Text in which Markdown sees no emphasis, code, link, HTML or cell of a table."""
-    return re.sub(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return re.sub(r"([\\`*\[\]<>|~]|&(?=#?\w+;)|(?<!\w)_|_(?!\w))", r"\\\1", text)
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """A row of a table in Markdown, whose cells are text."""
+    return f"| {' | '.join(markdown_text(cell.strip()) for cell in cells)} |"
 
 
 def csv_line(cells: Sequence[Any]) -> str:

@@ -1,5 +1,6 @@
 """What several tests use."""
 
+import functools
 import os
 import shutil
 from collections.abc import Callable
@@ -11,10 +12,14 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: xdist's workers share processors
 os.environ.pop("COLUMNS", None)  # xdist's workers have it, and text would wrap to it
 
+import typer.testing
 from commands import SPEC, initlab
 
 from initlab import load_plan
 from initlab.spec.plan import Plan
+
+# Click's commands are made of typer's once: at each of some thousand calls it is most of the time
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import re
 import resource
+import select
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -134,3 +136,17 @@ def run(*arguments, **options):
     command = Command(*arguments, **options)
     code = command.wait()
     return code, command.stdout(), command.stderr()
+
+
+@contextmanager
+def read_from():
+    """A pipe: its name for a command, and what reads a line of it; at the end the reader leaves."""
+    reader, writer = os.pipe()
+
+    def line():
+        assert select.select([reader], [], [], 60)[0], "nothing is written"
+        return file.readline()
+
+    with os.fdopen(reader) as file:
+        yield f"/proc/{os.getpid()}/fd/{writer}", line
+        os.close(writer)

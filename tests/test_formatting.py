@@ -72,6 +72,8 @@ def test_each_form(function, number, text):
         ("x_ y", "x\\_ y"),
         ("a * b ~ c", "a \\* b \\~ c"),
         ("[0] <- `x` | y\\z", "\\[0\\] \\<- \\`x\\` \\| y\\\\z"),
+        ("a & b &lt;", "a & b \\&lt;"),
+        ("<img src=x>[a](b:c)", "\\<img src=x\\>\\[a\\](b:c)"),
     ],
 )
 def test_markdown_sees_text_as_text(text, escaped):

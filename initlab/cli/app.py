@@ -182,6 +182,7 @@ def _wrong_flag(error: Any, command: str) -> str:
     return f"{message}\n  fix: {fix}"
 
 
+@functools.cache
 def build() -> typer.Typer:
     """The application with every command of the list."""
     app = typer.Typer(

@@ -98,7 +98,7 @@ def _last_of_list(incomplete: str, known: Iterable[str]) -> list[str]:
 
 def settings(incomplete: str) -> list[str]:
     """Of `--set`: fields and their parameters, and after the equals sign what has a name."""
-    from initlab.cli.settings import paths, values
+    from initlab.cli.set_completion import paths, values
 
     path, equals, value = incomplete.partition("=")
     if not equals:
@@ -110,7 +110,7 @@ def specs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Nothing, so that the shell completes files; but bash, which splits words at "=", asks here
     for the value in `--set activation=ge`.
     """
-    from initlab.cli.settings import values
+    from initlab.cli.set_completion import values
 
     settings = ctx.params.get("set_") or ()
     if not settings or "=" in settings[-1]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,7 @@ def check_target(target: Path | None) -> None:
     """Refuse, before anything is computed, a file that cannot hold a picture.
 
     Raises:
-        InputError: its ending is of no picture, it is a folder, or what draws is not installed.
+        InputError: it is none, or what draws is not installed.
     """
     from initlab.report.drawing.charts import KINDS
     from initlab.report.extra import require
@@ -32,20 +33,34 @@ def check_target(target: Path | None) -> None:
     if target is None:
         require("uniplot")
         return
-    kinds = ", ".join(KINDS)
-    ending = target.suffix.lower().removeprefix(".")
-    if target.is_dir():
-        raise InputError(f"-o {target}: is a folder", f"-o {target / 'std.png'}")
-    if ending not in KINDS:
-        close = (nearest(ending, KINDS) or [KINDS[0]])[0]
-        name = target.with_suffix(f".{close}") if target.name not in ("", "-") else "std.png"
-        what = f"ends in none of {kinds}" if target.name != "-" else f"needs a file: {kinds}"
-        raise InputError(f"-o {target}: {what}", f"-o {name}")
-    if not target.parent.is_dir():
-        raise InputError(
-            f"-o {target}: there is no folder {target.parent}", f"mkdir -p {target.parent}"
-        )
+    check_file(target, KINDS, "std.png")
     require("altair", "vl_convert")
+
+
+def check_file(target: Path, endings: Sequence[str], example: str) -> None:
+    """Refuse a file for a picture or a page whose ending is none of theirs, or that cannot be made.
+
+    Args:
+        target: the file.
+        endings: those that will do, the usual one first.
+        example: a name that would do, for messages.
+
+    Raises:
+        InputError: it is a folder, has another ending, or lies in no folder.
+    """
+    if target.is_dir():
+        raise InputError(f"-o {target}: is a folder", f"-o {quote(str(target / example))}")
+    ending = target.suffix.lower().removeprefix(".")
+    if ending not in endings:
+        close = (nearest(ending, endings) or endings)[0]
+        device = target.exists() and not target.is_file()
+        nameless = device or target.name.startswith((".", "-"))
+        name = example if nameless else target.with_suffix(f".{close}")
+        message = f"-o {target}: ends in none of {', '.join(endings)}"
+        raise InputError(message, f"-o {quote(str(name))}")
+    if not target.parent.is_dir():
+        message = f"-o {target}: there is no folder {target.parent}"
+        raise InputError(message, f"mkdir -p {quote(str(target.parent))}")
 
 
 def check_below(wanted: output.Format | None, plot: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from initlab.catalog.columns import columns
+from initlab.catalog.values import to_int
 from initlab.errors import InputError, UnknownName
 
 EXAMPLE = "--layer 0,9,49,99 or --layer ::10"
@@ -26,7 +27,7 @@ class LayerChoice:
         """
         try:
             return cls(tuple(map(_part, text.split(","))))
-        except ValueError:
+        except (ValueError, OverflowError):
             message = f"--layer {text}: needs numbers or slices, with commas"
             raise InputError(message, EXAMPLE) from None
 
@@ -55,16 +56,23 @@ def _at(part: int, depth: int) -> int:
 
 def _part(text: str) -> int | slice:
     if ":" not in text:
-        return int(text)
-    ends = [int(end) if end.strip() else None for end in text.split(":")]
+        return to_int(text)
+    ends = [to_int(end) if end.strip() else None for end in text.split(":")]
     if len(ends) > 3 or (len(ends) == 3 and ends[2] is not None and ends[2] < 1):
         raise ValueError(text)
     return slice(*ends)
 
 
 def columns_in(text: str) -> list[str]:
-    """The names of "a,b,c", each once."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    """The names of "a,b,c", each once; none of nothing.
+
+    Raises:
+        InputError: there is something, but no name.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if text and not names:
+        raise InputError(f"--columns {text!r}: names no column", "--columns seed,std_last")
+    return names
 
 
 def unknown_column(name: str, known: Sequence[str]) -> UnknownName:

@@ -15,7 +15,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         DiskError: the disk is full or broken.
         OSError: there is no such folder, or it may not be written.
     """
-    path = path.resolve()  # what a link points to is replaced, not the link
+    named, path = path, path.resolve()  # what a link points to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -25,8 +25,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         if error.errno in DISK_ERRNOS:
-            message = f"{path}: cannot be written: {error.strerror}"
+            message = f"{named}: cannot be written: {error.strerror}"
             raise DiskError(message, "make room, then the same command again") from None
+        error.filename = str(named)  # not the one beside it
         raise
     finally:
         with suppress(OSError):

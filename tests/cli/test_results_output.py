@@ -11,13 +11,15 @@ from typer.testing import CliRunner
 from initlab.cli.app import build
 from initlab.cli.completion import column_names
 
+pytestmark = pytest.mark.xdist_group("grid")  # the sweep is made once
+
 WIDTHS = [40, 60, 80, 100, 120, 200]
 #: signals that stay, decay, explode, vanish, overflow; a gradient that explodes, one that vanishes
 SPEC = """\
 name: grid
 about: five activations on five initialisers
 depth: 40
-width: 64
+width: 24
 activation: [tanh, relu, identity, sigmoid]
 init:
   - {scheme: xavier_uniform, gain: tanh}
@@ -26,7 +28,7 @@ init:
   - {scheme: orthogonal, gain: tanh}
   - kaiming_normal
 seeds: 3
-band: 100
+band: 40
 """
 
 

@@ -1,5 +1,6 @@
 """How every command behaves in a shell: pipes, terminals, locales, signals, full disks, bugs."""
 
+import contextlib
 import csv
 import fcntl
 import json
@@ -15,7 +16,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from processes import Command, run
+from processes import Command, read_from, run
 from typer.testing import CliRunner
 
 from initlab.cli.app import COMMANDS, build
@@ -153,19 +154,19 @@ def test_a_reader_that_leaves_early_is_no_error(command):
 
 def test_a_sweep_whose_reader_leaves_early_is_complete(spec, tmp_path):
     # 1200 rows of layers, each of more than 100 bytes, do not fit the pipe's 64 KiB
-    line = f"initlab sweep {spec} --set depth=100 --layers -q | head -1"
-    done = bash(f'{line}; echo "${{PIPESTATUS[0]}}"')
-    header, code = done.stdout.splitlines()
-    assert header.startswith("run,seed,activation,")
-    assert code == "141"
-    assert done.stderr == ""
+    options = ["--set", "depth=100", "--layers", "-q"]
+    with read_from() as (pipe, line):
+        started = Command("sweep", spec, *options, cwd=tmp_path, stdout=pipe)
+        assert line().startswith("run,seed,activation,")
+    assert started.wait() == 141
+    assert started.stderr() == ""
     assert (tmp_path / "results/small/runs.csv").exists()
 
 
-def test_a_pipe_gets_csv_and_no_escapes(results):
-    done = process("show", results)
-    assert done.stdout == (results / "runs.csv").read_text()
-    table = process("show", results, "--format", "table").stdout
+def test_a_pipe_gets_csv_and_no_escapes(results, tmp_path):
+    _, text, _ = run("show", results, cwd=tmp_path)
+    assert text == (results / "runs.csv").read_text()
+    _, table, _ = run("show", results, "--format", "table", cwd=tmp_path)
     assert "\x1b" not in table
     assert "leaky_relu(negative_slope=0.25)" in table
 
@@ -213,19 +214,20 @@ def test_words_that_cannot_be_said_change_no_exit_code(spec, command, code):
         assert runs.count(",ok,") == 12
 
 
-def test_a_reader_of_stderr_that_leaves_changes_nothing(spec):
-    # the progress line comes when nobody reads any more
-    line = 'initlab sweep small.yaml 2> >(exec true); echo "$?" >&2'
-    done = bash(line)
-    assert done.stderr == "0\n"
-    assert done.stdout == (spec.parent / "results/small/runs.csv").read_text()
-
-
 def halted(command, path):
     """The command, stopped when its sweep has a journal."""
     assert command.until(lambda: (path / "journal.sqlite-wal").exists())
     command.send(signal.SIGSTOP)
     return command
+
+
+def test_a_reader_of_stderr_that_leaves_changes_nothing(spec, tmp_path):
+    path = tmp_path / "results/small"
+    with read_from() as (pipe, _):
+        started = halted(Command("sweep", spec, cwd=tmp_path, stderr=pipe), path)
+    started.send(signal.SIGCONT)  # the progress line comes when nobody reads any more
+    assert started.wait() == 0
+    assert started.stdout() == (path / "runs.csv").read_text()
 
 
 def test_a_terminal_that_vanishes_loses_nothing(spec, tmp_path):
@@ -476,44 +478,34 @@ def test_an_error_about_other_letters_is_told_in_ascii(spec, env):
 
 # Ctrl-C -----------------------------------------------------------------------------------------
 
-# a shell that runs a script in the background has SIGINT ignored, and its children inherit that
-LISTENS = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from initlab.cli.app import main
-main()
-"""
 LONG = SPEC.replace("seeds: 2", "seeds: 100").replace("depth: 3", "depth: 50")
 
 
 def interrupted(*arguments):
     """A sweep that gets Ctrl-C when its progress on a terminal is past 1 %."""
     master, slave = pty.openpty()
-    started = subprocess.Popen(
-        [sys.executable, "-c", LISTENS, "sweep", *map(str, arguments), "--jobs", "1"],
-        stdout=subprocess.PIPE, stderr=slave, stdin=subprocess.DEVNULL, env=environment(),
-    )  # fmt: skip
-    os.close(slave)
+    tty = os.ttyname(slave)
+    started = Command("sweep", *arguments, "--jobs", 1, cwd=Path.cwd(), stderr=tty)
     words, sent = b"", False
-    while select.select([master], [], [], 60)[0]:
-        try:
-            words += os.read(master, 65536)
-        except OSError:
-            break
-        if not sent and re.search(rb"\b[1-9][0-9]? %", words):
-            started.send_signal(signal.SIGINT)
+    while not sent and select.select([master], [], [], 60)[0]:
+        words += os.read(master, 65536)
+        if re.search(rb"\b[1-9][0-9]? %", words):
+            started.send(signal.SIGINT)
             sent = True
-    os.close(master)
-    stdout, _ = started.communicate(timeout=60)
     assert sent
-    return started.returncode, stdout, words.decode()
+    os.close(slave)
+    with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more
+        while select.select([master], [], [], 60)[0]:
+            words += os.read(master, 65536)
+    os.close(master)
+    return started.wait(), started.stdout(), words.decode()
 
 
 def test_ctrl_c_keeps_what_is_done_and_exits_130(spec, tmp_path):
     spec.write_text(LONG)
     code, stdout, words = interrupted(spec)
     assert code == 130
-    assert stdout == b""
+    assert stdout == ""
     assert "Traceback" not in words
     with (tmp_path / "results/small/runs.csv").open(newline="") as file:
         runs = list(csv.DictReader(file))
@@ -531,9 +523,9 @@ def test_ctrl_c_keeps_what_is_done_and_exits_130(spec, tmp_path):
 def test_ctrl_c_without_saving_leaves_nothing(spec, tmp_path):
     spec.write_text(LONG)
     code, stdout, words = interrupted(spec, "--no-save")
-    assert (code, stdout) == (130, b"")
+    assert (code, stdout) == (130, "")
     assert "not saved" in plain(words)
-    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".out"] == ["small.yaml"]
 
 
 def test_ctrl_c_in_any_command_exits_130(monkeypatch):

@@ -35,7 +35,7 @@ MEANINGLESS = (
     *("", "x", "1e999", "nan", "-inf", "[1, 2]", "[1, [2]]", "true", "../none", "[[[[1]]]]", "0"),
     *(None, True, [], {}, {"a": 1}, [[1], [1, 2]], 10**400, -(2**63), NAN, 1j, object, "1" * 5000),
 )
-CASES = 120  # of every loss
+CASES = 80  # of every loss
 #: losses that torch does not compute in half precision: few of their cases ask for it
 NO_HALF = ("multi_margin", "multilabel_margin", "ctc")
 #: the share of a loss's cases that at least come through the checks, to torch and our formula
@@ -558,9 +558,9 @@ def spoil_files(times):
 
 
 def test_wrong_bytes_in_a_file_do_not_end_the_process():
-    seen = alone("for said in fuzz.spoil_files(3000): print(said, flush=True)")
+    seen = alone("for said in fuzz.spoil_files(1500): print(said, flush=True)")
     assert set(seen) == {"ok", "refused"}
-    assert min(seen.values()) > 50
+    assert min(seen.values()) > 25
 
 
 # ctc, which could end the process ----------------------------------------------------------------
@@ -613,6 +613,6 @@ def label_at_random(times):
 
 
 def test_no_label_length_or_blank_ends_the_process():
-    seen = alone("for said in fuzz.label_at_random(600): print(said, flush=True)")
+    seen = alone("for said in fuzz.label_at_random(300): print(said, flush=True)")
     assert set(seen) == {"ok", "LossError"}
-    assert min(seen.values()) > 100
+    assert min(seen.values()) > 50

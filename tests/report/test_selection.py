@@ -29,7 +29,9 @@ def test_a_network_has_only_the_layers_that_it_has():
     assert LayerChoice.of("0,9,-1").layers(5) == [0, 4]
 
 
-@pytest.mark.parametrize("text", ["x", "1,", "", "1:2:3:4", "::0", "::-1", "1.5", "0-9"])
+@pytest.mark.parametrize(
+    "text", ["x", "1,", "", "1:2:3:4", "::0", "::-1", "1.5", "0-9", "1_0:", "9" * 400]
+)
 def test_what_is_no_choice_is_refused(text):
     with pytest.raises(InputError, match="--layer") as refused:
         LayerChoice.of(text)
@@ -62,3 +64,9 @@ def test_layers_are_chosen_by_the_depth_of_their_network():
 
 def test_names_are_separated_by_commas_and_told_once():
     assert columns_in("a, b,a,,") == ["a", "b"]
+    assert columns_in("") == []
+
+
+def test_columns_without_a_name_are_not_all_columns():
+    with pytest.raises(InputError, match="names no column"):
+        columns_in(" ,")

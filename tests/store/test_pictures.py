@@ -40,8 +40,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_a_folder_that_may_not_be_written_is_the_users_to_mend(tmp_path, monkeypatch):
     def refused(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
+        raise PermissionError(errno.EACCES, "Permission denied", ".std.png.1.tmp")
 
     monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError) as raised:
         write_bytes(tmp_path / "std.png", b"new")
+    assert str(raised.value) == f"[Errno 13] Permission denied: '{tmp_path / 'std.png'}'"

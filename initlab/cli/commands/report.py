@@ -1,6 +1,5 @@
 """`initlab report`: results as one page that a person can explore."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +7,10 @@ from typing import Annotated
 import typer
 
 from initlab.cli import output
+from initlab.cli.pictures import check_file
 from initlab.errors import InputError
 
-SUFFIXES = (".html", ".htm")
+ENDINGS = ("html", "htm")
 STDOUT = Path("-")
 
 OutOption = Annotated[
@@ -32,8 +32,8 @@ def report(folders: output.Folders, out: OutOption = Path("report.html")) -> Non
     initlab report results/xavier_tanh -o - | ssh server 'cat > public/xavier.html'
     """
     _check(out)
+    from initlab.cli.report_sources import read_source
     from initlab.report.page.document import page
-    from initlab.store.sources import read_source
 
     content = page(map(read_source, folders)).encode()
     if out == STDOUT:
@@ -51,11 +51,4 @@ def _check(out: Path) -> None:
         if sys.stdout.isatty():
             raise InputError("-o -: a page is not for a terminal", "-o report.html")
         return
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder", f"-o {shlex.quote(str(out / 'report.html'))}")
-    if out.suffix.lower() not in SUFFIXES:
-        page = shlex.quote(str(out.with_suffix(".html"))) if out.name else "report.html"
-        raise InputError(f"{out}: a report is an HTML page", f"-o {page}")
-    if not out.parent.is_dir():
-        folder = shlex.quote(str(out.parent))
-        raise InputError(f"{out}: there is no folder {out.parent}", f"mkdir -p {folder}")
+    check_file(out, ENDINGS, "report.html")

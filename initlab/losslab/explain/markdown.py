@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from initlab.formatting import markdown_text
+from initlab.formatting import markdown_row, markdown_text
 from initlab.losslab.evaluate import Evaluation
 from initlab.losslab.explain.tables import Grid, Line, shown
 from initlab.losslab.explain.view import blocks, torch_lines
@@ -37,10 +37,6 @@ def _text(title: str, lines: Sequence[Line]) -> Iterator[str]:
 def _table(grid: Grid, *, full: bool) -> str:
     """A table whose numbers stand on the right."""
     rows, more = shown(grid, full=full)
-    lines = [_row(grid.header), "| --- |" + " ---: |" * (len(grid.header) - 1)]
-    lines += [_row(row) for row in rows]
+    lines = [markdown_row(grid.header), "| --- |" + " ---: |" * (len(grid.header) - 1)]
+    lines += [markdown_row(row) for row in rows]
     return "\n".join([*lines, *(["", more] if more else [])])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(markdown_text, cells)) + " |"

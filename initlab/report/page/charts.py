@@ -7,6 +7,7 @@ what was expected of it, `low` and `high` are the ends of the y axis (of dots, o
 `first` and `last` those of the layers, `ticks` what is labelled on a log axis.
 """
 
+from functools import cache
 from typing import Any
 
 from initlab.report.extra import extra
@@ -24,6 +25,7 @@ PARAMETERS = {"chosen": [], "few": False, "low": 0.1, "high": 10, "first": 0, "l
               "ticks": [1]}  # fmt: skip
 
 
+@cache
 def charts() -> dict[str, Any]:
     """Every chart of the page by its kind: curves on a log axis, on a linear one, and dots."""
     return {"log": _curves(log=True), "linear": _curves(log=False), "dots": _dots()}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from importlib import resources
 from string import Template
@@ -30,7 +31,7 @@ def page(sources: Iterable[Source]) -> str:
         InputError: a package of the extra `plot` is not installed.
     """
     specifications = charts()  # first: it says what is not installed
-    datatables, vega = _datatables(), extra("vl_convert").javascript_bundle()
+    datatables, vega = _datatables(), _vega()
     sections = [section_of(source) for source in sources]
     joined = together(sections)
     names = ", ".join(section.source.name for section in sections[:3])
@@ -77,14 +78,20 @@ def _json(value: Any) -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """What a browser may do here: run our scripts and no others, and load nothing."""
+    """What a browser may do here: run our scripts and no others; load, send and lead nowhere."""
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
     hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     # DataTables is a module, made of text; Vega compiles expressions
     return (
         f"default-src 'none'; script-src {hashes} blob: 'unsafe-eval';"
-        " style-src 'unsafe-inline'; img-src data:"
+        " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+@cache  # it takes a second
+def _vega() -> str:
+    bundle: str = extra("vl_convert").javascript_bundle()
+    return bundle
 
 
 def _datatables() -> str:

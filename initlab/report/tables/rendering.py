@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from initlab.formatting import cut
+from initlab.formatting import cut, markdown_row, markdown_text
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.fitting import Fitted, fitted
 
@@ -92,23 +92,14 @@ def _style(cell: str) -> str:
 def markdown(summary: Summary) -> Iterator[str]:
     """A summary as Markdown: its title, the whole table, its legend."""
     if summary.title:
-        yield f"**{_escaped(summary.title)}**\n\n"
+        yield f"**{markdown_text(summary.title)}**\n\n"
     if summary.subtitle:
-        yield f"{_escaped(summary.subtitle)}\n\n"
-    yield _markdown_line(summary.header)
+        yield f"{markdown_text(summary.subtitle)}\n\n"
+    yield f"{markdown_row(summary.header)}\n"
     marks = ["---:" if column.number else "---" for column in summary.columns]
     yield "| " + " | ".join(marks) + " |\n"
     for row in summary.rows:
-        yield _markdown_line(row)
-    yield from (f"\n{_escaped(line)}\n" for line in (*summary.titles, *summary.notes))
+        yield f"{markdown_row(row)}\n"
+    yield from (f"\n{markdown_text(line)}\n" for line in (*summary.titles, *summary.notes))
     if below := summary.below(summary.columns, ()):
-        yield f"\n{_escaped(' '.join(below))}\n"
-
-
-def _markdown_line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def _escaped(text: str) -> str:
-    """Text in which Markdown sees no strikethrough, emphasis or cell."""
-    return "".join(f"\\{c}" if c in "*`|<" else c for c in text)
+        yield f"\n{markdown_text(' '.join(below))}\n"

@@ -618,15 +618,15 @@ def test_process_substitution_and_descriptors_are_files():
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     (tmp_path / "many.jsonl").write_text(f"{GOOD}\n" * 3000)
     np.save(tmp_path / "x.npy", np.zeros(30_000, dtype="float32"))
-    for command in (
-        f"initlab loss -n bce --jsonl {tmp_path}/many.jsonl",
-        f"initlab loss -n mse -i {tmp_path}/x.npy -t {tmp_path}/x.npy -r none",
+    for arguments in (
+        ["-n", "bce", "--jsonl", "many.jsonl"],
+        ["-n", "mse", "-i", "x.npy", "-t", "x.npy", "-r", "none"],
     ):
-        done = bash(f'{command} | head -1; echo "${{PIPESTATUS[0]}}"')
-        first, code = done.stdout.splitlines()
-        assert first.startswith(("{", "loss,reduction"))
-        assert code == "141"
-        assert done.stderr == ""
+        with processes.read_from() as (pipe, line):
+            started = processes.Command("loss", *arguments, cwd=tmp_path, stdout=pipe)
+            assert line().startswith(("{", "loss,reduction"))
+        assert started.wait() == 141
+        assert started.stderr() == ""
 
 
 def test_a_full_disk_ends_in_74(tmp_path):

@@ -41,9 +41,10 @@ def test_a_sweep_that_is_not_published_shows_what_is_finished(kept, tmp_path):
 @pytest.mark.parametrize(
     ("out", "message", "fix"),
     [
-        ("{root}", "{root}: is a folder", "-o {root}/report.html"),
-        ("page.pdf", "page.pdf: a report is an HTML page", "-o page.html"),
-        ("{root}/no/page.html", "{root}/no/page.html: there is no folder {root}/no",
+        ("{root}", "-o {root}: is a folder", "-o {root}/report.html"),
+        ("page.pdf", "-o page.pdf: ends in none of html, htm", "-o page.html"),
+        ("/dev/null", "-o /dev/null: ends in none of html, htm", "-o report.html"),
+        ("{root}/no/page.html", "-o {root}/no/page.html: there is no folder {root}/no",
          "mkdir -p {root}/no"),
     ],
 )  # fmt: skip

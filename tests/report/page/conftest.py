@@ -3,7 +3,7 @@
 import pytest
 from commands import initlab, rows
 
-from initlab.store.sources import read_source
+from initlab.cli.report_sources import read_source
 
 ABOUT = (
     "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> \u2028 &"

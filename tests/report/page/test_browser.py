@@ -4,7 +4,7 @@ import json
 import shutil
 import statistics
 import time
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
@@ -94,10 +94,16 @@ def reordered(browser, button):
     """The points in the table's rows once Enter on a header has changed their order."""
     before = points(browser)
     button.send_keys("\ue007")
-    deadline = time.monotonic() + 20
-    while points(browser) == before and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: points(browser) != before)
     return points(browser)
+
+
+def until(happened):
+    """What comes of it once it is true; whatever it is after 20 s."""
+    deadline = time.monotonic() + 20
+    while not (found := happened()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
 
 
 def cells(browser, title):
@@ -216,27 +222,25 @@ def test_a_click_on_a_dot_chooses_its_row(opened):
     from selenium.webdriver import ActionChains
 
     ActionChains(opened).move_to_element(dot).perform()
-    tip = find(opened, "#tip")[0].text
+    tip = until(lambda: find(opened, "#tip")[0].text)
     assert tip.startswith("tanh, std 0.1, run ")
     ActionChains(opened).click().perform()
-    assert [row.get_attribute("data-point") for row in find(opened, "tr.chosen")] == ["0"]
+    chosen = until(lambda: find(opened, "tr.chosen"))
+    assert [row.get_attribute("data-point") for row in chosen] == ["0"]
 
 
-@pytest.mark.parametrize("width", [375, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_screen_in_light_and_dark(opened, file, width, scheme):
-    emulate(opened, scheme=scheme, width=width)
-    opened.get(file.as_uri())
-    assert opened.execute_async_script(READY) == "ready"
+def test_it_fits_the_screen_in_light_and_dark(opened):
     sizes = "const { scrollWidth, clientWidth } = document.documentElement"
-    assert opened.execute_script(f"{sizes}; return scrollWidth - clientWidth") == 0
-    first, colors = opened.execute_async_script(PIXELS, opened.get_screenshot_as_base64())
-    assert first == {"light": [255, 255, 255], "dark": [21, 23, 26]}[scheme]  # --paper in page.css
-    assert colors > 50
-    ink = opened.execute_script(
-        "return getComputedStyle(document.querySelector('[data-chart] text')).fill"
-    )
-    assert ink == {"light": "rgb(92, 96, 102)", "dark": "rgb(160, 165, 173)"}[scheme]  # --muted
+    ink = "return getComputedStyle(document.querySelector('[data-chart] text')).fill"
+    paper = {"light": [255, 255, 255], "dark": [21, 23, 26]}  # --paper in page.css
+    muted = {"light": "rgb(92, 96, 102)", "dark": "rgb(160, 165, 173)"}
+    for scheme, width in product(paper, (375, 1440)):
+        emulate(opened, scheme=scheme, width=width)
+        assert until(lambda: opened.execute_script(f"{sizes}; return scrollWidth === clientWidth"))
+        first, colors = opened.execute_async_script(PIXELS, opened.get_screenshot_as_base64())
+        assert first == paper[scheme]
+        assert colors > 50
+        assert opened.execute_script(ink) == muted[scheme]
 
 
 def test_it_prints_light_and_without_controls(opened):

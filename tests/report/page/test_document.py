@@ -75,6 +75,7 @@ def test_nothing_is_loaded(hostile):
     assert "@import" not in style
     (policy,) = [a["content"] for _, a in found if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert {"base-uri 'none'", "form-action 'none'"} < set(policy.split("; "))  # not in default-src
     assert "http" not in policy
 
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from initlab.catalog import ACTIVATIONS, FIELDS, INPUTS, LOSSES, SCHEMES
-from initlab.cli.settings import paths, values
+from initlab.cli.set_completion import paths, values
 from initlab.spec.model import SpecFile
 from initlab.spec.reader import read
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from commands import change
 
+from initlab.cli.report_sources import read_source
 from initlab.errors import FolderError
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
-from initlab.store.sources import read_source
 
 
 def test_the_journal_says_the_same_as_what_was_published(kept):
