@@ -1,8 +1,7 @@
 """The seeds of a point as one number, and what theory says beside it; of tables, charts and page.
 
-A run that turned nan was measured: from there on it counts as infinite, above all that is finite.
-Else a median would sink where the largest leave it. Runs that failed, or that have yet to run, do
-not count.
+A run that turned nan counts as infinite from there on: else a median would sink where the largest
+leave it. Runs that failed, or that have yet to run, do not count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,17 +52,14 @@ def quantiles(values: Array, shares: Sequence[float] = SHARES) -> Array:
 
 
 def nan_beyond(values: Array) -> Array:
-    """Quantiles as they are drawn: nan where so many runs have turned nan."""
+    """Quantiles as they are drawn: nan where so many runs turned nan."""
     return np.where(np.isposinf(values), np.nan, values)
 
 
 def by_point(values: Array, point: Array, count: int) -> Array:
     """Values of runs (runs, ...) as (seeds, count, ...), for `quantiles`; nan where one has fewer.
 
-    Args:
-        values: of every run.
-        point: of every run, from 0 to count - 1.
-        count: how many points there are.
+    `point` is that of every run, from 0 to count - 1.
     """
     import pandas as pd
 
@@ -140,10 +136,7 @@ def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:
 
 
 def first_known(values: Array) -> Array:
-    """Over the first axis the first that is no nan: what theory says of all runs of a point.
-
-    Those that failed lack it.
-    """
+    """Over runs the first that is no nan: what theory says of a point; failed ones lack it."""
     found = np.full(np.shape(values)[1:], np.nan)
     for row in values:
         found = np.where(np.isnan(found), row, found)
@@ -161,16 +154,16 @@ def band(runs: "pd.DataFrame") -> tuple[Array, Array]:
 
 
 def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
-    """Which runs end within their band, and of which that is known; a nan lies beyond any number."""
+    """Which runs end within their band, and of which it is known; nan lies beyond any number."""
     low, high = band(runs)
     measured = counted(runs, "std_last")
     return (low <= measured) & (measured <= high), ~np.isnan(low) & ~np.isnan(measured)
 
 
 def predicted_std(runs: "pd.DataFrame") -> Array:
-    """The last std that theory expects of every run, infinite where it expects nan.
+    """Every run's last std in theory, infinite where it turns nan.
 
-    It is the median of networks of its width where a band is known, else that of infinite width.
+    The median of networks of its width where a band is known, else that of infinite width.
     """
     low, median = runs[P10].to_numpy(float), _within_dtype(runs[P50].to_numpy(float), runs)
     infinite = runs["predicted_std"].to_numpy(float)
@@ -180,7 +173,7 @@ def predicted_std(runs: "pd.DataFrame") -> Array:
 
 
 def expected_by_layer(median: Array, infinite: Array) -> Array:
-    """The std that theory expects of a point at every layer: as `predicted_std`, but for overflow."""
+    """The std that theory expects of a point, layer by layer."""
     return infinite if np.isnan(median).all() else median
 
 

@@ -40,7 +40,7 @@ def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
     else:
         with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
             table = pd.concat(list(parts), ignore_index=True)
-    measured = [name for name in table if name in COLUMNS and name not in WORDS]
+    measured = [n for n in map(str, table) if n in COLUMNS and n not in WORDS]
     return table.astype(
         {
             name: int if COLUMNS[name].group == "key" else float  # of no rows pandas knows no type

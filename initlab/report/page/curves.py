@@ -132,7 +132,7 @@ def _stop(curve: Mapping[str, Any], points: Points) -> dict[str, Any]:
 
 def _drawable(values: np.ndarray, quantity: Quantity) -> np.ndarray:
     """Which values an axis can show."""
-    return np.isfinite(values) & ((values > 0) | (not quantity.log))
+    return np.asarray(np.isfinite(values) & ((values > 0) | (not quantity.log)))
 
 
 def _left_out(values: np.ndarray, quantity: Quantity) -> list[str]:

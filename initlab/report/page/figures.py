@@ -33,8 +33,8 @@ def depth_charts(section: Section) -> str:
         '<p class="note">Lines: measured, the median over seeds; shaded: 10 % to 90 % of them.'
         " Dashed: predicted, with its band, for the rows that are chosen"
         f"{' (all, while none is)' if len(section.points) <= 4 else ''}; a gradient's prediction"
-        " starts from the last layer as measured. A cross: behind it the first of the seeds turns nan, at"
-        " last most of them; they count as infinite. Numbers have"
+        " starts from the last layer as measured. A cross: behind it the first of the seeds turns"
+        " nan, and in the end most of them; what has turned nan counts as infinite. Numbers have"
         f' 5 digits.</p>{thinned}<div class="charts">{figures}</div>'
     )
 
@@ -51,8 +51,8 @@ def agreement_charts(section: Section) -> str:
     band = ""
     if known.any():
         band = (
-            f"{np.sum(inside & known):,} of {known.sum():,} runs end within the band that holds 80 % of networks of"
-            " their width."
+            f"{np.sum(inside & known):,} of {known.sum():,} runs end within the band that holds"
+            " 80 % of networks of their width."
         )
     return (
         '<h3>Predicted against measured</h3><p class="note">A dot is a run; on the dashed line'

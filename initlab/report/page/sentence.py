@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from initlab.report.page.points import UNFINISHED, Points
 
 MOST_NAMED = 3  # points that are named; more are counted
+OPEN = ("steady", UNFINISHED)  # forward: of a gradient that was not measured, all is possible
 #: what one point does, and what several do; what matters most first
 VERBS = {
     "nan": ("turns nan", "turn nan"),
@@ -56,9 +57,12 @@ def _of_many(points: Points) -> Iterator[str]:
                 f"{_listed(trapped)} {VERBS['steady'][many]} forward, but {its}"
                 f" {VERBS[word][many]} backwards."
             )
-    if all(points.has_gradient) or any(word == "steady" for word in backward):
-        steady = [name for name, f, b in both if f == b == "steady"]
-        yield f"Steady both ways: {_listed(steady)}." if steady else "None is steady both ways."
+    steady = [name for name, f, b in both if f == b == "steady"]
+    judged = zip(forward, points.has_gradient, strict=True)
+    if steady:
+        yield f"Steady both ways: {_listed(steady)}."
+    elif any(points.has_gradient) and not any(f in OPEN and not seen for f, seen in judged):
+        yield "None is steady both ways."
 
 
 def _counted(names: Sequence[str], words: Sequence[str], way: str) -> Iterator[str]:

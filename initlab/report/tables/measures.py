@@ -75,11 +75,17 @@ def spread(values: np.ndarray) -> str:
     """The range of 80 % of what was measured, "0.644-0.657"; empty for less than two."""
     if np.count_nonzero(~np.isnan(values)) < 2:
         return ""
-    return _nan(_range(*quantiles(values, (0.1, 0.9))))
+    low, high = quantiles(values, (0.1, 0.9)).tolist()
+    return _nan(_range(low, high))
 
 
 def _range(low: float, high: float) -> str:
-    return f"{brief(low)} - {brief(high)}"
+    return "inf" if low == np.inf else f"{brief(low)} - {brief(high)}"
+
+
+def std_range(part: "pd.DataFrame") -> str:
+    """The range of the std at the last layer."""
+    return spread(counted(part, "std_last"))
 
 
 def predicted(part: "pd.DataFrame") -> str:
@@ -87,11 +93,9 @@ def predicted(part: "pd.DataFrame") -> str:
 
     The median of networks this wide; infinite width's where there is no band.
     """
-    std, onset = (
-        first_known(predicted_std(part)),
-        first_known(_numbers(part, "predicted_nan_onset")),
-    )
-    text = f"nan at {onset:.0f}" if np.isinf(std) and not np.isnan(onset) else three(float(std))
+    std = float(first_known(predicted_std(part)))
+    onset = first_known(_numbers(part, "predicted_nan_onset"))
+    text = f"nan at {onset:.0f}" if np.isinf(std) and not np.isnan(onset) else three(std)
     return f"{text} {_mark(part)}"
 
 
@@ -106,10 +110,8 @@ def predicted_ratio(part: "pd.DataFrame") -> str:
 
 def _mark(part: "pd.DataFrame") -> str:
     """Whether the median that is shown lies in the band; a blank where there is none."""
-    (low, high), middle = (
-        map(first_known, band_ends(part)),
-        quantiles(counted(part, "std_last"), (0.5,))[0],
-    )
+    low, high = map(first_known, band_ends(part))
+    (middle,) = quantiles(counted(part, "std_last"), (0.5,))
     if np.isnan(low) or np.isnan(middle):
         return " "
     return INSIDE if low <= middle <= high else OUTSIDE
@@ -117,7 +119,7 @@ def _mark(part: "pd.DataFrame") -> str:
 
 def band(part: "pd.DataFrame") -> str:
     """The band in which 80 % of networks this wide lie, and how many of the seeds do."""
-    low, high = map(first_known, band_ends(part))
+    low, high = (float(first_known(end)) for end in band_ends(part))
     if np.isnan(low):
         return ""
     inside, known = inside_band(part)
@@ -155,7 +157,7 @@ BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
 RANGE = "range: 80 % of seeds."
 MEASURES = (
     Measure("std last", 2, partial(measured, column="std_last")),
-    Measure("std range", 10, lambda part: spread(counted(part, "std_last")), (RANGE,), number=False),
+    Measure("std range", 10, std_range, (RANGE,), number=False),
     Measure("predicted", 4, predicted, (PREDICTED, MARKS)),
     Measure("band", 11, band, (BAND,), number=False),
     Measure("forward", 1, partial(verdict, "forward_verdict"), number=False),

@@ -54,7 +54,7 @@ def small(seeds=3, **columns):
     runs = pd.DataFrame(
         {"run": range(2 * seeds), "depth": 3, "activation": names, "seed": [*range(seeds)] * 2}
     )
-    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    runs = runs.assign(status="ok", nan_onset=np.nan, backward_verdict="", surprise=0.0)
     runs = runs.assign(**{k: v for k, v in columns.items() if k in runs})
     layers = pd.DataFrame({"run": np.repeat(range(2 * seeds), 3), "layer": [0, 1, 2] * 2 * seeds})
     values = np.arange(1.0, len(layers) + 1)
@@ -62,6 +62,7 @@ def small(seeds=3, **columns):
     for name in ("std", "cosine", "grad_std"):
         layers[f"predicted_{name}"] = values * 2 if name != "grad_std" else [8.0, 4, 1] * 2 * seeds
     layers = layers.assign(predicted_std_p10=values / 2, predicted_std_p90=values * 3)
+    layers["predicted_std_p50"] = np.nan
     return Sweep("small", runs, layers.assign(**{k: v for k, v in columns.items() if k in layers}))
 
 
@@ -183,15 +184,16 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
     count = 60
     values = np.linspace(1, 60, count)
     runs = pd.DataFrame({"run": range(count), "width": np.arange(count) + 10, "seed": 0})
-    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    runs = runs.assign(depth=2, status="ok", nan_onset=np.nan, surprise=0.0)
     runs.loc[30, "surprise"] = -9.0
     layers = pd.DataFrame({"run": np.repeat(range(count), 2), "layer": [0, 1] * count})
-    for name in ("std", "predicted_std", "predicted_std_p10", "predicted_std_p90"):
+    for name in ("std", "predicted_std", *(f"predicted_std_p{n}0" for n in (1, 5, 9))):
         layers[name] = np.repeat(values, 2)
     figure = depth_figure([Sweep("many", runs, layers)])
-    assert line(figure, "median of 60").y.tolist() == [31, 31]  # the nearest to 30.5
+    assert line(figure, "median of 60").y.tolist() == [30.5, 30.5]
     (band,) = figure.panels[0].bands
-    assert (band.low.tolist(), band.high.tolist()) == ([7, 7], [54, 54])
+    # 0.1 and 0.9 of the 59 steps from 1 to 60
+    np.testing.assert_allclose([band.low, band.high], [[6.9] * 2, [54.1] * 2])
     assert [a.label for a in figure.panels[0].lines if a.faint] == [
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
