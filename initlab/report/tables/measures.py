@@ -123,7 +123,8 @@ def band(part: "pd.DataFrame") -> str:
     if np.isnan(low):
         return ""
     inside, known = inside_band(part)
-    return f"{_range(low, high)}, {np.count_nonzero(inside & known)}/{np.count_nonzero(known)}"
+    of = f", {np.count_nonzero(inside & known)}/{np.count_nonzero(known)}" if known.any() else ""
+    return f"{_range(low, high)}{of}"
 
 
 def verdict(name: str, part: "pd.DataFrame") -> str:

@@ -198,3 +198,34 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
     assert figure.notes[0].startswith("Instead of 60 lines: their median and 10 to 90 % of them")
+
+
+def test_predicted_is_the_median_network_where_it_is_known():
+    sweep = small()
+    layers = sweep.layers.copy()
+    relu = layers["run"] >= 3
+    layers.loc[relu, "predicted_std_p50"] = 7.0
+    figure = depth_figure([Sweep("small", sweep.runs, layers)])
+    assert line(figure, "relu", dashed=True).y.tolist() == [7, 7, 7]
+    assert line(figure, "tanh", dashed=True).y.tolist() == [2, 4, 6]  # infinite width
+    assert (
+        "Predicted: the median network of this width where its band is known, else infinite"
+        " width; its band holds 80 % of networks this wide."
+    ) in figure.notes
+
+
+def test_a_line_ends_where_most_seeds_have_turned_nan():
+    sweep = small(seeds=3)
+    runs, layers = sweep.runs.copy(), sweep.layers.copy()
+    runs["nan_onset"] = [1, 2, np.nan, np.nan, np.nan, 2]  # two seeds of tanh, one of relu
+    onset = layers["run"].map(runs["nan_onset"])
+    layers = layers[~(layers["layer"] > onset)]
+    layers.loc[layers["layer"] == onset[layers.index], "std"] = np.nan
+    figure = depth_figure([Sweep("small", runs, layers)])
+    # tanh: 1, 4, 7; then inf, 5, 8; then inf, inf, 9. relu at the end: 12, 15 and inf
+    np.testing.assert_array_equal(line(figure, "tanh").y, [4, 8, np.nan])
+    assert line(figure, "relu").y.tolist() == [13, 14, 15]
+    assert (
+        "Measured: median over 3 seeds; the spread is 10 to 90 % of them; those that have turned"
+        " nan count as infinite."
+    ) in figure.notes

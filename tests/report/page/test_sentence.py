@@ -67,4 +67,7 @@ def test_steady_both_ways_is_judged_of_gradients_that_were_measured(swept):
 def test_a_verdict_on_what_is_not_finished_says_so(swept):
     status = ["ok"] * 5 + ["interrupted"]
     text = told(swept, ["steady"] * 2, [""] * 2, status)
-    assert text == "Forward so far, 2 of 2 points are steady. Only 5 of 6 runs are finished."
+    assert text == (
+        "Forward so far, 2 of 2 points are steady (std 0.1 and std 3). Only 5 of 6 runs are"
+        " finished."
+    )
