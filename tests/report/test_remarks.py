@@ -11,7 +11,7 @@ def runs(*rows):
     names = ["activation", "seed", "std_last", "predicted_std"]
     names += ["predicted_std_p10", "predicted_std_p90", "surprise"]
     return pd.DataFrame(rows, columns=names).assign(
-        depth=100, run=range(len(rows)), forward_verdict="steady"
+        depth=100, run=range(len(rows)), forward_verdict="steady", status="ok", nan_onset=None
     )
 
 

@@ -17,10 +17,11 @@ from initlab.report.figures.curves import (
     columns_needed,
     curves_of,
     joined,
-    seed_count,
+    seeds_of,
 )
 from initlab.report.figures.labels import axes_of, labels
 from initlab.report.figures.onsets import onset_rules
+from initlab.report.statistics import nan_beyond
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (
@@ -83,7 +84,8 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
     few = len(curves) <= MOST_PREDICTED and max(counts.values(), default=0) <= MOST_STRONG
     for curve in curves:
         x = curve.layers
-        lines.append(Line(curve.label, x, curve.middle, faint=counts[curve.label] > MOST_STRONG))
+        faint = counts[curve.label] > MOST_STRONG
+        lines.append(Line(curve.label, x, nan_beyond(curve.middle), faint=faint))
         if few and len(curve.runs) > 1:
             bands.append(Band(curve.label, x, curve.low, curve.high))
         if few and not np.isnan(curve.predicted).all():
@@ -97,12 +99,14 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
 def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[str]:
     """What measured and predicted lines are."""
     notes = []
-    seeds = seed_count(curves)
+    seeds = seeds_of(curves)
     if seeds and len(curves) <= MOST_LINES:
-        notes.append(f"Measured: median over {seeds}.")
+        died = any(np.isposinf(curve.high).any() for curve in curves)
+        counts = "; those that have turned nan count as infinite" if died else ""
+        notes.append(f"Measured: median over {seeds}{counts}.")
     if any(line.dashed for panel in panels for line in panel.lines):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
-        notes.append(f"Predicted: at infinite width{scaled}.")
+        notes.append(f"Predicted: {_theory(curves)}{scaled}.")
     return notes
 
 
@@ -115,6 +119,16 @@ def _of_bands(panels: Sequence[Panel], curves: Sequence[Curve]) -> tuple[str, ..
         True: "Predicted band: 80 % of networks this wide.",
     }
     return tuple(note for kind, note in notes.items() if kind in predicted)
+
+
+def _theory(curves: Sequence[Curve]) -> str:
+    """What predicted lines are of."""
+    simulated = {curve.simulated for curve in curves if not np.isnan(curve.predicted).all()}
+    if simulated == {True}:
+        return "the median network of this width"
+    if True in simulated:
+        return "the median network of this width where its band is known, else infinite width"
+    return "at infinite width"
 
 
 def _missing(runs: pd.DataFrame, measured: Array, y: str) -> list[str]:

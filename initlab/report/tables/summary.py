@@ -8,6 +8,7 @@ import pandas as pd
 
 from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
+from initlab.report.statistics import is_ok, seed_count
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.labels import axes_of, described, labels_of
 from initlab.report.tables.measures import (
@@ -18,10 +19,10 @@ from initlab.report.tables.measures import (
     OUTSIDE,
     PICTURES,
     Measure,
-    median,
+    measured,
     verdict,
 )
-from initlab.report.tables.points import Points, Results, between, curves_of, heading, points_of
+from initlab.report.tables.points import Points, Results, curves_of, heading, points_of
 from initlab.report.tables.sparkline import scale, sparkline
 
 EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
@@ -65,7 +66,7 @@ def summarise(
         subtitle=heading(sweeps),
         notes=() if columns else tuple(notes),
         titles=tuple(titles),
-        dim_notes=tuple(_about_seeds(sweeps, shown)),
+        dim_notes=tuple(_about_seeds(points, shown)),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -130,7 +131,7 @@ def _as_in_csv(name: str) -> Measure:
         if name.endswith("_verdict") or name == "status":
             return verdict(name, part)
         if pd.api.types.is_float_dtype(part[name]):
-            return median(part[name])
+            return measured(part, name)
         values = [str(value) for value in part[name].dropna().unique()]
         return ", ".join(values) if len(values) < 4 else f"{len(values)} values"
 
@@ -140,10 +141,10 @@ def _as_in_csv(name: str) -> Measure:
 def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
     curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
-    drawn = [point.curves(curves[id(point.results)]) for point in points.rows]
+    drawn = [point.median(curves[id(point.results)], column) for point in points.rows]
 
     def draw(width: int) -> list[str]:
-        return [sparkline(runs, width, unicode=unicode, backward=backward) for runs in drawn]
+        return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
 
     start = "the last layer" if backward else "layer 0"
     legend = (
@@ -159,11 +160,11 @@ def _remarks(sweep: Results, *, named: bool) -> list[str]:
     return [f"{sweep.name}: {line}" for line in lines] if named else lines
 
 
-def _about_seeds(sweeps: Sequence[Results], shown: Sequence[Column]) -> list[str]:
+def _about_seeds(points: Points, shown: Sequence[Column]) -> list[str]:
     """How several seeds are one number, and what a verdict adds to its word."""
     cells = [cell for column in shown if column.name in VERDICTS for cell in column.cells]
-    seeds = [s.runs.loc[s.runs["status"] == "ok", "seed"].nunique() for s in sweeps]
-    lines = [f"Medians over {between(seeds)} seeds."] if max(seeds) > 1 else []
+    seeds = seed_count(is_ok(p.runs).sum() for p in points.rows if p.runs is not None)
+    lines = [f"Medians over {seeds}."] if seeds else []
     if any("/" in cell for cell in cells):
         lines.append("1/3: of so many runs.")
     if any(cell.startswith("nan ") for cell in cells):

@@ -195,3 +195,38 @@ def test_columns_are_completed():
     assert "init.gain" in fields("init")
     assert "l1,mse" in loss_list("l1,ms")
     assert activation_list("gelu,si") == ["gelu,sigmoid", "gelu,silu", "gelu,sin"]
+
+
+@pytest.fixture
+def unmeasured(kept, tmp_path):
+    """What Ctrl-C before the end of the first run leaves: no layers."""
+    folder = tmp_path / "stopped"
+    folder.mkdir()
+    header, *rows = (kept / "runs.csv").read_text().splitlines()
+    names = header.split(",")
+    first = names.index("status")
+    cells = [[*row.split(",")[:first], "interrupted"] for row in rows]
+    lines = [",".join([*row, *[""] * (len(names) - len(row))]) for row in cells]
+    (folder / "runs.csv").write_text("\n".join([header, *lines]) + "\n")
+    (folder / "layers.csv").write_text((kept / "layers.csv").read_text().splitlines()[0] + "\n")
+    return folder
+
+
+def test_a_sweep_that_was_stopped_at_once_is_drawn_and_reported(kept, unmeasured, tmp_path):
+    drawn = initlab("plot", unmeasured)
+    assert drawn.exit_code == 0, drawn.stderr
+    assert "Nothing was measured to draw" in drawn.stdout
+    assert "48 of 48 runs: interrupted." in drawn.stdout
+    both = initlab("report", unmeasured, kept, "-o", tmp_path / "both.html")
+    assert both.exit_code == 0, both.stderr
+    assert initlab("show", unmeasured, "--format", "table").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["plot", "report", "show"])
+def test_a_table_without_a_run_is_refused(unmeasured, tmp_path, command):
+    file = unmeasured / "runs.csv"
+    file.write_text(file.read_text().splitlines()[0] + "\n")
+    more = ["-o", tmp_path / "x.html"] if command == "report" else ["--format", "table"]
+    done = initlab(command, unmeasured, *(more if command != "plot" else []))
+    assert done.exit_code == 2
+    assert f"{file}: holds no run" in done.stderr

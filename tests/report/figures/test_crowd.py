@@ -26,7 +26,7 @@ def names(count):
 
 def test_a_run_that_has_turned_nan_does_not_pull_the_median_down():
     curves = [curve(n, [n + 1, n + 1]) for n in range(8)]
-    curves += [curve(n, [100, np.nan]) for n in (8, 9, 10)]
+    curves += [curve(n, [100, np.inf]) for n in (8, 9, 10)]
     lines, bands = crowd(curves, runs(11, {8: 1, 9: 1, 10: 1}), names(11))
     assert lines[0].y.tolist() == [6, 6]  # without them it would sink to 4 or 5
     assert bands[0].high.tolist() == [100, np.inf]  # above any axis

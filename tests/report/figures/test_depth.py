@@ -54,7 +54,7 @@ def small(seeds=3, **columns):
     runs = pd.DataFrame(
         {"run": range(2 * seeds), "depth": 3, "activation": names, "seed": [*range(seeds)] * 2}
     )
-    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    runs = runs.assign(status="ok", nan_onset=np.nan, backward_verdict="", surprise=0.0)
     runs = runs.assign(**{k: v for k, v in columns.items() if k in runs})
     layers = pd.DataFrame({"run": np.repeat(range(2 * seeds), 3), "layer": [0, 1, 2] * 2 * seeds})
     values = np.arange(1.0, len(layers) + 1)
@@ -62,6 +62,7 @@ def small(seeds=3, **columns):
     for name in ("std", "cosine", "grad_std"):
         layers[f"predicted_{name}"] = values * 2 if name != "grad_std" else [8.0, 4, 1] * 2 * seeds
     layers = layers.assign(predicted_std_p10=values / 2, predicted_std_p90=values * 3)
+    layers["predicted_std_p50"] = np.nan
     return Sweep("small", runs, layers.assign(**{k: v for k, v in columns.items() if k in layers}))
 
 
@@ -187,17 +188,47 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
     count = 60
     values = np.linspace(1, 60, count)
     runs = pd.DataFrame({"run": range(count), "width": np.arange(count) + 10, "seed": 0})
-    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    runs = runs.assign(depth=2, status="ok", nan_onset=np.nan, surprise=0.0)
     runs.loc[30, "surprise"] = -9.0
     layers = pd.DataFrame({"run": np.repeat(range(count), 2), "layer": [0, 1] * count})
-    for name in ("std", "predicted_std", "predicted_std_p10", "predicted_std_p90"):
+    for name in ("std", "predicted_std", *(f"predicted_std_p{n}0" for n in (1, 5, 9))):
         layers[name] = np.repeat(values, 2)
     figure = depth_figure([Sweep("many", runs, layers)])
-    assert line(figure, "median of 60").y.tolist() == [31, 31]  # the nearest to 30.5
+    assert line(figure, "median of 60").y.tolist() == [30.5, 30.5]
     (band,) = figure.panels[0].bands
-    assert (band.low.tolist(), band.high.tolist()) == ([7, 7], [54, 54])
+    # 0.1 and 0.9 of the 59 steps from 1 to 60
+    np.testing.assert_allclose([band.low, band.high], [[6.9] * 2, [54.1] * 2])
     assert [a.label for a in figure.panels[0].lines if a.faint] == [
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
     assert figure.notes[0].startswith("Instead of 60 lines: their median; what has turned nan")
     assert figure.band_notes == ("Spread: 10 to 90 % of the curves.",)
+
+
+def test_predicted_is_the_median_network_where_it_is_known():
+    sweep = small()
+    layers = sweep.layers.copy()
+    relu = layers["run"] >= 3
+    layers.loc[relu, "predicted_std_p50"] = 7.0
+    figure = depth_figure([Sweep("small", sweep.runs, layers)])
+    assert line(figure, "relu", dashed=True).y.tolist() == [7, 7, 7]
+    assert line(figure, "tanh", dashed=True).y.tolist() == [2, 4, 6]  # infinite width
+    assert (
+        "Predicted: the median network of this width where its band is known, else infinite width."
+    ) in figure.notes
+
+
+def test_a_line_ends_where_most_seeds_have_turned_nan():
+    sweep = small(seeds=3)
+    runs, layers = sweep.runs.copy(), sweep.layers.copy()
+    runs["nan_onset"] = [1, 2, np.nan, np.nan, np.nan, 2]  # two seeds of tanh, one of relu
+    onset = layers["run"].map(runs["nan_onset"])
+    layers = layers[~(layers["layer"] > onset)]
+    layers.loc[layers["layer"] == onset[layers.index], "std"] = np.nan
+    figure = depth_figure([Sweep("small", runs, layers)])
+    # tanh: 1, 4, 7; then inf, 5, 8; then inf, inf, 9. relu at the end: 12, 15 and inf
+    np.testing.assert_array_equal(line(figure, "tanh").y, [4, 8, np.nan])
+    assert line(figure, "relu").y.tolist() == [13, 14, 15]
+    assert (
+        "Measured: median over 3 seeds; those that have turned nan count as infinite."
+    ) in figure.notes

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from initlab.report.page.points import UNFINISHED, points_of
+from initlab.report.statistics import counted
 
 pytestmark = pytest.mark.xdist_group("page")  # the sweep is made once
 
@@ -25,7 +26,7 @@ def test_a_sweep_of_one_point_is_named_by_its_network(swept_of):
 def test_the_quantiles_of_a_point_are_of_its_own_runs(swept):
     points = points_of(swept.source.runs)
     own = [float(row["std_last"]) for row in swept.runs[:3]]
-    found = points.quantiles(points.runs["std_last"])[:, 0]
+    found = points.quantiles(counted(points.runs, "std_last"))[:, 0]
     assert found == pytest.approx(np.quantile(own, [0.1, 0.5, 0.9]))
 
 
@@ -61,3 +62,23 @@ def test_where_only_some_seeds_turn_nan_it_is_said_how_many(swept):
     runs["nan_onset"] = runs["nan_onset"].astype(float)
     runs.loc[0, "nan_onset"] = 7
     assert points_of(runs).reasons()[0].startswith("not finite from layer 7 on in 1 of 3")
+
+
+def test_a_signal_of_zeros_is_not_one_that_was_not_run(swept):
+    runs = swept.source.runs.copy()
+    runs.loc[0:2, ["std_first", "std_last", "grad_std_first", "grad_std_last"]] = [0, 0, np.nan, 0]
+    runs.loc[3:5, ["std_first", "std_last", "grad_std_first", "grad_std_last"]] = [0, 0, 4, 2]
+    runs.loc[6:8, ["std_first", "std_last"]] = [0, 0.25]
+    runs.loc[0:2, "backward_verdict"] = ""
+    runs.loc[0:8, "nan_onset"] = np.nan
+    found = points_of(runs).reasons()
+    assert found[0] == "std 0 after 12 layers"
+    assert found[1] == "std 0 after 12 layers; gradient x 2 down to layer 0"
+    assert found[2].startswith("std 0.25 after 12 layers")
+
+
+def test_gradients_that_nobody_measured_have_no_verdict(swept):
+    runs = swept.source.runs.copy()
+    runs["backward_verdict"] = ""
+    runs.loc[0, "status"] = "failed"
+    assert points_of(runs).backward == [""] * 6

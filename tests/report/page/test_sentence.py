@@ -55,3 +55,19 @@ def test_what_is_not_finished_and_what_failed_is_counted(swept):
 
 def test_without_gradients_nothing_is_said_of_them(swept):
     assert told(swept, ["steady"] * 6, [""] * 6) == "Forward, 6 of 6 points are steady."
+
+
+def test_steady_both_ways_is_judged_of_gradients_that_were_measured(swept):
+    status = ["failed"] + ["ok"] * 5
+    assert "both ways" not in told(swept, ["steady"] * 2, [""] * 2, status)
+    assert "both ways" not in told(swept, ["steady"] * 2, ["vanishing", ""])
+    assert told(swept, ["steady", "nan"], ["vanishing", ""]).endswith("None is steady both ways.")
+
+
+def test_a_verdict_on_what_is_not_finished_says_so(swept):
+    status = ["ok"] * 5 + ["interrupted"]
+    text = told(swept, ["steady"] * 2, [""] * 2, status)
+    assert text == (
+        "Forward so far, 2 of 2 points are steady (std 0.1 and std 3). Only 5 of 6 runs are"
+        " finished."
+    )

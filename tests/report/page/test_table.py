@@ -60,3 +60,20 @@ def test_a_mark_says_whether_the_median_lies_in_the_band(swept, place, word):
     assert f'class="{word}" title="measured: {word} the band"' in found
     assert "0.6" in found
     assert "0.4 to 1" in found
+
+
+def test_a_band_without_an_upper_end_and_a_first_seed_that_failed(swept):
+    runs, nan = swept.source.runs.copy(), float("nan")
+    columns = ["status", "std_last", "predicted_std_p10", "predicted_std_p50", "predicted_std_p90",
+               "predicted_nan_onset", "nan_onset", "predicted_std"]  # fmt: skip
+    runs = runs.astype(dict.fromkeys(columns[1:], float))
+    runs.loc[0:2, columns] = [
+        ["failed", nan, nan, nan, nan, nan, nan, nan],
+        ["ok", 3e36, 1e35, 1e37, nan, 9, nan, 1e40],
+        ["ok", nan, 1e35, 1e37, nan, 9, 7, 1e40],
+    ]
+    swept = type("Changed", (), {"source": type("Source", (), {"runs": runs, "name": "x"})})
+    found = re.sub("<[^>]*>", "", row(made(swept), 0))
+    # of 3e36 and infinity the median is the finite one, which lies in the band
+    assert "3e36 3e36 to nan" in found
+    assert "1e37 ✓ inside 1e35 to inf" in found

@@ -18,7 +18,8 @@ def sweep(points=1, depth=100, seeds=3, name="deep"):
     runs = pd.DataFrame(
         [
             {"run": n, "depth": depth, "width": 4, "shape": math.nan, "activation": f"a{point}",
-             "init": "he", "loss": "mse", "reduction": "mean", "seed": seed}
+             "init": "he", "loss": "mse", "reduction": "mean", "seed": seed, "status": "ok",
+             "nan_onset": math.nan, "backward_verdict": ""}
             for n, (point, seed) in enumerate(keys)
         ]
     )  # fmt: skip
@@ -85,12 +86,13 @@ def test_points_of_several_sweeps_have_the_sweeps_name():
     assert column(table, "spec") == ["deep", "", "two a0", "", "two a1", ""]
 
 
-def test_layers_that_no_run_reached_have_nothing_and_an_overflow_is_nan():
+def test_from_an_overflow_on_layers_are_nan():
     results = sweep(depth=4, seeds=1)
     layers = results.layers[results.layers["layer"] < 3]
     stopped = layers.assign(std=[1.0, 2.0, math.nan], grad_std=math.nan)
-    table = layer_summary([Results("x", "", results.runs, stopped)])
-    assert column(table, "std") == ["1", "2", "nan", "-"]
+    table = layer_summary([Results("x", "", results.runs.assign(nan_onset=2), stopped)])
+    assert column(table, "std") == ["1", "2", "nan", "nan"]
+    assert "nan: most runs are not finite there, or stopped before." in table.dim_notes
     assert "grad_std" not in table.header
 
 

@@ -84,7 +84,7 @@ def test_verdicts_of_all_seeds_begin_with_the_worst(plan_of):
     ]
     table = summary(plan, outcomes)
     assert column(table, "forward") == ["nan 1-2 2/4"]
-    assert column(table, "backward") == ["exploding 1/2"]
+    assert column(table, "backward") == ["exploding 1/4"]
     (words,) = table.dim_notes
     assert "nan at N: the first layer with a non-finite" in words
     assert "1/3: of so many runs" in words
