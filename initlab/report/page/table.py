@@ -1,16 +1,17 @@
 """The table of a sweep's points as HTML: short numbers, whole ones where a column is sorted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 import numpy as np
 import pandas as pd
 
 from initlab.catalog.columns import COLUMNS
-from initlab.formatting import brief, short, visible
+from initlab.formatting import brief, six_digits, visible
 from initlab.report.figures.labels import labels
 from initlab.report.page.coloring import Coloring
 from initlab.report.page.points import Points, gradient_ratio
+from initlab.report.tables.measures import three
 
 VERDICTS = ("steady", "vanishing", "exploding", "nan", "failed")
 Cells = list[str]  # one <td> for every point
@@ -36,7 +37,7 @@ def _head(title: str) -> str:
     if title == "choose":
         return '<th scope="col" data-orderable="false"><span class="hidden">choose</span></th>'
     key, _, about = title.partition("|")
-    unsorted = ' data-orderable="false"' if key == "why" else ""
+    unsorted = ' data-orderable="false" class="why"' if key == "why" else ""
     return f'<th scope="col"{unsorted} title="{escape(about)}">{escape(key)}</th>'
 
 
@@ -79,7 +80,7 @@ def _boxes(points: Points, coloring: Coloring, drawn: Sequence[int]) -> Cells:
 def _axis(first: pd.DataFrame, axis: str) -> Cells:
     values = first[axis]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return [_plain(float(value)) for value in values]
+        return [_plain(float(value), six_digits) for value in values]
     return [f"<td>{escape(visible(str(text)))}</td>" for text in labels(first, [axis])]
 
 
@@ -99,17 +100,17 @@ def _number(value: float, text: str) -> str:
     return f'<td class="number" data-order="{order}">{text}</td>'
 
 
-def _plain(value: float) -> str:
-    return _number(value, "–" if np.isnan(value) else short(value, 4))
+def _plain(value: float, text: Callable[[float], str] = three) -> str:
+    return _number(value, "–" if np.isnan(value) else text(value))
 
 
 def _measured(quantiles: np.ndarray) -> Cells:
     """Medians, with the range from 10 to 90 % where seeds differ."""
     cells = []
     for low, middle, high in quantiles.T.tolist():
-        text = "–" if np.isnan(middle) else short(middle, 4)
+        text = "–" if np.isnan(middle) else three(middle)
         if low != high and np.isfinite([low, high]).all():
-            text = f"{short(middle, 3)} <small>{brief(low)} to {brief(high)}</small>"
+            text = f"{three(middle)} <small>{brief(low)} to {brief(high)}</small>"
         cells.append(_number(middle, text))
     return cells
 
@@ -129,7 +130,7 @@ def _predicted(points: Points) -> Cells:
             cells.append(_plain(infinite))
         else:
             mark = "" if np.isnan(seen) else _mark(low <= seen <= high)
-            text = f"{short(middle, 3)}{mark} <small>{brief(low)} to {brief(high)}</small>"
+            text = f"{three(middle)}{mark} <small>{brief(low)} to {brief(high)}</small>"
             cells.append(_number(middle, text))
     return cells
 
