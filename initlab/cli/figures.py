@@ -18,7 +18,7 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
     from initlab.report.figures.curves import Sweep, columns_needed
     from initlab.report.figures.depth import check_column, depth_figure
     from initlab.store.folder import open_published
-    from initlab.store.read import read_table
+    from initlab.store.read import read_runs, read_table
 
     check_column(y)
     opened = [open_published(folder) for folder in folders]
@@ -26,7 +26,7 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
     if len(set(names)) < len(names):
         names = [on_one_line(str(folder.path)) for folder in opened]
     sweeps = [
-        Sweep(name, read_table(f.runs_csv), read_table(f.layers_csv, columns_needed(y)))
+        Sweep(name, read_runs(f.runs_csv), read_table(f.layers_csv, columns_needed(y)))
         for name, f in zip(names, opened, strict=True)
     ]
     return depth_figure(sweeps, y, color, facet)
@@ -36,7 +36,7 @@ def heat(folders: Sequence[Path], axes: str, value: str) -> "Figure":
     """A result over two axes of a sweep; `axes` is "X,Y"."""
     from initlab.report.figures.heat import heat as heat_figure
     from initlab.store.folder import open_published
-    from initlab.store.read import read_table
+    from initlab.store.read import read_runs
 
     across, comma, up = (part.strip() for part in axes.partition(","))
     if not (across and comma and up) or "," in up:
@@ -46,7 +46,7 @@ def heat(folders: Sequence[Path], axes: str, value: str) -> "Figure":
             f"--heat draws one results folder, got {len(folders)}",
             f"initlab plot {folders[0]} --heat {axes} --value {value}",
         )
-    return heat_figure(read_table(open_published(folders[0]).runs_csv), across, up, value)
+    return heat_figure(read_runs(open_published(folders[0]).runs_csv), across, up, value)
 
 
 def losses(names: str) -> "Figure":

@@ -13,7 +13,7 @@ import typer
 from initlab.catalog.columns import columns
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, unicode_stdout
-from initlab.errors import FolderError, InputError
+from initlab.errors import InputError
 from initlab.report.selection import (
     LayerChoice,
     columns_in,
@@ -177,14 +177,10 @@ def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary"
 
 def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Results":
     from initlab.report.tables.points import Results
-    from initlab.store.read import read_table
+    from initlab.store.read import read_runs, read_table
 
     name, about, path = folder
-    runs = read_table(path / RUNS_CSV)
-    if runs.empty:
-        raise FolderError(
-            f"{path / RUNS_CSV}: holds no run", "initlab sweep configs/xavier_tanh.yaml"
-        )
+    runs = read_runs(path / RUNS_CSV)
     return Results(name, about, runs, read_table(path / LAYERS_CSV, only))
 
 

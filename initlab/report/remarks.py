@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from initlab.formatting import brief
+from initlab.report.statistics import band, inside_band
 
 Row = pd.Series
 
@@ -23,7 +24,7 @@ def remarks(runs: pd.DataFrame, axes: Sequence[str], named: Callable[[Row], str]
     """
     known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
     off = (known["std_last"] / known["predicted_std"] - 1).abs()
-    inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
+    inside, _ = inside_band(known)
     surprising = known[known["surprise"].abs() > SURPRISING]
     steady = known["forward_verdict"] == "steady"  # else the init is wrong, though not by chance
     misleading = known.assign(off=off)[steady & inside & (off > MISLEADING)].sort_values("off")
@@ -49,4 +50,5 @@ def _where(run: Row, named: Callable[[Row], str]) -> str:
 
 
 def _band(run: Row) -> str:
-    return f"{brief(run['predicted_std_p10'])}-{brief(run['predicted_std_p90'])}"
+    (low,), (high,) = band(run.to_frame().T)
+    return f"{brief(low)}-{brief(high)}"

@@ -37,9 +37,26 @@ def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
     options: dict[str, Any] = {"keep_default_na": False, "na_values": missing}
     if only is None:
         table: pd.DataFrame = pd.read_csv(file, **options, low_memory=False)
-        measured = [n for n in table if n in COLUMNS and n not in WORDS]
-        return table.astype(
-            {n: float for n in measured if not pd.api.types.is_numeric_dtype(table[n])}
-        )
-    with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
-        return pd.concat(list(parts), ignore_index=True)
+    else:
+        with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
+            table = pd.concat(list(parts), ignore_index=True)
+    measured = [name for name in table if name in COLUMNS and name not in WORDS]
+    return table.astype(
+        {
+            name: int if COLUMNS[name].group == "key" else float  # of no rows pandas knows no type
+            for name in measured
+            if not pd.api.types.is_numeric_dtype(table[name])
+        }
+    )
+
+
+def read_runs(file: Path) -> "pd.DataFrame":
+    """runs.csv, of one run at least.
+
+    Raises:
+        FolderError: it holds none, or is no table any more.
+    """
+    runs = read_table(file)
+    if runs.empty:
+        raise FolderError(f"{file}: holds no run", "initlab sweep configs/xavier_tanh.yaml")
+    return runs

@@ -13,7 +13,7 @@ from initlab.store.files import JOURNAL, LAYERS_CSV, PROVENANCE, RUNS_CSV, SPEC
 from initlab.store.folder import Folder, open_published
 from initlab.store.journal import Journal
 from initlab.store.publish import provenance, replacing, spec_text
-from initlab.store.read import read_table
+from initlab.store.read import read_runs, read_table
 from initlab.store.rows import lines
 from initlab.store.temporary import temporary_folder
 
@@ -44,7 +44,7 @@ def _published(folder: Folder, journal: Journal | None) -> Source:
         folder.path.resolve().name,
         folder.about(),
         _text(folder.path / SPEC),
-        read_table(folder.runs_csv),
+        read_runs(folder.runs_csv),
         read_table(folder.layers_csv, COLUMNS),
         _json(folder.path / PROVENANCE),
         plan,
@@ -63,7 +63,7 @@ def _going_on(folder: Folder, journal: Journal, writer: str) -> Source:
             folder.path.resolve().name,
             plan.head.about or "",
             spec_text(plan),
-            read_table(temporary / RUNS_CSV),
+            read_runs(temporary / RUNS_CSV),
             read_table(temporary / LAYERS_CSV, COLUMNS),
             provenance(journal),
             plan,

@@ -1,16 +1,16 @@
 """Many curves as their quantiles, with a few of them highlighted."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from initlab.report.figure import Array, Band, Line
-from initlab.report.figures.curves import Curve, seed_count
+from initlab.report.figure import Band, Line
+from initlab.report.figures.curves import Curve, seeds_of
+from initlab.report.remarks import SURPRISING
+from initlab.report.statistics import nan_beyond, quantiles
 
 MOST_GROUPS = 6  # colours that have quantiles of their own; else there are those of all curves
-SURPRISING = 5.0  # standard deviations of the last layer's ln std in simulated networks
 MOST_SURPRISING = 2
 
 
@@ -32,17 +32,18 @@ def crowd(
     lines, bands = [], []
     for label, members in groups.items():
         name = (f"{label}: " if label else "") + f"median of {len(members):,}"
-        low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
-        lines.append(Line(name, members[0].layers, middle))
+        low, middle, high = quantiles(np.array([curve.middle for curve in members]))
+        lines.append(Line(name, members[0].layers, nan_beyond(middle)))
         bands.append(Band(name, members[0].layers, low, high))
     for curve in _highlighted(curves, runs):
-        lines.append(Line(names.iloc[curve.runs[0]], curve.layers, curve.middle, faint=True))
+        name = names.iloc[curve.runs[0]]
+        lines.append(Line(name, curve.layers, nan_beyond(curve.middle), faint=True))
     return lines, bands
 
 
 def crowd_note(curves: Sequence[Curve]) -> str:
     """What a picture of many curves shows of them."""
-    seeds = seed_count(curves)
+    seeds = seeds_of(curves)
     of = f", each the median over {seeds}" if seeds else ""
     return (
         f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
@@ -63,23 +64,3 @@ def _highlighted(curves: Sequence[Curve], runs: pd.DataFrame) -> list[Curve]:
     ranked = sorted(range(len(curves)), key=lambda n: -most[n])
     chosen += [n for n in ranked[:MOST_SURPRISING] if most[n] > SURPRISING]
     return [curves[n] for n in dict.fromkeys(chosen)]
-
-
-def _ranked(curve: Curve, runs: pd.DataFrame) -> Array:
-    """A curve for quantiles: one that has turned nan counts as infinite, above all the others.
-
-    Else the median would sink where the largest leave it.
-    """
-    finite = np.flatnonzero(np.isfinite(curve.middle))
-    died = runs["nan_onset"].iloc[list(curve.runs)].notna().any()
-    if not died or not len(finite):
-        return curve.middle
-    return np.where(np.arange(len(curve.middle)) > finite[-1], np.inf, curve.middle)
-
-
-def _quantiles(values: Sequence[Array]) -> Array:
-    """10, 50 and 90 %: values that some curve has, as nothing lies between one and infinity."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing was measured there
-        found = np.nanquantile(np.array(values), (0.1, 0.5, 0.9), axis=0, method="nearest")
-    return np.asarray(found)

@@ -1,6 +1,5 @@
 """Curves of published tables: what was measured and predicted, layer by layer, over seeds."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,19 @@ from initlab.catalog.columns import columns
 from initlab.report.figure import Array
 from initlab.report.figures.choice import Choice
 from initlab.report.figures.labels import fields_of, labels
+from initlab.report.statistics import (
+    P10,
+    P50,
+    P90,
+    band_by_layer,
+    by_layer,
+    counted_by_layer,
+    expected_by_layer,
+    first_known,
+    is_ok,
+    quantiles,
+    seed_count,
+)
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
 PREDICTED = {
@@ -19,7 +31,7 @@ PREDICTED = {
     "grad_std": "predicted_grad_std",
     "cosine": "predicted_cosine",
 }
-BAND = ("predicted_std_p10", "predicted_std_p90")  # of std
+BAND = (P10, P90)  # of std
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,11 @@ class Sweep:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One point of a spec: median and 10 to 90 % of its seeds at every layer; nan is a gap."""
+    """One point of a spec: median and 10 to 90 % of its seeds at every layer.
+
+    They are infinite where so many have turned nan; nan is a gap. `simulated` is whether the
+    prediction is the median of networks of this width.
+    """
 
     label: str
     panel: str
@@ -43,6 +59,7 @@ class Curve:
     predicted: Array
     band: tuple[Array, Array] | None
     runs: tuple[int, ...]
+    simulated: bool = False
 
     @property
     def layers(self) -> Array:
@@ -53,7 +70,7 @@ class Curve:
 def columns_needed(y: str) -> list[str]:
     """The columns of layers.csv that a figure of `y` needs."""
     theory = [PREDICTED[y]] if y in PREDICTED else []
-    return list(dict.fromkeys(["run", "layer", y, *theory, *(BAND if y == "std" else ())]))
+    return list(dict.fromkeys(["run", "layer", y, *theory, *((P50, *BAND) if y == "std" else ())]))
 
 
 def joined(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Array]]:
@@ -66,17 +83,14 @@ def joined(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> tuple[pd.DataFrame
     if len(sweeps) > 1:
         runs = runs[["spec", *(name for name in runs.columns if name != "spec")]]
         runs = runs[_key_last(runs)]
-    depth = max((int(s.layers["layer"].max()) + 1 for s in sweeps if len(s.layers)), default=0)
-    values = {n: np.full((len(runs), depth), np.nan) for n in wanted if n not in ("run", "layer")}
-    start = 0
-    for sweep in sweeps:
-        numbers = pd.Series(np.arange(start, start + len(sweep.runs)), index=sweep.runs["run"])
-        kept = sweep.layers["run"].isin(numbers.index).to_numpy()
-        row = numbers.reindex(sweep.layers["run"][kept]).to_numpy()
-        at = row, sweep.layers["layer"].to_numpy()[kept]
-        for name, array in values.items():
-            array[at] = sweep.layers[name].to_numpy(float)[kept]
-        start += len(sweep.runs)
+    values = {}
+    for name in (n for n in wanted if n not in ("run", "layer")):
+        parts = [by_layer(s.layers, s.runs, name) for s in sweeps]
+        depth = max(part.shape[1] for part in parts)
+        padded = [
+            np.pad(p, ((0, 0), (0, depth - p.shape[1])), constant_values=np.nan) for p in parts
+        ]
+        values[name] = np.concatenate(padded)
     return runs, values
 
 
@@ -99,54 +113,34 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
     """
     names, panels = labels(runs, chosen.color), labels(runs, chosen.facet)
     points = runs.groupby(fields_of(runs), sort=False, dropna=False).ngroup().to_numpy()
-    done = (runs["status"] == "ok").to_numpy()
+    done, measured = is_ok(runs), counted_by_layer(values[y], runs, y)
     found = []
     for point in range(int(points.max(initial=-1)) + 1):
         everyone = np.flatnonzero(points == point)
         at = everyone[done[everyone]]
-        middle, low, high = _quantiles(values[y][at])
-        predicted = _predicted(values, at, y)
-        band = None
-        if y == "std":
-            band = (_known(values[BAND[0]][at]), _known(values[BAND[1]][at]))
+        low, middle, high = quantiles(measured[at])
+        theory = {name: first_known(array[at]) for name, array in values.items() if name != y}
+        predicted, simulated = _predicted(theory, middle, y)
+        band = band_by_layer(theory[BAND[0]], theory[BAND[1]]) if y == "std" else None
         label, panel = names.iloc[everyone[0]], panels.iloc[everyone[0]]
-        measured = tuple(at.tolist())
-        found.append(Curve(label, panel, middle, low, high, predicted, band, measured))
+        own = tuple(at.tolist())
+        found.append(Curve(label, panel, middle, low, high, predicted, band, own, simulated))
     return found
 
 
-def _quantiles(values: Array) -> Array:
-    """50, 10 and 90 % over runs (first axis), of those that have a number."""
-    if not len(values):
-        return np.full((3, values.shape[1]), np.nan)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no run has a number there, or only infinite ones
-        return np.asarray(np.nanquantile(values, (0.5, 0.1, 0.9), axis=0))
-
-
-def _known(values: Array) -> Array:
-    """What theory says at every layer, the same for all seeds, from whichever got so far."""
-    found = np.full(values.shape[1], np.nan)
-    for row in values:
-        found = np.where(np.isnan(found), row, found)
-    return found
-
-
-def _predicted(values: dict[str, Array], at: Array, y: str) -> Array:
+def _predicted(theory: dict[str, Array], middle: Array, y: str) -> tuple[Array, bool]:
+    """What theory says of a point, and whether it is of networks of this width."""
     if y not in PREDICTED:
-        return np.full(values[y].shape[1], np.nan)
-    known = _known(values[PREDICTED[y]][at])
+        return np.full(len(middle), np.nan), False
+    known = theory[PREDICTED[y]]
+    if y == "std":
+        return expected_by_layer(theory[P50], known), bool(np.isfinite(theory[P50]).any())
     if y != "grad_std":
-        return known
-    middle = _quantiles(values[y][at])[0]
+        return known, False
     measured = np.flatnonzero(~np.isnan(known) & np.isfinite(middle))
-    return known * middle[measured[-1]] if len(measured) else known * np.nan
+    return known * (middle[measured[-1]] if len(measured) else np.nan), False
 
 
-def seed_count(curves: Sequence[Curve]) -> str:
+def seeds_of(curves: Sequence[Curve]) -> str:
     """How many seeds curves have: "5 seeds", "3 to 5 seeds"; "" if none has more than one."""
-    counts = {len(curve.runs) for curve in curves} - {0}
-    if max(counts, default=0) < 2:
-        return ""
-    least, most = min(counts), max(counts)
-    return f"{most} seeds" if least == most else f"{least} to {most} seeds"
+    return seed_count(len(curve.runs) for curve in curves)

@@ -17,10 +17,11 @@ from initlab.report.figures.curves import (
     columns_needed,
     curves_of,
     joined,
-    seed_count,
+    seeds_of,
 )
 from initlab.report.figures.labels import axes_of, labels
 from initlab.report.figures.onsets import onset_rules
+from initlab.report.statistics import nan_beyond
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (
@@ -82,7 +83,8 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
     few = len(curves) <= MOST_PREDICTED and max(counts.values(), default=0) <= MOST_STRONG
     for curve in curves:
         x = curve.layers
-        lines.append(Line(curve.label, x, curve.middle, faint=counts[curve.label] > MOST_STRONG))
+        faint = counts[curve.label] > MOST_STRONG
+        lines.append(Line(curve.label, x, nan_beyond(curve.middle), faint=faint))
         if few and len(curve.runs) > 1:
             bands.append(Band(curve.label, x, curve.low, curve.high))
         if few and not np.isnan(curve.predicted).all():
@@ -97,15 +99,27 @@ def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[s
     """What measured and predicted lines are, and their bands."""
     notes = []
     bands = [band.predicted for panel in panels for band in panel.bands]
-    seeds = seed_count(curves)
+    seeds = seeds_of(curves)
     if seeds and len(curves) <= MOST_LINES:
         spread = "; the spread is 10 to 90 % of them" if False in bands else ""
-        notes.append(f"Measured: median over {seeds}{spread}.")
+        died = any(np.isposinf(curve.high).any() for curve in curves)
+        counts = "; those that have turned nan count as infinite" if died else ""
+        notes.append(f"Measured: median over {seeds}{spread}{counts}.")
     if any(line.dashed for panel in panels for line in panel.lines):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
         networks = "; its band holds 80 % of networks this wide" if True in bands else ""
-        notes.append(f"Predicted: at infinite width{scaled}{networks}.")
+        notes.append(f"Predicted: {_theory(curves)}{scaled}{networks}.")
     return notes
+
+
+def _theory(curves: Sequence[Curve]) -> str:
+    """What predicted lines are of."""
+    simulated = {curve.simulated for curve in curves if not np.isnan(curve.predicted).all()}
+    if simulated == {True}:
+        return "the median network of this width"
+    if True in simulated:
+        return "the median network of this width where its band is known, else infinite width"
+    return "at infinite width"
 
 
 def _missing(runs: pd.DataFrame, measured: Array, y: str) -> list[str]:

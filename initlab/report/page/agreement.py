@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.page.curves import DIGITS
-from initlab.report.page.points import Points, gradient_ratio
+from initlab.report.page.points import Points
+from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
 
 MOST_DOTS = 2_000
 
@@ -28,13 +29,16 @@ class Agreement:
 def agreements(points: Points) -> list[Agreement]:
     """The signal at the last layer, and the gradient's way down to layer 0."""
     runs = points.runs
-    finite = runs["predicted_std_p50"].fillna(runs["predicted_std"])
-    band = runs[["predicted_std_p10", "predicted_std_p90"]].set_axis(["from", "to"], axis=1)
+    low, high = band(runs)
+    ends = pd.DataFrame({"from": low, "to": high}, index=runs.index)
     return [
-        _agreement("std at the last layer", runs, finite, runs["std_last"], band),
         _agreement(
-            "gradient, layer 0 / last layer", runs, runs["predicted_grad_std"],
-            gradient_ratio(runs), None,
+            "std at the last layer", runs, predicted_std(runs), counted(runs, "std_last"),
+            ends,
+        ),
+        _agreement(
+            "gradient, layer 0 / last layer", runs,
+            runs["predicted_grad_std"].to_numpy(float), gradient_ratio(runs), None,
         ),
     ]  # fmt: skip
 
@@ -42,15 +46,15 @@ def agreements(points: Points) -> list[Agreement]:
 def _agreement(
     title: str,
     all_runs: pd.DataFrame,
-    predicted: "pd.Series[float]",
-    measured: "pd.Series[float]",
-    band: pd.DataFrame | None,
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    ends: pd.DataFrame | None,
 ) -> Agreement:
     table = all_runs[["point", "run"]].assign(predicted=predicted, measured=measured)
     numbers = table[["predicted", "measured"]].astype(float)
     kept = table[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)]
-    if band is not None and band.notna().any(axis=None):
-        kept = kept.join(band.where(np.isfinite(band) & (band > 0)))
+    if ends is not None and ends.notna().any(axis=None):
+        kept = kept.join(ends.where(np.isfinite(ends) & (ends > 0)))
     notes, lost = [], len(table) - len(kept)
     if lost:
         runs = "run" if len(table) == 1 else "runs"

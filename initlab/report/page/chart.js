@@ -16,17 +16,17 @@ async function embed(element, kind) {
   return view;
 }
 
-// A curve's columns as rows; `stops` marks the last value of one that turns nan.
+// A curve's columns as rows; `stops` is the place of the cross, `turned` how many seeds turn nan.
 function rowsOfCurve(curve, color) {
-  const { point, layer, stops = false, ...columns } = curve;
+  const { point, layer, stops, turned, ...columns } = curve;
   const names = Object.keys(columns);
   const values = columns.value ?? [];
-  const last = values.findLastIndex((value) => value !== null);
   const length = Math.max(0, ...names.map((name) => columns[name].length));
   return Array.from({ length }, (_, i) => {
     const row = { point, color, layer: layer ? layer[i] : i };
     for (const name of names) row[name] = columns[name][i];
-    row.stops = stops && i === last;
+    row.stops = i === stops;
+    row.turned = turned;
     return row;
   });
 }
@@ -130,7 +130,7 @@ class Chart {
     tip.textContent =
       this.kind === "dots"
         ? `${name}, run ${datum.run}: predicted ${datum.predicted}, measured ${datum.measured}`
-        : `${name}, layer ${datum.layer}: ${datum.value}`;
+        : `${name}, layer ${datum.layer}: ${datum.value}${datum.turned ? `; ${datum.turned}` : ""}`;
     tip.style.left = `${Math.min(event.pageX + 14, scrollX + innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${event.pageY + 14}px`;
   }

@@ -7,40 +7,54 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initlab.report.page.points import Points, quantiles
+from initlab.report.page.points import Points
+from initlab.report.remarks import SURPRISING
+from initlab.report.statistics import (
+    P10,
+    P50,
+    P90,
+    band_by_layer,
+    by_layer,
+    counted_by_layer,
+    expected_by_layer,
+    quantiles,
+    turned_nan,
+)
 
 MOST_CURVES = 200
 MOST_LAYERS = 200  # of a curve
 MOST_SURPRISING = 50  # curves that are drawn because of what they are, before others are chosen
 DIGITS = 5  # a chart's pixels show three
-SURPRISING = 5.0  # standard deviations
 
 Column = list[float | None]
+NAMES = ("low", "value", "high")  # of quantiles
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What one chart shows: a column of layers.csv, and the columns in which theory expects it."""
+    """What one chart shows: a column of layers.csv, and the columns in which theory expects it.
+
+    `band` has those of simulated networks: the ends and, between them, the median.
+    """
 
     column: str
     title: str
     log: bool
-    expected: Sequence[str]  # of the first one that holds numbers
-    band: tuple[str, str] | None = None
+    expected: str
+    band: tuple[str, str, str] | None = None
 
 
 QUANTITIES = (
     Quantity(
-        "std", "std of the activations", True, ("predicted_std_p50", "predicted_std"),
-        ("predicted_std_p10", "predicted_std_p90"),
+        "std", "std of the activations", True, "predicted_std", (P10, P50, P90)
     ),
-    Quantity("grad_std", "std of the gradient", True, ("predicted_grad_std",)),
-    Quantity("cosine", "cosine between samples", False, ("predicted_cosine",)),
+    Quantity("grad_std", "std of the gradient", True, "predicted_grad_std"),
+    Quantity("cosine", "cosine between samples", False, "predicted_cosine"),
 )  # fmt: skip
 #: what is read of layers.csv
 COLUMNS = sorted(
     {"run", "layer"}.union(
-        *({q.column, *q.expected, *(q.band or ())} for q in QUANTITIES),
+        *({q.column, q.expected, *(q.band or ())} for q in QUANTITIES),
     )
 )
 
@@ -50,7 +64,8 @@ class Curves:
     """A chart's curves as the page embeds them, and what it must say of them.
 
     `curves` have "point" and, for every layer, "value" and what else is known of it; None is a gap.
-    One that "stops" turns nan.
+    Where most seeds turn nan, "stops" is the place of the last layer before the first of them does,
+    and "turned" says how many.
     `spread` are quantiles over all points, where not every point has a curve.
     """
 
@@ -74,80 +89,99 @@ def chosen_points(points: Points) -> list[int]:
 
 def curves_of(points: Points, layers: pd.DataFrame, drawn: Sequence[int]) -> list[Curves]:
     """The curves of every quantity; of one that was not measured, none."""
-    of_run = points.runs.set_index("run")["point"]
-    rows = layers.assign(point=layers["run"].map(of_run)).dropna(subset=["point"])
-    return [_curves(quantity, points, rows, drawn) for quantity in QUANTITIES]
+    return [_curves(quantity, points, layers, drawn) for quantity in QUANTITIES]
 
 
-def _curves(quantity: Quantity, points: Points, rows: pd.DataFrame, drawn: Sequence[int]) -> Curves:
-    finite, notes = _drawable(rows, quantity)
-    if not len(finite):
+def _curves(
+    quantity: Quantity, points: Points, layers: pd.DataFrame, drawn: Sequence[int]
+) -> Curves:
+    notes = _left_out(layers[quantity.column].to_numpy(float), quantity)
+    own = by_layer(layers, points.runs, quantity.column)
+    if not _drawable(own, quantity).any():
         return Curves(quantity, [], None, notes)
-    spread = _spread(finite, quantity) if len(drawn) < len(points) else None
-    shown = rows[rows["point"].isin(drawn)]
-    values = finite[finite["point"].isin(drawn)].groupby(["point", "layer"])[quantity.column]
-    table = quantiles(values).join(_expected(shown, quantity), how="outer")
-    if len(points) == len(points.runs):
-        table = table.drop(columns=["low", "high"])
-    curves = [_curve(point, part.droplevel(0)) for point, part in table.groupby(level=0)]
-    if quantity.column == "std":
-        runs = points.runs
-        stopped = set(runs.loc[runs["nan_onset"].notna(), "point"])
-        curves = [
-            curve | ({"stops": True} if curve["point"] in stopped else {}) for curve in curves
-        ]
+    values = counted_by_layer(own, points.runs, quantity.column)
+    spread = None
+    if len(drawn) < len(points):
+        spread = _curve(-1, dict(zip(NAMES, quantiles(values), strict=True)), quantity)
+    measured = dict(zip(NAMES, points.quantiles(values), strict=True))
+    found = measured if len(points) < len(points.runs) else {"value": measured["value"]}
+    found |= _expected(points, layers, quantity, measured["value"])
+    curves = []
+    for point in drawn:
+        curve = _curve(point, {name: rows[point] for name, rows in found.items()}, quantity)
+        curves.append(curve | (_stop(curve, points) if quantity.column == "std" else {}))
     thinned = max((len(c.get("layer", ())) for c in curves), default=0)
     if thinned:
         notes.append(f"Curves of more than {MOST_LAYERS} layers are drawn at {thinned} of them.")
-    return Curves(quantity, curves, spread, notes)
+    return Curves(quantity, [c for c in curves if len(c) > 1], spread, notes)
 
 
-def _drawable(rows: pd.DataFrame, quantity: Quantity) -> tuple[pd.DataFrame, list[str]]:
-    """Rows whose value an axis can show, and how many it cannot."""
-    values = rows[quantity.column].astype(float)
-    infinite = int(np.isinf(values).sum())
-    nan = int(values.isna().sum())
-    below = int((values <= 0).sum() - (values == -np.inf).sum()) if quantity.log else 0
-    counts = {"at 0 or below": below, "infinite": infinite, "nan or not measured": nan}
+def _stop(curve: Mapping[str, Any], points: Points) -> dict[str, Any]:
+    """Where the first of a point's seeds turns nan, if most of them do and it can be shown."""
+    runs = points.runs[points.runs["point"] == curve["point"]]
+    onsets = runs["nan_onset"].to_numpy(float)[turned_nan(runs)]
+    measured, values = int((runs["status"] == "ok").sum()), curve.get("value", [])
+    if 2 * len(onsets) <= measured or not values:
+        return {}
+    layers = np.array(curve.get("layer", range(len(values))))
+    at = int(np.searchsorted(layers, onsets.min())) - 1
+    if at < 0 or values[at] is None:
+        return {}
+    return {"stops": at, "turned": f"{len(onsets)} of {measured} turn nan"}
+
+
+def _drawable(values: np.ndarray, quantity: Quantity) -> np.ndarray:
+    """Which values an axis can show."""
+    return np.isfinite(values) & ((values > 0) | (not quantity.log))
+
+
+def _left_out(values: np.ndarray, quantity: Quantity) -> list[str]:
+    """How many measured values an axis cannot show."""
+    below = int(np.sum(np.isfinite(values) & (values <= 0))) if quantity.log else 0
+    counts = {
+        "at 0 or below": below,
+        "infinite": int(np.isinf(values).sum()),
+        "nan or not measured": int(np.isnan(values).sum()),
+    }
     told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    kept = np.isfinite(values) & ((values > 0) | (not quantity.log))
     total = f"{len(values):,} value{'s' if len(values) != 1 else ''}"
-    return rows[kept], [f"Not drawn, of {total}: {told}."] if told else []
+    return [f"Not drawn, of {total}: {told}."] if told else []
 
 
-def _expected(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    """What theory says of each point and layer: a gradient's ratio meets the last layer's."""
-    first = rows.drop_duplicates(["point", "layer"]).set_index(["point", "layer"])
-    name = next((n for n in quantity.expected if first[n].notna().any()), quantity.expected[-1])
-    found = {"expected": first[name].astype(float)}
+def _expected(
+    points: Points, layers: pd.DataFrame, quantity: Quantity, middle: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What theory says, each (points, layers): a gradient's ratio meets the last layer's median."""
+
+    def known(column: str) -> np.ndarray:
+        return points.theory(by_layer(layers, points.runs, column))
+
+    expected = known(quantity.expected)
     if quantity.column == "grad_std":
-        last = rows.groupby("run").tail(1).groupby("point")["grad_std"].median()
-        found["expected"] *= last.reindex(first.index.get_level_values(0)).to_numpy()
-    if quantity.band is not None:
-        low, high = quantity.band
-        found |= {"from": first[low].astype(float), "to": first[high].astype(float)}
-    table = pd.DataFrame(found)
-    shown = np.isfinite(table) & ((table > 0) | (not quantity.log))
-    return table.where(shown).dropna(axis=1, how="all")
+        last = points.firsts["depth"].to_numpy(int) - 1
+        start = middle[np.arange(len(middle)), np.minimum(last, middle.shape[1] - 1)]
+        return {"expected": expected * start[:, None]}
+    if quantity.band is None:
+        return {"expected": expected}
+    p10, p50, p90 = map(known, quantity.band)
+    low, high = band_by_layer(p10, p90)
+    return {"expected": np.array([*map(expected_by_layer, p50, expected)]), "from": low, "to": high}
 
 
-def _spread(finite: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
-    """Quantiles over the runs of all points that reach a layer."""
-    return _curve(-1, quantiles(finite.groupby("layer")[quantity.column]))
-
-
-def _curve(point: Any, table: pd.DataFrame) -> dict[str, Any]:
-    """A curve with a number for every layer, or for some with their numbers."""
-    depth = int(table.index.max()) + 1
-    table = table.reindex(range(depth))
+def _curve(point: int, found: Mapping[str, np.ndarray], quantity: Quantity) -> dict[str, Any]:
+    """A curve with a number for every layer that has some, or for some with their numbers."""
+    shown = {name: np.where(_drawable(row, quantity), row, np.nan) for name, row in found.items()}
+    known = np.flatnonzero(~np.isnan([*shown.values()]).all(axis=0))
+    depth = int(known.max(initial=-1)) + 1
     curve: dict[str, Any] = {"point": int(point)}
+    at = np.arange(depth)
     if depth > MOST_LAYERS:
         at = np.unique(np.linspace(0, depth - 1, MOST_LAYERS).round().astype(int))
-        table, curve["layer"] = table.iloc[at], at.tolist()
-    columns: Mapping[str, Column] = {str(n): list(_short(table[n])) for n in table}
+        curve["layer"] = at.tolist()
+    columns: Mapping[str, Column] = {n: list(_short(row[at])) for n, row in shown.items()}
     return curve | {n: c for n, c in columns.items() if any(x is not None for x in c)}
 
 
-def _short(values: "pd.Series[float]") -> Iterator[float | None]:
-    for value in values.to_numpy():
+def _short(values: np.ndarray) -> Iterator[float | None]:
+    for value in values:
         yield float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

@@ -128,11 +128,3 @@ def _calm(points: Points) -> str:
     if not known:
         return "No run could be compared with a simulated band of networks of its width."
     return f"None of {known:,}: each lies within {SURPRISING:.0f} standard deviations of its band."
-
-
-def inside_band(points: Points) -> tuple[int, int]:
-    """How many runs end within the band of 80 % of networks, and how many have one."""
-    runs = points.runs
-    known = runs[runs["predicted_std_p10"].notna() & runs["std_last"].notna()]
-    inside = known["std_last"].between(known["predicted_std_p10"], known["predicted_std_p90"])
-    return int(inside.sum()), len(known)

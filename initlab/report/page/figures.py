@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from initlab.formatting import brief
 from initlab.report.page.curves import Curves
-from initlab.report.page.data import Section, inside_band
+from initlab.report.page.data import Section
+from initlab.report.statistics import inside_band
 
 MOST_DESCRIBED = 6  # curves whose ends a chart's description gives
 
@@ -30,7 +33,8 @@ def depth_charts(section: Section) -> str:
         '<p class="note">Lines: measured, the median over seeds; shaded: 10 % to 90 % of them.'
         " Dashed: predicted, with its band, for the rows that are chosen"
         f"{' (all, while none is)' if len(section.points) <= 4 else ''}; a gradient's prediction"
-        " starts from the last layer as measured. A cross: not finite from here on. Numbers have"
+        " starts from the last layer as measured. A cross: behind it the first of the seeds turns nan, at"
+        " last most of them; they count as infinite. Numbers have"
         f' 5 digits.</p>{thinned}<div class="charts">{figures}</div>'
     )
 
@@ -43,11 +47,11 @@ def agreement_charts(section: Section) -> str:
                 f"{len(found.dots['run'])} runs", found.notes, empty=not found.dots["run"])
         for i, found in enumerate(section.agreements)
     )  # fmt: skip
-    inside, known = inside_band(section.points)
+    inside, known = inside_band(section.points.runs)
     band = ""
-    if known:
+    if known.any():
         band = (
-            f"{inside:,} of {known:,} runs end within the band that holds 80 % of networks of"
+            f"{np.sum(inside & known):,} of {known.sum():,} runs end within the band that holds 80 % of networks of"
             " their width."
         )
     return (

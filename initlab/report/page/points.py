@@ -3,13 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from initlab.formatting import on_one_line, times
+from initlab.formatting import brief, on_one_line, times
 from initlab.report.figures.labels import axes_of, labels
+from initlab.report.statistics import (
+    by_point,
+    counted,
+    first_known,
+    gradient_ratio,
+    is_ok,
+    quantiles,
+)
 
 UNFINISHED = "unfinished"
 FALLBACK = ("activation", "init")  # what names the point of a sweep that has only one
@@ -34,7 +42,7 @@ class Points:
 
     @cached_property
     def firsts(self) -> pd.DataFrame:
-        """The first run of each point, which has all that its seeds share."""
+        """The first run of each point, which has the fields that its seeds share."""
         return self.runs.drop_duplicates("point")
 
     @cached_property
@@ -45,7 +53,14 @@ class Points:
     @cached_property
     def backward(self) -> list[str]:
         """What became of the gradient of each point; "" where it was not measured."""
-        return self._verdicts("backward_verdict")
+        words = self._verdicts("backward_verdict")
+        return words if self.has_gradient.any() else [""] * len(self)
+
+    @cached_property
+    def has_gradient(self) -> np.ndarray:
+        """Of which points some run has a gradient."""
+        measured = (self.runs["backward_verdict"].fillna("") != "") & is_ok(self.runs)
+        return measured.groupby(self.runs["point"]).any().to_numpy()
 
     def _verdicts(self, column: str) -> list[str]:
         measured = self.runs["status"] == "ok"
@@ -58,9 +73,20 @@ class Points:
             texts[point] = ", ".join(f"{n} {word or 'unmeasured'}" for word, n in counts.items())
         return texts
 
-    def quantiles(self, values: "pd.Series[float]") -> np.ndarray:
-        """The 10, 50 and 90 % quantiles over the runs of each point, (3, points); nan of none."""
-        return quantiles(values.astype(float).groupby(self.runs["point"])).to_numpy().T
+    def quantiles(self, values: np.ndarray) -> np.ndarray:
+        """The 10, 50 and 90 % quantiles over the runs of each point, (3, points, ...); nan of none.
+
+        Values are those of runs as they count: `counted` of statistics.py.
+        """
+        return quantiles(self.by_seed(values))
+
+    def theory(self, values: np.ndarray) -> np.ndarray:
+        """What theory says of each point, (points, ...), from values of runs."""
+        return first_known(self.by_seed(values))
+
+    def by_seed(self, values: np.ndarray) -> np.ndarray:
+        """Values of runs as (seeds, points, ...)."""
+        return by_point(values, self.runs["point"].to_numpy(), len(self))
 
     def reasons(self) -> list[str]:
         """What was measured of each point, in words."""
@@ -68,7 +94,9 @@ class Points:
 
     def _findings(self) -> Iterator["_Findings"]:
         runs, point = self.runs, self.runs["point"]
-        grown = runs["std_last"].astype(float) / runs["std_first"].astype(float)
+        last = counted(runs, "std_last")
+        with np.errstate(all="ignore"):
+            grown = last / counted(runs, "std_first")
         failed = runs["status"] == "failed"
         onset = runs["nan_onset"].astype(float).groupby(point)
         measured = (runs["status"] == "ok").groupby(point).sum()
@@ -78,9 +106,10 @@ class Points:
             failed.groupby(point).sum(),
             runs["reason"].where(failed).groupby(point).first(),
             onset.count(), onset.min(), onset.max(),
+            self.quantiles(last)[1],
             self.quantiles(grown)[1],
             self.quantiles(gradient_ratio(runs))[1],
-            self.backward,
+            self.has_gradient,
         )  # fmt: skip
         return map(_Findings._make, zip(*columns, strict=True))
 
@@ -95,9 +124,10 @@ class _Findings(NamedTuple):
     onsets: int
     first_onset: float
     last_onset: float
+    last: float
     grown: float
     gradient: float
-    backward: str
+    has_gradient: bool
 
 
 def points_of(runs: pd.DataFrame, names: Sequence[str] | None = None) -> Points:
@@ -117,18 +147,6 @@ def points_of(runs: pd.DataFrame, names: Sequence[str] | None = None) -> Points:
     return Points(runs, axes, [on_one_line(name) for name in names or own])
 
 
-def quantiles(groups: Any) -> pd.DataFrame:
-    """The 10, 50 and 90 % quantiles of each group of a Series, as low, value and high."""
-    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
-        found = groups.quantile(np.array([0.1, 0.5, 0.9]))
-    return pd.DataFrame(found.unstack().set_axis(["low", "value", "high"], axis=1))
-
-
-def gradient_ratio(runs: pd.DataFrame) -> "pd.Series[float]":
-    """How many times larger the gradient is at layer 0 than at the last layer."""
-    return runs["grad_std_first"].astype(float) / runs["grad_std_last"].astype(float)
-
-
 def _reason(found: _Findings) -> str:
     texts = []
     if found.failed:
@@ -139,13 +157,17 @@ def _reason(found: _Findings) -> str:
         where = f"layer {low}" if low == high else f"layers {low} to {high}"
         some = "" if found.onsets == found.measured else f" in {found.onsets} of {found.measured}"
         texts.append(f"not finite from {where} on{some}")
-    elif np.isfinite(found.grown):
+    elif found.measured:
         depth = f"{found.depth} layer{'s' if found.depth > 1 else ''}"
-        signal = f"std {times(found.grown)} over {depth}"
-        texts.append(signal if found.grown else f"std 0 after {depth}")
-    if np.isfinite(found.gradient):
+        if found.last == 0:
+            texts.append(f"std 0 after {depth}")
+        elif np.isfinite(found.grown):
+            texts.append(f"std {times(found.grown)} over {depth}")
+        else:  # from 0, by its biases
+            texts.append(f"std {brief(found.last)} after {depth}")
+    if found.has_gradient and np.isinf(found.gradient):
+        texts.append("gradient not finite at layer 0")
+    elif np.isfinite(found.gradient):
         gradient = f"gradient {times(found.gradient)} down to layer 0"
         texts.append(gradient if found.gradient else "gradient 0 at layer 0")
-    elif found.backward == "nan":
-        texts.append("gradient not finite at layer 0")
     return "; ".join(texts) or "not run yet"

@@ -44,7 +44,8 @@ def _verb(word: str) -> str:
 
 def _of_many(points: Points) -> Iterator[str]:
     names, forward, backward = points.names, points.forward, points.backward
-    yield from _counted(names, forward)
+    going_on = bool((points.runs["status"] == "interrupted").any())
+    yield from _counted(names, forward, "Forward so far" if going_on else "Forward")
     both = list(zip(names, forward, backward, strict=True))
     for word in ("exploding", "vanishing", "nan"):
         trapped = [name for name, f, b in both if (f, b) == ("steady", word)]
@@ -55,12 +56,12 @@ def _of_many(points: Points) -> Iterator[str]:
                 f"{_listed(trapped)} {VERBS['steady'][many]} forward, but {its}"
                 f" {VERBS[word][many]} backwards."
             )
-    if any(backward):
+    if all(points.has_gradient) or any(word == "steady" for word in backward):
         steady = [name for name, f, b in both if f == b == "steady"]
         yield f"Steady both ways: {_listed(steady)}." if steady else "None is steady both ways."
 
 
-def _counted(names: Sequence[str], words: Sequence[str]) -> Iterator[str]:
+def _counted(names: Sequence[str], words: Sequence[str], way: str) -> Iterator[str]:
     """As "Forward, 2 of 3 points explode (identity and relu) and 1 is steady (tanh)"."""
     kinds = [word if word in VERBS or word == UNFINISHED else "mixed" for word in words]
     texts: list[str] = []
@@ -73,7 +74,7 @@ def _counted(names: Sequence[str], words: Sequence[str]) -> Iterator[str]:
             texts.append(f"{len(found):,}{of} {one if len(found) == 1 else many}{which}")
     if texts:
         *most, last = texts
-        yield f"Forward, {', '.join(most)}{' and ' if most else ''}{last}."
+        yield f"{way}, {', '.join(most)}{' and ' if most else ''}{last}."
 
 
 def _unfinished(points: Points) -> Iterator[str]:

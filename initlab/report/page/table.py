@@ -10,7 +10,8 @@ from initlab.catalog.columns import COLUMNS
 from initlab.formatting import brief, six_digits, visible
 from initlab.report.figures.labels import labels
 from initlab.report.page.coloring import Coloring
-from initlab.report.page.points import Points, gradient_ratio
+from initlab.report.page.points import Points
+from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
 from initlab.report.tables.measures import three
 
 VERDICTS = ("steady", "vanishing", "exploding", "nan", "failed")
@@ -50,15 +51,14 @@ def _columns(
     runs = points.runs.groupby("point").size()
     if runs.nunique() > 1:
         yield "runs|networks that differ in their seeds", [_number(n, str(n)) for n in runs]
-    first = points.firsts
     yield _titled("forward", "forward_verdict"), [_verdict(word) for word in points.forward]
-    yield _titled("std last", "std_last"), _measured(points.quantiles(points.runs["std_last"]))
+    yield _titled("std last", "std_last"), _measured(points, counted(points.runs, "std_last"))
     yield _titled("predicted", "predicted_std"), _predicted(points)
     if any(points.backward):
         yield _titled("backward", "backward_verdict"), [_verdict(w) for w in points.backward]
-        ratios = points.quantiles(gradient_ratio(points.runs))
-        yield "grad ratio|grad_std at layer 0 / at the last layer", _measured(ratios)
-        theory = first["predicted_grad_std"].astype(float)
+        ratios = _measured(points, gradient_ratio(points.runs))
+        yield "grad ratio|grad_std at layer 0 / at the last layer", ratios
+        theory = points.theory(points.runs["predicted_grad_std"].to_numpy(float)).tolist()
         yield _titled("predicted ratio", "predicted_grad_std"), [_plain(x) for x in theory]
     reasons = zip(expected, points.reasons(), strict=True)
     yield "why", [_why(theory, measured) for theory, measured in reasons]
@@ -104,34 +104,42 @@ def _plain(value: float, text: Callable[[float], str] = three) -> str:
     return _number(value, "–" if np.isnan(value) else text(value))
 
 
-def _measured(quantiles: np.ndarray) -> Cells:
-    """Medians, with the range from 10 to 90 % where seeds differ."""
+def _measured(points: Points, values: np.ndarray) -> Cells:
+    """Medians, with the range from 10 to 90 % where seeds differ; nan where most turned nan."""
     cells = []
-    for low, middle, high in quantiles.T.tolist():
-        text = "–" if np.isnan(middle) else three(middle)
-        if low != high and np.isfinite([low, high]).all():
-            text = f"{three(middle)} <small>{brief(low)} to {brief(high)}</small>"
+    for low, middle, high in points.quantiles(values).T.tolist():
+        text = "–" if np.isnan(middle) else _nan(three(middle))
+        if low != high and not np.isnan(middle) and np.isfinite(low):
+            text = f"{_nan(three(middle))} <small>{_range(low, high, 'nan')}</small>"
         cells.append(_number(middle, text))
     return cells
 
 
+def _nan(text: str) -> str:
+    """What a run that turned nan is called; among others it counts as infinite."""
+    return text.replace("inf", "nan")
+
+
+def _range(low: float, high: float, infinite: str) -> str:
+    return f"{brief(low)} to {brief(high)}".replace("inf", infinite)
+
+
 def _predicted(points: Points) -> Cells:
     """The median of networks of this width, their band, and whether what was measured is in it."""
-    first = points.firsts
-    names = ["predicted_std_p50", "predicted_std_p10", "predicted_std_p90", "predicted_std"]
-    onset = first["predicted_nan_onset"].tolist()
-    measured = points.quantiles(points.runs["std_last"])[1].tolist()
-    rows = zip(*(first[name].tolist() for name in names), onset, measured, strict=True)
+    runs = points.runs
+    ends = (points.theory(end) for end in band(runs))
+    onset = points.theory(runs["predicted_nan_onset"].to_numpy(float))
+    seen = points.quantiles(counted(runs, "std_last"))[1]
+    columns = points.theory(predicted_std(runs)), *ends, onset, seen
     cells = []
-    for middle, low, high, infinite, nan_at, seen in rows:
-        if not np.isnan(nan_at):
-            cells.append(_number(float("inf"), f"nan at {nan_at:.0f}"))
-        elif np.isnan(low):
-            cells.append(_plain(infinite))
-        else:
-            mark = "" if np.isnan(seen) else _mark(low <= seen <= high)
-            text = f"{three(middle)}{mark} <small>{brief(low)} to {brief(high)}</small>"
-            cells.append(_number(middle, text))
+    for middle, low, high, nan_at, measured in zip(*map(np.ndarray.tolist, columns), strict=True):
+        text = "–" if np.isnan(middle) else three(middle)
+        if np.isinf(middle) and not np.isnan(nan_at):
+            text = f"nan at {nan_at:.0f}"
+        if not np.isnan(low):
+            text += "" if np.isnan(measured) else _mark(low <= measured <= high)
+            text += f" <small>{_range(low, high, 'inf')}</small>"
+        cells.append(_number(middle, text))
     return cells
 
 

@@ -26,7 +26,8 @@ def together(sections: Sequence[Section]) -> Section | None:
     layers = [
         section.source.layers.assign(run=section.source.layers["run"] + start)
         for section, start in zip(sections, first, strict=False)
-    ]
+        if len(section.source.layers)  # else nothing was measured yet
+    ] or [sections[0].source.layers]
     runs = pd.concat(parts, ignore_index=True)[_columns(parts)]
     source = Source(Path(), NAME, "", "", runs, pd.concat(layers, ignore_index=True), {})
     names = [

@@ -1,23 +1,32 @@
 """A line a layer, the median over a point's seeds: the table of `--layers` and `--layer`."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from initlab.report.selection import LayerChoice, unknown_column
+from initlab.report.statistics import is_ok, seed_count
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.labels import shared
-from initlab.report.tables.measures import median, three
-from initlab.report.tables.points import Point, Points, Results, points_of, together
+from initlab.report.tables.measures import three
+from initlab.report.tables.points import (
+    Point,
+    Points,
+    Results,
+    curves_of,
+    points_of,
+    together,
+)
 from initlab.report.tables.sparkline import bar, decades
 
 BARRED = ("std", "grad_std")  # columns of layers.csv that have a bar beside them
 NEEDED = ("run", "layer")
 NETWORK_RANK = 9  # of the column that says how sweeps differ
 LEAST_LAYERS = 4  # of a point, where points are left out for it
+NAN = "nan"  # of a median that counts as infinite
 MOST_BAR = 30  # characters
 ALL = "--layer : shows all."
 
@@ -63,14 +72,28 @@ def layer_summary(
     kept, every, told = _thinned(measured, None if choice else lines)
     by_run = {id(sweep): _by_run(sweep.layers) for sweep in sweeps}
     rows = [row for p in kept for row in _rows(p, by_run[id(p.results)], choice, every)]
-    seeds = max((len(point.runs) for point in kept if point.runs is not None), default=1)
+    shown = [*_shown(rows, columns, unicode=unicode)]
+    seeds = seed_count(is_ok(point.runs).sum() for point in kept if point.runs is not None)
+    told = [*([f"Medians over {seeds}."] if seeds else []), *_signs(shown), *told]
     return Summary(
-        (*_naming(points, rows), *_shown(rows, columns, unicode=unicode)),
+        (*_naming(points, rows), *shown),
         title=sweeps[0].title if len(sweeps) == 1 else f"{len(sweeps)} sweeps",
         subtitle=shared(together([sweep.runs for sweep in sweeps])),
-        dim_notes=(*([f"Medians over {seeds} seeds."] if seeds > 1 else []), *told),
+        dim_notes=tuple(told),
         more="--wide",
     )
+
+
+def _signs(shown: Sequence[Column]) -> Iterator[str]:
+    """What stands in place of numbers."""
+    cells = {cell for column in shown if column.number for cell in column.cells}
+    meanings = {
+        NAN: "nan: most runs are not finite there, or stopped before",
+        "-": "-: not measured",
+    }
+    told = [meaning for sign, meaning in meanings.items() if sign in cells]
+    if told:
+        yield f"{'; '.join(told)}."
 
 
 def _by_run(layers: pd.DataFrame) -> dict[int, pd.DataFrame]:
@@ -135,19 +158,15 @@ def _in_full(row: _Row) -> str:
 def _shown(rows: Sequence[_Row], columns: Sequence[str], *, unicode: bool) -> Iterator[Column]:
     if columns:
         for at, name in enumerate(columns):
-            texts = tuple(_cell(row, name) for row in rows)
+            texts = tuple(_cells(rows, name))
             yield Column(name, texts, at, number=True)
         return
     yield Column("layer", tuple(str(row.layer) for row in rows), number=True)
     for name, rank in zip(BARRED, (0, 1), strict=True):
-        numbers = np.array([_median(row, name) for row in rows], dtype=float)
+        numbers = _medians(rows, name)
         if name != "std" and np.isnan(numbers).all():
             continue  # not measured
-        measured = {id(r.point) for r, n in zip(rows, numbers, strict=True) if not np.isnan(n)}
-        texts = tuple(
-            "nan" if text == "-" and row.cells is not None and id(row.point) in measured else text
-            for text, row in zip(map(three, numbers), rows, strict=True)
-        )
+        texts = tuple(map(_text, numbers))
         yield Column(name, texts, rank, number=True)
         yield _bars(name, numbers, rank + 2, unicode=unicode)
 
@@ -171,19 +190,32 @@ def _bars(name: str, numbers: np.ndarray, rank: int, *, unicode: bool) -> Column
     )
 
 
-def _median(row: _Row, name: str) -> float:
-    if row.cells is None or name not in row.cells:
-        return math.nan
-    with np.errstate(all="ignore"):
-        return float(row.cells[name].astype(float).dropna().median())
+def _medians(rows: Sequence[_Row], name: str) -> np.ndarray:
+    """The medians over the runs of each row's point; infinite where most turned nan."""
+    points = {id(row.point): row.point for row in rows}
+    sweeps = {id(point.results): point.results for point in points.values()}
+    curves = {key: curves_of(sweep.layers, name) for key, sweep in sweeps.items()}
+    found = {key: p.median(curves[id(p.results)], name) for key, p in points.items()}
+    own = [(found[id(row.point)], row.layer) for row in rows]
+    return np.array([line[layer] if layer < len(line) else math.nan for line, layer in own], float)
 
 
-def _cell(row: _Row, name: str) -> str:
+def _cells(rows: Sequence[_Row], name: str) -> Iterable[str]:
+    """A column of layers.csv: medians of numbers, else what is there."""
     if name == "layer":
-        return str(row.layer)
-    if row.cells is None or name not in row.cells:
-        return "-"
-    values = row.cells[name]
-    if pd.api.types.is_float_dtype(values):
-        return median(values)
-    return ", ".join(map(str, values.dropna().unique()))
+        return [str(row.layer) for row in rows]
+    if all(_is_float(row.point.results.layers, name) for row in rows):
+        return map(_text, _medians(rows, name))
+    return [
+        "-" if row.cells is None or name not in row.cells
+        else ", ".join(map(str, row.cells[name].dropna().unique()))
+        for row in rows
+    ]  # fmt: skip
+
+
+def _is_float(layers: pd.DataFrame, name: str) -> bool:
+    return name not in layers or pd.api.types.is_float_dtype(layers[name])
+
+
+def _text(number: float) -> str:
+    return NAN if number == math.inf else three(number)

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.formatting import brief, short
+from initlab.report.statistics import band as band_ends
+from initlab.report.statistics import (
+    counted,
+    first_known,
+    gradient_ratio,
+    inside_band,
+    predicted_std,
+    quantiles,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,36 +55,31 @@ def three(number: float) -> str:
     return short(float(number), 3)
 
 
-def median(values: "pd.Series") -> str:
-    """The median of what was measured; "-" when nothing was."""
-    numbers = values.astype(float).dropna().to_numpy()
-    with np.errstate(all="ignore"):  # between an infinity and a number lies no number
-        return three(float(np.median(numbers))) if len(numbers) else "-"
+def median(values: np.ndarray) -> str:
+    """The median over seeds; "-" when nothing was measured."""
+    return three(float(quantiles(values, (0.5,))[0]))
 
 
-def last(part: "pd.DataFrame") -> str:
-    """The std at the last layer; nan where every run that was measured turned nan."""
-    text = median(part["std_last"])
-    return "nan" if text == "-" and part["nan_onset"].notna().any() else text
+def measured(part: "pd.DataFrame", column: str) -> str:
+    """The median over seeds of a column of runs.csv; nan where most of them turned nan."""
+    text = median(counted(part, column))
+    return text if np.isinf(_numbers(part, column)).any() else _nan(text)
 
 
-def spread(values: "pd.Series") -> str:
+def _nan(text: str) -> str:
+    """What a run that turned nan is called; among others it counts as infinite."""
+    return text.replace("inf", "nan")
+
+
+def spread(values: np.ndarray) -> str:
     """The range of 80 % of what was measured, "0.644-0.657"; empty for less than two."""
-    numbers = values.astype(float).dropna().to_numpy()
-    if len(numbers) < 2:
+    if np.count_nonzero(~np.isnan(values)) < 2:
         return ""
-    with np.errstate(all="ignore"):
-        return _range(*np.quantile(numbers, [0.1, 0.9]))
+    return _nan(_range(*quantiles(values, (0.1, 0.9))))
 
 
 def _range(low: float, high: float) -> str:
     return f"{brief(low)} - {brief(high)}"
-
-
-def ratio(part: "pd.DataFrame") -> "pd.Series":
-    """How much larger the gradient is at layer 0 than at the last."""
-    with np.errstate(all="ignore"):
-        return part["grad_std_first"].astype(float) / part["grad_std_last"].astype(float)
 
 
 def predicted(part: "pd.DataFrame") -> str:
@@ -83,43 +87,57 @@ def predicted(part: "pd.DataFrame") -> str:
 
     The median of networks this wide; infinite width's where there is no band.
     """
-    run = part.iloc[0]
-    if not np.isnan(run["predicted_nan_onset"]):
-        return f"nan at {run['predicted_nan_onset']:.0f}"
-    known = not np.isnan(run["predicted_std_p50"])
-    return f"{three(run['predicted_std_p50' if known else 'predicted_std'])} {_mark(part)}"
+    std, onset = (
+        first_known(predicted_std(part)),
+        first_known(_numbers(part, "predicted_nan_onset")),
+    )
+    text = f"nan at {onset:.0f}" if np.isinf(std) and not np.isnan(onset) else three(float(std))
+    return f"{text} {_mark(part)}"
+
+
+def _numbers(part: "pd.DataFrame", column: str) -> np.ndarray:
+    return part[column].to_numpy(float)
+
+
+def predicted_ratio(part: "pd.DataFrame") -> str:
+    """What theory says of the gradient's ratio."""
+    return three(float(first_known(_numbers(part, "predicted_grad_std"))))
 
 
 def _mark(part: "pd.DataFrame") -> str:
     """Whether the median that is shown lies in the band; a blank where there is none."""
-    run, measured = part.iloc[0], part["std_last"].astype(float).dropna()
-    if np.isnan(run["predicted_std_p10"]) or measured.empty:
+    (low, high), middle = (
+        map(first_known, band_ends(part)),
+        quantiles(counted(part, "std_last"), (0.5,))[0],
+    )
+    if np.isnan(low) or np.isnan(middle):
         return " "
-    with np.errstate(all="ignore"):
-        middle = np.median(measured)
-    inside = run["predicted_std_p10"] <= middle <= run["predicted_std_p90"]
-    return INSIDE if inside else OUTSIDE
+    return INSIDE if low <= middle <= high else OUTSIDE
 
 
 def band(part: "pd.DataFrame") -> str:
     """The band in which 80 % of networks this wide lie, and how many of the seeds do."""
-    run, measured = part.iloc[0], part["std_last"].astype(float).dropna()
-    ends = run["predicted_std_p10"], run["predicted_std_p90"]
-    if np.isnan(ends[0]):
+    low, high = map(first_known, band_ends(part))
+    if np.isnan(low):
         return ""
-    return f"{_range(*ends)}, {measured.between(*ends).sum()}/{len(measured)}"
+    inside, known = inside_band(part)
+    return f"{_range(low, high)}, {np.count_nonzero(inside & known)}/{np.count_nonzero(known)}"
 
 
 def verdict(name: str, part: "pd.DataFrame") -> str:
     """What became of the runs of a point, the worst first: "nan 31-35 2/5"."""
-    words = part[name].where(part["status"] == "ok", part["status"])
-    words = words.where(lambda word: word != "", np.nan).dropna()
-    if words.empty:
+    words = part[name].where(part["status"] == "ok", part["status"]).fillna("")
+    said = [str(word) for word in words.unique() if word != ""]  # else it was not measured
+    if not said:
         return "-"
-    worst = min(words.unique(), key=WORST_FIRST.index)
+    worst = min(said, key=_badness)
     count = (words == worst).sum()
     at = _onset(part) if worst == "nan" and name == "forward_verdict" else ""
     return f"{worst}{at}" + (f" {count}/{len(words)}" if count < len(words) else "")
+
+
+def _badness(word: str) -> int:
+    return WORST_FIRST.index(word) if word in WORST_FIRST else len(WORST_FIRST)
 
 
 def _onset(part: "pd.DataFrame") -> str:
@@ -136,15 +154,14 @@ RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
 RANGE = "range: 80 % of seeds."
 MEASURES = (
-    Measure("std last", 2, last),
-    Measure("std range", 10, lambda part: spread(part["std_last"]), (RANGE,), number=False),
+    Measure("std last", 2, partial(measured, column="std_last")),
+    Measure("std range", 10, lambda part: spread(counted(part, "std_last")), (RANGE,), number=False),
     Measure("predicted", 4, predicted, (PREDICTED, MARKS)),
     Measure("band", 11, band, (BAND,), number=False),
     Measure("forward", 1, partial(verdict, "forward_verdict"), number=False),
-    Measure("ratio", 6, lambda part: median(ratio(part)), (RATIO,)),
-    Measure("ratio range", 12, lambda part: spread(ratio(part)), (RANGE,), number=False),
-    Measure("pred ratio", 9, lambda part: three(part["predicted_grad_std"].iloc[0]),
-            ("pred ratio: at infinite width.",)),
+    Measure("ratio", 6, lambda part: _nan(median(gradient_ratio(part))), (RATIO,)),
+    Measure("ratio range", 12, lambda part: spread(gradient_ratio(part)), (RANGE,), number=False),
+    Measure("pred ratio", 9, predicted_ratio, ("pred ratio: at infinite width.",)),
     Measure("backward", 3, partial(verdict, "backward_verdict"), number=False),
 )  # fmt: skip
 

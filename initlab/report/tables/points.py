@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from initlab.report.statistics import counted_by_layer, quantiles
 from initlab.report.tables.labels import Label, axes_of, described, fields_of, labels_of
 
 INDENT = " "  # of a point below the name of its sweep
@@ -37,9 +38,19 @@ class Point:
     results: Results
     runs: pd.DataFrame | None
 
-    def curves(self, curves: dict[int, np.ndarray]) -> list[np.ndarray]:
-        """Of its runs, those that have one."""
-        return [] if self.runs is None else [curves[n] for n in self.runs["run"] if n in curves]
+    def median(self, curves: dict[int, np.ndarray], column: str) -> np.ndarray:
+        """A column of layers.csv, layer by layer, over its runs; infinite where most turned nan.
+
+        Of no layer where it was not measured.
+        """
+        if self.runs is None or not len(self.runs):
+            return np.array([])
+        own = [curves.get(run, np.array([])) for run in self.runs["run"]]
+        values = np.full((len(own), int(self.runs["depth"].iloc[0])), np.nan)
+        for row, curve in zip(values, own, strict=True):
+            row[: len(curve)] = curve
+        found: np.ndarray = quantiles(counted_by_layer(values, self.runs, column), (0.5,))[0]
+        return found[:0] if np.isnan(found).all() else found
 
 
 @dataclass(frozen=True)

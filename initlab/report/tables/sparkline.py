@@ -1,7 +1,5 @@
 """A quantity over depth in a few characters, on one scale for every table."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 Array = np.ndarray
@@ -13,47 +11,32 @@ LEVEL = 3  # the bar of what stays as it starts
 BLOCKS, ASCII_BLOCK = "▏▎▍▌▋▊▉█", "#"
 
 
-def sparkline(runs: Sequence[Array], width: int, *, unicode: bool, backward: bool = False) -> str:
-    """A quantity layer by layer, the median over runs, against where it starts.
+def sparkline(line: Array, width: int, *, unicode: bool, backward: bool = False) -> str:
+    """A quantity layer by layer against where it starts.
 
     The scale is the same for everything: a signal that holds looks level, one that decays to a
     tenth does not, and a gradient that vanishes falls to the lowest bar. Zero is a blank. `x`
-    stands where some run has turned nan: at the end, of a gradient at the beginning.
+    stands where it is infinite: at the end, of a gradient at the beginning.
 
     Args:
-        runs: the quantity of each run by layer; they may have different depths.
+        line: the median over runs by layer.
         width: characters at most.
         unicode: bars, else characters of ASCII.
         backward: whether it starts at the last layer, as a gradient does.
     """
-    line, died = _logs(runs, backward=backward)
-    if not len(line):
+    died = "x" if np.isposinf(line).any() else ""
+    with np.errstate(divide="ignore"):
+        logs = np.log10(line[~(np.isnan(line) | np.isposinf(line))])
+    if not len(logs):
         return died
-    finite = line[np.isfinite(line)]
+    finite = logs[np.isfinite(logs)]
     start = 0.0 if not len(finite) else finite[-1 if backward else 0]
     bars = BARS if unicode else ASCII_BARS
-    at = np.linspace(0, len(line) - 1, min(width - len(died), len(line))).round().astype(int)
-    levels = np.searchsorted(np.log10(STEPS), line[at] - start, side="right")
-    drawn = zip(line[at], levels, strict=True)
+    at = np.linspace(0, len(logs) - 1, min(width - len(died), len(logs))).round().astype(int)
+    levels = np.searchsorted(np.log10(STEPS), logs[at] - start, side="right")
+    drawn = zip(logs[at], levels, strict=True)
     text = "".join(" " if value == -np.inf else bars[n] for value, n in drawn)
     return died + text if backward else text + died
-
-
-def _logs(runs: Sequence[Array], *, backward: bool) -> tuple[Array, str]:
-    """log10 of the median over runs by layer, as far as there is one; "x" where a run turned nan.
-
-    A gradient that was not measured is nan, and says nothing of nan.
-    """
-    measured = [run for run in runs if not (backward and np.isnan(run).all())]
-    if not measured:
-        return np.array([]), ""
-    depth = max(map(len, measured))
-    padded = np.array([np.pad(r, (0, depth - len(r)), constant_values=np.nan) for r in measured])
-    alive = ~np.isnan(padded).all(axis=0)
-    with np.errstate(all="ignore"):
-        line = np.log10(np.nanmedian(padded[:, alive], axis=0)) if alive.any() else np.array([])
-    same = alive.all() and len({len(run) for run in measured}) == 1
-    return line, "" if same else "x"
 
 
 def scale(*, unicode: bool) -> str:

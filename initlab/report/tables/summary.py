@@ -7,6 +7,7 @@ import pandas as pd
 
 from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
+from initlab.report.statistics import is_ok, seed_count
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.labels import axes_of, described, labels_of, shared
 from initlab.report.tables.measures import (
@@ -17,7 +18,7 @@ from initlab.report.tables.measures import (
     OUTSIDE,
     PICTURES,
     Measure,
-    median,
+    measured,
     verdict,
 )
 from initlab.report.tables.points import Points, Results, curves_of, points_of, together
@@ -63,7 +64,7 @@ def summarise(
         subtitle=shared(runs),
         notes=() if columns else tuple(notes),
         titles=tuple(titles),
-        dim_notes=tuple(_about_seeds(runs, shown)),
+        dim_notes=tuple(_about_seeds(points, shown)),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -122,7 +123,7 @@ def _as_in_csv(name: str) -> Measure:
         if name.endswith("_verdict") or name == "status":
             return verdict(name, part)
         if pd.api.types.is_float_dtype(part[name]):
-            return median(part[name])
+            return measured(part, name)
         values = [str(value) for value in part[name].dropna().unique()]
         return ", ".join(values) if len(values) < 4 else f"{len(values)} values"
 
@@ -132,10 +133,10 @@ def _as_in_csv(name: str) -> Measure:
 def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
     curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
-    drawn = [point.curves(curves[id(point.results)]) for point in points.rows]
+    drawn = [point.median(curves[id(point.results)], column) for point in points.rows]
 
     def draw(width: int) -> list[str]:
-        return [sparkline(runs, width, unicode=unicode, backward=backward) for runs in drawn]
+        return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
 
     start = "the last layer" if backward else "layer 0"
     legend = (
@@ -151,11 +152,11 @@ def _remarks(sweep: Results, *, named: bool) -> list[str]:
     return [f"{sweep.name}: {line}" for line in lines] if named else lines
 
 
-def _about_seeds(runs: pd.DataFrame, shown: Sequence[Column]) -> list[str]:
+def _about_seeds(points: Points, shown: Sequence[Column]) -> list[str]:
     """How several seeds are one number, and what a verdict adds to its word."""
     cells = [cell for column in shown if column.name in VERDICTS for cell in column.cells]
-    seeds = runs.loc[runs["status"] == "ok", "seed"].nunique()
-    lines = [f"Medians over {seeds} seeds."] if seeds > 1 else []
+    seeds = seed_count(is_ok(p.runs).sum() for p in points.rows if p.runs is not None)
+    lines = [f"Medians over {seeds}."] if seeds else []
     if any("/" in cell for cell in cells):
         lines.append("1/3: of so many runs.")
     if any(cell.startswith("nan ") for cell in cells):

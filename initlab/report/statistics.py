@@ -1,0 +1,205 @@
+"""The seeds of a point as one number, and what theory says beside it; of tables, charts and page.
+
+A run that turned nan was measured: from there on it counts as infinite, above all that is finite.
+Else a median would sink where the largest leave it. Runs that failed, or that have yet to run, do
+not count.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from initlab.catalog.columns import COLUMNS
+from initlab.catalog.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+
+SHARES = (0.1, 0.5, 0.9)
+P10, P50, P90 = "predicted_std_p10", "predicted_std_p50", "predicted_std_p90"
+#: columns of runs.csv that are not finite where a run turned nan; and where its gradient did
+OF_SIGNAL = ("std_first", "std_last", "loss_value")
+OF_GRADIENT = ("grad_std_first", "grad_std_last")
+
+
+def quantiles(values: Array, shares: Sequence[float] = SHARES) -> Array:
+    """Quantiles over the first axis, shape (shares, ...), of what is not nan; nan of nothing.
+
+    Between two finite values they are interpolated. Nothing lies between one and infinity: there it
+    is the nearer of the two, of two as near the finite one.
+    """
+    values = np.asarray(values, float)
+    if not len(values):
+        return np.full((len(shares), *values.shape[1:]), np.nan)
+    ranked = np.sort(values, axis=0)  # nan last
+    last = np.maximum(np.count_nonzero(~np.isnan(values), axis=0) - 1, 0)
+    found = []
+    for share in shares:
+        place = share * last
+        below = np.floor(place).astype(int)
+        low, high = (
+            np.take_along_axis(ranked, np.asarray(at)[None], axis=0)[0]
+            for at in (below, np.minimum(below + 1, last))
+        )
+        part = place - below
+        with np.errstate(invalid="ignore", over="ignore"):
+            between = low + (high - low) * part
+        nearer = np.where(part > 0.5, high, low)
+        found.append(np.where(np.isfinite(low) & np.isfinite(high), between, nearer))
+    return np.array(found)
+
+
+def nan_beyond(values: Array) -> Array:
+    """Quantiles as they are drawn: nan where so many runs have turned nan."""
+    return np.where(np.isposinf(values), np.nan, values)
+
+
+def by_point(values: Array, point: Array, count: int) -> Array:
+    """Values of runs (runs, ...) as (seeds, count, ...), for `quantiles`; nan where one has fewer.
+
+    Args:
+        values: of every run.
+        point: of every run, from 0 to count - 1.
+        count: how many points there are.
+    """
+    import pandas as pd
+
+    seed = pd.Series(point).groupby(point).cumcount().to_numpy()
+    table = np.full((int(seed.max(initial=-1)) + 1, count, *np.shape(values)[1:]), np.nan)
+    table[seed, point] = values
+    return table
+
+
+def is_ok(runs: "pd.DataFrame") -> Array:
+    """Which runs were measured; one that turned nan was."""
+    return (runs["status"] == "ok").to_numpy(bool)
+
+
+def turned_nan(runs: "pd.DataFrame") -> Array:
+    """Which runs were measured and have turned nan."""
+    return is_ok(runs) & runs["nan_onset"].notna().to_numpy(bool)
+
+
+def gradient_turned_nan(runs: "pd.DataFrame") -> Array:
+    """Of which runs a gradient was measured that is not finite."""
+    return is_ok(runs) & (runs["backward_verdict"] == "nan").to_numpy(bool)
+
+
+def counted(runs: "pd.DataFrame", column: str) -> Array:
+    """A number of runs.csv as it counts among seeds: infinite or nan where there is none."""
+    values = runs[column].to_numpy(float)
+    if column in OF_SIGNAL:
+        values = np.where(np.isnan(values) & turned_nan(runs), np.inf, values)
+    elif column in OF_GRADIENT:
+        values = np.where(np.isnan(values) & gradient_turned_nan(runs), np.inf, values)
+    else:
+        return values
+    return np.where(is_ok(runs), values, np.nan)
+
+
+def gradient_ratio(runs: "pd.DataFrame") -> Array:
+    """How many times larger the gradient is at layer 0 than at the last layer, as it counts."""
+    first, last = (runs[name].to_numpy(float) for name in OF_GRADIENT)
+    with np.errstate(all="ignore"):
+        ratio = first / last
+    ratio = np.where(np.isnan(ratio) & gradient_turned_nan(runs), np.inf, ratio)
+    return np.where(is_ok(runs), ratio, np.nan)
+
+
+def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str) -> Array:
+    """A column of layers.csv as (runs, layers); nan where a run has no row, or no number."""
+    import pandas as pd
+
+    at = pd.Index(runs["run"]).get_indexer(pd.Index(layers["run"]))
+    kept = at >= 0
+    layer = layers["layer"].to_numpy()[kept].astype(int)  # an empty table has no dtype
+    found = np.full((len(runs), int(layer.max(initial=-1)) + 1), np.nan)
+    found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
+    return found
+
+
+def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:
+    """`by_layer` as it counts among seeds.
+
+    Of the signal, what is no number is infinite from the layer on where a run turned nan; of the
+    gradient, wherever it was measured and is no number. Theory's columns stay as they are.
+    """
+    group = COLUMNS[column].group if column in COLUMNS else "key"
+    if group == "forward":
+        start = np.where(turned_nan(runs), runs["nan_onset"].to_numpy(float), np.inf)
+    elif group == "backward" and not np.isnan(values).all():
+        start = np.where(gradient_turned_nan(runs), 0, np.inf)
+    else:
+        return values
+    layer, depth = np.arange(values.shape[1]), runs["depth"].to_numpy(float)
+    ended = (layer >= start[:, None]) & (layer < depth[:, None])
+    return np.where(np.isnan(values) & ended, np.inf, values)
+
+
+def first_known(values: Array) -> Array:
+    """Over the first axis the first that is no nan: what theory says of all runs of a point.
+
+    Those that failed lack it.
+    """
+    found = np.full(np.shape(values)[1:], np.nan)
+    for row in values:
+        found = np.where(np.isnan(found), row, found)
+    return found
+
+
+def band(runs: "pd.DataFrame") -> tuple[Array, Array]:
+    """The band of every run's last std, in which 80 % of networks of its width lie.
+
+    An end is infinite where so many of them overflow, or their numbers exceed the run's dtype; nan
+    where there is no band.
+    """
+    low, high = (runs[name].to_numpy(float) for name in (P10, P90))
+    return band_by_layer(_within_dtype(low, runs), _within_dtype(high, runs))
+
+
+def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
+    """Which runs end within their band, and of which that is known; a nan lies beyond any number."""
+    low, high = band(runs)
+    measured = counted(runs, "std_last")
+    return (low <= measured) & (measured <= high), ~np.isnan(low) & ~np.isnan(measured)
+
+
+def predicted_std(runs: "pd.DataFrame") -> Array:
+    """The last std that theory expects of every run, infinite where it expects nan.
+
+    It is the median of networks of its width where a band is known, else that of infinite width.
+    """
+    low, median = runs[P10].to_numpy(float), _within_dtype(runs[P50].to_numpy(float), runs)
+    infinite = runs["predicted_std"].to_numpy(float)
+    infinite = np.where(runs["predicted_nan_onset"].notna(), np.inf, infinite)
+    found = np.where(np.isnan(median), infinite, median)
+    return np.where(np.isnan(median) & ~np.isnan(low), np.inf, found)
+
+
+def expected_by_layer(median: Array, infinite: Array) -> Array:
+    """The std that theory expects of a point at every layer: as `predicted_std`, but for overflow."""
+    return infinite if np.isnan(median).all() else median
+
+
+def band_by_layer(low: Array, high: Array) -> tuple[Array, Array]:
+    """The band of a point's std at every layer; its upper end is infinite where it overflows."""
+    return low, np.where(np.isnan(high) & ~np.isnan(low), np.inf, high)
+
+
+def seed_count(counts: Iterable[int]) -> str:
+    """How many seeds points have: "5 seeds", "3 to 5 seeds"; "" if none has more than one."""
+    some = {int(count) for count in counts} - {0}
+    if max(some, default=0) < 2:
+        return ""
+    least, most = min(some), max(some)
+    return f"{most} seeds" if least == most else f"{least} to {most} seeds"
+
+
+def _within_dtype(values: Array, runs: "pd.DataFrame") -> Array:
+    if "dtype" not in runs:
+        return values
+    largest = runs["dtype"].map({name: dtype.largest for name, dtype in DTYPES.items()})
+    return np.where(values > largest.to_numpy(float), np.inf, values)
