@@ -83,9 +83,7 @@ def test_provenance_names_every_session_that_computed_something(plan_of, tmp_pat
     assert {"initlab", "python", "torch", "numpy", "host", "processor"} <= set(environment)
 
 
-def test_provenance_names_the_command_of_the_spec_that_is_published(
-    plan_of, tmp_path, monkeypatch
-):
+def test_provenance_names_the_command_of_the_spec_that_is_published(plan_of, tmp_path, monkeypatch):
     commands = [["sweep", "prov.yaml"], ["sweep", "prov.yaml", "--set", "depth=2"]]
     for command, depth in zip([*commands, commands[0]], (4, 2, 4), strict=True):
         monkeypatch.setattr("sys.argv", ["initlab", *command])
