@@ -102,7 +102,7 @@ class Recorder:
         return band_name(band, self._plan.head.band)
 
     def finish(self, ended: str) -> None:
-        """Say how this session ended; one that asked for the same and had nothing to do is forgotten.
+        """Say how this session ended; forget one that asked for the same and had nothing to do.
 
         Raises:
             FolderInUse: another session has taken over; what it writes is left alone.
