@@ -145,7 +145,7 @@ WORDS = Table(
     ),
     Word(
         name="bias",
-        about="what is added to the weighted inputs of a neuron; none in the article's networks",
+        about="added to the weighted inputs of a neuron; docs/course.md has networks without",
         formula="z = W h + b",
         source="Goodfellow et al. 2016, sec. 6.1",
         see=("bias_grad_std", "sigma_w"),

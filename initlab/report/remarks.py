@@ -22,26 +22,42 @@ def remarks(runs: pd.DataFrame, axes: Sequence[str], named: Callable[[Row], str]
         axes: the fields in which runs differ; of each point one run is remarked upon.
         named: what names the point of a run, if it has a name.
     """
-    known = runs[runs["std_last"].notna() & runs["surprise"].notna()]
-    off = (known["std_last"] / known["predicted_std"] - 1).abs()
-    inside, _ = inside_band(known)
-    surprising = known[known["surprise"].abs() > SURPRISING]
-    steady = known["forward_verdict"] == "steady"  # else the init is wrong, though not by chance
-    misleading = known.assign(off=off)[steady & inside & (off > MISLEADING)].sort_values("off")
-    one_each = misleading.tail(1)
-    if axes:
-        one_each = misleading.groupby([*axes], dropna=False, sort=False).tail(1)
+    return shortened(surprises(runs, named) + misleading(runs, axes, named))
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """The first few."""
+    more = len(lines) - MOST
+    return [*lines[:MOST], *([f"... and {more} more such runs."] if more > 0 else [])]
+
+
+def surprises(runs: pd.DataFrame, named: Callable[[Row], str]) -> list[str]:
+    """Runs more than SURPRISING standard deviations off, or at 0, which has no logarithm."""
+    at_0 = (runs["std_last"] == 0) & (runs["predicted_std_p10"] > 0)
     lines = [
-        f"{_where(run, named)} lies {run['surprise']:+.1f} standard deviations off the band"
-        f" {_band(run)}: is this the network you meant?"
-        for _, run in surprising.iterrows()
+        f"{_where(run, named)} lies below the band {_band(run)}: is {run['dtype']} too narrow, or"
+        " is this not the network you meant?"
+        for _, run in runs[at_0].iterrows()
     ]
-    lines += [
-        f"{_where(run, named)} is within the band {_band(run)}: finite width, not a wrong init."
+    return lines + [
+        f"{_where(run, named)} lies {run['surprise']:+.1f} standard deviations off the band"
+        f" {_band(run)}, more than {SURPRISING:.0f}: is this the network you meant?"
+        for _, run in runs[runs["surprise"].abs() > SURPRISING].iterrows()
+    ]
+
+
+def misleading(runs: pd.DataFrame, axes: Sequence[str], named: Callable[[Row], str]) -> list[str]:
+    """Of each steady point the run within its band that is furthest off infinite width."""
+    off = (runs["std_last"] / runs["predicted_std"] - 1).abs()
+    inside, _ = inside_band(runs)
+    steady = runs["forward_verdict"] == "steady"  # else the init is wrong, though not by chance
+    found = runs.assign(off=off)[steady & inside & (off > MISLEADING)].sort_values("off")
+    one_each = found.groupby([*axes], dropna=False, sort=False).tail(1) if axes else found.tail(1)
+    return [
+        f"{_where(run, named)} is within the band {_band(run)}, though {run['off']:.0%} off"
+        f" infinite width, more than {MISLEADING:.0%}: finite width, not a wrong init."
         for _, run in one_each.iterrows()
     ]
-    more = len(lines) - MOST
-    return lines[:MOST] + ([f"... and {more} more such runs."] if more > 0 else [])
 
 
 def _where(run: Row, named: Callable[[Row], str]) -> str:

@@ -50,12 +50,15 @@ class Recorder:
         self._writer = writer = journal()
         self._plan = plan
         self._name = uuid.uuid4().hex
-        self._kept_something = False
         self._wanted = plan_work(plan)
         whole = plan.part.whole if plan.part else plan
         self._band_names = {band: self._band_name(band) for band in self._wanted.bands}
         self._names = {run: self._named(run) for run in self._wanted.points}
-        writer.register(self._rows(), self._about(whole), self._name, retry_failed=retry_failed)
+        #: what is published after a session that registered another sweep is of its command, even
+        #: where all its runs were known
+        self._worth_recording = writer.register(
+            self._rows(), self._about(whole), self._name, retry_failed=retry_failed
+        )
         self._session = self._begin(origin)
         self._ids = [
             id_ for (id_,) in writer.rows("SELECT id FROM runs WHERE number >= 0 ORDER BY number")
@@ -99,7 +102,7 @@ class Recorder:
         return band_name(band, self._plan.head.band)
 
     def finish(self, ended: str) -> None:
-        """Say how this session ended; one that had nothing to do is forgotten.
+        """Say how this session ended; forget one that asked for the same and had nothing to do.
 
         Raises:
             FolderInUse: another session has taken over; what it writes is left alone.
@@ -109,7 +112,7 @@ class Recorder:
                 "UPDATE sessions SET finished = ?, ended = ? WHERE id = ?",
                 (_now(), ended, self._session),
             )
-            if not self._kept_something:
+            if not self._worth_recording:
                 db.execute("DELETE FROM sessions WHERE id = ?", (self._session,))
 
     # what is still to be done, and what is done ----------------------------------------------
@@ -135,7 +138,7 @@ class Recorder:
         """
         if not done:
             return
-        self._kept_something = True
+        self._worth_recording = True
         with self._transaction() as db:
             for part in done:
                 if isinstance(part.task, MeasureTask):

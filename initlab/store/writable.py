@@ -30,7 +30,7 @@ from initlab.store.writer import Writer
 
 EARLIER = (
     "runs that were swept here before are not of this spec; they leave the CSV files and stay in"
-    " the journal"
+    " the journal; --set name=ANOTHER would keep both"
 )
 
 

@@ -115,14 +115,18 @@ class Writer(Journal):
         session: str,
         *,
         retry_failed: bool = False,
-    ) -> None:
+    ) -> bool:
         """Replace what is swept: (number, name, description, point, band) of every run.
 
         Runs of an earlier sweep stay, without a number. A session of another name that still runs
         may not write any more.
+
+        Returns:
+            Whether this is another sweep than the one that was registered before.
         """
-        about = {**about, SESSION: session}
+        entries = {key: json.dumps(value) for key, value in about.items()}
         with self.transaction():
+            before = dict(self.rows("SELECT key, value FROM sweep WHERE key != ?", SESSION))
             self._db.execute("UPDATE runs SET number = NULL")
             self._db.executemany(
                 "INSERT INTO runs (number, name, description, point, band) VALUES (?, ?, ?, ?, ?)"
@@ -134,8 +138,9 @@ class Writer(Journal):
                 self._db.execute("UPDATE runs SET status = 'todo' WHERE status = 'failed'")
             self._db.executemany(
                 "INSERT OR REPLACE INTO sweep VALUES (?, ?)",
-                [(key, json.dumps(value)) for key, value in about.items()],
+                [*entries.items(), (SESSION, json.dumps(session))],
             )
+        return entries != before
 
     def check_newest(self, session: str) -> None:
         """Refuse, in a transaction, what a session writes after another one registered.

@@ -3,15 +3,21 @@
 import pandas as pd
 import pytest
 
-from initlab.report.remarks import MOST, remarks
+from initlab.report.remarks import MOST, misleading, remarks, surprises
 
 
 def runs(*rows):
     """Steady runs of (activation, seed, std, predicted, p10, p90, surprise), 100 layers deep."""
     names = ["activation", "seed", "std_last", "predicted_std"]
     names += ["predicted_std_p10", "predicted_std_p90", "surprise"]
-    return pd.DataFrame(rows, columns=names).assign(
-        depth=100, run=range(len(rows)), forward_verdict="steady", status="ok", nan_onset=None
+    table = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[2:], float))
+    return table.assign(
+        depth=100,
+        run=range(len(rows)),
+        forward_verdict="steady",
+        status="ok",
+        nan_onset=None,
+        dtype="float16",
     )
 
 
@@ -25,16 +31,31 @@ def said(*rows):
 
 def test_a_run_that_is_low_by_bad_luck():
     assert said(("relu", 3, 0.44, 0.826, 0.21, 1.25, -0.4)) == [
-        "relu seed 3: std 0.44 at layer 99 is within the band 0.21-1.25: finite width, not a wrong"
-        " init."
+        "relu seed 3: std 0.44 at layer 99 is within the band 0.21-1.25, though 47% off infinite"
+        " width, more than 30%: finite width, not a wrong init."
     ]
 
 
 def test_a_run_that_is_not_what_was_specified():
     assert said(("relu", 0, 1e-7, 0.826, 0.21, 1.25, -22.31)) == [
-        "relu seed 0: std 1e-7 at layer 99 lies -22.3 standard deviations off the band 0.21-1.25:"
-        " is this the network you meant?"
+        "relu seed 0: std 1e-7 at layer 99 lies -22.3 standard deviations off the band 0.21-1.25,"
+        " more than 5: is this the network you meant?"
     ]
+
+
+def test_a_std_of_0_where_the_band_is_above_it():
+    (line,) = said(("relu", 0, 0.0, 2.6e-10, 1e-10, 5e-10, None))  # ln 0 is no number to compare
+    assert line == (
+        "relu seed 0: std 0 at layer 99 lies below the band 1e-10-5e-10: is float16 too narrow, or"
+        " is this not the network you meant?"
+    )
+    assert said(("relu", 0, 0.0, 0.0, 0.0, 0.0, None)) == []
+
+
+def test_what_surprises_and_what_misleads_are_apart():
+    rows = runs(("relu", 0, 50.0, 0.8, 0.2, 1.3, 9.0), ("relu", 1, 0.4, 0.8, 0.2, 1.3, 0.0))
+    assert [line[:11] for line in surprises(rows, named)] == ["relu seed 0"]
+    assert [line[:11] for line in misleading(rows, ["activation"], named)] == ["relu seed 1"]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,16 @@ def test_provenance_names_every_session_that_computed_something(plan_of, tmp_pat
     assert {"initlab", "python", "torch", "numpy", "host", "processor"} <= set(environment)
 
 
+def test_provenance_names_the_command_of_the_spec_that_is_published(plan_of, tmp_path, monkeypatch):
+    commands = [["sweep", "prov.yaml"], ["sweep", "prov.yaml", "--set", "depth=2"]]
+    for command, depth in zip([*commands, commands[0]], (4, 2, 4), strict=True):
+        monkeypatch.setattr("sys.argv", ["initlab", *command])
+        path = swept(plan_of(depth=depth), tmp_path)  # the third has nothing to compute
+    provenance = json.loads((path / "provenance.json").read_text())
+    assert provenance["command"][1:] == commands[0]
+    assert [session["command"][1:] for session in provenance["earlier"]] == commands
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_write_that_fails_leaves_every_old_file_and_no_other(
     plan_of, tmp_path, monkeypatch, name

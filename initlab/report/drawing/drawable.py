@@ -37,6 +37,13 @@ def drawable(figure: Figure) -> Figure:
     return replace(figure, panels=tuple(panels), notes=notes)
 
 
+def left_out(panel: Panel) -> list[str]:
+    """Notes of what of a panel's lines its axes cannot show."""
+    found: list[LeftOut] = []
+    _drawable_panel(panel, found)
+    return list(_told(found))
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """Values of one line that its axes cannot show: `why` is "0", "negative", "inf" or "nan"."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from initlab.report.drawing.drawable import left_out
+from initlab.report.figure import Axis, Line, Panel
 from initlab.report.page.points import Points
 from initlab.report.remarks import SURPRISING
 from initlab.report.statistics import (
@@ -17,6 +19,7 @@ from initlab.report.statistics import (
     by_layer,
     counted_by_layer,
     expected_by_layer,
+    nan_beyond,
     quantiles,
     turned_nan,
 )
@@ -104,6 +107,7 @@ def _curves(
     if len(drawn) < len(points):
         spread = _curve(-1, dict(zip(NAMES, quantiles(values), strict=True)), quantity)
     measured = dict(zip(NAMES, points.quantiles(values), strict=True))
+    notes += _left_out_of_lines(quantity, points, measured["value"], drawn)
     found = measured if len(points) < len(points.runs) else {"value": measured["value"]}
     found |= _expected(points, layers, quantity, measured["value"])
     curves = []
@@ -146,6 +150,18 @@ def _left_out(values: np.ndarray, quantity: Quantity) -> list[str]:
     told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     total = f"{len(values):,} value{'s' if len(values) != 1 else ''}"
     return [f"Not drawn, of {total}: {told}."] if told else []
+
+
+def _left_out_of_lines(
+    quantity: Quantity, points: Points, medians: np.ndarray, drawn: Sequence[int]
+) -> list[str]:
+    """Which lines have gaps, and at which layers, in the words of a picture."""
+    depths = points.firsts["depth"].to_numpy(int)
+    lines = [
+        Line(points.names[point], np.arange(depths[point]), values[: depths[point]])
+        for point, values in zip(drawn, nan_beyond(medians[list(drawn)]), strict=True)
+    ]
+    return left_out(Panel("", Axis("layer"), Axis("", quantity.log), tuple(lines)))
 
 
 def _expected(

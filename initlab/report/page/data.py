@@ -14,7 +14,7 @@ from initlab.report.page.curves import MOST_CURVES, Curves, chosen_points, curve
 from initlab.report.page.points import Points, points_of
 from initlab.report.page.sentence import verdict
 from initlab.report.predictions import prediction_rows
-from initlab.report.remarks import SURPRISING, remarks
+from initlab.report.remarks import SURPRISING, misleading, shortened, surprises
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
@@ -54,7 +54,8 @@ class Section:
         verdict: in a few sentences.
         expected: theory's reason for what should become of each point; "" where it is silent.
         drawn: the points that have a curve.
-        remarks: the runs that surprise.
+        surprises: the runs that are not what was specified, or that there are none.
+        misleading: the runs within their band that infinite width would call wrong.
     """
 
     source: Source
@@ -65,7 +66,8 @@ class Section:
     drawn: list[int]
     curves: list[Curves]
     agreements: list[Agreement]
-    remarks: list[str]
+    surprises: list[str]
+    misleading: list[str]
 
     @property
     def thinning(self) -> str:
@@ -103,6 +105,10 @@ def section_of(
         run: points.names[point]
         for run, point in zip(points.runs["run"], points.runs["point"], strict=True)
     }
+
+    def named(run: "pd.Series[Any]") -> str:
+        return of_run[run["run"]]
+
     return Section(
         source,
         points,
@@ -112,7 +118,8 @@ def section_of(
         drawn,
         curves_of(points, source.layers, drawn),
         agreements(points),
-        remarks(source.runs, points.axes, lambda run: of_run[run["run"]]) or [_calm(points)],
+        shortened(surprises(source.runs, named)) or [_calm(points)],
+        shortened(misleading(source.runs, points.axes, named)),
     )
 
 

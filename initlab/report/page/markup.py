@@ -72,7 +72,7 @@ def _section(index: int, section: Section, *, several: bool) -> str:
         _points(section),
         depth_charts(section),
         agreement_charts(section),
-        _surprises(section),
+        *_remarks(section),
         *_origin(section, several=several),
     )
     return _titled(index, source.name if several else "", parts)
@@ -121,9 +121,16 @@ def _tools(section: Section) -> str:
     )
 
 
-def _surprises(section: Section) -> str:
-    items = "".join(f"<li>{escape(visible(text))}</li>" for text in section.remarks)
-    return f'<h3>Runs that surprise</h3><ul class="remarks">{items}</ul>'
+def _remarks(section: Section) -> Iterator[str]:
+    yield f"<h3>Runs that surprise</h3>{_list(section.surprises)}"
+    if section.misleading:
+        yield "<h3>Within the band, though far from infinite width</h3>"
+        yield _list(section.misleading)
+
+
+def _list(texts: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(visible(text))}</li>" for text in texts)
+    return f'<ul class="remarks">{items}</ul>'
 
 
 def _origin(section: Section, *, several: bool) -> Iterator[str]:

@@ -44,11 +44,17 @@ class Sweep {
     box.after(box.querySelector(".dt-layout-row:last-child")); // it must not scroll with the rows
     const search = this.element.querySelector("[data-search]");
     search.addEventListener("input", () => this.table.search(search.value).draw());
-    this.table.on("draw", () => this.filtered());
+    this.table.on("draw", () => {
+      this.explain();
+      this.filtered();
+    });
+    this.table.column(".why").visible(false); // it has the whole width, below the numbers
+    this.explain();
     table.addEventListener("change", (event) => this.choose(event.target.closest("tr")));
     table.tBodies[0].addEventListener("click", (event) => {
       const row = event.target.closest("tr");
-      if (!event.target.closest("label") && !String(getSelection())) this.toggle(row.dataset.point);
+      const { point } = (row.dataset.point ? row : row.previousElementSibling).dataset;
+      if (!event.target.closest("label") && !String(getSelection())) this.toggle(point);
     });
     table.addEventListener("pointerover", ({ target }) => {
       const cell = target.closest("td[data-order]");
@@ -66,6 +72,15 @@ class Sweep {
     clear.addEventListener("click", () => {
       for (const point of [...this.chosen]) this.toggle(point, false);
       this.update();
+    });
+  }
+
+  // Show why below each row of this page.
+  explain() {
+    const { table } = this;
+    table.rows({ page: "current" }).every(function () {
+      if (this.child.isShown()) return;
+      this.child(table.cell(this.index(), ".why").node().innerHTML, "why").show();
     });
   }
 

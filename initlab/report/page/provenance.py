@@ -45,7 +45,8 @@ def provenance(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "input", f"{path} ({digest})"
     earlier = found.get("earlier")
     if isinstance(earlier, list) and earlier:
-        yield "sessions", f"{1 + len(earlier)}, of which this is the last"
+        sessions = 1 + len(earlier)
+        yield "sessions", f"{sessions}, of which this is the last; known runs were not repeated"
 
 
 def _environment(environment: Any) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,18 @@
 """The table of a sweep's points as HTML: short numbers, whole ones where a column is sorted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 import numpy as np
 import pandas as pd
 
 from initlab.catalog.columns import COLUMNS
-from initlab.formatting import brief, short, visible
+from initlab.formatting import brief, six_digits, visible
 from initlab.report.figures.labels import labels
 from initlab.report.page.coloring import Coloring
 from initlab.report.page.points import Points
 from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
+from initlab.report.tables.measures import three
 
 VERDICTS = ("steady", "vanishing", "exploding", "nan", "failed")
 Cells = list[str]  # one <td> for every point
@@ -37,7 +38,7 @@ def _head(title: str) -> str:
     if title == "choose":
         return '<th scope="col" data-orderable="false"><span class="hidden">choose</span></th>'
     key, _, about = title.partition("|")
-    unsorted = ' data-orderable="false"' if key == "why" else ""
+    unsorted = ' data-orderable="false" class="why"' if key == "why" else ""
     return f'<th scope="col"{unsorted} title="{escape(about)}">{escape(key)}</th>'
 
 
@@ -79,7 +80,7 @@ def _boxes(points: Points, coloring: Coloring, drawn: Sequence[int]) -> Cells:
 def _axis(first: pd.DataFrame, axis: str) -> Cells:
     values = first[axis]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return [_plain(float(value)) for value in values]
+        return [_plain(float(value), six_digits) for value in values]
     return [f"<td>{escape(visible(str(text)))}</td>" for text in labels(first, [axis])]
 
 
@@ -99,17 +100,17 @@ def _number(value: float, text: str) -> str:
     return f'<td class="number" data-order="{order}">{text}</td>'
 
 
-def _plain(value: float) -> str:
-    return _number(value, "–" if np.isnan(value) else short(value, 4))
+def _plain(value: float, text: Callable[[float], str] = three) -> str:
+    return _number(value, "–" if np.isnan(value) else text(value))
 
 
 def _measured(points: Points, values: np.ndarray) -> Cells:
     """Medians, with the range from 10 to 90 % where seeds differ; nan where most turned nan."""
     cells = []
     for low, middle, high in points.quantiles(values).T.tolist():
-        text = "–" if np.isnan(middle) else _nan(short(middle, 4))
+        text = "–" if np.isnan(middle) else _nan(three(middle))
         if low != high and not np.isnan(middle) and np.isfinite(low):
-            text = f"{_nan(short(middle, 3))} <small>{_range(low, high, 'nan')}</small>"
+            text = f"{_nan(three(middle))} <small>{_range(low, high, 'nan')}</small>"
         cells.append(_number(middle, text))
     return cells
 
@@ -132,7 +133,7 @@ def _predicted(points: Points) -> Cells:
     columns = points.theory(predicted_std(runs)), *ends, onset, seen
     cells = []
     for middle, low, high, nan_at, measured in zip(*map(np.ndarray.tolist, columns), strict=True):
-        text = "–" if np.isnan(middle) else short(middle, 4 if np.isnan(low) else 3)
+        text = "–" if np.isnan(middle) else three(middle)
         if np.isinf(middle) and not np.isnan(nan_at):
             text = f"nan at {nan_at:.0f}"
         if not np.isnan(low):

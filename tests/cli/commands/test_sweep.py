@@ -266,6 +266,7 @@ def test_runs_of_an_earlier_spec_stay_in_the_journal(spec, monkeypatch):
     done = initlab(spec, "--set", "depth=4")
     assert done.exit_code == 0
     assert "4 runs that were swept here before are not of this spec" in done.stderr
+    assert "--set name=ANOTHER would keep both" in " ".join(done.stderr.split())
     assert {row["depth"] for row in rows(done.stdout)} == {"4"}
     monkeypatch.setattr("initlab.sweep.run.run_tasks", lambda *_, **__: pytest.fail("computed"))
     again = initlab(spec)

@@ -200,6 +200,21 @@ def test_a_search_and_a_filter_leave_rows_and_their_curves(opened):
     assert {point for point, *_ in marks(opened, 2)} == {5}
 
 
+@pytest.mark.parametrize("width", [1440, 375])
+def test_why_is_below_its_row_and_wholly_in_view(opened, width):
+    emulate(opened, width=width)
+    texts = find(opened, "tr[data-point] + tr > td.why p")
+    assert len(texts) == 2 * 6  # measured and predicted
+    for text in texts:
+        box = text.rect
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert text.get_property("scrollWidth") <= text.get_property("clientWidth")
+    box = find(opened, ".points-box")[0]
+    if width == 1440:
+        assert box.get_property("scrollWidth") <= box.get_property("clientWidth")
+
+
 def test_rows_chosen_with_the_keyboard_light_up_their_curves(opened):
     box = find(opened, "tr[data-point='2'] input")[0]
     assert box.accessible_name == "choose relu, std 0.1"

@@ -30,6 +30,17 @@ def in_csv(swept, column, point, layer):
     return [float(cell) for cell in cells if cell not in ("", "nan", "inf")]
 
 
+def test_a_line_with_a_gap_is_named_with_its_layers(swept):
+    layers = swept.source.layers.copy()
+    point = layers["run"].isin([0, 1, 2])  # all seeds of the first point
+    layers.loc[point & layers["layer"].between(3, 5), "std"] = 0.0
+    first = points_of(swept.source.runs).names[0]
+    assert (
+        f"{first}: 3 values are 0 (layer 3 to 5), which a log axis cannot show"
+        in made(swept, layers)["std"].notes
+    )
+
+
 @pytest.mark.parametrize("column", ["std", "grad_std", "cosine"])
 def test_a_curve_is_the_median_over_the_seeds_in_the_csv(swept, column):
     compared = 0
@@ -48,7 +59,7 @@ def test_a_curve_is_the_median_over_the_seeds_in_the_csv(swept, column):
 def test_what_a_log_axis_cannot_show_is_left_out_and_counted(swept):
     layers = swept.source.layers.copy()
     layers.loc[[0, 1, 2], "std"] = [0.0, np.inf, np.nan]
-    (before,), (after,) = made(swept)["std"].notes, made(swept, layers)["std"].notes
+    (before, *_), (after, *_) = made(swept)["std"].notes, made(swept, layers)["std"].notes
     zero, nan = (sum(row["std"] == word for row in swept.layers) for word in ("0.0", "nan"))
     assert before == f"Not drawn, of 195 values: {zero} at 0 or below, {nan} nan or not measured."
     assert after == (
@@ -149,4 +160,4 @@ def test_a_deep_curve_keeps_its_ends(swept):
     assert len(curve["value"]) == len(curve["layer"]) == curves.MOST_LAYERS
     assert (curve["layer"][0], curve["layer"][-1]) == (0, 999)
     assert [v - 1 for v in curve["value"]] == curve["layer"]
-    assert std.notes == ["Curves of more than 200 layers are drawn at 200 of them."]
+    assert std.notes[-1:] == ["Curves of more than 200 layers are drawn at 200 of them."]

@@ -8,6 +8,7 @@ import pytest
 
 from initlab.report.page import curves
 from initlab.report.page.data import section_of
+from initlab.report.page.markup import body
 from initlab.report.predictions import prediction_rows
 from initlab.report.statistics import inside_band
 
@@ -45,12 +46,24 @@ def test_commands_are_quoted_for_a_shell(swept):
 
 def test_surprising_runs_are_named_or_it_is_said_that_there_are_none(swept):
     runs = swept.source.runs.assign(surprise=0.0, forward_verdict="vanishing")
-    calm = section_of(dataclasses.replace(swept.source, runs=runs)).remarks
+    calm = section_of(dataclasses.replace(swept.source, runs=runs)).surprises
     assert calm == ["None of 18: each lies within 5 standard deviations of its band."]
     runs.loc[4, "surprise"] = 7.0
-    (told,) = section_of(dataclasses.replace(swept.source, runs=runs)).remarks
+    (told,) = section_of(dataclasses.replace(swept.source, runs=runs)).surprises
     assert told.startswith("tanh, std 3 seed 1: std ")
     assert "lies +7.0 standard deviations off the band" in told
+
+
+def test_a_run_within_its_band_is_not_among_those_that_surprise(swept):
+    runs = swept.source.runs.assign(surprise=0.0, forward_verdict="vanishing")
+    band = ["predicted_std", "predicted_std_p10", "predicted_std_p90"]
+    runs.loc[4, ["std_last", *band]] = [0.5, 1.0, 0.2, 2.0]
+    runs.loc[4, "forward_verdict"] = "steady"
+    section = section_of(dataclasses.replace(swept.source, runs=runs))
+    assert section.surprises == ["None of 18: each lies within 5 standard deviations of its band."]
+    (told,) = section.misleading
+    assert "though 50% off infinite width" in told
+    assert "<h3>Within the band, though far from infinite width</h3>" in body([section], None)
 
 
 def test_runs_within_their_band_are_counted_as_the_csv_has_them(swept):

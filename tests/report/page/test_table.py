@@ -44,6 +44,21 @@ def test_a_row_says_why_in_both_ways(swept):
     assert "<b>measured</b> std x " in why
 
 
+def test_numbers_are_as_short_as_those_of_a_table_in_the_terminal(swept):
+    runs = swept.source.runs.assign(std_last=0.000257123, predicted_grad_std=12345.6)
+    swept = type("Changed", (), {"source": type("Source", (), {"runs": runs, "name": "x"})})
+    found = row(made(swept), 0)
+    assert 'data-order="0.000257123">2.57e-4<' in found
+    assert 'data-order="12345.6">1.23e4<' in found
+
+
+def test_fields_of_the_spec_have_all_their_digits(swept):
+    runs = swept.source.runs
+    runs = runs.assign(width=[12345 + run % 2 for run in runs["run"]])
+    swept = type("Changed", (), {"source": type("Source", (), {"runs": runs, "name": "x"})})
+    assert 'data-order="12345.0">12345<' in row(made(swept), 0)
+
+
 def test_a_point_without_a_curve_cannot_be_chosen(swept):
     text = made(swept, drawn=[1])
     assert "disabled" in row(text, 0)
