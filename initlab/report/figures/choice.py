@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from initlab.errors import InputError, UnknownName
-from initlab.report.figures.labels import axes_of, fields_of, labels
+from initlab.report.labels import axes_of, fields_of, labels
 
 MOST_FACETS = 4  # panels that are chosen unasked
 MOST_PANELS = 12

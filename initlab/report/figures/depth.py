@@ -19,8 +19,8 @@ from initlab.report.figures.curves import (
     joined,
     seed_count,
 )
-from initlab.report.figures.labels import axes_of, labels
 from initlab.report.figures.onsets import onset_rules
+from initlab.report.labels import axes_of, labels
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (

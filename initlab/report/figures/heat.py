@@ -10,7 +10,7 @@ from initlab.errors import InputError, UnknownName
 from initlab.report.figure import Array, Axis, Figure, Grid, Line
 from initlab.report.figures.cells import Cells, Places
 from initlab.report.figures.contours import contour
-from initlab.report.figures.labels import axes_of, fields_of, labels
+from initlab.report.labels import axes_of, fields_of, labels, texts_of
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient
 RATIOS = {
@@ -55,7 +55,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
         raise InputError("there are no runs to draw", "initlab sweep SPEC")
     numbers = values_of(runs, value)
     others = [name for name in axes_of(runs) if name not in (across, up)]
-    panels = _titles(runs, others)
+    panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
     xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
@@ -82,16 +82,6 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
 
-def _titles(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
-    """The values of some axes, each with the axis's name: "bias: none, depth 10"."""
-    found = pd.Series("", index=runs.index)
-    for position, axis in enumerate(axes):
-        values = labels(runs, [axis])
-        named = values.str.startswith(f"{axis.rpartition('.')[2]} ").all()
-        found = found + (", " if position else "") + ("" if named else f"{axis}: ") + values
-    return found
-
-
 def field(runs: pd.DataFrame, name: str) -> str:
     """The field of a spec that a name or the last part of one means; an axis where several do."""
     known = fields_of(runs)
@@ -109,9 +99,9 @@ def _short_names(fields: Sequence[str]) -> list[str]:
 
 
 def _values(runs: pd.DataFrame, field: str) -> pd.Series:
-    """A field of every run; beside a name those of its parameters that vary: "normal std=0.1"."""
-    named = "." not in field and not pd.api.types.is_numeric_dtype(runs[field])
-    return labels(runs, [field]) if named else runs[field]
+    """A field of every run: numbers, or texts where a run has none."""
+    numeric = pd.api.types.is_numeric_dtype(runs[field]) and not runs[field].isna().any()
+    return runs[field] if numeric else texts_of(runs, field)
 
 
 def values_of(runs: pd.DataFrame, value: str) -> pd.Series:

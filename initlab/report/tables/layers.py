@@ -9,9 +9,9 @@ import pandas as pd
 
 from initlab.report.selection import LayerChoice, unknown_column
 from initlab.report.tables.columns import Column, Summary
-from initlab.report.tables.labels import shared
 from initlab.report.tables.measures import median, three
 from initlab.report.tables.points import Point, Points, Results, points_of, together
+from initlab.report.tables.shared import shared
 from initlab.report.tables.sparkline import bar, decades
 
 BARRED = ("std", "grad_std")  # columns of layers.csv that have a bar beside them

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.report.tables.labels import Label, axes_of, described, fields_of, labels_of
+from initlab.report.labels import axes_of, fields_of, heading, texts_of, varying
+from initlab.report.tables.shared import described
 
 INDENT = " "  # of a point below the name of its sweep
 
@@ -64,17 +65,26 @@ def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
     """
     if len(sweeps) == 1:
         (sweep,) = sweeps
-        labels = labels_of(sweep.runs)
+        cells = cells_of(sweep.runs)
         rows = [
-            Point(tuple(label(part.iloc[0]) for label in labels.values()), sweep, part)
+            Point(tuple(cells.loc[part.index[0]]), sweep, part)
             for part in _parts(sweep.runs, each_run=each_run)
         ]
-        return Points(tuple(labels), tuple(rows))
-    between = labels_of(together([sweep.runs for sweep in sweeps]))
-    return Points(
-        ("spec", "network"),
-        tuple(row for sweep in sweeps for row in _compared(sweep, between, each_run=each_run)),
-    )
+        return Points(tuple(map(str, cells)), tuple(rows))
+    between = cells_of(together([sweep.runs for sweep in sweeps]))
+    found: list[Point] = []
+    start = 0
+    for sweep in sweeps:
+        own = between.iloc[start : start + len(sweep.runs)].set_axis(sweep.runs.index)
+        found += _compared(sweep, own, each_run=each_run)
+        start += len(sweep.runs)
+    return Points(("spec", "network"), tuple(found))
+
+
+def cells_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """What names a run, in a column for every axis."""
+    return pd.DataFrame({heading(runs, axis): texts_of(runs, axis) for axis in axes_of(runs)},
+                        index=runs.index)  # fmt: skip
 
 
 def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -89,27 +99,29 @@ def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return joined[["run", *fields, *others]]
 
 
-def _compared(sweep: Results, between: dict[str, Label], *, each_run: bool) -> Iterator[Point]:
-    """The rows of one sweep among others; several stand below its name."""
-    own = labels_of(sweep.runs)
-    apart = {name: label for name, label in between.items() if name not in own}
+def _compared(sweep: Results, between: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
+    """The rows of one sweep among others; several stand below its name.
+
+    `between` is what tells its runs from all others, of which its own axes are said already.
+    """
+    own = cells_of(sweep.runs)
+    apart = between[[name for name in between if name not in own]]
     parts = _parts(sweep.runs, each_run=each_run)
     if len(parts) == 1:
-        yield Point((sweep.name, _known(apart, parts[0])), sweep, parts[0])
+        yield Point((sweep.name, _first(apart, parts[0])), sweep, parts[0])
         return
     yield Point((sweep.name, ""), sweep, None)
     for part in parts:
-        named = described(own, part.iloc[0]) or f"seed {part['seed'].iloc[0]}"
-        yield Point((INDENT + named, _known(apart, part)), sweep, part)
+        named = _first(own, part) or f"seed {part['seed'].iloc[0]}"
+        yield Point((INDENT + named, _first(apart, part)), sweep, part)
 
 
-def _known(labels: dict[str, Label], part: pd.DataFrame) -> str:
-    row = part.iloc[0]
-    return described({n: label for n, label in labels.items() if n.split(".")[0] in row}, row)
+def _first(cells: pd.DataFrame, part: pd.DataFrame) -> str:
+    return described(dict(zip(map(str, cells), cells.loc[part.index[0]], strict=True)))
 
 
 def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:
-    axes = axes_of(runs)
+    axes = varying(runs)
     if each_run:
         return [runs.iloc[[at]] for at in range(len(runs))]
     return [p for _, p in runs.groupby(axes, sort=False, dropna=False)] if axes else [runs]

@@ -157,7 +157,7 @@ def test_several_sweeps_have_a_colour_or_a_panel_each():
 
 def test_colours_and_panels_are_as_asked(kept):
     figure = depth_figure([sweep_of(kept)], "std", "activation", "bias")
-    assert [panel.title for panel in figure.panels] == ["none", "normal"]
+    assert [panel.title for panel in figure.panels] == ["bias none", "bias normal"]
     for panel in figure.panels:
         measured = [line.label for line in panel.lines if not line.dashed]
         assert measured.count("tanh") == 3

@@ -99,7 +99,7 @@ def test_a_value_that_some_runs_have_not_is_a_name():
     runs = table(
         {"init.gain": g, "depth": d, "std_last": 1.0} for g in (None, 1.0, 2.0) for d in (1, 2)
     )
-    assert "none" in heat(runs, "gain", "depth", "std_last").panels[0].xs.tolist()
+    assert "-" in heat(runs, "gain", "depth", "std_last").panels[0].xs.tolist()
 
 
 # what has no number -----------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_a_third_axis_has_panels(runs):
     both = both[["run", "activation", *(c for c in both if c not in ("run", "activation"))]]
     both.loc[both["activation"] == "relu", "std_last"] *= 2
     tanh, relu = heat(both, "sigma_w", "depth", "std_last").panels
-    assert (tanh.title, relu.title) == ("activation: tanh", "activation: relu")
+    assert (tanh.title, relu.title) == ("tanh", "relu")
     np.testing.assert_allclose(relu.values, 2 * tanh.values)
 
 

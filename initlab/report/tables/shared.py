@@ -1,0 +1,61 @@
+"""What all runs of a table have in common, and a point of it in one cell."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from initlab.report.labels import ABSENT, NO_BIAS, PLAIN, fields_of, text_of, texts_of, varying
+from initlab.spec.model import Grid
+
+UNSAID = ("draws", "record")  # of a point: they do not change what its network is
+#: fields that are shared, or left at what they are by default, in nearly all sweeps
+MINOR = ("bias", "loss", "reduction", "batch", "input", "dtype", "draws", "record")
+
+
+def described(cells: Mapping[str, str]) -> str:
+    """A point in one cell, "tanh depth=5", from its cells by their headings.
+
+    What is left at its default is not said.
+    """
+    parts = []
+    for name, text in cells.items():
+        if text not in (ABSENT, _default(name)) and name not in UNSAID:
+            parts.append(text if name in PLAIN else f"{name}={text}")
+    return " ".join(parts)
+
+
+def shared(runs: pd.DataFrame) -> str:
+    """What all runs have in common, "100 x 256, relu, kaiming_normal, mse, 5 seeds"."""
+    seeds = runs["seed"].nunique()
+    counted = f"{seeds} seeds" if seeds > 1 else f"seed {runs['seed'].iloc[0]}"
+    return ", ".join([*_size(runs), *_fields(runs), counted])
+
+
+def _size(runs: pd.DataFrame) -> Iterator[str]:
+    """How deep and how wide, as far as that is the same for all."""
+    axes, row = varying(runs), runs.iloc[0].dropna()
+    known = {n: text_of(row[n]) for n in ("depth", "width") if n in row and n not in axes}
+    if "shape" in row and "shape" not in axes:
+        yield f"shape {row['shape']}"
+    elif len(known) == 2:
+        yield f"{known['depth']} x {known['width']}"
+    else:
+        yield from (f"{name} {text}" for name, text in known.items())
+
+
+def _fields(runs: pd.DataFrame) -> Iterator[str]:
+    """The fields of one value; of others the parameters that all runs of a value share."""
+    axes, fields = varying(runs), fields_of(runs)
+    for field in (name for name in ("activation", "init", *MINOR) if name in fields):
+        for text in texts_of(runs, field, apart=False).unique():
+            usual = text in (ABSENT, _default(field)) and field != "loss"
+            if "(" in text or not (usual or field in axes):
+                yield text if field in PLAIN else f"{field} {text}"
+
+
+def _default(field: str) -> str:
+    """What a spec has that does not say it."""
+    if field not in MINOR:
+        return ""
+    value = Grid.model_fields[field].default
+    return NO_BIAS if value is None else str(value[0])
