@@ -39,7 +39,7 @@ def drawable(figure: Figure) -> Figure:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Values of one line that its axes cannot show: `why` is "0", "negative", "inf" or "nan"."""
+    """Values of one line that its axes cannot show: 0, negative, infinite or nan, as `why` says."""
 
     label: str
     why: str

