@@ -47,9 +47,9 @@ def test_a_name_does_not_stand_on_that_of_a_line_or_of_another_rule():
     assert first != second
     ends = [EndLabel("a name", 32.0, 0.0)]
     assert places(rules[0], lines=(HIGH, POINT), ends=ends) != [first]
-    # that of a level rule is in row 1, as the lowest number is
+    # that of a level rule is 13.3 to 26.3 pixels up: in row 1, and a little in row 2
     level, below = Rule("a level rule", y=-1.0), [EndLabel("a name", 4.0, -4.0)]
-    assert places(Rule("x", x=5.0), level, lines=(HIGH, POINT), ends=below) == [(5, 2, False)]
+    assert places(Rule("x", x=5.0), level, lines=(HIGH, POINT), ends=below) == [(5, 3, False)]
 
 
 def test_a_panel_too_narrow_for_a_name_has_it_all_the_same():
