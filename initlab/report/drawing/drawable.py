@@ -69,7 +69,9 @@ def _told(left_out: Sequence[LeftOut]) -> Iterator[str]:
         for one in others:
             counts[one.why] += one.count
         values = ", ".join(f"{count:,} values that are {why}" for why, count in counts.items())
-        yield f"{len({o.label for o in others}):,} more lines leave out {values}"
+        count = len({one.label for one in others})
+        lines = "1 more line leaves" if count == 1 else f"{count:,} more lines leave"
+        yield f"{lines} out {values}"
 
 
 def _drawable_panel(panel: Panel, left_out: list[LeftOut], prefix: str = "") -> Panel:

@@ -10,6 +10,7 @@ from initlab.report.extra import extra
 from initlab.report.figure import Band, Line, Panel, Rule
 
 INK = "#333333"
+EDGE = {"stroke": "white", "strokeWidth": 3}  # under a name: it may cross a line or a rule
 DASH, DOTS, SOLID = [6, 3], [2, 2], [1, 0]
 
 
@@ -166,9 +167,9 @@ def _rule_names(
         texts.append((upright, {"text": at.label, **side}))
     look = {"fontSize": 11, "baseline": "bottom"}
     return [
-        chart.mark_text(**text, **look, **ink)  # on a white edge, as it may cross another rule
+        chart.mark_text(**text, **look, **ink)
         for chart, text in texts
-        for ink in ({"stroke": "white", "strokeWidth": 3}, {"color": INK})
+        for ink in (EDGE, {"color": INK})
     ]
 
 
@@ -177,5 +178,6 @@ def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]
         return []
     alt = extra("altair")
     rows = [{"x": at.x, "y": at.y, "label": at.label} for at in labels]
-    text = alt.Chart(data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
-    return [text.encode(x=x, y=y, color=color, text="label:N")]
+    names = alt.Chart(data(rows)).encode(x=x, y=y, text="label:N")
+    look = {"align": "left", "dx": GAP, "fontSize": 11}
+    return [names.mark_text(**look, **EDGE), names.mark_text(**look).encode(color=color)]

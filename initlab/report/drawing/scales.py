@@ -131,8 +131,8 @@ def left_panel(panels: Sequence[Panel], scales: Sequence[tuple[Scale, Scale]]) -
     if not far:
         return []
     told = [f"{label} to {tick_label(end)}".strip() for label, (_, end) in far.items()]
-    more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-    return [f"Beyond the panel: predictions, {', '.join(told[:MOST_TOLD])}{more}."]
+    more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    return [f"Predictions leave the panel: {'; '.join([*told[:MOST_TOLD], *more])}."]
 
 
 def _ys(panel: Panel, *, predicted: bool) -> list[Array]:

@@ -31,8 +31,7 @@ def crowd(
         groups = {"": list(curves)}
     lines, bands = [], []
     for label, members in groups.items():
-        name = (f"{label}: " if label else "") + f"median of {len(members):,}"
-        name = label if len(members) == 1 else name
+        name = label or f"median of {len(members):,}"
         low, middle, high = _quantiles([_ranked(curve, runs) for curve in members])
         lines.append(Line(name, members[0].layers, middle))
         bands.append(Band(name, members[0].layers, low, high))
@@ -46,9 +45,9 @@ def crowd_note(curves: Sequence[Curve]) -> str:
     seeds = seed_count(curves)
     of = f", each the median over {seeds}" if seeds else ""
     return (
-        f"Instead of {len(curves):,} lines{of}: their median and 10 to 90 % of them; what has"
-        " turned nan counts as infinite. Thin: those that end highest and lowest, and that surprise"
-        " most."
+        f"Instead of {len(curves):,} lines{of}: the median of those of a colour, and"
+        " 10 to 90 % of them; what has turned nan counts as infinite. Thin: those that end"
+        " highest and lowest, and that surprise most."
     )
 
 

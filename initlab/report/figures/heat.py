@@ -11,6 +11,7 @@ from initlab.report.figure import Array, Axis, Figure, Grid, Line
 from initlab.report.figures.cells import Cells, Places
 from initlab.report.figures.contours import contour
 from initlab.report.labels import axes_of, fields_of, labels, texts_of
+from initlab.theory.variances import LEAST_WIDTH
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient
 RATIOS = {
@@ -78,7 +79,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
             )
         )
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
-    lines = [LINES[value in GRADIENT]] if any(grid.contours for grid in grids) else []
+    lines = _told_lines(runs, value) if any(grid.contours for grid in grids) else ()
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
 
@@ -140,6 +141,16 @@ def _theory(cells: Cells, value: str) -> Iterator[Line]:
         x, y = _contour(cells, numbers, level)
         if len(x):
             yield Line(label, x, y, dashed=label != told)
+
+
+def _told_lines(runs: pd.DataFrame, value: str) -> Iterator[str]:
+    """What the lines are, and where theory has none."""
+    yield LINES[value in GRADIENT]
+    silent = runs["chi_1"].isna() & (runs["status"] == "ok")
+    if silent.any():
+        narrow = bool((runs["width"][silent] < LEAST_WIDTH).all())
+        why = f", which are narrower than {LEAST_WIDTH}" if narrow else ""
+        yield f"No lines where theory says nothing: {silent.sum():,} of {len(runs):,} runs{why}."
 
 
 def _contour(cells: Cells, numbers: Array, level: float) -> tuple[Array, Array]:

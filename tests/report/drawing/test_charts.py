@@ -97,7 +97,7 @@ def test_rules_are_labelled(spec):
 
 
 def test_lines_have_their_names_at_their_ends_and_their_own_colours(spec):
-    _, rows, encoding = next(m for m in marks(spec) if m[2].get("text"))
+    _, rows, encoding = [m for m in marks(spec) if m[2].get("text")][-1]
     assert {row["label"]: row["x"] for row in rows} == {"tanh": 36, "relu": 39}
     scale = encoding["color"]["scale"]
     assert dict(zip(scale["domain"], scale["range"], strict=True)) == {

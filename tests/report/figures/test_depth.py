@@ -195,4 +195,20 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
     assert [a.label for a in figure.panels[0].lines if a.faint] == [
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
-    assert figure.notes[0].startswith("Instead of 60 lines: their median and 10 to 90 % of them")
+    assert figure.notes[0].startswith("Instead of 60 lines: the median of those of a colour")
+
+
+def test_a_panel_of_few_curves_shows_them_beside_one_of_many():
+    count = 60
+    names = [f"scheme{n}" for n in range(count)] + ["alone"]
+    runs = pd.DataFrame({"run": range(count + 1), "init": names, "seed": 0})
+    runs.insert(1, "activation", ["relu"] * count + ["tanh"])
+    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    layers = pd.DataFrame({"run": np.repeat(range(count + 1), 2), "layer": [0, 1] * (count + 1)})
+    for name in ("std", "predicted_std", "predicted_std_p10", "predicted_std_p90"):
+        layers[name] = np.repeat(np.arange(1.0, count + 2), 2)
+    figure = depth_figure([Sweep("many", runs, layers)], facet="activation")
+    many, one = figure.panels
+    assert [line.label for line in many.lines if not line.faint] == ["median of 60"]
+    assert [(line.label, line.dashed) for line in one.lines] == [("alone", False), ("alone", True)]
+    assert any(note.startswith("Instead of 60 lines") for note in figure.notes)
