@@ -37,7 +37,9 @@ def panel_chart(
     y = alt.Y(
         "y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1] // 40)
     )
-    legend = alt.Legend(title=None, symbolType="stroke") if labels is None else None
+    legend = (
+        alt.Legend(title=None, symbolType="stroke", symbolOpacity=1) if labels is None else None
+    )
     color = alt.Color(
         "label:N", scale=alt.Scale(domain=[*colors], range=[*colors.values()]), legend=legend
     )

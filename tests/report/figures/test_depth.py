@@ -205,7 +205,8 @@ def test_a_panel_of_few_curves_shows_them_beside_one_of_many():
     runs.insert(1, "activation", ["relu"] * count + ["tanh"])
     runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
     layers = pd.DataFrame({"run": np.repeat(range(count + 1), 2), "layer": [0, 1] * (count + 1)})
-    for name in ("std", "predicted_std", "predicted_std_p10", "predicted_std_p90"):
+    predicted = [f"predicted_std{quantile}" for quantile in ("", "_p10", "_p50", "_p90")]
+    for name in ("std", *predicted):
         layers[name] = np.repeat(np.arange(1.0, count + 2), 2)
     figure = depth_figure([Sweep("many", runs, layers)], facet="activation")
     many, one = figure.panels
