@@ -201,9 +201,9 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
 def test_a_panel_of_few_curves_shows_them_beside_one_of_many():
     count = 60
     names = [f"scheme{n}" for n in range(count)] + ["alone"]
-    runs = pd.DataFrame({"run": range(count + 1), "init": names, "seed": 0})
+    runs = pd.DataFrame({"run": range(count + 1), "depth": 2, "init": names, "seed": 0})
     runs.insert(1, "activation", ["relu"] * count + ["tanh"])
-    runs = runs.assign(status="ok", nan_onset=np.nan, surprise=0.0)
+    runs = runs.assign(status="ok", nan_onset=np.nan, backward_verdict="", surprise=0.0)
     layers = pd.DataFrame({"run": np.repeat(range(count + 1), 2), "layer": [0, 1] * (count + 1)})
     predicted = [f"predicted_std{quantile}" for quantile in ("", "_p10", "_p50", "_p90")]
     for name in ("std", *predicted):
