@@ -28,15 +28,17 @@ def medians(folder, value):
 
 def test_cells_are_the_medians_of_runs_csv(kept):
     figure = figures.heat([kept], "init, activation", "forward_ratio")
-    assert [grid.title for grid in figure.panels] == ["bias: none", "bias: normal"]
+    assert [grid.title for grid in figure.panels] == ["bias none", "bias normal"]
     assert [*figure.panels[0].ys] == ["relu_squared", "tanh"]
     found = {}
     for grid, bias in zip(figure.panels, ("", "0.5"), strict=True):
         assert grid.values.shape == (2, 3)  # normal, and xavier_normal with two gains
         for row, activation in enumerate(grid.ys):
             for column, init in enumerate(grid.xs):
-                name, _, gain = init.partition(" gain=")
-                found[name, gain, activation, bias] = grid.values[row, column]
+                name, _, gain = init.rstrip(")").partition("(gain=")
+                default = "1.0" if name == "xavier_normal" else ""
+                key = name, gain or default, activation, bias
+                found[key] = grid.values[row, column]
     for key, median in medians(
         kept, lambda r: float(r["std_last"]) / float(r["std_first"])
     ).items():

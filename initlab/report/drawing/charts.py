@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlab.formatting import on_one_line
-from initlab.report.drawing.colors import colors
+from initlab.report.drawing.colors import colors_of
 from initlab.report.drawing.drawable import drawable
 from initlab.report.drawing.end_labels import end_labels
 from initlab.report.drawing.grid_chart import grid_chart
 from initlab.report.drawing.panel_chart import panel_chart, titled
-from initlab.report.drawing.scales import panel_scales
+from initlab.report.drawing.scales import left_panel, panel_scales
 from initlab.report.drawing.shades import shades
 from initlab.report.extra import extra
 from initlab.report.figure import Figure, Grid, Panel
@@ -35,14 +35,14 @@ CONFIG = {
 def chart(figure: Figure) -> Any:
     """The Altair chart of a figure, of what can be drawn; its title has the notes below it."""
     alt = extra("altair")
-    figure = drawable(figure)
+    palette, figure = colors_of(figure), drawable(figure)
     panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
-    scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
+    axes = panel_scales(panels)
+    scales = dict(zip(map(id, panels), axes, strict=True))
     size, columns = _layout(figure)
-    named = {id(p): end_labels(p, scales[id(p)], size[1]) for p in panels}
+    named = {id(p): end_labels(p, scales[id(p)], size) for p in panels}
     if None in named.values():  # a legend for all, then
         named = dict.fromkeys(named)
-    palette = colors(line.label for p in panels for line in p.lines)
     heading = on_one_line(figure.title)
     if len(figure.panels) == 1 and figure.panels[0].title:
         heading = f"{heading}: {on_one_line(figure.panels[0].title)}"
@@ -57,9 +57,10 @@ def chart(figure: Figure) -> Any:
         pairs = zip(drawn, figure.panels, strict=True)
         drawn = [titled(one, panel.title) for one, panel in pairs]
     whole = drawn[0] if len(drawn) == 1 else alt.concat(*drawn, columns=columns, spacing=24)
+    notes = _notes(figure, palette, left_panel(panels, axes))
     title = alt.Title(
         heading,
-        subtitle=[line for note in _notes(figure, palette) for line in _wrapped(note)],
+        subtitle=[line for note in notes for line in _wrapped(note)],
         anchor="start",
         frame="group",
         offset=10,
@@ -106,10 +107,10 @@ def _layout(figure: Figure) -> tuple[tuple[int, int], int]:
     return ((370, 270), 2) if count <= 4 else ((260, 200), 3)
 
 
-def _notes(figure: Figure, palette: Mapping[str, str]) -> list[str]:
+def _notes(figure: Figure, palette: Mapping[str, str], beyond: Sequence[str]) -> list[str]:
     count = len(set(palette.values()))
     shared = f"{len(palette)} lines have {count} colours." if count < len(palette) else ""
-    told = (key(figure), " ".join(figure.band_notes), *figure.notes, shared)
+    told = (key(figure), " ".join(figure.band_notes), *figure.notes, *beyond, shared)
     return [on_one_line(note) for note in told if note]
 
 

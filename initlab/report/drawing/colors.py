@@ -8,6 +8,8 @@ muted colours of Tol's (2021) for pictures of many lines. What grows in steps, a
 import re
 from collections.abc import Iterable, Sequence
 
+from initlab.report.figure import Figure, Panel
+
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#7A7A7A"
 WINE, INDIGO, OLIVE, BROWN = "#882255", "#332288", "#999933", "#7B4B1D"
@@ -28,6 +30,16 @@ FIXED = {
     "steady": GREEN, "vanishing": ORANGE, "exploding": VERMILLION, "nan": PURPLE,
 }  # fmt: skip
 _NUMBERED = re.compile(r"(.*?)(-?[\d.]+(?:e-?\d+)?)")
+
+
+def colors_of(figure: Figure) -> dict[str, str]:
+    """A colour for every line of a figure, those that cannot be drawn among them.
+
+    Else a line would have one colour in the picture of a column, and another in that of a column
+    in which one more line can be drawn.
+    """
+    panels = (panel for panel in figure.panels if isinstance(panel, Panel))
+    return colors(line.label for panel in panels for line in panel.lines)
 
 
 def colors(labels: Iterable[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def left_out(panel: Panel) -> list[str]:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Values of one line that its axes cannot show: `why` is "0", "negative", "inf" or "nan"."""
+    """Values of one line that its axes cannot show: 0, negative, infinite or nan, as `why` says."""
 
     label: str
     why: str
@@ -76,7 +76,9 @@ def _told(left_out: Sequence[LeftOut]) -> Iterator[str]:
         for one in others:
             counts[one.why] += one.count
         values = ", ".join(f"{count:,} values that are {why}" for why, count in counts.items())
-        yield f"{len({o.label for o in others}):,} more lines leave out {values}"
+        count = len({one.label for one in others})
+        lines = "1 more line leaves" if count == 1 else f"{count:,} more lines leave"
+        yield f"{lines} out {values}"
 
 
 def _drawable_panel(panel: Panel, left_out: list[LeftOut], prefix: str = "") -> Panel:

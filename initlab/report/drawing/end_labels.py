@@ -1,15 +1,15 @@
-"""Where names of lines and rules stand, moved apart where they would overlap."""
+"""Where names of lines stand, moved apart where they would overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from initlab.report.drawing.scales import Scale
-from initlab.report.figure import Line, Panel, Rule
+from initlab.report.figure import Line, Panel
 
 LINE_HEIGHT, CHARACTER = 13, 6.2  # pixels of the labels' font, about
 GAP = 5  # pixels from a line's end to its label
 MOST_LABELS, LONGEST = 14, 34
-BESIDE = 0.97  # of the panel's width: labels from here on stand beside the panel
+BESIDE = 0.97  # of the panel's width: names that reach it stand beside the panel
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,28 @@ class EndLabel:
     y: float
 
 
-def end_labels(panel: Panel, scales: tuple[Scale, Scale], height: int) -> list[EndLabel] | None:
-    """A label at the end of every measured line; None where they do not fit a panel this high."""
+def end_labels(
+    panel: Panel, scales: tuple[Scale, Scale], size: tuple[int, int]
+) -> list[EndLabel] | None:
+    """A label at the end of every measured line; None where they do not fit a panel this high.
+
+    Beside the panel stand those of lines that reach its right edge, or whose name would.
+    """
     ends = _ends(panel.lines)
     if len(ends) > MOST_LABELS or any(len(line.label) > LONGEST for line in ends):
         return None
-    x_scale, y_scale = scales
+    (x_scale, y_scale), (width, height) = scales, size
     columns: dict[bool, list[Line]] = {True: [], False: []}
     for line in ends:
-        columns[x_scale.fraction(line.x[-1]) > BESIDE].append(line)
+        right = x_scale.fraction(line.x[-1]) + (GAP + CHARACTER * len(line.label)) / width
+        columns[right > BESIDE].append(line)
     found = []
-    for lines in columns.values():  # those at the right edge, and those that end before it
+    for beside, lines in columns.items():
         lines.sort(key=lambda line: -float(line.y[-1]))
         wanted = [(1 - y_scale.fraction(line.y[-1])) * height for line in lines]
         for line, y in zip(lines, spaced(wanted, LINE_HEIGHT, height), strict=True):
-            found.append(EndLabel(line.label, float(line.x[-1]), y_scale.value(1 - y / height)))
+            x = x_scale.value(1.0) if beside else float(line.x[-1])
+            found.append(EndLabel(line.label, x, y_scale.value(1 - y / height)))
     return found if len(found) * LINE_HEIGHT <= height else None
 
 
@@ -61,41 +68,6 @@ def spaced(wanted: Sequence[float], least: float, height: float) -> list[float]:
     return [
         middle + (n - (count - 1) / 2) * least for middle, count in blocks for n in range(count)
     ]
-
-
-@dataclass(frozen=True)
-class RuleLabel:
-    """The label of an upright rule at `x`: in a row from the bottom, right or left of the rule."""
-
-    label: str
-    x: float
-    row: int
-    leftward: bool
-
-
-def rule_labels(
-    rules: Sequence[Rule],
-    scales: tuple[Scale, Scale],
-    size: tuple[int, int],
-    ends: Sequence[EndLabel],
-) -> list[RuleLabel]:
-    """The labels of upright rules, one above the other where they or lines' names are close."""
-    (scale, up), (width, height) = scales, size
-    taken = []  # left, right, row
-    for end in ends:
-        at, row = scale.fraction(end.x) * width + GAP, up.fraction(end.y) * height / LINE_HEIGHT
-        box = at, at + CHARACTER * len(end.label)
-        taken += [(*box, int(row + shift)) for shift in (-0.5, 0.5)]
-    found = []
-    for x, label in sorted((rule.x, rule.label) for rule in rules if rule.x is not None):
-        at, length = scale.fraction(x) * width, CHARACTER * len(label) + GAP
-        leftward = at + length > width and at > length
-        left, right = (at - length, at) if leftward else (at, at + length)
-        rows = {row for low, high, row in taken if low < right and left < high}
-        row = next(n for n in range(len(taken) + 1) if n not in rows)
-        taken.append((left, right, row))
-        found.append(RuleLabel(label, x, row, leftward))
-    return found
 
 
 def _ends(lines: Sequence[Line]) -> list[Line]:

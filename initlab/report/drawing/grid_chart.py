@@ -7,8 +7,8 @@ import numpy as np
 
 from initlab.report.drawing.drawable import named
 from initlab.report.drawing.grid_names import names
-from initlab.report.drawing.panel_chart import INK, TICK, axis, data, domain
-from initlab.report.drawing.scales import Scale, scale, tick_label
+from initlab.report.drawing.panel_chart import INK, axis, data, domain
+from initlab.report.drawing.scales import TICK, Scale, scale, tick_label
 from initlab.report.drawing.shades import ENDS, MISSING, Shades
 from initlab.report.extra import extra
 from initlab.report.figure import Array, Axis, Grid, Line

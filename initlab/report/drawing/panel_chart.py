@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from initlab.formatting import on_one_line
-from initlab.report.drawing.end_labels import GAP, LINE_HEIGHT, EndLabel, rule_labels
-from initlab.report.drawing.scales import Scale
+from initlab.report.drawing.end_labels import GAP, LINE_HEIGHT, EndLabel
+from initlab.report.drawing.rule_labels import rule_labels
+from initlab.report.drawing.scales import TICK, Scale
 from initlab.report.extra import extra
 from initlab.report.figure import Band, Line, Panel, Rule
 
 INK = "#333333"
-#: as initlab.report.drawing.scales.tick_label, in Vega's language
-TICK = (
-    "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
-    " ? replace(format(datum.value, '.3~e'), '+', '') : format(datum.value, '.6~g')"
-)
 TITLE_GAP = 9  # pixels between a panel and its title
+EDGE = {"stroke": "white", "strokeWidth": 3}  # under a name: it may cross a line or a rule
 DASH, DOTS, SOLID = [6, 3], [2, 2], [1, 0]
 
 
@@ -42,14 +39,17 @@ def panel_chart(
     y = alt.Y(
         "y:Q", title=panel.y.title, scale=domain(scales[1]), axis=axis(scales[1], size[1] // 40)
     )
-    legend = alt.Legend(title=None, symbolType="stroke") if labels is None else None
+    legend = (
+        alt.Legend(title=None, symbolType="stroke", symbolOpacity=1) if labels is None else None
+    )
     color = alt.Color(
         "label:N", scale=alt.Scale(domain=[*colors], range=[*colors.values()]), legend=legend
     )
     layers = [
         *_bands(panel.bands, x, y, color),
-        *_rules(panel.rules, x, y, scales, size, labels or ()),
+        *_rules(panel.rules, x, y),
         *_lines(panel.lines, x, y, color),
+        *_rule_names(panel, x, y, scales, size, labels or ()),
         *_labels(labels or (), x, y, color),
     ]
     if not layers:
@@ -143,34 +143,46 @@ def _bands(bands: Sequence[Band], x: Any, y: Any, color: Any) -> list[Any]:
     return layers
 
 
-def _rules(
-    rules: Sequence[Rule],
+def _rules(rules: Sequence[Rule], x: Any, y: Any) -> list[Any]:
+    alt = extra("altair")
+    look = {"color": INK, "strokeDash": DOTS}
+    level = [rule.y for rule in rules if rule.y is not None]
+    upright = sorted(rule.x for rule in rules if rule.x is not None)
+    return [
+        *(alt.Chart(data([{"y": at}])).mark_rule(**look).encode(y=y) for at in level),
+        *(alt.Chart(data([{"x": at}])).mark_rule(**look).encode(x=x) for at in upright),
+    ]
+
+
+def _rule_names(
+    panel: Panel,
     x: Any,
     y: Any,
     scales: tuple[Scale, Scale],
     size: tuple[int, int],
     labels: Sequence[EndLabel],
 ) -> list[Any]:
-    """Rules with their labels: level ones at the left, upright ones at the bottom.
+    """The names of rules: of level ones at the left, of upright ones at the bottom.
 
     What turns nan has left the panel at its top: there is room below.
     """
     alt = extra("altair")
-    look = {"color": INK, "fontSize": 11, "baseline": "bottom"}
-    layers = []
-    for rule in rules:
+    texts = []
+    for rule in panel.rules:
         if rule.y is not None:
-            level = alt.Chart(data([{"y": rule.y}]))
-            layers.append(level.mark_rule(color=INK, strokeDash=DOTS).encode(y=y))
-            text = level.mark_text(text=rule.label, align="left", dx=4, dy=-2, **look)
-            layers.append(text.encode(y=y, x=alt.value(0)))
-    for at in rule_labels(rules, scales, size, labels):
-        upright = alt.Chart(data([{"x": at.x}]))
-        layers.append(upright.mark_rule(color=INK, strokeDash=DOTS).encode(x=x))
+            level = alt.Chart(data([{"y": rule.y}])).encode(y=y, x=alt.value(0))
+            texts.append((level, {"text": rule.label, "align": "left", "dx": 4, "dy": -2}))
+    for at in rule_labels(panel, scales, size, labels):
+        height = alt.value(size[1] - 3 - at.row * LINE_HEIGHT)
+        upright = alt.Chart(data([{"x": at.x}])).encode(x=x, y=height)
         side = {"align": "right", "dx": -4} if at.leftward else {"align": "left", "dx": 4}
-        text = upright.mark_text(text=at.label, **side, **look)
-        layers.append(text.encode(x=x, y=alt.value(size[1] - 3 - at.row * LINE_HEIGHT)))
-    return layers
+        texts.append((upright, {"text": at.label, **side}))
+    look = {"fontSize": 11, "baseline": "bottom"}
+    return [
+        chart.mark_text(**text, **look, **ink)
+        for chart, text in texts
+        for ink in (EDGE, {"color": INK})
+    ]
 
 
 def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]:
@@ -178,5 +190,6 @@ def _labels(labels: Sequence[EndLabel], x: Any, y: Any, color: Any) -> list[Any]
         return []
     alt = extra("altair")
     rows = [{"x": at.x, "y": at.y, "label": at.label} for at in labels]
-    text = alt.Chart(data(rows)).mark_text(align="left", dx=GAP, fontSize=11)
-    return [text.encode(x=x, y=y, color=color, text="label:N")]
+    names = alt.Chart(data(rows)).encode(x=x, y=y, text="label:N")
+    look = {"align": "left", "dx": GAP, "fontSize": 11}
+    return [names.mark_text(**look, **EDGE), names.mark_text(**look).encode(color=color)]

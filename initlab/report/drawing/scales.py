@@ -13,7 +13,13 @@ LEAST_OF_SEVERAL = 0.5  # the same, where lines are to be told apart
 PREDICTED_ROOM = 0.3  # of an axis, that predictions may add at either end
 PREDICTED_DECADES = 2.0  # of a log axis, that this is a part of, at least
 MARGIN = 0.04  # of an axis, beyond its values
+MOST_TOLD = 4  # predictions that leave the panel, told one by one
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+#: `tick_label` in Vega's language
+TICK = (
+    "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
+    " ? replace(format(datum.value, '.2~e'), '+', '') : format(datum.value, '.6~g')"
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,24 @@ def _y_scale(panels: Sequence[Panel]) -> Scale:
     labels = {line.label for panel in panels for line in panel.lines}
     decades = LEAST_OF_SEVERAL if len(labels) > 1 else LEAST_DECADES
     return scale(shown, axis, decades=decades)
+
+
+def left_panel(panels: Sequence[Panel], scales: Sequence[tuple[Scale, Scale]]) -> list[str]:
+    """A note of the predictions that leave the panel, and how far they go."""
+    far: dict[str, tuple[float, float]] = {}
+    for panel, (_, y) in zip(panels, scales, strict=True):
+        lines = [(line.label, line.y) for line in panel.lines if line.dashed]
+        bands = [(b.label, v) for b in panel.bands if b.predicted for v in (b.low, b.high)]
+        for label, values in (*lines, *bands):
+            for end in (float(values.min()), float(values.max())):
+                off = abs(y.fraction(end) - 0.5)  # from the middle of the axis
+                if off > max(0.5 + 1e-9, far.get(label, (0.0, 0.0))[0]):
+                    far[label] = off, end
+    if not far:
+        return []
+    told = [f"{label} to {tick_label(end)}".strip() for label, (_, end) in far.items()]
+    more = [f"{len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    return [f"Predictions leave the panel: {'; '.join([*told[:MOST_TOLD], *more])}."]
 
 
 def _ys(panel: Panel, *, predicted: bool) -> list[Array]:

@@ -3,9 +3,9 @@
 import textwrap
 
 from initlab.formatting import on_one_line
-from initlab.report.drawing.colors import colors
+from initlab.report.drawing.colors import colors_of
 from initlab.report.drawing.drawable import drawable
-from initlab.report.drawing.scales import panel_scales
+from initlab.report.drawing.scales import left_panel, panel_scales
 from initlab.report.drawing.shades import shades
 from initlab.report.drawing.terminal_grid import grid_lines
 from initlab.report.drawing.terminal_panel import PanelText
@@ -26,10 +26,10 @@ def draw(figure: Figure, width: int, height: int, *, unicode: bool, color: bool)
     """
     width = max(width, LEAST_WIDTH)
     height += 1 - height % 2  # with a row in the middle, where a steady signal lies
-    figure = drawable(figure)
+    palette, figure = colors_of(figure), drawable(figure)
     panels = [panel for panel in figure.panels if isinstance(panel, Panel)]
-    scales = dict(zip(map(id, panels), panel_scales(panels), strict=True))
-    palette = colors(line.label for panel in panels for line in panel.lines)
+    axes = panel_scales(panels)
+    scales = dict(zip(map(id, panels), axes, strict=True))
     colored = shades([panel for panel in figure.panels if isinstance(panel, Grid)])
     lines = [*_wrapped(figure.title, width)]
     for panel in figure.panels:
@@ -39,7 +39,7 @@ def draw(figure: Figure, width: int, height: int, *, unicode: bool, color: bool)
         else:
             drawing = PanelText(panel, scales[id(panel)], palette, unicode=unicode, color=color)
             lines += drawing.lines(width, height)
-    for note in figure.notes:
+    for note in (*figure.notes, *left_panel(panels, axes)):
         lines += _wrapped(note, width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

@@ -4,20 +4,19 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.figure import Array
-from initlab.report.figures.labels import texts_of
 
 
 class Places:
     """Where runs lie along an axis of a grid: a number each, or a name.
 
     Args:
-        values: of a field, for every run.
+        values: of a field, for every run: numbers, or names.
         down: whether the first name comes last, as on an axis that goes up.
     """
 
     def __init__(self, values: pd.Series, *, down: bool = False) -> None:
-        numeric = pd.api.types.is_numeric_dtype(values) and not values.isna().any()
-        self.of_run = values.astype(float) if numeric else texts_of(values)
+        numeric = pd.api.types.is_numeric_dtype(values)
+        self.of_run = values.astype(float) if numeric else values
         once = self.of_run.unique()
         #: each of them once: numbers in rising order, or names as they come
         self.all: Array = np.sort(once.astype(float)) if numeric else np.array([*once])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from initlab.errors import InputError, UnknownName
-from initlab.report.figures.labels import axes_of, fields_of, labels
+from initlab.report.labels import axes_of, fields_of, labels, texts_of
 
 MOST_FACETS = 4  # panels that are chosen unasked
 MOST_PANELS = 12
@@ -56,7 +56,8 @@ def _of_sweeps(runs: pd.DataFrame, axes: list[str], facet: str | None) -> Choice
     """Colours for sweeps of one curve; a panel for each of a few sweeps of several."""
     sweeps, curves = runs["spec"].nunique(), labels(runs, axes).nunique()
     if facet is None and curves > sweeps and sweeps <= MOST_FACETS:
-        within = runs.groupby("spec")[axes].nunique(dropna=False).max()
+        texts = pd.DataFrame({axis: texts_of(runs, axis) for axis in axes})
+        within = texts.groupby(runs["spec"]).nunique().max()
         others = [axis for axis in axes if axis != "spec" and within[axis] > 1]
         together = labels(runs, others).nunique() <= MOST_COLORS
         return Choice(tuple(others if together else others[:1]), ("spec",))

@@ -31,7 +31,7 @@ def crowd(
         groups = {"": list(curves)}
     lines, bands = [], []
     for label, members in groups.items():
-        name = (f"{label}: " if label else "") + f"median of {len(members):,}"
+        name = label or f"median of {len(members):,}"
         low, middle, high = quantiles(np.array([curve.middle for curve in members]))
         lines.append(Line(name, members[0].layers, nan_beyond(middle)))
         bands.append(Band(name, members[0].layers, low, high))
@@ -46,8 +46,9 @@ def crowd_note(curves: Sequence[Curve]) -> str:
     seeds = seeds_of(curves)
     of = f", each the median over {seeds}" if seeds else ""
     return (
-        f"Instead of {len(curves):,} lines{of}: their median; what has turned nan counts as"
-        " infinite. Beside it those that end highest and lowest, and that surprise most."
+        f"Instead of {len(curves):,} lines{of}: the median of those of a colour; what has turned"
+        " nan counts as infinite. Beside it those that end highest and lowest, and that surprise"
+        " most."
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from initlab.catalog.columns import columns
 from initlab.report.figure import Array
 from initlab.report.figures.choice import Choice
-from initlab.report.figures.labels import fields_of, labels
+from initlab.report.labels import fields_of, labels
 from initlab.report.statistics import (
     P10,
     P50,

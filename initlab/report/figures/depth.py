@@ -19,8 +19,8 @@ from initlab.report.figures.curves import (
     joined,
     seeds_of,
 )
-from initlab.report.figures.labels import axes_of, labels
 from initlab.report.figures.onsets import onset_rules
+from initlab.report.labels import axes_of, labels
 from initlab.report.statistics import nan_beyond
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
@@ -28,7 +28,7 @@ LINEAR = (
     "pre_mean", "mean", "zero_fraction", "saturated_fraction", "finite_fraction", "cosine",
     "predicted_cosine", "surprise",
 )  # fmt: skip
-MOST_LINES = 40  # of a figure; beyond, quantiles of them
+MOST_LINES = 40  # of a figure; beyond, panels of many show quantiles of them
 MOST_PREDICTED = 12  # lines of a panel that have room for a prediction beside them
 MOST_STRONG = 3  # lines of one label that are drawn at full strength
 
@@ -61,17 +61,24 @@ def depth_figure(
     axes = Axis("layer"), Axis(_title(y), log=y not in LINEAR)
     names = labels(runs, [axis for axis in axes_of(runs) if axis not in chosen.facet])
     onsets = runs["nan_onset"].to_numpy(float)
-    panels, told = [], []
+    panels: list[Panel] = []
+    told: list[str] = []
+    crowded: list[Curve] = []
     for title in dict.fromkeys(curve.panel for curve in curves) or [""]:
         shown = [curve for curve in curves if curve.panel == title]
-        if len(curves) > MOST_LINES:
-            (lines, bands), notes = crowd(shown, runs, names), [crowd_note(curves)]
+        if len(curves) > MOST_LINES and len(shown) > MOST_PREDICTED:
+            lines, bands = crowd(shown, runs, names)
+            crowded += shown
         else:
             lines, bands, notes = _drawn(shown)
+            told += notes
         rules, late = onset_rules(shown, onsets)
         panels.append(Panel(title, *axes, tuple(lines), tuple(bands), tuple(rules)))
-        told += [*notes, *late]
-    notes = [*_meaning(panels, curves, y), *told, *_missing(runs, values[y], y)]
+        told += late
+    together = set(map(id, crowded))
+    few = [curve for curve in curves if id(curve) not in together]
+    told = [*([crowd_note(crowded)] if crowded else []), *told]
+    notes = [*_meaning(panels, few, y), *told, *_missing(runs, values[y], y)]
     name = sweeps[0].name if len(sweeps) == 1 else f"{len(sweeps)} sweeps"
     heading, notes = f"{name}: {y} by layer", list(dict.fromkeys(notes))
     return Figure(heading, tuple(panels), tuple(notes), _of_bands(panels, curves))
@@ -100,7 +107,7 @@ def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[s
     """What measured and predicted lines are."""
     notes = []
     seeds = seeds_of(curves)
-    if seeds and len(curves) <= MOST_LINES:
+    if seeds:
         died = any(np.isposinf(curve.high).any() for curve in curves)
         counts = "; those that have turned nan count as infinite" if died else ""
         notes.append(f"Measured: median over {seeds}{counts}.")

@@ -10,7 +10,8 @@ from initlab.errors import InputError, UnknownName
 from initlab.report.figure import Array, Axis, Figure, Grid, Line
 from initlab.report.figures.cells import Cells, Places
 from initlab.report.figures.contours import contour
-from initlab.report.figures.labels import axes_of, fields_of, labels
+from initlab.report.labels import axes_of, fields_of, labels, texts_of
+from initlab.theory.variances import LEAST_WIDTH
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient
 RATIOS = {
@@ -56,7 +57,7 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
         raise InputError("there are no runs to draw", "initlab sweep SPEC")
     numbers = values_of(runs, value)
     others = [name for name in axes_of(runs) if name not in (across, up)]
-    panels = _titles(runs, others)
+    panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
     xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
@@ -79,18 +80,8 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
             )
         )
     notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
-    lines = [LINES[value in GRADIENT]] if any(grid.contours for grid in grids) else []
+    lines = _told_lines(runs, value) if any(grid.contours for grid in grids) else ()
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
-
-
-def _titles(runs: pd.DataFrame, axes: Sequence[str]) -> pd.Series:
-    """The values of some axes, each with the axis's name: "bias: none, depth 10"."""
-    found = pd.Series("", index=runs.index)
-    for position, axis in enumerate(axes):
-        values = labels(runs, [axis])
-        named = values.str.startswith(f"{axis.rpartition('.')[2]} ").all()
-        found = found + (", " if position else "") + ("" if named else f"{axis}: ") + values
-    return found
 
 
 def field(runs: pd.DataFrame, name: str) -> str:
@@ -110,9 +101,9 @@ def _short_names(fields: Sequence[str]) -> list[str]:
 
 
 def _values(runs: pd.DataFrame, field: str) -> pd.Series:
-    """A field of every run; beside a name those of its parameters that vary: "normal std=0.1"."""
-    named = "." not in field and not pd.api.types.is_numeric_dtype(runs[field])
-    return labels(runs, [field]) if named else runs[field]
+    """A field of every run: numbers, or texts where a run has none."""
+    numeric = pd.api.types.is_numeric_dtype(runs[field]) and not runs[field].isna().any()
+    return runs[field] if numeric else texts_of(runs, field)
 
 
 def values_of(runs: pd.DataFrame, value: str) -> pd.Series:
@@ -144,6 +135,16 @@ def _theory(cells: Cells, value: str) -> Iterator[Line]:
         x, y = _contour(cells, numbers, level)
         if len(x):
             yield Line(label, x, y, dashed=label != told)
+
+
+def _told_lines(runs: pd.DataFrame, value: str) -> Iterator[str]:
+    """What the lines are, and where theory has none."""
+    yield LINES[value in GRADIENT]
+    silent = runs["chi_1"].isna() & (runs["status"] == "ok")
+    if silent.any():
+        narrow = bool((runs["width"][silent] < LEAST_WIDTH).all())
+        why = f", which are narrower than {LEAST_WIDTH}" if narrow else ""
+        yield f"No lines where theory says nothing: {silent.sum():,} of {len(runs):,} runs{why}."
 
 
 def _contour(cells: Cells, numbers: Array, level: float) -> tuple[Array, Array]:

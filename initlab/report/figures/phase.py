@@ -42,7 +42,7 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
     xs, ys = np.asarray(sigma_w, float), np.asarray(sigma_b, float)
     chi_1 = _rows(found.at.chi_1, xs, ys)
     edge = _edge(curves, ys)
-    beyond = _boundary(xs, ys, chi_1, curves)
+    beyond, scales = _boundary(xs, ys, chi_1, curves), _depth_scales(xs, ys, found)
     grid = Grid(
         "",
         Axis("sigma_w, of the weights"),
@@ -51,7 +51,7 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
         xs,
         ys,
         chi_1,
-        contours=(edge, *beyond, *_depth_scales(xs, ys, found)),
+        contours=(edge, *beyond, *scales.values()),
         center=1.0,
         words=tuple(_words(xs, ys, chi_1)),
     )
@@ -59,9 +59,12 @@ def phase(choice: Choice, sigma_w: Sequence[float], sigma_b: Sequence[float]) ->
         "chi_1: growth of the gradient's variance from layer to layer. Below 1 samples grow alike"
         " (ordered), above 1 they part (chaotic).",
         *_told_edge(named(choice, ACTIVATIONS), edge, bool(beyond)),
-        f"xi_c = {', '.join(map(str, DEPTH_SCALES))}: the layers in which a correlation moves"
-        " towards its end by e; networks deeper than 6 xi_c are hard to train.",
     ]
+    if scales:
+        notes.append(
+            f"Dashed: xi_c = {', '.join(map(str, scales))} layers, in which a correlation moves"
+            " towards its end by e; networks deeper than 6 xi_c are hard to train."
+        )
     lost = int((~found.at.converged).sum())
     if lost:
         notes.append(f"{lost} of {chi_1.size} points did not converge.")
@@ -92,22 +95,27 @@ def _boundary(xs: Array, ys: Array, chi_1: Array, curves: Curves) -> list[Line]:
     return [Line("lengths diverge", x, y, dashed=True)] if len(x) else []
 
 
-def _depth_scales(xs: Array, ys: Array, found: PhaseMap) -> Iterator[Line]:
-    """Contours of xi_c, on both sides of the edge, by 1/xi_c, which is 0 on it."""
+def _depth_scales(xs: Array, ys: Array, found: PhaseMap) -> dict[int, Line]:
+    """Contours of xi_c by their layers, on both sides of the edge, by 1/xi_c, which is 0 on it."""
     with np.errstate(divide="ignore"):
         rate = np.sign(found.at.chi_1 - 1) / found.at.xi_c
     rates = _rows(rate, xs, ys)
+    lines = {}
     for layers in DEPTH_SCALES:
         sides = [contour(xs, ys, rates, sign / layers) for sign in (-1, 1)]
         x, y = (np.concatenate([sides[0][i], [np.nan], sides[1][i]]) for i in (0, 1))
         if np.isfinite(x).any():
-            yield Line(f"xi_c = {layers}", x, y, dashed=True)
+            lines[layers] = Line(f"xi_c = {layers}", x, y, dashed=True)
+    return lines
 
 
 def _words(xs: Array, ys: Array, chi_1: Array) -> Iterator[Word]:
-    """The names of the phases, each in the middle of its part of the plane."""
+    """The names of the phases, each in the middle of its part of the plane.
+
+    Where gradients grow beyond all bounds there is no fixed point, and so no phase.
+    """
     across, up = np.meshgrid(np.linspace(0, 1, len(xs)), np.linspace(0, 1, len(ys)))
-    for text, part in (("ordered", chi_1 < 1), ("chaotic", chi_1 > 1)):
+    for text, part in (("ordered", chi_1 < 1), ("chaotic", (chi_1 > 1) & np.isfinite(chi_1))):
         if part.mean() >= LEAST_SHARE:
             away = np.hypot(across - across[part].mean(), up - up[part].mean())
             row, column = np.unravel_index(np.where(part, away, np.inf).argmin(), part.shape)

@@ -10,6 +10,7 @@ what was expected of it, `low` and `high` are the ends of the y axis (of dots, o
 from functools import cache
 from typing import Any
 
+from initlab.report.drawing.scales import TICK
 from initlab.report.extra import extra
 
 DATA = "rows"
@@ -17,10 +18,6 @@ ACTIVE = "chosen.length ? indexof(chosen, datum.point) >= 0 : few"
 CHOSEN = "indexof(chosen, datum.point) >= 0"
 DARK = f"chosen.length && !({CHOSEN})"  # while others are chosen
 FADED, MANY, ALL = 0.5, 0.55, 0.95  # opacity of curves: not chosen, among many, among few
-TICK = (
-    "datum.value == 0 ? '0' : abs(datum.value) >= 1e4 || abs(datum.value) < 1e-3"
-    " ? replace(format(datum.value, '.2~e'), '+', '') : format(datum.value, '.4~g')"
-)
 PARAMETERS = {"chosen": [], "few": False, "low": 0.1, "high": 10, "first": 0, "last": 1,
               "ticks": [1]}  # fmt: skip
 

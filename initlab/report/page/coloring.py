@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from initlab.report.drawing import colors as palette
-from initlab.report.figures.labels import labels
+from initlab.report.labels import labels
 from initlab.report.page.points import Points
 
 #: the style sheet has each colour once for light paper, once for dark

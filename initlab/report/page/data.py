@@ -107,7 +107,7 @@ def section_of(
     }
 
     def named(run: "pd.Series[Any]") -> str:
-        return of_run[run["run"]]
+        return str(of_run[run["run"]])
 
     return Section(
         source,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from initlab.formatting import brief, on_one_line, times
-from initlab.report.figures.labels import axes_of, labels
+from initlab.report.labels import axes_of, labels, varying
 from initlab.report.statistics import (
     by_point,
     counted,
@@ -135,13 +135,10 @@ def points_of(runs: pd.DataFrame, names: Sequence[str] | None = None) -> Points:
 
     Of several sweeps, a column `spec` stands before `run`.
     """
-    columns = [str(name) for name in runs.columns]
-    fields = columns[columns.index("run") + 1 : columns.index("seed")]
-    fields = [name for name in ("spec", *fields) if name in columns]
-    varying = [name for name in fields if runs[name].nunique(dropna=False) > 1]
+    apart = varying(runs)
     point = np.zeros(len(runs), int)
-    if varying:
-        point = runs.groupby(varying, sort=False, dropna=False).ngroup().to_numpy()
+    if apart:
+        point = runs.groupby(apart, sort=False, dropna=False).ngroup().to_numpy()
     runs, axes = runs.assign(point=point), tuple(axes_of(runs)) or FALLBACK
     own = labels(runs.drop_duplicates("point"), axes)
     return Points(runs, axes, [on_one_line(name) for name in names or own])

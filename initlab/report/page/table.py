@@ -8,7 +8,7 @@ import pandas as pd
 
 from initlab.catalog.columns import COLUMNS
 from initlab.formatting import brief, six_digits, visible
-from initlab.report.figures.labels import labels
+from initlab.report.labels import texts_of
 from initlab.report.page.coloring import Coloring
 from initlab.report.page.points import Points
 from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
@@ -81,7 +81,7 @@ def _axis(first: pd.DataFrame, axis: str) -> Cells:
     values = first[axis]
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return [_plain(float(value), six_digits) for value in values]
-    return [f"<td>{escape(visible(str(text)))}</td>" for text in labels(first, [axis])]
+    return [f"<td>{escape(visible(str(text)))}</td>" for text in texts_of(first, axis)]
 
 
 def _verdict(word: str) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from initlab.report.labels import axes_of, fields_of, texts_of, varying
+from initlab.report.labels import heading as column_of
 from initlab.report.statistics import counted_by_layer, quantiles
-from initlab.report.tables.labels import axes_of, described, fields_of, labels_of, shared
+from initlab.report.tables.shared import described, shared
 
 INDENT = " "  # of a point below the name of its sweep
 
@@ -75,17 +77,26 @@ def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
     """
     if len(sweeps) == 1:
         (sweep,) = sweeps
-        labels = labels_of(sweep.runs)
+        cells = cells_of(sweep.runs)
         rows = [
-            Point(tuple(label(part.iloc[0]) for label in labels.values()), sweep, part)
+            Point(tuple(cells.loc[part.index[0]]), sweep, part)
             for part in _parts(sweep.runs, each_run=each_run)
         ]
-        return Points(tuple(labels), tuple(rows))
-    every = together([sweep.runs for sweep in sweeps])
-    return Points(
-        ("spec", "network"),
-        tuple(row for sweep in sweeps for row in _compared(sweep, every, each_run=each_run)),
-    )
+        return Points(tuple(map(str, cells)), tuple(rows))
+    every = cells_of(together([sweep.runs for sweep in sweeps]))
+    found: list[Point] = []
+    start = 0
+    for sweep in sweeps:
+        own = every.iloc[start : start + len(sweep.runs)].set_axis(sweep.runs.index)
+        found += _compared(sweep, own, each_run=each_run)
+        start += len(sweep.runs)
+    return Points(("spec", "network"), tuple(found))
+
+
+def cells_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """What names a run, in a column for every axis."""
+    cells = {column_of(runs, axis): texts_of(runs, axis) for axis in axes_of(runs)}
+    return pd.DataFrame(cells, index=runs.index)
 
 
 def heading(sweeps: Sequence[Results]) -> str:
@@ -115,27 +126,31 @@ def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return joined[["run", *fields, *others]]
 
 
-def _compared(sweep: Results, every: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
+def _compared(sweep: Results, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
     """The rows of one sweep among others; several stand below its name.
 
-    A point is named among those of `every` sweep, so that what is called the same is the same.
+    Its points are named among those of every sweep, by `cells`, so that what is called the same is
+    the same.
     """
     parts = _parts(sweep.runs, each_run=each_run)
-    firsts = [part.iloc[0].reindex(every.columns) for part in parts]
-    labels = labels_of(every)
-    own = {n: label for n, label in labels.items() if len(set(map(label, firsts))) > 1}
-    apart = {n: label for n, label in labels.items() if n not in own}
+    firsts = cells.loc[[part.index[0] for part in parts]]
+    own = firsts.nunique() > 1
+    apart = [described(row) for row in _rows(firsts.loc[:, ~own])]
     if len(parts) == 1:
-        yield Point((sweep.name, described(apart, firsts[0])), sweep, parts[0])
+        yield Point((sweep.name, apart[0]), sweep, parts[0])
         return
     yield Point((sweep.name, ""), sweep, None)
-    for first, part in zip(firsts, parts, strict=True):
-        named = described(own, first) or f"seed {first['seed']}"
-        yield Point((INDENT + named, described(apart, first)), sweep, part)
+    for row, network, part in zip(_rows(firsts.loc[:, own]), apart, parts, strict=True):
+        named = described(row) or f"seed {part['seed'].iloc[0]}"
+        yield Point((INDENT + named, network), sweep, part)
+
+
+def _rows(cells: pd.DataFrame) -> list[dict[str, str]]:
+    return [dict(zip(map(str, cells), row, strict=True)) for row in cells.itertuples(index=False)]
 
 
 def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:
-    axes = axes_of(runs)
+    axes = varying(runs)
     if each_run:
         return [runs.iloc[[at]] for at in range(len(runs))]
     return [p for _, p in runs.groupby(axes, sort=False, dropna=False)] if axes else [runs]

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import pandas as pd
 
+from initlab.report.labels import varying
 from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
 from initlab.report.statistics import is_ok, seed_count
 from initlab.report.tables.columns import Column, Summary
-from initlab.report.tables.labels import axes_of, described, labels_of
 from initlab.report.tables.measures import (
     INSIDE,
     MARKS,
@@ -22,7 +21,15 @@ from initlab.report.tables.measures import (
     measured,
     verdict,
 )
-from initlab.report.tables.points import Points, Results, curves_of, heading, points_of
+from initlab.report.tables.points import (
+    Points,
+    Results,
+    cells_of,
+    curves_of,
+    heading,
+    points_of,
+)
+from initlab.report.tables.shared import described
 from initlab.report.tables.sparkline import scale, sparkline
 
 EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
@@ -155,8 +162,8 @@ def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: b
 
 
 def _remarks(sweep: Results, *, named: bool) -> list[str]:
-    where = partial(described, labels_of(sweep.runs))
-    lines = remarks(sweep.runs, axes_of(sweep.runs), where)
+    cells = dict(zip(sweep.runs["run"], cells_of(sweep.runs).to_dict("records"), strict=True))
+    lines = remarks(sweep.runs, varying(sweep.runs), lambda run: described(cells[run["run"]]))
     return [f"{sweep.name}: {line}" for line in lines] if named else lines
 
 

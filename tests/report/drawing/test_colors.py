@@ -1,6 +1,13 @@
 """The same colour for the same thing."""
 
-from initlab.report.drawing.colors import BLUE, PALETTE, VERMILLION, VIRIDIS, colors
+import json
+
+import numpy as np
+
+from initlab.report.drawing.charts import chart
+from initlab.report.drawing.colors import BLUE, PALETTE, VERMILLION, VIRIDIS, colors, colors_of
+from initlab.report.drawing.terminal import draw
+from initlab.report.figure import Axis, Figure, Line, Panel
 
 
 def test_what_is_compared_most_has_its_own_colour_whatever_stands_beside_it():
@@ -27,3 +34,17 @@ def test_numbers_have_the_colours_of_a_scale_by_size():
 
 def test_numbers_of_different_things_are_no_scale():
     assert VIRIDIS[0] not in colors(["std 1", "std 2", "gain 1", "gain 2"]).values()
+
+
+def test_a_line_has_its_colour_though_others_cannot_be_drawn():
+    x = np.arange(3.0)
+    lines = [Line(f"std {n}", x, x + n) for n in range(1, 6)]
+    axes = Axis("layer"), Axis("std", log=True)
+    whole = Figure("", (Panel("", *axes, tuple(lines)),))
+    partly = Figure("", (Panel("", *axes, (Line("std 1", x, x * np.nan), *lines[1:])),))
+    assert colors_of(partly) == colors_of(whole)
+    drawn = json.dumps(chart(partly).to_dict())
+    assert f'"range": {json.dumps(list(colors_of(whole).values()))}' in drawn
+    text = draw(partly, 80, 9, unicode=True, color=True)
+    red, green, blue = (int(colors_of(whole)["std 5"][i : i + 2], 16) for i in (1, 3, 5))
+    assert f"38;2;{red};{green};{blue}m" in text

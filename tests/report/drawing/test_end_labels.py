@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from initlab.report.drawing.end_labels import LINE_HEIGHT, end_labels, rule_labels, spaced
+from initlab.report.drawing.end_labels import LINE_HEIGHT, end_labels, spaced
 from initlab.report.drawing.scales import panel_scales
-from initlab.report.figure import Axis, Line, Panel, Rule
+from initlab.report.figure import Axis, Line, Panel
 
 X = np.arange(100.0)
 SIZE = (640, 360)
@@ -38,7 +38,7 @@ def test_places_are_apart_in_order_and_inside(seed):
 def labels_of(*lines):
     panel = Panel("", Axis("layer"), Axis("std", log=True), lines)
     (scales,) = panel_scales([panel])
-    return end_labels(panel, scales, SIZE[1]), scales
+    return end_labels(panel, scales, SIZE), scales
 
 
 def test_labels_stand_at_the_ends_of_measured_lines():
@@ -59,12 +59,13 @@ def test_too_many_or_too_long_names_need_a_legend():
     assert labels_of(Line("long " * 10, X, X + 1))[0] is None
 
 
-def test_labels_of_rules_stand_in_rows_where_they_are_close():
-    panel = Panel("", Axis("layer"), Axis("y"), (Line("a", X, X),))
-    (scales,) = panel_scales([panel])
-    rules = [Rule("nan at layer 31", x=31.0), Rule("nan at layer 35", x=35.0)]
-    far = [Rule("nan at layer 99", x=99.0), Rule("level", y=1.0)]
-    found = rule_labels([*rules, *far], scales, SIZE, ())
-    assert [(at.x, at.row, at.leftward) for at in found] == [
-        (31, 0, False), (35, 1, False), (99, 0, True),
-    ]  # fmt: skip
+def test_a_name_that_would_reach_the_right_edge_stands_beside_the_panel():
+    early, late = Line("01_linear_normal", X[:91], X[:91] + 1), Line("02_relu_normal", X, X + 1)
+    other = Line("03", X[:50], X[:50] + 1)
+    found, _ = labels_of(early, late, other)
+    # 91 of 100 layers are 58 pixels from the right edge, 16 letters about 100 pixels
+    assert {at.label: at.x for at in found} == {
+        "01_linear_normal": pytest.approx(99), "02_relu_normal": pytest.approx(99), "03": 49,
+    }  # fmt: skip
+    heights = [at.y for at in found if at.x > 98]
+    assert len(set(heights)) == 2

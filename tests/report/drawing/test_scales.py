@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from initlab.report.drawing.scales import LEAST_DECADES, Scale, panel_scales, scale, tick_label
-from initlab.report.figure import Axis, Line, Panel
+from initlab.report.drawing.scales import (
+    LEAST_DECADES,
+    MOST_TOLD,
+    Scale,
+    left_panel,
+    panel_scales,
+    scale,
+    tick_label,
+)
+from initlab.report.figure import Axis, Band, Line, Panel
 
 LOG, LINEAR = Axis("std", log=True), Axis("cosine")
 
@@ -107,3 +115,25 @@ def test_panels_of_equal_axes_share_them_and_others_do_not():
 )
 def test_a_tick_is_short(value, text):
     assert tick_label(value) == text
+
+
+def test_a_prediction_that_leaves_the_panel_is_told_with_how_far_it_goes():
+    x = np.arange(100.0)
+    lines = Line("a", x[:31], 16.0 ** x[:31]), Line("a", x, 16.0**x, dashed=True)
+    near = Line("b", x, x + 1, dashed=True)
+    panel = Panel("", Axis("layer"), LOG, (*lines, near))
+    # 16^99 = 10^(99 log10 16) = 10^119.2
+    assert left_panel([panel], panel_scales([panel])) == [
+        "Predictions leave the panel: a to 1.61e119."
+    ]
+
+
+def test_a_predicted_band_leaves_the_panel_and_of_many_some_are_named():
+    x = np.arange(3.0)
+    bands = [Band(f"n {n}", x, x + 1e-99, x + 1, predicted=True) for n in range(MOST_TOLD + 2)]
+    panel = Panel("", Axis("layer"), LOG, (Line("a", x, x + 1),), tuple(bands))
+    (note,) = left_panel([panel], panel_scales([panel]))
+    assert note.startswith("Predictions leave the panel: n 0 to 1e-99; n 1 to 1e-99;")
+    assert note.endswith("; 2 more.")
+    measured = Panel("", Axis("layer"), LOG, (Line("a", x, 10.0 ** (9 * x)),))
+    assert left_panel([measured], panel_scales([measured])) == []

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from initlab.errors import InputError
-from initlab.report.figures.choice import choose
+from initlab.report.figures.choice import Choice, choose
 
 
 def runs(**axes):
@@ -46,3 +46,14 @@ def test_what_is_asked_for_is_done():
     assert (found.color, found.facet) == (("activation",), ())
     found = choose(table, None, "init")
     assert (found.color, found.facet) == (("activation",), ("init",))
+
+
+def test_what_varies_within_sweeps_has_colours_though_it_is_a_parameter():
+    # of one sweep init.std varies, of both together init: its parameter stands beside its name
+    stds = [0.1, 1.0, 0.1, 1.0, 1.0]
+    table = runs(init=["normal"] * 4 + ["xavier_normal"]).drop(columns="run")
+    table.insert(1, "init.std", stds)
+    table.insert(2, "depth", [5, 5, 10, 10, 5])
+    table.insert(0, "run", range(5))
+    table.insert(0, "spec", ["one"] * 4 + ["other"])
+    assert choose(table, None, None) == Choice(("init", "depth"), ("spec",))

@@ -162,7 +162,7 @@ def test_several_sweeps_have_a_colour_or_a_panel_each():
 
 def test_colours_and_panels_are_as_asked(kept):
     figure = depth_figure([sweep_of(kept)], "std", "activation", "bias")
-    assert [panel.title for panel in figure.panels] == ["none", "normal"]
+    assert [panel.title for panel in figure.panels] == ["bias none", "bias normal"]
     for panel in figure.panels:
         measured = [line.label for line in panel.lines if not line.dashed]
         assert measured.count("tanh") == 3
@@ -201,7 +201,7 @@ def test_more_than_forty_lines_are_quantiles_and_extremes():
     assert [a.label for a in figure.panels[0].lines if a.faint] == [
         "width 69", "width 10", "width 40",
     ]  # fmt: skip
-    assert figure.notes[0].startswith("Instead of 60 lines: their median; what has turned nan")
+    assert figure.notes[0].startswith("Instead of 60 lines: the median of those of a colour")
     assert figure.band_notes == ("Spread: 10 to 90 % of the curves.",)
 
 
@@ -232,3 +232,20 @@ def test_a_line_ends_where_most_seeds_have_turned_nan():
     assert (
         "Measured: median over 3 seeds; those that have turned nan count as infinite."
     ) in figure.notes
+
+
+def test_a_panel_of_few_curves_shows_them_beside_one_of_many():
+    count = 60
+    names = [f"scheme{n}" for n in range(count)] + ["alone"]
+    runs = pd.DataFrame({"run": range(count + 1), "depth": 2, "init": names, "seed": 0})
+    runs.insert(1, "activation", ["relu"] * count + ["tanh"])
+    runs = runs.assign(status="ok", nan_onset=np.nan, backward_verdict="", surprise=0.0)
+    layers = pd.DataFrame({"run": np.repeat(range(count + 1), 2), "layer": [0, 1] * (count + 1)})
+    predicted = [f"predicted_std{quantile}" for quantile in ("", "_p10", "_p50", "_p90")]
+    for name in ("std", *predicted):
+        layers[name] = np.repeat(np.arange(1.0, count + 2), 2)
+    figure = depth_figure([Sweep("many", runs, layers)], facet="activation")
+    many, one = figure.panels
+    assert [line.label for line in many.lines if not line.faint] == ["median of 60"]
+    assert [(line.label, line.dashed) for line in one.lines] == [("alone", False), ("alone", True)]
+    assert any(note.startswith("Instead of 60 lines") for note in figure.notes)

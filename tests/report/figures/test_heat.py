@@ -110,7 +110,7 @@ def test_a_value_that_some_runs_have_not_is_a_name():
     runs = table(
         {"init.gain": g, "depth": d, "std_last": 1.0} for g in (None, 1.0, 2.0) for d in (1, 2)
     )
-    assert "none" in heat(runs, "gain", "depth", "std_last").panels[0].xs.tolist()
+    assert "-" in heat(runs, "gain", "depth", "std_last").panels[0].xs.tolist()
 
 
 # what has no number -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_a_third_axis_has_panels(runs):
     both = both[["run", "activation", *(c for c in both if c not in ("run", "activation"))]]
     both.loc[both["activation"] == "relu", "std_last"] *= 2
     tanh, relu = heat(both, "sigma_w", "depth", "std_last").panels
-    assert (tanh.title, relu.title) == ("activation: tanh", "activation: relu")
+    assert (tanh.title, relu.title) == ("tanh", "relu")
     np.testing.assert_allclose(relu.values, 2 * tanh.values)
 
 
@@ -210,3 +210,15 @@ def test_unknown_names_are_refused_with_the_nearest(runs):
 def test_no_runs_are_refused(runs):
     with pytest.raises(InputError, match="no runs"):
         heat(runs.iloc[:0], "sigma_w", "depth", "std_last")
+
+
+def test_where_theory_is_silent_there_is_no_line_and_that_is_said(runs):
+    narrow = runs.assign(width=8.0, chi_1=np.nan, predicted_grad_std=np.nan, xi_c=np.nan)
+    both = pd.concat([runs.assign(width=64.0), narrow], ignore_index=True)
+    both = both[["run", "width", *(c for c in both if c not in ("run", "width"))]]
+    figure = heat(both, "sigma_w", "depth", "std_last")
+    assert [len(grid.contours) > 0 for grid in figure.panels] == [True, False]
+    assert figure.notes[-1] == (
+        "No lines where theory says nothing: 36 of 72 runs, which are narrower than 16."
+    )
+    assert "says nothing" not in heat(runs, "sigma_w", "depth", "std_last").notes[-1]

@@ -111,3 +111,17 @@ def test_the_plane_has_the_edge_in_it(name):
     sigma_w, _ = plane(choice_of(name))
     edges = edges_of_chaos(curves_of(choice_of(name)), 0.0)
     assert all(sigma_w[0] < edge.sigma_w < sigma_w[-1] for edge in edges)
+
+
+def test_without_a_fixed_point_there_is_no_phase_and_no_depth_scale():
+    figure = phase(choice_of("relu_squared"), SIGMA_W, SIGMA_B)
+    (grid,) = figure.panels
+    assert np.isinf(grid.values).any()
+    assert "chaotic" not in [word.text for word in grid.words]
+    assert not any("xi_c" in note for note in figure.notes)
+
+
+def test_the_depth_scales_that_are_drawn_are_told(tanh):
+    drawn = [line.label for line in tanh.panels[0].contours if line.label.startswith("xi_c")]
+    numbers = ", ".join(label.removeprefix("xi_c = ") for label in drawn)
+    assert any(note.startswith(f"Dashed: xi_c = {numbers} layers") for note in tanh.notes)

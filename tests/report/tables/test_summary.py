@@ -127,7 +127,7 @@ def test_a_sweep_of_one_run_has_one_row_without_axes(plan_of):
         ({"init": {"scheme": "normal", "std": [1, 0.25]}}, "std", ["1", "0.25"]),
         ({"shape": [[3, 4], [3, 5]]}, "shape", ["3x4", "3x5"]),
         ({"depth": [2, 3]}, "depth", ["2", "3"]),
-        ({"bias": ["none", {"std": 0.5}]}, "bias", ["-", "normal"]),
+        ({"bias": ["none", {"std": 0.5}]}, "bias", ["none", "normal"]),
         ({"dtype": ["float64", "bfloat16"]}, "dtype", ["float64", "bfloat16"]),
         (
             {"init": {"scheme": "xavier_normal", "gain": ["auto", "tanh", 2]}},
