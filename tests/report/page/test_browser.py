@@ -234,12 +234,17 @@ def test_rows_chosen_with_the_keyboard_light_up_their_curves(opened):
 
 
 def test_a_click_on_a_dot_chooses_its_row(opened):
-    dot = find(opened, "[data-chart='3'] .mark-symbol path")[0]
-    opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", dot)
     from selenium.webdriver import ActionChains
 
-    ActionChains(opened).move_to_element(dot).perform()
-    tip = until(lambda: find(opened, "#tip")[0].text)
+    opened.execute_async_script(DRAWN)
+
+    def pointed():  # again, if the page has moved under the pointer
+        dot = find(opened, "[data-chart='3'] .mark-symbol path")[0]
+        opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", dot)
+        ActionChains(opened).move_by_offset(1, 1).move_to_element(dot).perform()
+        return find(opened, "#tip")[0].text
+
+    tip = until(pointed)
     assert tip.startswith("tanh, std 0.1, run ")
     ActionChains(opened).click().perform()
     chosen = until(lambda: find(opened, "tr.chosen"))
