@@ -263,7 +263,7 @@ IN_YAML = r'"\e]0;T\a\e[2J\x9b31m\u202E"'
 def assert_harmless(text):
     hidden = [c for c in text if not c.isprintable() and c not in "\n"]
     assert not hidden
-    assert "\\x1b[2J" in text  # it is shown
+    assert "\\x1b[2J" in re.sub(r"\\([^\w\s])", r"\1", text)  # shown, but for Markdown's escapes
 
 
 @pytest.mark.parametrize("format_", ["table", "md"])
