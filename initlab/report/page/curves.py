@@ -156,9 +156,10 @@ def _left_out_of_lines(
     quantity: Quantity, points: Points, medians: np.ndarray, drawn: Sequence[int]
 ) -> list[str]:
     """Which lines have gaps, and at which layers, in the words of a picture."""
+    layers = np.arange(medians.shape[1])  # as many as the deepest network measured
     depths = points.firsts["depth"].to_numpy(int)
     lines = [
-        Line(points.names[point], np.arange(depths[point]), values[: depths[point]])
+        Line(points.names[point], layers[: depths[point]], values[: depths[point]])
         for point, values in zip(drawn, nan_beyond(medians[list(drawn)]), strict=True)
     ]
     return left_out(Panel("", Axis("layer"), Axis("", quantity.log), tuple(lines)))

@@ -35,7 +35,7 @@ from initlab.report.tables.sparkline import scale, sparkline
 EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
 MOST_BARS = 12
 VERDICTS = ("forward", "backward")
-NETWORK_RANK = 4  # of the column that says how sweeps differ
+NETWORK_RANK = 8  # of the column that says how sweeps differ
 MOST_TITLES = 20  # of sweeps, below a table of several
 
 

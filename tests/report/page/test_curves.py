@@ -161,3 +161,15 @@ def test_a_deep_curve_keeps_its_ends(swept):
     assert (curve["layer"][0], curve["layer"][-1]) == (0, 999)
     assert [v - 1 for v in curve["value"]] == curve["layer"]
     assert std.notes[-1:] == ["Curves of more than 200 layers are drawn at 200 of them."]
+
+
+def test_a_sweep_of_which_no_network_reaches_its_last_layer_has_its_curve(swept_of):
+    dying = swept_of("dying", depth=30, init="{scheme: normal, std: 1.0e+6}", activation="relu")
+    onset = int(dying.runs[0]["nan_onset"])
+    assert onset < 29
+    (std, *_) = curves_of(points_of(dying.source.runs), dying.source.layers, [0])
+    (curve,) = std.curves
+    assert [value for value in curve["value"] if value is not None] == pytest.approx(
+        [float(row["std"]) for row in dying.layers if row["std"] != "nan"], rel=1e-4
+    )
+    assert std.notes == [f"Not drawn, of {onset + 1} values: 1 nan or not measured."]
