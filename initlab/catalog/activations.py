@@ -25,17 +25,23 @@ class Activation(Record):
 
     `function` names a callable on tensors, `fixed` its constant keywords; parameters are passed as
     keywords. `kinks` are the points where the function or a low derivative jumps: quadrature splits
-    there. `table_gain` is torch's `calculate_gain` for it, where torch has one.
+    there. `table_gain` is torch's `calculate_gain` for it, where torch has one. `into` names a
+    faster way to function and slope, which writes both into given memory.
     """
 
     function: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     kinks: Callable[[Parameters], tuple[float, ...]] = _no_kinks
     table_gain: Callable[[Parameters], float] | None = None
+    into: str = ""
 
     def bind(self, parameters: Parameters) -> Callable[[Any], Any]:
         """The function of a tensor with its parameters filled in. Imports torch."""
         return partial(load(self.function), **self.fixed, **parameters)
+
+    def bind_into(self, parameters: Parameters) -> Callable[[Any, Any, Any], None] | None:
+        """What writes phi(z) and phi'(z), if there is such a way. Imports torch."""
+        return partial(load(self.into), **parameters) if self.into else None
 
 
 LARGE = 1e6  # far beyond it, quadrature and float32 lose all digits
@@ -47,6 +53,7 @@ ACTIVATIONS = Table(
     Activation(
         name="identity",
         function="initlab.network.activations:identity",
+        into="initlab.network.activations:identity_into",
         formula="z",
         about="no activation: a deep linear network",
         source="Saxe, McClelland & Ganguli 2014",
@@ -56,6 +63,7 @@ ACTIVATIONS = Table(
     Activation(
         name="sigmoid",
         function="torch:sigmoid",
+        into="initlab.network.activations:sigmoid_into",
         formula="1 / (1 + e^-z)",
         about="saturates at 0 and 1, slope at most 1/4",
         source="Rumelhart, Hinton & Williams 1986",
@@ -65,6 +73,7 @@ ACTIVATIONS = Table(
     Activation(
         name="tanh",
         function="torch:tanh",
+        into="initlab.network.activations:tanh_into",
         formula="(e^z - e^-z) / (e^z + e^-z)",
         about="saturates at -1 and 1, slope 1 at 0",
         source="LeCun et al. 1998, Efficient BackProp",
@@ -73,6 +82,7 @@ ACTIVATIONS = Table(
     Activation(
         name="relu",
         function="torch:relu",
+        into="initlab.network.activations:relu_into",
         formula="max(0, z)",
         about="zero for half of its inputs, linear for the others",
         source="Nair & Hinton 2010",
@@ -82,6 +92,7 @@ ACTIVATIONS = Table(
     Activation(
         name="leaky_relu",
         function="torch.nn.functional:leaky_relu",
+        into="initlab.network.activations:leaky_relu_into",
         formula="max(0, z) + negative_slope min(0, z)",
         about="a ReLU that leaks on the negative side",
         source="Maas, Hannun & Ng 2013",
@@ -102,6 +113,7 @@ ACTIVATIONS = Table(
     Activation(
         name="elu",
         function="torch.nn.functional:elu",
+        into="initlab.network.activations:elu_into",
         formula="z if z > 0 else alpha (e^z - 1)",
         about="exponential linear unit",
         source="Clevert, Unterthiner & Hochreiter 2016",
@@ -129,6 +141,7 @@ ACTIVATIONS = Table(
     Activation(
         name="gelu",
         function="torch.nn.functional:gelu",
+        into="initlab.network.activations:gelu_into",
         formula="z N(z), N the standard normal distribution",
         about="Gaussian error linear unit, the exact (erf) form",
         source="Hendrycks & Gimpel 2016",
@@ -145,6 +158,7 @@ ACTIVATIONS = Table(
     Activation(
         name="silu",
         function="torch.nn.functional:silu",
+        into="initlab.network.activations:silu_into",
         formula="z / (1 + e^-z)",
         about="sigmoid linear unit",
         source="Elfwing, Uchibe & Doya 2018; Ramachandran et al. 2017",

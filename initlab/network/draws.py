@@ -18,18 +18,15 @@ Drawn = tuple[
 ROLES = {"weight": 0, "bias": 1, "input": 2, "target": 3}
 
 
-def unit_draw(
-    draw: Draw, shape: tuple[int, ...], generator: Generator, dtype: torch.dtype
-) -> Tensor:
+def unit_draw(draw: Draw, unit: Tensor, generator: Generator) -> Tensor:
     """One unit draw (see catalog/schemes.py), with the same random numbers as `torch.nn.init`.
 
     Args:
         draw: its name, then its parameters in units of the draw.
-        shape: (fan_out, fan_in), or (fan_out,) for a bias.
+        unit: what is filled, shape (fan_out, fan_in), or (fan_out,) for a bias; float32 or
+            float64, as torch draws differently in each.
         generator: the only source of randomness.
-        dtype: float32 or float64; torch draws differently in each.
     """
-    unit = torch.empty(shape, dtype=dtype)
     name, *parameters = draw
     match name:
         case "normal":
@@ -61,10 +58,16 @@ def _sparse(unit: Tensor, sparsity: float, generator: Generator) -> Tensor:
 
 
 class Draws(Protocol):
-    """The random numbers of one network."""
+    """The random numbers of one network; weights and biases of `dtype`."""
 
-    def layer(self, index: int) -> Drawn:
-        """Unit weights and biases of a layer; the same at every call."""
+    dtype: torch.dtype
+    keeps: bool  # whether a layer is to have memory of its own, and is drawn once
+
+    def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
+        """Unit weights and biases of a layer; the same at every call.
+
+        `memory` is for the weights, shape (fan_out, fan_in), which else have new memory.
+        """
 
     def generator(self, role: str) -> Generator:
         """A generator in the state from which `input` or `target` is drawn."""
@@ -73,30 +76,36 @@ class Draws(Protocol):
 class LayeredDraws:
     """A generator for every layer, seeded from (seed, layer), so that layers can be streamed."""
 
+    keeps = False
+
     def __init__(self, run: Run) -> None:
         self.seed = run.seed
         self.shapes = list(pairwise(run.shape))
         self.dtype = getattr(torch, run.draw_dtype)
         self.draw = SCHEMES[run.init.name].draw(run.init.parameters)
         self.bias_draw = run.bias and SCHEMES[run.bias.name].draw(run.bias.parameters)
+        self._generator = Generator()
 
-    def layer(self, index: int) -> Drawn:
+    def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
         """Unit weights and biases of a layer, from the layer's own generators."""
         fan_in, fan_out = self.shapes[index]
-        weights = unit_draw(self.draw, (fan_out, fan_in), self._seeded(index, "weight"), self.dtype)
+        if memory is None:
+            memory = torch.empty((fan_out, fan_in), dtype=self.dtype)
+        weights = unit_draw(self.draw, memory, self._seeded(index, "weight"))
         if not self.bias_draw:
             return weights, None
-        generator = self._seeded(index, "bias")
-        return weights, unit_draw(self.bias_draw, (fan_out,), generator, self.dtype)
+        bias = torch.empty(fan_out, dtype=self.dtype)
+        return weights, unit_draw(self.bias_draw, bias, self._seeded(index, "bias"))
 
     def generator(self, role: str) -> Generator:
-        """A generator of its own for the input and for the target."""
+        """A generator in a state of its own for the input and for the target."""
         return self._seeded(0, role)
 
     def _seeded(self, layer: int, role: str) -> Generator:
         # torch's CPU generator reads 32 bits of its seed; SeedSequence hashes ours into them
         entropy = np.random.SeedSequence((self.seed, layer, ROLES[role]))
-        return Generator().manual_seed(int(entropy.generate_state(1)[0]))
+        # (one generator for all: making one takes as long as a hundred numbers)
+        return self._generator.manual_seed(int(entropy.generate_state(1)[0]))
 
 
 class ScriptDraws:
@@ -107,6 +116,8 @@ class ScriptDraws:
     is what the constructors drew. The generator's state is noted before each draw, so that any
     layer can be drawn again.
     """
+
+    keeps = False
 
     def __init__(self, run: Run) -> None:
         self.shapes = list(pairwise(run.shape))
@@ -122,10 +133,11 @@ class ScriptDraws:
         draw_input(run, self._generator)
         self._ends["target"] = self._generator.get_state()
 
-    def layer(self, index: int) -> Drawn:
+    def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
         """Unit weights and biases of a layer, drawn again from the noted states."""
         init, bias = self.schemes
-        return self._again(index, 0, init), self._again(index, 1, bias) if bias else None
+        weights = self._again(index, 0, init, memory)
+        return weights, self._again(index, 1, bias) if bias else None
 
     def generator(self, role: str) -> Generator:
         """The script's one generator, as it stands before the input or the target is drawn."""
@@ -140,34 +152,41 @@ class ScriptDraws:
             if constructing == kept:
                 self._states[index, part] = self._generator.get_state()
             if constructing:
-                unit_draw(("uniform",), self._shape(index, part), self._generator, self.dtype)
+                unit_draw(("uniform",), self._empty(index, part), self._generator)
             elif not kept:
                 self._draw(index, part, scheme)
 
-    def _again(self, index: int, part: int, scheme: Choice) -> Tensor:
+    def _again(
+        self, index: int, part: int, scheme: Choice, memory: Tensor | None = None
+    ) -> Tensor:
         self._generator.set_state(self._states[index, part])
-        return self._draw(index, part, scheme)
+        return self._draw(index, part, scheme, memory)
 
-    def _draw(self, index: int, part: int, scheme: Choice) -> Tensor:
-        draw = SCHEMES[scheme.name].draw(scheme.parameters)
-        return unit_draw(draw, self._shape(index, part), self._generator, self.dtype)
+    def _draw(
+        self, index: int, part: int, scheme: Choice, memory: Tensor | None = None
+    ) -> Tensor:
+        unit = self._empty(index, part) if memory is None else memory
+        return unit_draw(SCHEMES[scheme.name].draw(scheme.parameters), unit, self._generator)
 
-    def _shape(self, index: int, part: int) -> tuple[int, ...]:
+    def _empty(self, index: int, part: int) -> Tensor:
         fan_in, fan_out = self.shapes[index]
-        return (fan_out,) if part else (fan_out, fan_in)
+        return torch.empty((fan_out,) if part else (fan_out, fan_in), dtype=self.dtype)
 
 
 class Kept:
     """Draws whose layers are kept in memory after the first time."""
 
+    keeps = True
+
     def __init__(self, draws: Draws) -> None:
         self.draws = draws
+        self.dtype = draws.dtype
         self.layers: dict[int, Drawn] = {}
 
-    def layer(self, index: int) -> Drawn:
-        """Unit weights and biases of a layer, drawn once."""
+    def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
+        """Unit weights and biases of a layer, drawn once; the memory is kept."""
         if index not in self.layers:
-            self.layers[index] = self.draws.layer(index)
+            self.layers[index] = self.draws.layer(index, memory)
         return self.layers[index]
 
     def generator(self, role: str) -> Generator:

@@ -1,55 +1,55 @@
 """Forward and backward through all networks of a share, side by side, layer by layer.
 
-A block holds one layer's activations of every run, shape (R, B, N). Matrix products are made run by
-run, as a product of many at once rounds differently with their number; everything elementwise and
-every statistic is made for the block at once.
+A block holds one layer's activations of every run, shape (R, B, N). Everything elementwise and every
+statistic is made for the block at once; products, with the weights of each seed, in `layers.py`.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from initlab.catalog import ACTIVATIONS, Fans
-from initlab.network import losses, statistics
-from initlab.network.draws import draws_of
+from initlab.catalog import ACTIVATIONS
+from initlab.network import losses, statistics, tables
+from initlab.network.draws import Draws, draws_of
 from initlab.network.inputs import draw_input
-from initlab.network.measurement import BACKWARD, FORWARD, Measurement
-from initlab.network.scratch import Block, Scratch
-from initlab.network.weights import scaled
-from initlab.spec.run import Run
+from initlab.network.linear import Linear
+from initlab.network.measurement import FORWARD, Measurement
+from initlab.network.rows import Rows
+from initlab.network.scratch import Block, Scratch, scratch_of_thread
+from initlab.spec.run import Choice, Run
 from initlab.spec.shares import Share
-from initlab.theory.gains import scale_of
 
-_Groups = dict[tuple[float, float], list[int]]
+FINITE = FORWARD.index("finite_fraction")
+STAY = 0.75  # share of a block's runs that must be finite; below it, those that burst are taken out
 
 
 @dataclass
 class _Layer:
-    """What the backward pass needs of one layer, for the runs (by position) that reached it."""
+    """What the backward pass needs of one layer, for the rows that reached it."""
 
-    runs: list[int]
+    rows: Rows
     input_RBI: Tensor
     slope_RBO: Tensor
 
-    def of(self, runs: list[int]) -> tuple[Tensor, Tensor]:
-        if runs == self.runs:
+    def of(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        if rows is self.rows:
             return self.input_RBI, self.slope_RBO
-        at = [self.runs.index(run) for run in runs]
+        row_of = {number: row for row, number in enumerate(self.rows.numbers)}
+        at = [row_of[number] for number in rows.numbers]
         return self.input_RBI[at], self.slope_RBO[at]
 
 
 @dataclass
-class _Rows:
-    """Statistics of one run, gathered layer by layer."""
+class _Found:
+    """What is gathered on the way, layer by layer."""
 
-    forward: list[Sequence[float]] = field(default_factory=list)
-    backward: list[Sequence[float]] = field(default_factory=list)
-    loss_value: float | None = None
+    forward: list[tuple[Rows, statistics.Forward]] = field(default_factory=list)
+    backward: list[tuple[Rows, statistics.Backward]] = field(default_factory=list)
+    onset: dict[int, int] = field(default_factory=dict)  # by number: layer of the first nan
+    loss_value: dict[int, float] = field(default_factory=dict)
 
 
 def measure(
@@ -58,14 +58,14 @@ def measure(
     """Build and measure every network of a share.
 
     Args:
-        share: runs with equal draws.
-        on_layer: called before every layer, forward and backward, with the number of networks still
-            alive; what it raises ends the share.
+        share: runs that can be computed side by side.
+        on_layer: called before every layer, forward and backward, with the number of networks that
+            are still finite; what it raises ends the share.
 
     Returns:
         A measurement by each run's index in the plan.
     """
-    with torch.no_grad():
+    with torch.no_grad(), np.errstate(invalid="ignore", over="ignore"):  # of what has burst
         return _Pass(share, on_layer).measurements()
 
 
@@ -73,180 +73,152 @@ class _Pass:
     """One share's way through its networks."""
 
     def __init__(self, share: Share, on_layer: Callable[[int], None]) -> None:
-        # runs of one activation stand side by side, so that it is applied to all of them at once
-        ordered = sorted(share.runs, key=lambda pair: repr(pair[1].activation))
-        self.indices = [index for index, _ in ordered]
-        self.runs = [run for _, run in ordered]
+        self.all = Rows.ordered(share.runs)
         self.first: Run = share.first
+        self.both = self.first.record == "both"
         self.dtype: torch.dtype = getattr(torch, self.first.dtype)
-        self.draws = draws_of(self.first, keep=share.keeps_draws)
-        self.functions = [
-            ACTIVATIONS[run.activation.name].bind(run.activation.parameters) for run in self.runs
-        ]
-        self.rows = [_Rows() for _ in self.runs]
+        self.scratch = scratch_of_thread(self.first.block_key)
+        keep = self.both and share.keeps_draws
+        self.draws: dict[int, Draws] = {
+            run.seed: draws_of(run, keep=keep) for run in reversed(self.all.runs)
+        }
+        self.linear = Linear(self.first, self.draws, self.scratch)
         self.layers: list[_Layer] = []
-        self.groups: dict[tuple[Fans, str, int], _Groups] = {}
-        self.scratch = Scratch()
+        self.found = _Found()
         self.on_layer = on_layer
 
     def measurements(self) -> dict[int, Measurement]:
-        alive, output_RBN = self._forward()
-        if alive and self.first.record == "both":
-            self._backward(alive, self._losses(alive, output_RBN))
-        return {i: _measurement(rows) for i, rows in zip(self.indices, self.rows, strict=True)}
+        rows, output_RBN = self._forward()
+        if self.both and len(self.found.onset) < len(self.all):
+            self._backward(rows, self._losses(rows, output_RBN))
+        return _measurements(self.first, self.all, self.found)
 
     # forward -------------------------------------------------------------------------------
 
-    def _forward(self) -> tuple[list[int], Tensor]:
-        both = self.first.record == "both"
-        x_BN = draw_input(self.first, self.draws.generator("input")).to(self.dtype)
-        alive = list(range(len(self.runs)))
-        h_RBN = x_BN.expand(len(alive), *x_BN.shape)
-        if both:
-            self._reserve(len(alive))
+    def _forward(self) -> tuple[Rows, Tensor]:
+        rows, h_RBN = self.all, self._inputs()
+        if self.both:
+            self._reserve()
         for index in range(self.first.depth):
-            if not alive:
+            finite = len(self.all) - len(self.found.onset)
+            if not finite:
                 break
-            self.on_layer(len(alive))
+            self.on_layer(finite)
             # the next layer reads what this one writes, the one after next may write there again
-            keep = index if both else index % 2
-            pre = self._pre_activations(index, alive, h_RBN)
-            out = self._block(("out", keep), len(alive), index)
-            slope = self._block(("slope", keep), len(alive), index)
-            self._activate(alive, pre.flat, out.flat, slope.flat)
-            measured = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
-            self._note("forward", FORWARD, alive, measured)
-            if both:
-                self.layers.append(_Layer(alive, h_RBN, slope.RBN))
-            finite = (measured["finite_fraction"] == 1).tolist()
-            if not all(finite):
-                at = [row for row, ok in enumerate(finite) if ok]
-                alive, out = [alive[row] for row in at], Block(out.flat[at], *out.RBN.shape[1:])
+            keep = index if self.both else index % 2
+            pre = self.linear.forward(index, rows, h_RBN)
+            out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
+            self._activate(rows, pre.flat, out.flat, slope.flat)
+            sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
+            self.found.forward.append((rows, sums))
+            if self.both:
+                self.layers.append(_Layer(rows, h_RBN, slope.RBN))
+            if (sums.finite < 1).any():
+                rows, out = self._without_burst(index, rows, sums.finite, out, slope)
             h_RBN = out.RBN
-        return alive, h_RBN
+        return rows, h_RBN
 
-    def _reserve(self, runs: int) -> None:
+    def _inputs(self) -> Tensor:
+        """What every run is fed, shape (R, B, N)."""
+        x_BN = {
+            seed: draw_input(self.first, draws.generator("input")).to(self.dtype)
+            for seed, draws in self.draws.items()
+        }
+        return torch.stack([x_BN[run.seed] for run in self.all.runs])
+
+    def _reserve(self) -> None:
         """Allocate what is kept for the backward pass before any weight.
 
         Between weights that come and go it would leave holes too small for the next ones, and
         memory would grow with depth * width^2 although no weight is kept.
         """
         for index in range(self.first.depth):
-            self._block(("out", index), runs, index)
-            self._block(("slope", index), runs, index)
+            for name in ("out", "slope"):
+                self._block((name, index), len(self.all), index)
 
     def _block(self, name: Hashable, runs: int, index: int) -> Block:
         """Memory for one layer's outputs of so many runs."""
         width = self.first.shape[index + 1]
         return self.scratch.block(name, runs, self.first.batch, width, self.dtype)
 
-    def _pre_activations(self, index: int, alive: list[int], h_RBI: Tensor) -> Block:
-        """Pre-activations z = h W^T + b of every run."""
-        fans = self._fans(index)
-        pre = self._block("pre", len(alive), index)
-        inputs, outputs = h_RBI.unbind(), pre.RBN.unbind()
-        unit, unit_bias = self.draws.layer(index)
-        for (scale, shift), rows in self._groups(alive, fans, "init").items():
-            transposed = scaled(unit, scale, shift, self.dtype, self.scratch).T
-            for row in rows:
-                torch.mm(inputs[row], transposed, out=outputs[row])
-        if unit_bias is not None:
-            for (scale, shift), rows in self._groups(alive, fans, "bias").items():
-                bias = scaled(unit_bias, scale, shift, self.dtype, self.scratch)
-                for row in rows:
-                    outputs[row].add_(bias)
-        return pre
-
-    def _activate(self, alive: list[int], pre: Tensor, out: Tensor, slope: Tensor) -> None:
+    def _activate(self, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
-        leaves, values, start = [], [], 0
-        with torch.enable_grad():
-            for _, group in groupby(alive, key=lambda run: self.runs[run].activation):
-                end = start + len(list(group))
-                leaf = pre[start:end].detach().requires_grad_()
-                leaves.append(leaf)
-                values.append(self.functions[alive[start]](leaf))
-                start = end
-            slopes = torch.autograd.grad(values, leaves, [torch.ones_like(v) for v in values])
-        torch.cat(values, out=out)
-        torch.cat(slopes, out=slope)
+        for activation, at in rows.by_activation:
+            _apply(activation, pre[at], out[at], slope[at])
+
+    def _without_burst(
+        self, index: int, rows: Rows, finite: statistics.Array, out: Block, slope: Block
+    ) -> tuple[Rows, Block]:
+        """Note runs that turned nan here. They go on as zeros, until they are many."""
+        for row in np.flatnonzero(finite < 1).tolist():
+            self.found.onset.setdefault(rows.numbers[row], index)
+            out.flat[row] = 0
+            slope.flat[row] = 0
+        at = [row for row, number in enumerate(rows.numbers) if number not in self.found.onset]
+        if len(at) >= STAY * len(rows):
+            return rows, out
+        return rows.only(at), Block(out.flat[at], *out.RBN.shape[1:])
 
     # backward ------------------------------------------------------------------------------
 
-    def _losses(self, alive: list[int], output_RBN: Tensor) -> Tensor:
-        """dL/dh at the last layer, shape (R, B, N); notes each run's loss."""
-        gradient_RBN = self._block("gradient", len(alive), self.first.depth - 1).RBN
+    def _losses(self, rows: Rows, output_RBN: Tensor) -> Tensor:
+        """dL/dh at the last layer, shape (R, B, N); notes each run's loss. 0 of what has burst."""
+        gradient_RBN = self._block("gradient", len(rows), self.first.depth - 1).RBN.zero_()
         width, dtype = self.first.shape[-1], getattr(torch, self.first.draw_dtype)
-        for row, run in enumerate(alive):
-            generator = self.draws.generator("target")
-            loss = self.runs[run].loss
-            target = losses.draw_target(loss, self.first.batch, width, generator, dtype)
-            self.rows[run].loss_value, gradient_RBN[row] = losses.loss_and_gradient(
-                loss, self.runs[run].reduction, output_RBN[row], target
+        for row, (number, run) in enumerate(zip(rows.numbers, rows.runs, strict=True)):
+            if number in self.found.onset:
+                continue
+            generator = self.draws[run.seed].generator("target")
+            target = losses.draw_target(run.loss, self.first.batch, width, generator, dtype)
+            self.found.loss_value[number], gradient_RBN[row] = losses.loss_and_gradient(
+                run.loss, run.reduction, output_RBN[row], target
             )
         return gradient_RBN
 
-    def _backward(self, alive: list[int], gradient_RBO: Tensor) -> None:
+    def _backward(self, rows: Rows, gradient_RBO: Tensor) -> None:
+        biased = self.first.bias is not None
         for index in reversed(range(self.first.depth)):
-            self.on_layer(len(alive))
-            input_RBI, slope_RBO = self.layers.pop().of(alive)
-            delta_RBO = self._block("delta", len(alive), index).RBN
+            self.on_layer(len(self.all) - len(self.found.onset))
+            input_RBI, slope_RBO = self.layers.pop().of(rows)
+            delta_RBO = self._block("delta", len(rows), index).RBN
             torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
-            measured = statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch)
-            if self.first.bias is None:
-                del measured["bias_grad_std"]
-            self._note("backward", BACKWARD, alive, measured)
+            sums = statistics.backward(
+                gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=biased
+            )
+            self.found.backward.append((rows, sums))
             if index:
-                gradient_RBO = self._to_input(index, alive, delta_RBO)
-
-    def _to_input(self, index: int, alive: list[int], delta_RBO: Tensor) -> Tensor:
-        """dL/dh of the layer before: delta W."""
-        fans = self._fans(index)
-        # dL/dh of two layers is alive at a time
-        gradient = self._block(("gradient", index % 2), len(alive), index - 1)
-        deltas, gradients = delta_RBO.unbind(), gradient.RBN.unbind()
-        unit, _ = self.draws.layer(index)
-        for (scale, shift), rows in self._groups(alive, fans, "init").items():
-            weights = scaled(unit, scale, shift, self.dtype, self.scratch)
-            for row in rows:
-                torch.mm(deltas[row], weights, out=gradients[row])
-        return gradient.RBN
-
-    # both ----------------------------------------------------------------------------------
-
-    def _fans(self, index: int) -> Fans:
-        return Fans(*self.first.shape[index : index + 2])
-
-    def _groups(self, alive: list[int], fans: Fans, part: str) -> _Groups:
-        """Rows of the block by the (scale, shift) of their weights or biases."""
-        key = (fans, part, len(alive))  # runs only ever leave, so their number says which are left
-        if key not in self.groups:
-            rows: _Groups = defaultdict(list)
-            for row, run in enumerate(alive):
-                choice = getattr(self.runs[run], part)
-                rows[scale_of(choice, fans, self.runs[run].activation)].append(row)
-            self.groups[key] = rows
-        return self.groups[key]
-
-    def _note(
-        self, kind: str, names: list[str], alive: list[int], measured: dict[str, statistics.Array]
-    ) -> None:
-        absent = [None] * len(alive)
-        values = [measured[name].tolist() if name in measured else absent for name in names]
-        for run, row in zip(alive, zip(*values, strict=True), strict=True):
-            getattr(self.rows[run], kind).append(row)
+                gradient_RBO = self.linear.backward(index, rows, delta_RBO).RBN
 
 
-def _measurement(rows: _Rows) -> Measurement:
-    forward = np.array(rows.forward, dtype=np.float64).reshape(-1, len(FORWARD))
-    result = Measurement(forward, loss_value=rows.loss_value)
-    if rows.backward:
-        result.backward = np.array(rows.backward[::-1], dtype=np.float64)
-    last = dict(zip(FORWARD, forward[-1], strict=True))
-    if last["finite_fraction"] < 1:
-        result.nan_onset = len(forward) - 1
-        result.reason = (
-            f"layer {result.nan_onset}: {1 - last['finite_fraction']:.2%} of the activations are"
-            f" not finite; the run stops there"
-        )
-    return result
+def _apply(activation: Choice, z: Tensor, y: Tensor, slope: Tensor) -> None:
+    record, parameters = ACTIVATIONS[activation.name], activation.parameters
+    into = record.bind_into(parameters)
+    if into is not None:
+        into(z, y, slope)
+        return
+    with torch.enable_grad():
+        leaf = z.detach().requires_grad_()
+        value = record.bind(parameters)(leaf)
+        (found,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+    y.copy_(value.detach())
+    slope.copy_(found)
+
+
+def _measurements(first: Run, everyone: Rows, found: _Found) -> dict[int, Measurement]:
+    """A measurement by each run's number."""
+    forward, backward = tables.of_runs(first, found.forward, found.backward)
+    measurements = {}
+    for number in everyone.numbers:
+        onset = found.onset.get(number)
+        reached = first.depth if onset is None else onset + 1
+        m = Measurement(forward[number][:reached], loss_value=found.loss_value.get(number))
+        if onset is None:
+            m.backward = backward.get(number)
+        else:
+            m.nan_onset = onset
+            m.reason = (
+                f"layer {onset}: {1 - m.forward[-1, FINITE]:.2%} of the activations are not finite;"
+                " the run stops there"
+            )
+        measurements[number] = m
+    return measurements

@@ -1,5 +1,6 @@
 """Memory that is written anew at every layer."""
 
+import threading
 from collections.abc import Hashable
 
 import torch
@@ -41,3 +42,14 @@ class Scratch:
         """A block of undefined content, the caller's until its name is asked for again."""
         padded = -(-batch * width // VECTOR) * VECTOR
         return Block(self.take(name, (runs, padded), dtype), batch, width)
+
+
+_of_thread = threading.local()
+
+
+def scratch_of_thread(purpose: Hashable) -> Scratch:
+    """The memory that this thread had for the same purpose before, or else new memory."""
+    if getattr(_of_thread, "purpose", None) != purpose:
+        _of_thread.purpose, _of_thread.scratch = purpose, Scratch()
+    scratch: Scratch = _of_thread.scratch
+    return scratch

@@ -10,7 +10,7 @@ from typing import Any
 from initlab.errors import InputError
 from initlab.spec.model import Head
 from initlab.spec.run import Run
-from initlab.spec.shares import Share, batched, run_bytes
+from initlab.spec.shares import Share, run_bytes, shares_of
 
 TOGETHER_BYTES = 256 << 20  # activations of the runs that are computed side by side
 MOST_TOGETHER = 64
@@ -67,7 +67,7 @@ class Plan:
         return f"{self.head.name} run {self.numbers[index]} ({', '.join(point)})"
 
     def shares(self, jobs: int = 1, indices: Sequence[int] | None = None) -> list[Share]:
-        """Runs, all or those of some indices, grouped by their draws.
+        """Runs, all or those of some indices, grouped by what can be computed side by side.
 
         Large groups are cut so that memory is bounded and every job has work. How they are cut does
         not change any number.
@@ -75,13 +75,12 @@ class Plan:
         chosen = range(len(self.runs)) if indices is None else indices
         groups: dict[tuple[Any, ...], list[tuple[int, Run]]] = {}
         for index in chosen:
-            groups.setdefault(self.runs[index].draw_key, []).append((index, self.runs[index]))
+            groups.setdefault(self.runs[index].block_key, []).append((index, self.runs[index]))
         fair = math.ceil(len(chosen) / jobs)
-        shares = []
+        shares: list[Share] = []
         for group in groups.values():
             fits = max(1, TOGETHER_BYTES // run_bytes(group[0][1]))
-            size = min(MOST_TOGETHER, fair, fits)
-            shares += [Share(tuple(part)) for part in batched(group, size)]
+            shares += shares_of(group, min(MOST_TOGETHER, fair, fits))
         return shares
 
     def cut(self, number: int, parts: int) -> "Plan":

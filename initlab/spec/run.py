@@ -69,10 +69,9 @@ class Run:
         return DTYPES[self.dtype].drawn_in
 
     @cached_property
-    def draw_key(self) -> tuple[Any, ...]:
-        """Equal for runs that use the same random numbers and can be computed side by side."""
+    def block_key(self) -> tuple[Any, ...]:
+        """Equal for runs that can be computed side by side: those of one seed share their draws."""
         return (
-            self.seed,
             self.shape,
             self.batch,
             self.input,

@@ -1,11 +1,11 @@
-"""Shares: runs that use the same random numbers, computed side by side, layer by layer.
+"""Shares: runs that are computed side by side, layer by layer.
 
-Runs of a share differ only in scale, activation, loss or bias scale, so that one set of draws
-serves them all. Torch-free.
+Runs of a share differ only in seed, scale, activation, loss or bias scale. One set of draws serves
+all those of a seed. Torch-free.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,14 +14,15 @@ from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import Run
 
 KEEP_BYTES = 512 << 20  # draws of one share kept in memory; beyond it they are drawn again
-
+#: draws of the seeds of one share: what several of them save is work a layer, which such draws hide
+SEEDS_BYTES = 128 << 20
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Share:
-    """Runs with equal draws, by their index in the plan."""
+    """Runs of one `block_key`, by their index in the plan."""
 
     runs: tuple[tuple[int, Run], ...]
 
@@ -32,14 +33,13 @@ class Share:
 
     @property
     def draw_bytes(self) -> int:
-        """Size of all unit draws of the network."""
-        pairs = itertools.pairwise(self.first.shape)
-        return sum(a * b + b for a, b in pairs) * DTYPES[self.first.draw_dtype].bytes
+        """Size of all unit draws of its networks."""
+        return len({run.seed for _, run in self.runs}) * draw_bytes(self.first)
 
     @property
     def keeps_draws(self) -> bool:
-        """Whether the draws stay in memory, or are drawn again for the backward pass."""
-        return self.draw_bytes <= KEEP_BYTES
+        """Whether draws stay in memory for the backward pass, or are drawn again."""
+        return self.first.record == "both" and self.draw_bytes <= KEEP_BYTES
 
     @property
     def memory_bytes(self) -> int:
@@ -61,6 +61,32 @@ def run_bytes(run: Run) -> int:
     blocks = 8 * 8 * run.batch * max(run.shape)
     kept = 2 * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
     return blocks + (kept if run.record == "both" else 0)
+
+
+def draw_bytes(run: Run) -> int:
+    """Size of all unit draws of one network."""
+    pairs = itertools.pairwise(run.shape)
+    return sum(a * b + b for a, b in pairs) * DTYPES[run.draw_dtype].bytes
+
+
+def shares_of(group: Iterable[tuple[int, Run]], most: int) -> Iterator[Share]:
+    """Shares of at most so many runs of one `block_key`: of several seeds, or of a part of one."""
+    by_seed: dict[int, list[tuple[int, Run]]] = {}
+    for index, run in group:
+        by_seed.setdefault(run.seed, []).append((index, run))
+    together: list[tuple[int, Run]] = []
+    seeds = 0
+    for runs in by_seed.values():
+        size = draw_bytes(runs[0][1])
+        if together and (len(together) + len(runs) > most or (seeds + 1) * size > SEEDS_BYTES):
+            yield Share(tuple(together))
+            together, seeds = [], 0
+        if len(runs) > most:
+            yield from (Share(tuple(part)) for part in batched(runs, most))
+        else:
+            together, seeds = together + runs, seeds + 1
+    if together:
+        yield Share(tuple(together))
 
 
 def batched(group: Sequence[T], size: int) -> Iterator[Sequence[T]]:

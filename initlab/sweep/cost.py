@@ -60,7 +60,8 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
     shares = plan.shares(jobs)
     drawn, flop = 0, 0
     for share in shares:
-        drawn += sum(a * b for a, b in pairwise(share.first.shape))
+        seeds = {run.seed for _, run in share.runs}
+        drawn += len(seeds) * sum(a * b for a, b in pairwise(share.first.shape))
         for _, run in share.runs:
             products = [2 * run.batch * a * b for a, b in pairwise(run.shape)]
             flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initlab import load_plan
-from initlab.network.propagate import Measurement, measure
+from initlab.network.measurement import Measurement
+from initlab.network.propagate import measure
 from initlab.spec import plan as plans
 from initlab.spec import shares
 from initlab.spec.plan import Plan

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.network.draws import draws_of
-from initlab.network.propagate import BACKWARD, FORWARD, Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.network.weights import layers_of
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run

@@ -86,7 +86,7 @@ def test_shares_hold_every_run_once(plan_of, jobs):
     held = sorted(index for share in plan.shares(jobs) for index, _ in share.runs)
     assert held == list(range(len(plan.runs)))
     for share in plan.shares(jobs):
-        assert {run.draw_key for _, run in share.runs} == {share.first.draw_key}
+        assert {run.block_key for _, run in share.runs} == {share.first.block_key}
         assert all(plan.runs[index] is run for index, run in share.runs)
 
 

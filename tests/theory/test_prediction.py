@@ -26,7 +26,7 @@ def measured(runs):
     """What `Layers` predicts, measured: {quantity: shape (runs, depth)}; equal draws are shared."""
     shares = {}
     for index, run in enumerate(runs):
-        shares.setdefault(run.draw_key, []).append((index, run))
+        shares.setdefault(run.block_key, []).append((index, run))
     found = {}
     for share in shares.values():
         found |= measure(Share(tuple(share)))

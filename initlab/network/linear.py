@@ -1,0 +1,126 @@
+"""Linear layers of all runs of a block: z = h W^T + b forward, dL/dh = dL/dz W backward.
+
+Runs of one seed have weights W = s U + t of one unit draw U. In float32 the scales go onto the
+inputs instead,
+
+    h W^T = (s h) U^T + t (sum_i h_i)            delta W = (s delta) U + t (sum_o delta_o)
+
+so that one product serves all runs of a seed. Other types round their weights, which so have to be
+made, and take a product a run.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from itertools import pairwise, starmap
+
+import torch
+from torch import Tensor
+
+from initlab.catalog import Fans
+from initlab.network.draws import Draws, Drawn
+from initlab.network.products import linear
+from initlab.network.rows import Rows
+from initlab.network.scratch import Block, Scratch
+from initlab.network.weights import scaled
+from initlab.spec.run import Run
+
+
+class Linear:
+    """The linear layers of the runs of a share.
+
+    Args:
+        first: a run that speaks for all where they agree.
+        draws: unit draws, by seed.
+        scratch: memory to work in.
+    """
+
+    def __init__(self, first: Run, draws: Mapping[int, Draws], scratch: Scratch) -> None:
+        self.batch = first.batch
+        self.draws = draws
+        self.scratch = scratch
+        self.dtype: torch.dtype = getattr(torch, first.dtype)
+        self.layers = list(starmap(Fans, pairwise(first.shape)))
+
+    def forward(self, index: int, rows: Rows, h_RBI: Tensor) -> Block:
+        """Pre-activations of every run; the caller's until the next call."""
+        fans = self.layers[index]
+        z, biases = self._product("pre", index, rows, h_RBI, fans.fan_out)
+        for at, bias_O in biases:
+            scale_R11, shift_R11 = rows.affine(fans, "bias")
+            scaled_R1O = bias_O * scale_R11[at]
+            if shift_R11 is not None:
+                scaled_R1O += shift_R11[at]
+            z.RBN[at] += scaled_R1O.to(self.dtype)
+        return z
+
+    def backward(self, index: int, rows: Rows, delta_RBO: Tensor) -> Block:
+        """dL/dh of the layer's input; the caller's until the call after next."""
+        fan_in = self.layers[index].fan_in
+        name = "gradient", index % 2  # dL/dh of two layers is alive at a time
+        return self._product(name, index, rows, delta_RBO, fan_in, transposed=True)[0]
+
+    def _product(
+        self,
+        name: Hashable,
+        index: int,
+        rows: Rows,
+        x_RBI: Tensor,
+        width: int,
+        *,
+        transposed: bool = False,
+    ) -> tuple[Block, list[tuple[slice, Tensor]]]:
+        """X W^T, or x W, and the biases that came with the weights, by the rows that have them."""
+        fans, biases = self.layers[index], []
+        result = self.scratch.block(name, len(rows), self.batch, width, self.dtype)
+        single = self.dtype == torch.float32
+        if single:
+            inputs_RBI, shift_R11 = x_RBI, rows.affine(fans, "init").shift_R11
+            x_RBI = self._times(x_RBI, rows.affine(fans, "init").scale_R11)
+        for seed, at in rows.by_seed:
+            unit_OI, bias_O = self._drawn(index, seed)
+            if bias_O is not None:
+                biases.append((at, bias_O))
+            if not single:
+                self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
+                continue
+            product_MO = linear(
+                x_RBI[at].flatten(0, 1), unit_OI.T if transposed else unit_OI, self.batch
+            )
+            if len(rows.by_seed) == 1 and result.flat.shape[1] == self.batch * width:
+                result = Block(product_MO.view(result.flat.shape), self.batch, width)
+            else:
+                result.RBN[at] = product_MO.view(-1, self.batch, width)
+        if single and shift_R11 is not None:
+            result.RBN.add_(shift_R11 * inputs_RBI.sum(-1, keepdim=True))
+        return result, biases
+
+    def _times(self, x_RBI: Tensor, scale_R11: Tensor) -> Tensor:
+        memory = self.scratch.take(("scaled", x_RBI.shape[-1]), x_RBI.shape, x_RBI.dtype)
+        return torch.mul(x_RBI, scale_R11, out=memory)
+
+    def _drawn(self, index: int, seed: int) -> Drawn:
+        """Unit weights and biases of a layer. Weights that are not kept are there until the next"""
+        draws, fans = self.draws[seed], self.layers[index]
+        name = ("unit", seed, index) if draws.keeps else ("unit", fans)
+        memory = self.scratch.take(name, (fans.fan_out, fans.fan_in), draws.dtype)
+        return draws.layer(index, memory)
+
+    def _by_run(
+        self,
+        rows: Rows,
+        fans: Fans,
+        at: slice,
+        unit_OI: Tensor,
+        x_RBI: Tensor,
+        out_RBO: Tensor,
+        *,
+        transposed: bool,
+    ) -> None:
+        """A product for every run, with weights made once for those of equal scale and shift."""
+        alike: dict[tuple[float, float], list[int]] = defaultdict(list)
+        for row in range(*at.indices(len(rows))):
+            alike[rows.scales(fans, "init")[row]].append(row)
+        for (scale, shift), group in alike.items():
+            weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
+            for row in group:
+                torch.mm(x_RBI[row], weights_OI if transposed else weights_OI.T, out=out_RBO[row])
