@@ -103,7 +103,8 @@ class LayeredDraws:
 
     def _seeded(self, layer: int, role: str) -> Generator:
         # torch's CPU generator reads 32 bits of its seed; SeedSequence hashes ours into them
-        entropy = np.random.SeedSequence((self.seed, layer, ROLES[role]))
+        words = np.array((self.seed, layer, ROLES[role]), dtype=np.uint32)
+        entropy = np.random.SeedSequence(words)
         # (one generator for all: making one takes as long as a hundred numbers)
         return self._generator.manual_seed(int(entropy.generate_state(1)[0]))
 

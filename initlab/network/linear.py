@@ -7,12 +7,16 @@ inputs instead,
 
 so that one product serves all runs of a seed. Other types round their weights, which so have to be
 made, and take a product a run.
+
+Signals that have all but vanished are multiplied as powers of two of themselves, and rounded after
+that: a processor takes a hundred times as long for a product of numbers below 1e-38.
 """
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from itertools import pairwise, starmap
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,8 +25,11 @@ from initlab.network.draws import Draws, Drawn
 from initlab.network.products import linear
 from initlab.network.rows import Rows
 from initlab.network.scratch import Block, Scratch
+from initlab.network.statistics import Array
 from initlab.network.weights import scaled
 from initlab.spec.run import Run
+
+VANISHING, RAISED = -60, -40  # powers of two: inputs below the first are multiplied as the second
 
 
 class Linear:
@@ -41,10 +48,13 @@ class Linear:
         self.dtype: torch.dtype = getattr(torch, first.dtype)
         self.layers = list(starmap(Fans, pairwise(first.shape)))
 
-    def forward(self, index: int, rows: Rows, h_RBI: Tensor) -> Block:
-        """Pre-activations of every run; the caller's until the next call."""
+    def forward(self, index: int, rows: Rows, h_RBI: Tensor, size_R: Array) -> Block:
+        """Pre-activations of every run, whose inputs are of some size.
+
+        The caller's until the next call.
+        """
         fans = self.layers[index]
-        z, biases = self._product("pre", index, rows, h_RBI, fans.fan_out)
+        z, biases = self._product("pre", index, rows, h_RBI, size_R, fans.fan_out)
         for at, bias_O in biases:
             scale_R11, shift_R11 = rows.affine(fans, "bias")
             scaled_R1O = bias_O * scale_R11[at]
@@ -53,11 +63,11 @@ class Linear:
             z.RBN[at] += scaled_R1O.to(self.dtype)
         return z
 
-    def backward(self, index: int, rows: Rows, delta_RBO: Tensor) -> Block:
+    def backward(self, index: int, rows: Rows, delta_RBO: Tensor, size_R: Array) -> Block:
         """dL/dh of the layer's input; the caller's until the call after next."""
         fan_in = self.layers[index].fan_in
         name = "gradient", index % 2  # dL/dh of two layers is alive at a time
-        return self._product(name, index, rows, delta_RBO, fan_in, transposed=True)[0]
+        return self._product(name, index, rows, delta_RBO, size_R, fan_in, transposed=True)[0]
 
     def _product(
         self,
@@ -65,6 +75,7 @@ class Linear:
         index: int,
         rows: Rows,
         x_RBI: Tensor,
+        size_R: Array,
         width: int,
         *,
         transposed: bool = False,
@@ -74,25 +85,38 @@ class Linear:
         result = self.scratch.block(name, len(rows), self.batch, width, self.dtype)
         single = self.dtype == torch.float32
         if single:
-            inputs_RBI, shift_R11 = x_RBI, rows.affine(fans, "init").shift_R11
-            x_RBI = self._times(x_RBI, rows.affine(fans, "init").scale_R11)
-        for seed, at in rows.by_seed:
+            inputs_RBI, (scale_R11, shift_R11) = x_RBI, rows.affine(fans, "init")
+            raised_R11 = _raised(size_R * scale_R11.numpy().ravel())
+            if raised_R11 is not None:
+                scale_R11 = scale_R11 * raised_R11
+            x_RBI = self._times(x_RBI, scale_R11)
+        products = []
+        for (seed, at), own in zip(rows.by_seed, self._split(rows, x_RBI), strict=True):
             unit_OI, bias_O = self._drawn(index, seed)
             if bias_O is not None:
                 biases.append((at, bias_O))
-            if not single:
-                self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
-                continue
-            product_MO = linear(
-                x_RBI[at].flatten(0, 1), unit_OI.T if transposed else unit_OI, self.batch
-            )
-            if len(rows.by_seed) == 1 and result.flat.shape[1] == self.batch * width:
-                result = Block(product_MO.view(result.flat.shape), self.batch, width)
+            if single:
+                weights_OI = unit_OI.T if transposed else unit_OI
+                products.append(linear(own, weights_OI, self.batch))
             else:
-                result.RBN[at] = product_MO.view(-1, self.batch, width)
-        if single and shift_R11 is not None:
-            result.RBN.add_(shift_R11 * inputs_RBI.sum(-1, keepdim=True))
+                self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
+        if single:
+            product = products[0] if len(products) == 1 else torch.cat(products)
+            product_RBN = product.view(-1, self.batch, width)
+            if result.flat.shape[1] == self.batch * width:  # no row is padded
+                result = Block(product_RBN.flatten(1), self.batch, width)
+            else:
+                result.RBN.copy_(product_RBN)
+            if raised_R11 is not None:
+                result.RBN.div_(raised_R11)
+            if shift_R11 is not None:
+                result.RBN.add_(shift_R11 * inputs_RBI.sum(-1, keepdim=True))
         return result, biases
+
+    def _split(self, rows: Rows, x_RBI: Tensor) -> tuple[Tensor, ...]:
+        """The rows (samples) of each seed, (M, I)."""
+        counts = [self.batch * (at.stop - at.start) for _, at in rows.by_seed]
+        return x_RBI.flatten(0, 1).split(counts)
 
     def _times(self, x_RBI: Tensor, scale_R11: Tensor) -> Tensor:
         memory = self.scratch.take(("scaled", x_RBI.shape[-1]), x_RBI.shape, x_RBI.dtype)
@@ -124,3 +148,13 @@ class Linear:
             weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
             for row in group:
                 torch.mm(x_RBI[row], weights_OI if transposed else weights_OI.T, out=out_RBO[row])
+
+
+def _raised(size_R: Array) -> Tensor | None:
+    """Powers of two that take inputs of such sizes away from where float32 ends, (R, 1, 1)."""
+    exponent = np.frexp(size_R)[1]
+    vanishing = (size_R > 0) & (exponent < VANISHING)
+    if not vanishing.any():
+        return None
+    powers = np.where(vanishing, np.exp2(RAISED - exponent.clip(-150)), 1.0)
+    return torch.from_numpy(powers.astype(np.float32)).reshape(-1, 1, 1)

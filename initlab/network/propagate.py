@@ -6,6 +6,7 @@ statistic is made for the block at once; products, with the weights of each seed
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
@@ -97,6 +98,7 @@ class _Pass:
 
     def _forward(self) -> tuple[Rows, Tensor]:
         rows, h_RBN = self.all, self._inputs()
+        size_R = np.ones(len(rows))  # of the inputs, about
         if self.both:
             self._reserve()
         for index in range(self.first.depth):
@@ -106,7 +108,7 @@ class _Pass:
             self.on_layer(finite)
             # the next layer reads what this one writes, the one after next may write there again
             keep = index if self.both else index % 2
-            pre = self.linear.forward(index, rows, h_RBN)
+            pre = self.linear.forward(index, rows, h_RBN, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
             self._activate(rows, pre.flat, out.flat, slope.flat)
             sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
@@ -114,8 +116,11 @@ class _Pass:
             if self.both:
                 self.layers.append(_Layer(rows, h_RBN, slope.RBN))
             if (sums.finite < 1).any():
-                rows, out = self._without_burst(index, rows, sums.finite, out, slope)
-            h_RBN = out.RBN
+                self._end_burst(index, rows, sums.finite, out, slope)
+            at = self._staying(rows)
+            if len(at) < len(rows):
+                rows, out = rows.only(at), Block(out.flat[at], *out.RBN.shape[1:])
+            h_RBN, size_R = out.RBN, sums.abs_max[at]
         return rows, h_RBN
 
     def _inputs(self) -> Tensor:
@@ -144,20 +149,21 @@ class _Pass:
     def _activate(self, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
         for activation, at in rows.by_activation:
-            _apply(activation, pre[at], out[at], slope[at])
+            _applied(activation)(pre[at], out[at], slope[at])
 
-    def _without_burst(
-        self, index: int, rows: Rows, finite: statistics.Array, out: Block, slope: Block
-    ) -> tuple[Rows, Block]:
-        """Note runs that turned nan here. They go on as zeros, until they are many."""
-        for row in np.flatnonzero(finite < 1).tolist():
+    def _end_burst(
+        self, index: int, rows: Rows, finite_R: statistics.Array, out: Block, slope: Block
+    ) -> None:
+        """Note runs that turned nan here. They go on as zeros, until they are taken out."""
+        for row in np.flatnonzero(finite_R < 1).tolist():
             self.found.onset.setdefault(rows.numbers[row], index)
             out.flat[row] = 0
             slope.flat[row] = 0
-        at = [row for row, number in enumerate(rows.numbers) if number not in self.found.onset]
-        if len(at) >= STAY * len(rows):
-            return rows, out
-        return rows.only(at), Block(out.flat[at], *out.RBN.shape[1:])
+
+    def _staying(self, rows: Rows) -> list[int]:
+        """Rows of the next block: taking out a few costs more than to carry them along."""
+        finite = [row for row, n in enumerate(rows.numbers) if n not in self.found.onset]
+        return list(range(len(rows))) if len(finite) >= STAY * len(rows) else finite
 
     # backward ------------------------------------------------------------------------------
 
@@ -187,21 +193,25 @@ class _Pass:
             )
             self.found.backward.append((rows, sums))
             if index:
-                gradient_RBO = self.linear.backward(index, rows, delta_RBO).RBN
+                size_R = np.sqrt(sums.gradient.squares) * sums.gradient.unit
+                gradient_RBO = self.linear.backward(index, rows, delta_RBO, size_R).RBN
 
 
-def _apply(activation: Choice, z: Tensor, y: Tensor, slope: Tensor) -> None:
+@cache
+def _applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
+    """What writes phi(z) and phi'(z), given z and memory for both."""
     record, parameters = ACTIVATIONS[activation.name], activation.parameters
-    into = record.bind_into(parameters)
-    if into is not None:
-        into(z, y, slope)
-        return
-    with torch.enable_grad():
-        leaf = z.detach().requires_grad_()
-        value = record.bind(parameters)(leaf)
-        (found,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
-    y.copy_(value.detach())
-    slope.copy_(found)
+    function = record.bind(parameters)
+
+    def by_autograd(z: Tensor, y: Tensor, slope: Tensor) -> None:
+        with torch.enable_grad():
+            leaf = z.detach().requires_grad_()
+            value = function(leaf)
+            (found,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+        y.copy_(value.detach())
+        slope.copy_(found)
+
+    return record.bind_into(parameters) or by_autograd
 
 
 def _measurements(first: Run, everyone: Rows, found: _Found) -> dict[int, Measurement]:

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from initlab.network.products import grams
+from initlab.network.products import batched
 from initlab.network.scratch import Scratch
 
 SATURATED_BELOW = 0.05  # a unit with |phi'(z)| below this counts as saturated
 LEFT = 1e-3  # of the squares, must be left once the mean is taken out; three digits of 16 may go
+FORMED = 2**18  # weight gradients in memory at a time, where they are formed
 COUNTS_EXACTLY = 2**24  # ones that float32 can add up
 
 Array = NDArray[np.float64]
@@ -131,7 +132,7 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
         lengths_RB = _norms(samples)
     some = lengths_RB != 0
     inverse_RB = np.divide(1.0, lengths_RB, out=np.zeros_like(lengths_RB), where=some)
-    directions = samples.mul_(torch.from_numpy(inverse_RB)[..., None])
+    direction_R1N = batched(torch.from_numpy(inverse_RB)[:, None], samples)
     return Forward(
         sums=sums,
         abs_max=largest,
@@ -140,7 +141,7 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
             torch.lt(_abs(slope_RBN, scratch), SATURATED_BELOW, out=_hits(slope_RBN, scratch))
         ),
         finite=finite,
-        direction=_norms(directions.sum(1)),
+        direction=_norms(direction_R1N)[:, 0],
         samples=some.sum(-1),
     )
 
@@ -207,7 +208,8 @@ def _weight_sums(d_RBO: Tensor, h_RBI: Tensor, d_sums: Array, h_sums: Array, uni
     if batch > min(outputs, inputs):
         squares, centred = _direct(d_RBO, h_RBI)
         return Sums(total, squares, centred, unit)
-    squares = (grams(d_RBO) * grams(h_RBI)).flatten(1).sum(-1).numpy()
+    d_RBB, h_RBB = (batched(x, x.transpose(1, 2)) for x in (d_RBO, h_RBI))
+    squares = _row_sums(d_RBB.mul_(h_RBB).flatten(1))
     centred = squares - total * total / (outputs * inputs)
     at = np.flatnonzero(_cancels(centred, squares))
     if len(at):
@@ -217,12 +219,15 @@ def _weight_sums(d_RBO: Tensor, h_RBI: Tensor, d_sums: Array, h_sums: Array, uni
 
 def _direct(d_RBO: Tensor, h_RBI: Tensor) -> tuple[Array, Array]:
     """Sum of dW^2 and of (dW - mean)^2 from dW itself, each of shape (R,)."""
-    found = np.empty((2, len(d_RBO)))
-    for row, (d_BO, h_BI) in enumerate(zip(d_RBO, h_RBI, strict=True)):
-        gradient = d_BO.T @ h_BI
-        found[0, row] = float(gradient.square().sum())
-        found[1, row] = float(gradient.sub_(gradient.mean()).square_().sum())
-    return found[0], found[1]
+    entries = d_RBO.shape[-1] * h_RBI.shape[-1]
+    squares, centred = np.empty(len(d_RBO)), np.empty(len(d_RBO))
+    runs = max(1, FORMED // entries)
+    for at in (slice(start, start + runs) for start in range(0, len(d_RBO), runs)):
+        gradient = batched(d_RBO[at].transpose(1, 2), h_RBI[at]).flatten(1)
+        squares[at] = np.square(_norms(gradient))
+        gradient -= gradient.mean(-1, keepdim=True)
+        centred[at] = np.square(_norms(gradient))
+    return squares, centred
 
 
 def _bias_sums(d_RBO: Tensor, unit: Array) -> Sums:
