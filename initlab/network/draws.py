@@ -157,15 +157,11 @@ class ScriptDraws:
             elif not kept:
                 self._draw(index, part, scheme)
 
-    def _again(
-        self, index: int, part: int, scheme: Choice, memory: Tensor | None = None
-    ) -> Tensor:
+    def _again(self, index: int, part: int, scheme: Choice, memory: Tensor | None = None) -> Tensor:
         self._generator.set_state(self._states[index, part])
         return self._draw(index, part, scheme, memory)
 
-    def _draw(
-        self, index: int, part: int, scheme: Choice, memory: Tensor | None = None
-    ) -> Tensor:
+    def _draw(self, index: int, part: int, scheme: Choice, memory: Tensor | None = None) -> Tensor:
         unit = self._empty(index, part) if memory is None else memory
         return unit_draw(SCHEMES[scheme.name].draw(scheme.parameters), unit, self._generator)
 

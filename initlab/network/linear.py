@@ -13,7 +13,7 @@ that: a processor takes a hundred times as long for a product of numbers below 1
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise, starmap
 
 import numpy as np
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from initlab.catalog import Fans
-from initlab.network.draws import Draws, Drawn
+from initlab.network.draws import Drawn, Draws
 from initlab.network.products import linear
 from initlab.network.rows import Rows
 from initlab.network.scratch import Block, Scratch
@@ -113,10 +113,10 @@ class Linear:
                 result.RBN.add_(shift_R11 * inputs_RBI.sum(-1, keepdim=True))
         return result, biases
 
-    def _split(self, rows: Rows, x_RBI: Tensor) -> tuple[Tensor, ...]:
+    def _split(self, rows: Rows, x_RBI: Tensor) -> Sequence[Tensor]:
         """The rows (samples) of each seed, (M, I)."""
         counts = [self.batch * (at.stop - at.start) for _, at in rows.by_seed]
-        return x_RBI.flatten(0, 1).split(counts)
+        return torch.split(x_RBI.flatten(0, 1), counts)
 
     def _times(self, x_RBI: Tensor, scale_R11: Tensor) -> Tensor:
         memory = self.scratch.take(("scaled", x_RBI.shape[-1]), x_RBI.shape, x_RBI.dtype)

@@ -7,6 +7,7 @@ seen. So both are tried, for every shape that occurs, on the processor that comp
 holds, each run has a product of its own.
 """
 
+import threading
 from collections.abc import Callable
 from functools import cache
 
@@ -18,15 +19,17 @@ Operator = Callable[[Tensor, Tensor], Tensor]  # (M, I), (O, I) -> (M, O)
 MOST_ROWS = 1024  # of one product: what was tried
 TRIED = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 100, 256, 511)  # numbers of rows, beside MOST_ROWS
 MATRICES = 64  # that are tried in one batch
+_TRYING = threading.Lock()  # what two threads call at once for the first time may go wrong
 SMALL = 2**13  # weights for which what oneDNN does before it starts takes longer than the product
 
 
 def linear(x_MI: Tensor, weight_OI: Tensor, rows_of_a_run: int) -> Tensor:
     """x W^T in float32, shape (M, O); the bits of a run's rows do not depend on other rows."""
-    operator = _operator(*weight_OI.shape, weight_OI.is_contiguous())
+    fan_out, fan_in = weight_OI.shape
+    operator = _operator(fan_out, fan_in, weight_OI.is_contiguous())
     if operator is not None and x_MI.shape[0] <= MOST_ROWS:
         return operator(x_MI, weight_OI)
-    parts = x_MI.split(rows_of_a_run if operator is None else MOST_ROWS)
+    parts = torch.split(x_MI, rows_of_a_run if operator is None else MOST_ROWS)
     return torch.cat([(operator or _mkl)(part, weight_OI) for part in parts])
 
 
@@ -42,12 +45,18 @@ def _onednn(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
     if rows == 1:  # a product with a vector is another operation
         x_MI = x_MI.expand(2, -1).contiguous()
     # the operator to which torch.compile turns nn.Linear
-    product = torch.ops.mkldnn._linear_pointwise.default(x_MI, weight_OI, None, "none", [], "")
+    function = torch.ops.mkldnn._linear_pointwise.default
+    product: Tensor = function(x_MI, weight_OI, None, "none", [], "")
     return product[:rows]
 
 
-@cache
 def _operator(fan_out: int, fan_in: int, contiguous: bool) -> Operator | None:
+    with _TRYING:
+        return _tried_operator(fan_out, fan_in, contiguous)
+
+
+@cache
+def _tried_operator(fan_out: int, fan_in: int, contiguous: bool) -> Operator | None:
     """The first whose rows, taken from anywhere in any number, come out the same bit for bit."""
     generator = torch.Generator().manual_seed(0)
     x_MI = torch.empty(MOST_ROWS, fan_in).normal_(generator=generator)

@@ -1,7 +1,7 @@
 """Forward and backward through all networks of a share, side by side, layer by layer.
 
-A block holds one layer's activations of every run, shape (R, B, N). Everything elementwise and every
-statistic is made for the block at once; products, with the weights of each seed, in `layers.py`.
+A block holds one layer's activations of every run, shape (R, B, N). Elementwise work and statistics
+are made for the block at once, products with the weights of each seed (`linear.py`).
 """
 
 from collections.abc import Callable, Hashable
@@ -19,7 +19,7 @@ from initlab.network.inputs import draw_input
 from initlab.network.linear import Linear
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.network.rows import Rows
-from initlab.network.scratch import Block, Scratch, scratch_of_thread
+from initlab.network.scratch import Block, scratch_of_thread
 from initlab.spec.run import Choice, Run
 from initlab.spec.shares import Share
 
@@ -66,7 +66,7 @@ def measure(
     Returns:
         A measurement by each run's index in the plan.
     """
-    with torch.no_grad(), np.errstate(invalid="ignore", over="ignore"):  # of what has burst
+    with torch.no_grad():
         return _Pass(share, on_layer).measurements()
 
 

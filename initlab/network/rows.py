@@ -20,7 +20,7 @@ K = TypeVar("K")
 
 
 class Affine(NamedTuple):
-    """W = scale U + shift of every row, U a unit draw; shape (R, 1, 1), shift None where it is 0."""
+    """W = scale U + shift of every row, U a unit draw; shape (R, 1, 1), a shift of 0 is None."""
 
     scale_R11: Tensor
     shift_R11: Tensor | None

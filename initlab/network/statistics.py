@@ -81,7 +81,8 @@ def _double(scratch: Scratch, name: str, *blocks_RBN: Tensor) -> _Double:
 
 def _powers_of_two(largest: Array) -> Array:
     exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-    return np.ldexp(1.0, exponent.clip(-1000, 1000))
+    power: Array = np.ldexp(1.0, exponent.clip(-1000, 1000))
+    return power
 
 
 def _row_sums(x: Tensor) -> Array:
@@ -116,6 +117,7 @@ def _cancels(centred: Array, squares: Array) -> NDArray[np.bool_]:
 # forward -------------------------------------------------------------------------------------
 
 
+@np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
 def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
     """Sums of one layer, from pre-activations, activations and slopes phi'(z) of equal shapes."""
     x_KRBN, unit = _double(scratch, "x", pre_RBN, out_RBN)
@@ -165,6 +167,7 @@ def _count(hits_RBN: Tensor) -> Array:
 # backward ------------------------------------------------------------------------------------
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def backward(
     gradient_RBO: Tensor,
     delta_RBO: Tensor,

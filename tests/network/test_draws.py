@@ -228,4 +228,4 @@ def test_schemes_of_one_draw_use_the_same_numbers(plan_of):
 
 def test_an_unknown_draw_is_refused():
     with pytest.raises(ValueError, match="unknown draw 'cauchy'"):
-        unit_draw(("cauchy",), (2, 2), torch.Generator(), torch.float32)
+        unit_draw(("cauchy",), torch.empty(2, 2), torch.Generator())

@@ -87,7 +87,7 @@ def mixed() -> tuple[Plan, dict[Run, Measurement]]:
             "seeds": 2,
             "activation": ["tanh", "relu", "softplus"],
             "cases": [
-                {"init": ["lecun_normal", {"scheme": "normal", "std": [0.2, 1e18]}]},
+                {"init": ["lecun_normal", {"scheme": "normal", "std": [0.2, 1e18, 1e-14]}]},
                 {"init": {"scheme": "lecun_normal", "gain": [0.5, "auto"]}, "dtype": "float64"},
                 {"init": "xavier_uniform", "loss": ["mse", "cross_entropy"], "draws": "script"},
                 {"init": "orthogonal", "bias": [{"std": 0.1}, "zeros"], "record": "forward"},

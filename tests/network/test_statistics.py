@@ -9,7 +9,8 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from initlab.network import statistics
+from initlab.network import statistics, tables
+from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.scratch import Scratch
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]
@@ -57,14 +58,15 @@ def forward(out, *, pre=None, slope=None, dtype=torch.float64) -> dict[str, np.n
     block = torch.as_tensor(np.array(out), dtype=dtype)
     pre = block if pre is None else torch.as_tensor(np.array(pre), dtype=dtype)
     slope = torch.ones_like(block) if slope is None else torch.as_tensor(np.array(slope))
-    columns = statistics.forward(pre, block, slope, Scratch())
-    return {name: np.asarray(values, dtype=float) for name, values in columns.items()}
+    sums = statistics.forward(pre, block, slope, Scratch())
+    return dict(zip(FORWARD, tables.forward([sums], *block.shape[1:])[0].T, strict=True))
 
 
 def backward(gradient, delta, h) -> dict[str, np.ndarray]:
     blocks = [torch.as_tensor(np.array(x), dtype=torch.float64) for x in (gradient, delta, h)]
-    columns = statistics.backward(*blocks, Scratch())
-    return {name: np.asarray(values, dtype=float) for name, values in columns.items()}
+    sums = statistics.backward(*blocks, Scratch(), biased=True)
+    batch, fan_out, fan_in = *blocks[1].shape[1:], blocks[2].shape[-1]
+    return dict(zip(BACKWARD, tables.backward([sums], batch, fan_in, fan_out)[0].T, strict=True))
 
 
 def sample(seed, shape, scale=1.0, shift=0.0):
@@ -216,9 +218,8 @@ def test_fractions_count(dtype):
 
 
 def test_fractions_of_more_entries_than_float32_counts():
-    block = torch.zeros(1, 1, 2**24 + 1)
-    hits = statistics.fraction(torch.eq, block, 0, Scratch())
-    assert hits[0] == 1
+    block = np.zeros((1, 1, 2**24 + 1), dtype=np.float32)
+    assert forward(block, dtype=torch.float32)["zero_fraction"][0] == 1
 
 
 # gradients --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from initlab.spec.plan import MOST_TOGETHER, TOGETHER_BYTES
-from initlab.spec.shares import run_bytes
+from initlab.spec.shares import SEEDS_BYTES, draw_bytes, run_bytes
 
 
 def share_count(plan, jobs=1):
@@ -46,7 +46,6 @@ def test_runs_that_differ_in_scale_activation_or_loss_share_their_draws(plan_of,
 @pytest.mark.parametrize(
     "fields",
     [
-        {"seeds": 2},
         {"depth": [2, 3]},
         {"width": [2, 3]},
         {"shape": [[4, 5], [5, 4]]},
@@ -88,6 +87,22 @@ def test_shares_hold_every_run_once(plan_of, jobs):
     for share in plan.shares(jobs):
         assert {run.block_key for _, run in share.runs} == {share.first.block_key}
         assert all(plan.runs[index] is run for index, run in share.runs)
+
+
+def test_seeds_stand_side_by_side_while_their_draws_are_small(plan_of):
+    plan = plan_of(depth=100, width=256, seeds=16)  # 100 (256^2 + 256) 4 bytes: 25 MiB of draws
+    most = SEEDS_BYTES // draw_bytes(plan.runs[0])
+    assert most == 5
+    assert [len(share.runs) for share in plan.shares()] == [5, 5, 5, 1]
+    assert [len(share.runs) for share in plan.shares(jobs=8)] == [2] * 8
+    (share,) = plan_of(depth=100, width=10, seeds=16).shares()
+    assert share.draw_bytes == 16 * draw_bytes(share.first)
+
+
+def test_a_seed_is_cut_only_where_it_is_too_large_by_itself(plan_of):
+    plan = plan_of(activation=["tanh", "relu", "gelu"], seeds=4)  # runs of a seed follow each other
+    assert [len(share.runs) for share in plan.shares(jobs=3)] == [3, 3, 3, 3]  # 4 would be fair
+    assert [len(share.runs) for share in plan.shares(jobs=12)] == [1] * 12
 
 
 def test_a_share_is_bounded_in_number_and_in_memory(plan_of):

@@ -6,7 +6,7 @@ from initlab.sweep.cost import HEADER, estimate
 def test_an_estimate_counts_layers_draws_and_products(plan_of):
     plan = plan_of(shape=[3, 5, 2], batch=10_000, activation=["tanh", "relu"], seeds=3)
     row = dict(zip(HEADER, estimate(plan, 1), strict=True))
-    assert (row["runs"], row["shares"], row["layers"]) == (6, 3, 12)
+    assert (row["runs"], row["shares"], row["layers"]) == (6, 1, 12)
     assert row["random_numbers"] == 3 * (3 * 5 + 5 * 2)  # once a seed
     # 2 B I O forward for both layers, and as many backward for the last one; 6 runs
     assert row["gflop"] == round(6 * 2 * 10_000 * (15 + 10 + 10) / 1e9, 3)

@@ -37,6 +37,11 @@ def hears_ctrl_c(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def a_share_a_seed(monkeypatch):
+    monkeypatch.setattr("initlab.spec.shares.SEEDS_BYTES", 0)
+
+
 ACTIVATIONS = ["tanh", "relu", "sigmoid"]
 
 
@@ -54,7 +59,7 @@ def broken(message):
 def test_an_exception_fails_its_own_run_and_no_other(plan_of, monkeypatch, jobs):
     plan = plan_of(activation=ACTIVATIONS, seeds=2)
     healthy, _ = in_memory(plan)
-    monkeypatch.setattr(torch, "tanh", broken("no tanh today\nwith a second line"))
+    monkeypatch.setattr(np, "tanh", broken("no tanh today\nwith a second line"))
     outcomes, interrupted = in_memory(plan, jobs=jobs)
     assert not interrupted
     assert len(plan.shares()) < len(plan.runs)  # the failing runs had others beside them
@@ -71,7 +76,7 @@ def test_an_exception_fails_its_own_run_and_no_other(plan_of, monkeypatch, jobs)
 
 
 def test_every_run_may_fail(plan_of, monkeypatch):
-    monkeypatch.setattr(torch, "tanh", broken("always"))
+    monkeypatch.setattr(np, "tanh", broken("always"))
     outcomes, _ = in_memory(plan_of(seeds=3, init=["normal", "xavier_normal"]))
     assert [outcome.status for outcome in outcomes] == ["failed"] * 6
 
@@ -137,6 +142,7 @@ def test_jobs_share_the_work(plan_of):
 # Ctrl-C -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_keeps_what_was_finished(plan_of, jobs):
     plan, layers = plan_of(depth=5, seeds=40), []
@@ -259,6 +265,7 @@ def holds(seed):
     )
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 def test_a_run_that_kills_its_worker_fails_after_three_and_the_rest_finish(plan_of):
     plan = plan_of(seeds=6, activation=["tanh", "relu"], width=20, band=20)
     outcomes, engine = on_mortal(
@@ -274,6 +281,7 @@ def test_a_run_that_kills_its_worker_fails_after_three_and_the_rest_finish(plan_
     assert [len(task.share.runs) for task in engine.tried] == [2, 2, 1]
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 def test_several_killers_take_nobody_with_them(plan_of):
     plan = plan_of(seeds=9, width=20, band=20)
     outcomes, engine = on_mortal(plan, lambda t: holds(1)(t) or holds(4)(t) or holds(8)(t))
@@ -282,6 +290,7 @@ def test_several_killers_take_nobody_with_them(plan_of):
     assert len(engine.tried) == 3 * 3
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 def test_a_scheduler_that_retries_by_itself_counts(plan_of):
     outcomes, engine = on_mortal(plan_of(seeds=4), holds(2), deaths=4)
     assert [o.status for o in outcomes] == ["ok", "ok", "failed", "ok"]
@@ -297,6 +306,7 @@ def test_theory_that_kills_its_worker_costs_no_measurement(plan_of):
     assert outcomes[0].expectation.expected.layers is not None
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of):
     class Gone(Mortal):
         def _work(self):
@@ -318,9 +328,10 @@ def test_an_engine_that_has_gone_ends_the_sweep_and_keeps_what_was_done(plan_of)
 # failures that stop a sweep ---------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("a_share_a_seed")
 @pytest.mark.parametrize("most", [1, 3])
 def test_a_sweep_stops_after_so_many_failures(plan_of, monkeypatch, most):
-    monkeypatch.setattr(torch, "tanh", broken("never"))
+    monkeypatch.setattr(np, "tanh", broken("never"))
     plan, seen = plan_of(seeds=50, width=20), []
     kept, engine, stop = Kept(plan), Threads(1), Stop()
     run_tasks(
