@@ -16,7 +16,7 @@ from initlab.theory.finite_width import BandPoint
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.
-VERSION = 1
+VERSION = 2
 
 
 def describe(run: Run) -> dict[str, Any]:
