@@ -34,14 +34,18 @@ def main() -> None:
         return
     where, found = machine.description(), list[tuple[str, Row]]()
     print(where, file=sys.stderr)
-    for part in chosen:
-        start = time.perf_counter()
-        rows = import_module(f"benchmarks.{part}").rows(arguments.rounds)
-        for row in rows:
-            print("  ".join([part, *filter(None, row.cells)]), file=sys.stderr)
-        print(f"{part}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-        found += [(part, row) for row in rows]
-    print(f"{where}\nmedian, least and largest of {arguments.rounds} rounds\n\n{markdown(found)}")
+    try:
+        for part in chosen:
+            start = time.perf_counter()
+            rows = import_module(f"benchmarks.{part}").rows(arguments.rounds)
+            for row in rows:
+                print("  ".join([part, *filter(None, row.cells)]), file=sys.stderr)
+            print(f"{part}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+            found += [(part, row) for row in rows]
+    finally:  # a part that fails, or Ctrl-C, does not take the others with it
+        print(
+            f"{where}\nof {arguments.rounds} rounds, fewer where one is long\n\n{markdown(found)}"
+        )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def measured(sweep: Sweep) -> dict[Network, Statistics]:
     results = initlab.run_plan(sweep.plan(gradients=True, draws="script"))
     layers = dict(iter(results.layers.groupby("run")))
     return {
-        network: layers[run].select_dtypes("number").to_dict("list")
+        network: {str(n): c.tolist() for n, c in layers[run].select_dtypes("number").items()}
         for run, network in enumerate(sweep.networks)
     }
 

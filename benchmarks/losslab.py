@@ -9,7 +9,6 @@ from benchmarks.timing import Contender, side_by_side
 CALL = ["loss", "--name", "bce", "--inputs", "[0.2, 0.8]", "--target", "[0, 1]"]
 RECORD = b'{"input": [0.2, 0.8], "target": [0, 1]}\n'
 RECORDS = 10_000
-TURNS = 2  # for each round
 
 
 def rows(rounds: int) -> list[Row]:
@@ -20,7 +19,7 @@ def rows(rounds: int) -> list[Row]:
             "call": Contender(lambda: process([*INITLAB, *CALL])),
             "torch": Contender(lambda: process([sys.executable, "-c", "import torch"])),
         },
-        TURNS * rounds,
+        rounds,
     )
     streamed = side_by_side(
         {"stream": Contender(lambda: process([*INITLAB, *stream], RECORD * RECORDS))},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.references import Statistics, hooked
 from benchmarks.workloads import Network
@@ -16,6 +17,11 @@ def in_processes(networks: Sequence[Network], gradients: bool) -> list[Statistic
     return list(
         Parallel(n_jobs=PROCESSES)(delayed(_alone)(network, gradients) for network in networks)
     )
+
+
+def end_processes() -> None:
+    """End the processes that wait for a next call."""
+    get_reusable_executor().shutdown(wait=True)
 
 
 def _alone(network: Network, gradients: bool) -> Statistics:

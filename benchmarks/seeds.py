@@ -34,6 +34,7 @@ def _rows(rounds: int, width: int, gradients: bool) -> list[Row]:
             SCRIPT: loop(script, sample, gradients=gradients),
         },
         rounds,
+        warm_up=width < 1024,
     )
     found = []
     for name, taken in seconds.items():

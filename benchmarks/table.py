@@ -55,7 +55,7 @@ def times_as_fast(
 ) -> Row:
     """A row of milliseconds a network: how many times as fast as a reference, round by round."""
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    return Row(what, milliseconds(ours), "ms a network", ratios, against, at_least)
+    return Row(what, milliseconds(ours), "ms a network", ratios, f"speed of {against}", at_least)
 
 
 def milliseconds(seconds: Iterable[float]) -> list[float]:

@@ -115,5 +115,13 @@ def test_everything_takes_turns_and_a_warm_up_is_not_counted():
 
 def test_a_ratio_is_of_values_of_one_round():
     row = times_as_fast("x", [0.001, 0.002, 0.004], [0.01, 0.01, 0.01], "y", at_least=5)
-    assert row.cells == ("x", "2 (1 to 4)", "ms a network", "5 (2.5 to 10)", "y", ">= 5", "yes")
+    assert row.cells == (
+        "x",
+        "2 (1 to 4)",
+        "ms a network",
+        "5 (2.5 to 10)",
+        "speed of y",
+        ">= 5",
+        "yes",
+    )
     assert Row("x", [3.0], "s", at_most=2).cells == ("x", "3", "s", "", "", "<= 2", "no")
