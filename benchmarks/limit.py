@@ -24,7 +24,7 @@ from benchmarks.workloads import WIDTH, Sweep
 ROWS = (16, 128, 800)  # of the left factor: one network, eight, and fifty
 CORES = (1, 2)
 WINDOW = 0.03  # seconds in which calls are counted
-WINDOWS = 6
+WINDOWS = 10
 
 Product = Callable[[Tensor, Tensor], Tensor]
 
@@ -116,9 +116,13 @@ def rows(rounds: int) -> list[Row]:
     found = []
     for cores in CORES:
         nanoseconds = [1e9 / draws(cores) for _ in range(min(rounds, 3))]
-        found.append(Row(f"a normal float32 number, {cores} core(s)", nanoseconds, "ns"))
+        found.append(Row(f"a normal float32 number, {_cores(cores)}", nanoseconds, "ns"))
         for count in ROWS:
             speeds = [fastest(count, cores) for _ in range(min(rounds, 3))]
-            what = f"{count} x {WIDTH} x {WIDTH} by {max(speeds)[1]}, {cores} core(s)"
+            what = f"{count} x {WIDTH} x {WIDTH} by {max(speeds)[1]}, {_cores(cores)}"
             found.append(Row(what, [speed / 1e9 for speed, _ in speeds], "Gflop/s"))
     return found
+
+
+def _cores(count: int) -> str:
+    return f"{count} core{'s' * (count > 1)}"
