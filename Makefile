@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
+BENCH := .venv/.installed-bench
 
 .DEFAULT_GOAL := help
 
@@ -28,8 +29,8 @@ format: $(DEV)  ## rewrite the code in the project's style
 docs: $(DEV)  ## the pictures of README and docs/, from the configs
 	$(BIN)/python docs/pictures.py
 
-bench: $(DEV)  ## speed, as ratios measured side by side in one run
-	$(BIN)/python tests/bench.py
+bench: $(BENCH)  ## speed, as ratios measured side by side in one run; ONLY="grid seeds" for parts
+	$(BIN)/python -m benchmarks $(ONLY)
 
 torture: $(DEV)  ## 1,000 faults and kills at a system call, 200 kills, a million rows: a quarter of an hour
 	INITLAB_FAULTS=1000 INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability tests/sweep/engines -m slow
@@ -47,5 +48,10 @@ $(DEV): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
+
+$(BENCH): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev,bench]'
+	touch $(RUN) $(DEV) $@
 
 .PHONY: help run test lint format docs bench torture clean

@@ -1,4 +1,4 @@
-"""Shared by several tests and by the benchmark."""
+"""Shared by several tests."""
 
 import csv
 from collections import defaultdict

@@ -43,6 +43,7 @@ CROSS_CUTTING = {
     "report/page/test_browser.py": "the page, in a real browser",
     "store/test_forged.py": "journals that somebody edited, by way of what reads them",
     "test_architecture.py": "the shape of the package",
+    "test_benchmarks.py": "what the benchmark compares initlab with",
     "test_article.py": "the article's experiments, from spec to layers",
     "test_configs.py": "every spec that ships",
     "test_course.py": "the course: its commands are run, its numbers compared",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from benchmarks.__main__ import PARTS
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build
 from initlab.spec.model import SpecFile
@@ -89,6 +90,11 @@ def test_every_column_is_documented_as_the_catalog_has_it(file):
     assert documented(file) == wanted
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_the_benchmark_is_documented(part):
+    assert f"\n| `{part}` | " in (ROOT / "docs/performance.md").read_text()
+
+
 LAB = (ROOT / "docs/losses.md").read_text()
 
 
@@ -139,7 +145,7 @@ def test_the_changelog_counts_the_catalog():
 def test_links_and_named_files_exist(document):
     text = (ROOT / document).read_text()
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    files = re.findall(r"`((?:configs|initlab|tests)/[\w./]*|results/\w+\.md)`", text)
+    files = re.findall(r"`((?:benchmarks|configs|initlab|tests)/[\w./]*|results/\w+\.md)`", text)
     for name in [*(link.partition("#")[0] for link in links), *files]:
         assert (ROOT / name).exists() or (ROOT / document).parent.joinpath(name).exists(), name
 
