@@ -44,6 +44,7 @@ class Linear:
     def __init__(self, first: Run, draws: Mapping[int, Draws], scratch: Scratch) -> None:
         self.batch = first.batch
         self.draws = draws
+        self.places = {seed: place for place, seed in enumerate(draws)}
         self.scratch = scratch
         self.dtype: torch.dtype = getattr(torch, first.dtype)
         self.layers = list(starmap(Fans, pairwise(first.shape)))
@@ -125,7 +126,8 @@ class Linear:
     def _drawn(self, index: int, seed: int) -> Drawn:
         """Unit weights and biases of a layer. Weights that are not kept are there until the next"""
         draws, fans = self.draws[seed], self.layers[index]
-        name = ("unit", seed, index) if draws.keeps else ("unit", fans)
+        # by its place among the seeds: the next share has as many, which are others
+        name = ("unit", self.places[seed], index) if draws.keeps else ("unit", fans)
         memory = self.scratch.take(name, (fans.fan_out, fans.fan_in), draws.dtype)
         return draws.layer(index, memory)
 

@@ -81,7 +81,7 @@ class _Pass:
         self.scratch = scratch_of_thread(self.first.block_key)
         keep = self.both and share.keeps_draws
         self.draws: dict[int, Draws] = {
-            run.seed: draws_of(run, keep=keep) for run in reversed(self.all.runs)
+            seed: draws_of(self.all.runs[at.start], keep=keep) for seed, at in self.all.by_seed
         }
         self.linear = Linear(self.first, self.draws, self.scratch)
         self.layers: list[_Layer] = []
