@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from initlab.cli import streams
+from initlab.cli import collector, streams
 from initlab.cli.quiet import quietable
 from initlab.cli.streams import complain
 from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated, nearest
@@ -173,6 +173,7 @@ def _flowing(docstring: str) -> str:
 
 def main() -> None:
     """Entry point of the `initlab` script."""
+    collector.spare_loading()
     streams.install()
     signal.signal(signal.SIGTERM, _terminated)
     first = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -188,6 +189,7 @@ def main() -> None:
         raise
     finally:
         sys.stdout.flush()
+        collector.keep_loaded()  # else the interpreter searches all of it when it ends
 
 
 def _terminated(*_: object) -> None:
