@@ -1,6 +1,7 @@
 """Every command in one list, and the one place that turns an exception into an exit code."""
 
 import functools
+import gc
 import inspect
 import os
 import signal
@@ -189,7 +190,7 @@ def main() -> None:
         raise
     finally:
         sys.stdout.flush()
-        collector.keep_loaded()  # else the interpreter searches all of it when it ends
+        gc.freeze()  # else the interpreter searches all that was loaded when it ends
 
 
 def _terminated(*_: object) -> None:

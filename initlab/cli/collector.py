@@ -15,7 +15,8 @@ def spare_loading() -> None:
     gc.set_threshold(LOADING)
 
 
-def keep_loaded() -> None:
-    """Search as usual from now on, but never through what is there already."""
-    gc.freeze()
-    gc.set_threshold(*USUAL)
+def resume() -> None:
+    """Search as usual from now on, but never through what was loaded, where that was spared."""
+    if gc.get_threshold()[0] == LOADING:
+        gc.freeze()
+        gc.set_threshold(*USUAL)

@@ -49,7 +49,7 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
         """The engine; the same one every time."""
         if self._engine is None:
             self._engine = self._make()
-            collector.keep_loaded()
+            collector.resume()
         return self._engine
 
     def _make(self) -> "Engine":
