@@ -1,6 +1,7 @@
 """Every command in one list, and the one place that turns an exception into an exit code."""
 
 import functools
+import gc
 import inspect
 import os
 import signal
@@ -9,33 +10,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from initlab.cli import streams
-from initlab.cli.commands import (
-    catalog,
-    critical,
-    entropy,
-    export,
-    gain,
-    loss,
-    merge,
-    new,
-    phase,
-    plot,
-    predict,
-    recommend,
-    report,
-    rerun,
-    schema,
-    show,
-    status,
-    sweep,
-    verify,
-)
+from initlab.cli import collector, streams
 from initlab.cli.quiet import quietable
 from initlab.cli.streams import complain
 from initlab.errors import DISK_ERRNOS, DiskError, InitlabError, Interrupted, Terminated, nearest
@@ -43,42 +24,19 @@ from initlab.formatting import visible
 from initlab.sweep.signals import THREAD_PREFIX
 from initlab.version import __version__
 
-Command = tuple[str, Callable[..., None]]
-
-#: (name, function) by the panel of `--help` that lists them, in its order
-GROUPS: dict[str, list[Command]] = {
+#: commands by the panel of `--help` that lists them, in its order
+GROUPS: dict[str, list[str]] = {
     "Sweeps and results": [
-        ("new", new.new),
-        ("sweep", sweep.sweep),
-        ("show", show.show),
-        ("status", status.status),
-        ("verify", verify.verify),
-        ("rerun", rerun.rerun),
-        ("export", export.export),
-        ("merge", merge.merge),
+        "new", "sweep", "show", "status", "verify", "rerun", "export", "merge",
     ],
-    "Pictures": [
-        ("plot", plot.plot),
-        ("report", report.report),
-    ],
-    "Theory": [
-        ("predict", predict.predict),
-        ("recommend", recommend.recommend),
-        ("gain", gain.gain),
-        ("critical", critical.critical),
-        ("phase", phase.phase),
-    ],
-    "Loss lab": [
-        ("loss", loss.loss),
-        ("entropy", entropy.entropy),
-    ],
-    "Look up": [
-        ("list", catalog.list_),
-        ("describe", catalog.describe),
-        ("schema", schema.schema),
-    ],
-}
-COMMANDS: list[Command] = [command for commands in GROUPS.values() for command in commands]
+    "Pictures": ["plot", "report"],
+    "Theory": ["predict", "recommend", "gain", "critical", "phase"],
+    "Loss lab": ["loss", "entropy"],
+    "Look up": ["list", "describe", "schema"],
+}  # fmt: skip
+COMMANDS: list[str] = [name for names in GROUPS.values() for name in names]
+#: commands that are not the one function of their name in the one module of their name
+ELSEWHERE = {"list": ("catalog", "list_"), "describe": ("catalog", "describe")}
 
 EPILOG = """\
 Start with: initlab new my_sweep.yaml, then initlab sweep my_sweep.yaml
@@ -182,9 +140,16 @@ def _wrong_flag(error: Any, command: str) -> str:
     return f"{message}\n  fix: {fix}"
 
 
+def function_of(name: str) -> Callable[..., None]:
+    """The function of a command, whose module is loaded."""
+    module, function = ELSEWHERE.get(name, (name, name))
+    found: Callable[..., None] = getattr(import_module(f"initlab.cli.commands.{module}"), function)
+    return found
+
+
 @functools.cache
-def build() -> typer.Typer:
-    """The application with every command of the list."""
+def build(only: str | None = None) -> typer.Typer:
+    """The application with every command of the list, or with one of them."""
     app = typer.Typer(
         name="initlab",
         cls=Group,
@@ -193,8 +158,9 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(epilog=EPILOG)(_root)
-    for group, commands in GROUPS.items():
-        for name, command in commands:
+    for group, names in GROUPS.items():
+        for name in [name for name in names if only in (None, name)]:
+            command = function_of(name)
             shown = _flowing(command.__doc__ or "")
             app.command(name, help=shown, rich_help_panel=group)(guarded(quietable(command)))
     return app
@@ -208,10 +174,13 @@ def _flowing(docstring: str) -> str:
 
 def main() -> None:
     """Entry point of the `initlab` script."""
+    collector.spare_loading()
     streams.install()
     signal.signal(signal.SIGTERM, _terminated)
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        build()()
+        # the other commands are loaded where help, completion or an error may name them
+        build(first if first in COMMANDS else None)()
     except SystemExit as end:
         sys.stdout.flush()
         if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
@@ -221,6 +190,7 @@ def main() -> None:
         raise
     finally:
         sys.stdout.flush()
+        gc.freeze()  # else the interpreter searches all that was loaded when it ends
 
 
 def _terminated(*_: object) -> None:

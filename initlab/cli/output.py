@@ -88,11 +88,13 @@ def note(text: str) -> None:
 
 def warn(text: str) -> None:
     """A line about what went wrong, on stderr, whatever is asked; a terminal breaks no word."""
-    from rich.console import Console
-
     from initlab.report.tables.listing import wrapped
 
-    width = Console(stderr=True).width if sys.stderr.isatty() else None
+    width = None
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        width = Console(stderr=True).width
     lines = [line for part in visible(text).split("\n") for line in wrapped(part, width)]
     sys.stderr.write("\n".join(lines) + "\n")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from initlab.cli import output
+from initlab.cli import collector, output
 from initlab.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
         """The engine; the same one every time."""
         if self._engine is None:
             self._engine = self._make()
+            collector.resume()
         return self._engine
 
     def _make(self) -> "Engine":

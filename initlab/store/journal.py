@@ -109,8 +109,11 @@ class Journal:
 
     def layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
         """The numbers of all layers of a run, point or band, as they are stored."""
-        found = self.rows(f"SELECT * FROM {kind.layers} WHERE {kind.key} = ? ORDER BY layer", id_)
-        return [row[2:] for row in found]
+        return self.rows(
+            f"SELECT {', '.join(kind.numbers)} FROM {kind.layers}"
+            f" WHERE {kind.key} = ? ORDER BY layer",
+            id_,
+        )
 
     # what is swept -------------------------------------------------------------------------
 
@@ -250,11 +253,12 @@ class Journal:
     def _sound(
         self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
     ) -> Array:
-        if not tables.digest_matches(numbers, found, digest):
+        rows = tables.sound(numbers, found, digest)
+        if rows is None:
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
-        return tables.restored(found)
+        return rows
 
     def expectation(
         self, point: str, band: str | None, *, part: bool = False

@@ -1,20 +1,24 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from initlab.catalog.columns import columns
 from initlab.formatting import csv_line
 from initlab.spec.plan import Plan
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
+from initlab.store.floats import row_texts
 from initlab.store.outcome import RESULTS, STD, Outcome, result_cells
 from initlab.theory.expectation import Expectation
 from initlab.theory.quadrature import Array
 
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
-UNMEASURED, UNKNOWN = "," * (len(BACKWARD) - 1), "," * (len(PREDICTED) - 1)
+UNMEASURED, UNKNOWN = "," * len(BACKWARD), "," * (len(PREDICTED) - 1)
 
 
 def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
@@ -27,7 +31,7 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
     expected = _PredictedText()
     for index, outcome in enumerate(outcomes):
         yield RUNS_CSV, _run_line(plan, index, outcome)
-        yield LAYERS_CSV, "".join(_layer_lines(plan, index, outcome, expected))
+        yield LAYERS_CSV, _layer_lines(plan, index, outcome, expected)
 
 
 class _PredictedText:
@@ -46,9 +50,11 @@ class _PredictedText:
             return [UNKNOWN] * len(std)
         if outcome.expectation is not self.expectation or len(self.shared) < len(std):
             self.expectation = outcome.expectation
-            self.shared = [_known(row) for row in table[:, :-1].tolist()]
-        surprises = table[:, -1].tolist()
-        return (f"{text},{_known([s])}" for text, s in zip(self.shared, surprises, strict=False))
+            self.shared = row_texts(table[:, :-1], nan="")  # there is no prediction
+        if np.isnan(table[:, -1]).all():
+            return (f"{text}," for text in self.shared[: len(std)])
+        surprises = row_texts(table[:, -1:], nan="")
+        return map(",".join, zip(self.shared, surprises, strict=False))
 
 
 def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
@@ -58,29 +64,26 @@ def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
     return csv_line(cells)
 
 
-def _layer_lines(
-    plan: Plan, index: int, outcome: Outcome, expected: _PredictedText
-) -> Iterator[str]:
+def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _PredictedText) -> str:
+    """The lines of every layer that was reached."""
     m, run = outcome.measurement, plan.runs[index]
     if m is None:
-        return
+        return ""
     axes: list[Any] = [plan.cells[index][axis] for axis in plan.axes]
     prefix = csv_line([plan.numbers[index], run.seed, *axes])[:-1]
-    gradients = [UNMEASURED] * len(m.forward)
+    numbers, empty = m.forward, UNMEASURED
     if m.backward is not None:
-        gradients = [_numbers(row, biased=run.bias is not None) for row in m.backward.tolist()]
-    texts = expected.texts(outcome, m.forward[:, STD])
-    for layer, (row, *others) in enumerate(zip(m.forward.tolist(), gradients, texts, strict=True)):
-        fans = f"{run.shape[layer]},{run.shape[layer + 1]}"
-        yield f"{prefix},{layer},{fans},{_numbers(row)},{','.join(others)}\n"
+        biased = run.bias is not None  # else its gradient, the last column, is not measured
+        numbers = np.hstack([m.forward, m.backward if biased else m.backward[:, :-1]])
+        empty = "" if biased else ","
+    parts = zip(
+        _keys(run.shape), row_texts(numbers), expected.texts(outcome, m.forward[:, STD]),
+        strict=False,
+    )  # fmt: skip
+    return "".join([f"{prefix},{key},{text}{empty},{more}\n" for key, text, more in parts])
 
 
-def _known(row: Sequence[float]) -> str:
-    # nan says that there is no prediction; none of ours is one
-    return ",".join("" if math.isnan(number) else repr(number) for number in row)
-
-
-def _numbers(row: Sequence[float], *, biased: bool = True) -> str:
-    # repr is the shortest text that reads back as the same float; it writes nan and inf as such
-    text = map(repr, row if biased else row[:-1])
-    return ",".join(text) if biased else ",".join(text) + ","
+@lru_cache(64)
+def _keys(shape: tuple[int, ...]) -> list[str]:
+    """Number, inputs and outputs of every layer."""
+    return [f"{layer},{fans[0]},{fans[1]}" for layer, fans in enumerate(pairwise(shape))]

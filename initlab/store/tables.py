@@ -7,6 +7,8 @@ numbers have no declared type, as a REAL column would turn -0.0 into 0.0.
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,24 +95,17 @@ CREATE INDEX attempts_of_a_run ON attempts (run);
 
 
 class Kind(NamedTuple):
-    """What is kept under a name, with a row for every layer."""
+    """What is kept under a name, with a row of numbers for every layer."""
 
     table: str
     layers: str
     key: str
+    numbers: Sequence[str]
 
 
-MEASURED = Kind("runs", "layers", "run")
-POINTS = Kind("points", "predictions", "point")
-BANDS = Kind("bands", "band_layers", "band")
-
-
-def stored(rows: NDArray[np.float64]) -> list[list[Any]]:
-    """Numbers as the journal has them: nan is a word."""
-    numbers: list[list[Any]] = rows.tolist()
-    if np.isnan(rows).any():
-        return [["nan" if math.isnan(x) else x for x in row] for row in numbers]
-    return numbers
+MEASURED = Kind("runs", "layers", "run", (*FORWARD, *BACKWARD))
+POINTS = Kind("points", "predictions", "point", PREDICTED)
+BANDS = Kind("bands", "band_layers", "band", BAND)
 
 
 def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:
@@ -126,7 +121,9 @@ def restored(rows: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
     """
     if not rows:
         return np.empty((0, 0))
-    return np.array(rows, dtype=np.float64)  # None and 'nan' both are nan to numpy
+    shape = len(rows), len(rows[0])
+    # None and 'nan' both are nan to numpy
+    return np.fromiter(chain.from_iterable(rows), np.float64, math.prod(shape)).reshape(shape)
 
 
 def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
@@ -137,25 +134,31 @@ def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
     return hashed.hexdigest()[:32]
 
 
+def sound(
+    numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str
+) -> NDArray[np.float64] | None:
+    """Rows of layers, as read, restored; None where these are not those whose hash was written."""
+    try:
+        found = restored(rows)
+    except (TypeError, ValueError):  # no numbers
+        return None
+    return found if digest(numbers, found) == written else None
+
+
 def digest_matches(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
     """Whether numbers and rows of layers, as read, are those whose hash was written."""
-    try:
-        return digest(numbers, restored(rows)) == written
-    except (TypeError, ValueError):  # no numbers
-        return False
+    return sound(numbers, rows, written) is not None
 
 
 def layer_rows(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
     """A run's rows of the table `layers`, and as numbers what is read back from them."""
     unmeasured = np.full((len(m.forward), len(BACKWARD)), np.nan)
     matrix = np.hstack([m.forward, unmeasured if m.backward is None else m.backward])
-    rows = stored(m.forward)
-    if m.backward is None:
-        return [[*row, *[None] * len(BACKWARD)] for row in rows], matrix
-    gradients = stored(m.backward)
-    if not biased:
-        gradients = [[*row[:-1], None] for row in gradients]
-    return [[*row, *more] for row, more in zip(rows, gradients, strict=True)], matrix
+    measured = len(FORWARD) if m.backward is None else matrix.shape[1] - (not biased)
+    rows: list[list[Any]] = matrix.tolist()
+    for layer, column in np.argwhere(np.isnan(matrix)).tolist():
+        rows[layer][column] = "nan" if column < measured else None
+    return rows, matrix
 
 
 def statements(
@@ -172,6 +175,7 @@ def statements(
         yield insert(kind.layers, len(values) // len(part), len(part)), values
 
 
+@lru_cache(64)  # one of a thousand rows is a long text
 def insert(table: str, width: int, rows: int = 1) -> str:
     """A statement that inserts so many rows of so many values."""
     row = f"({','.join('?' * width)})"

@@ -20,7 +20,7 @@ def details(word):
 
 @pytest.mark.parametrize("word", WORDS.values(), ids=lambda w: w.name)
 def test_what_a_word_points_to_is_there(word):
-    commands = {f"initlab {name}" for name, _ in COMMANDS}
+    commands = {f"initlab {name}" for name in COMMANDS}
     for other in word.see:
         command = " ".join(other.split()[:2])
         kind = other.split()[2:]

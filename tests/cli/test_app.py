@@ -24,13 +24,12 @@ def panels():
 
 def test_every_command_is_in_one_group():
     assert list(GROUPS) == PANELS
-    names = [name for name, _ in COMMANDS]
-    assert len(set(names)) == len(names)
-    assert names == [name for commands in GROUPS.values() for name, _ in commands]
-    assert {*names} == {*BUILT}
+    assert len(set(COMMANDS)) == len(COMMANDS)
+    assert [name for commands in GROUPS.values() for name in commands] == COMMANDS
+    assert {*COMMANDS} == {*BUILT}
 
 
-@pytest.mark.parametrize(("group", "name"), [(g, n) for g, c in GROUPS.items() for n, _ in c])
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g, c in GROUPS.items() for n in c])
 def test_help_lists_a_command_in_the_panel_of_its_group(group, name):
     assert BUILT[name].rich_help_panel == group
     assert panels()[name] == group

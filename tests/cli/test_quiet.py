@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_it(name):
     (found,) = [p for p in BUILT[name].params if p.name == "quiet"]
     assert set(found.opts) == {"--quiet", "-q"}

@@ -29,7 +29,7 @@ activation: [tanh, relu, {name: leaky_relu, negative_slope: 0.25}]
 init: [xavier_normal, {scheme: normal, mean: 0.5, std: 2}]
 seeds: 2
 """
-HELPS = [[], *([name] for name, _ in COMMANDS)]
+HELPS = [[], *([name] for name in COMMANDS)]
 INITLAB = [sys.executable, "-m", "initlab"]
 
 

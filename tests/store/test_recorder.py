@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from helpers import in_memory
+from helpers import in_memory, swept
 
 from initlab import load_plan
 from initlab.spec.shares import Share
@@ -60,3 +60,26 @@ def test_ten_thousand_runs_are_begun_and_counted(tmp_path):
     assert folder.writer.counts()["todo"] == 10_000
     assert folder.writer.plan().runs == plan.runs
     folder.close()
+
+
+def test_another_sweep_of_the_folder_predicts_and_simulates_only_what_is_new(plan_of, tmp_path):
+    spec = {"width": 20, "band": 20, "activation": ["tanh", "relu"]}
+    swept(plan_of(**spec, seeds=2), tmp_path)
+
+    def missing(**fields):
+        """How many runs, predictions and bands are to be made; then they are."""
+        plan = plan_of(**spec | fields)
+        folder = open_for_writing(tmp_path, "spec")
+        try:
+            work = folder.begin(plan).remaining()
+        finally:
+            folder.close()
+        swept(plan, tmp_path)
+        return len(work.runs), len(work.points), len(work.bands)
+
+    assert missing(seeds=[5, 6, 7]) == (6, 0, 0)  # 2 activations, 3 seeds
+    assert missing(activation=["gelu", "relu", "tanh"], seeds=2) == (2, 1, 1)  # gelu, 2 seeds
+    assert missing(init=["xavier_normal", {"scheme": "xavier_normal", "gain": 2}]) == (2, 2, 2)
+    assert missing(activation=["relu", "gelu"], seeds=3) == (2, 0, 0)  # their third seeds
+    assert missing(band=30) == (0, 0, 2)  # with so many networks nothing was simulated yet
+    assert missing(band=20, depth=4) == (2, 2, 2)
