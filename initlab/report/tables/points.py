@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.report.labels import axes_of, fields_of, texts_of, varying
+from initlab.report.labels import axes_of, texts_of, varying
 from initlab.report.labels import heading as column_of
 from initlab.report.statistics import counted_by_layer, quantiles
+from initlab.report.sweeps import joined
 from initlab.report.tables.shared import described, shared
 
 INDENT = " "  # of a point below the name of its sweep
@@ -83,7 +84,7 @@ def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
             for part in _parts(sweep.runs, each_run=each_run)
         ]
         return Points(tuple(map(str, cells)), tuple(rows))
-    every = cells_of(together([sweep.runs for sweep in sweeps]))
+    every = cells_of(joined([sweep.runs for sweep in sweeps]))
     found: list[Point] = []
     start = 0
     for sweep in sweeps:
@@ -101,7 +102,7 @@ def cells_of(runs: pd.DataFrame) -> pd.DataFrame:
 
 def heading(sweeps: Sequence[Results]) -> str:
     """What all runs of all sweeps have in common."""
-    runs = together([sweep.runs for sweep in sweeps])
+    runs = joined([sweep.runs for sweep in sweeps])
     counts = [sweep.runs["seed"].nunique() for sweep in sweeps]
     if max(counts) == 1 and runs["seed"].nunique() > 1:
         return shared(runs, "1 seed each")
@@ -112,18 +113,6 @@ def between(counts: Sequence[int]) -> str:
     """How many, as in "1 to 3", or "3" where all are the same."""
     low, high = min(counts), max(counts)
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Several runs.csv as one, with the columns of every spec before the seed."""
-    if len(runs) == 1:
-        return runs[0]
-    known = dict.fromkeys(name for table in runs for name in fields_of(table))
-    fields = [name for first in dict.fromkeys(n.partition(".")[0] for n in known)
-              for name in known if name.partition(".")[0] == first]  # fmt: skip
-    joined = pd.concat(runs, ignore_index=True)
-    others = [name for name in joined if name not in known and name != "run"]
-    return joined[["run", *fields, *others]]
 
 
 def _compared(sweep: Results, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
