@@ -1,12 +1,35 @@
-"""Several sweeps as one table of runs."""
+"""Sweeps as published, and several of them as one table of runs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from initlab.report.labels import fields_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The tables of one results folder.
+
+    Args:
+        name: what it is called.
+        runs: runs.csv.
+        layers: layers.csv, of its columns those that are needed.
+        about: one line that its spec says of itself.
+    """
+
+    name: str
+    runs: "pd.DataFrame"
+    layers: "pd.DataFrame"
+    about: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name and line in one."""
+        return f"{self.name}: {self.about}" if self.about else self.name
 
 
 def joined(tables: "Sequence[pd.DataFrame]", specs: Sequence[str] = ()) -> "pd.DataFrame":

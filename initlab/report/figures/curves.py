@@ -22,6 +22,7 @@ from initlab.report.statistics import (
     quantiles,
     seed_count,
 )
+from initlab.report.sweeps import Sweep
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
 PREDICTED = {
@@ -31,15 +32,6 @@ PREDICTED = {
     "cosine": "predicted_cosine",
 }
 BAND = (P10, P90)  # of std
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The published tables of one results folder; of `layers` those columns that are needed."""
-
-    name: str
-    runs: pd.DataFrame
-    layers: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)

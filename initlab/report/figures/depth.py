@@ -13,7 +13,6 @@ from initlab.report.figures.choice import choose
 from initlab.report.figures.crowd import crowd, crowd_note
 from initlab.report.figures.curves import (
     Curve,
-    Sweep,
     columns_needed,
     curves_of,
     seeds_of,
@@ -22,7 +21,7 @@ from initlab.report.figures.curves import (
 from initlab.report.figures.onsets import onset_rules
 from initlab.report.labels import axes_of, labels
 from initlab.report.statistics import nan_beyond
-from initlab.report.sweeps import joined
+from initlab.report.sweeps import Sweep, joined
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (

@@ -1,4 +1,4 @@
-"""Results, point by point: what the runs of a point, or one run, are called and measured to be."""
+"""Sweeps, point by point: what the runs of a point, or one run, are called and measured to be."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,10 @@ import pandas as pd
 from initlab.report.labels import axes_of, texts_of, varying
 from initlab.report.labels import heading as column_of
 from initlab.report.statistics import counted_by_layer, quantiles
-from initlab.report.sweeps import joined
+from initlab.report.sweeps import Sweep, joined
 from initlab.report.tables.shared import described, shared
 
 INDENT = " "  # of a point below the name of its sweep
-
-
-@dataclass(frozen=True)
-class Results:
-    """A sweep as published: its name, one line about it, runs.csv, and some of layers.csv."""
-
-    name: str
-    about: str
-    runs: pd.DataFrame
-    layers: pd.DataFrame
-
-    @property
-    def title(self) -> str:
-        """Name and line in one."""
-        return f"{self.name}: {self.about}" if self.about else self.name
 
 
 @dataclass(frozen=True)
@@ -38,7 +23,7 @@ class Point:
     """
 
     labels: tuple[str, ...]
-    results: Results
+    sweep: Sweep
     runs: pd.DataFrame | None
 
     def median(self, curves: dict[int, np.ndarray], column: str) -> np.ndarray:
@@ -69,7 +54,7 @@ class Points:
         return frozenset(at for at, point in enumerate(self.rows) if point.runs is None)
 
 
-def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
+def points_of(sweeps: Sequence[Sweep], *, each_run: bool = False) -> Points:
     """The points of one sweep by its axes, or of several by the sweep's name.
 
     Args:
@@ -100,7 +85,7 @@ def cells_of(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells, index=runs.index)
 
 
-def heading(sweeps: Sequence[Results]) -> str:
+def heading(sweeps: Sequence[Sweep]) -> str:
     """What all runs of all sweeps have in common."""
     runs = joined([sweep.runs for sweep in sweeps])
     counts = [sweep.runs["seed"].nunique() for sweep in sweeps]
@@ -115,7 +100,7 @@ def between(counts: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _compared(sweep: Results, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
+def _compared(sweep: Sweep, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
     """The rows of one sweep among others; several stand below its name.
 
     Its points are named among those of every sweep, by `cells`, so that what is called the same is

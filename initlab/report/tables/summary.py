@@ -9,6 +9,7 @@ from initlab.report.labels import varying
 from initlab.report.remarks import MOST, remarks
 from initlab.report.selection import unknown_column
 from initlab.report.statistics import is_ok, seed_count
+from initlab.report.sweeps import Sweep
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.measures import (
     INSIDE,
@@ -23,7 +24,6 @@ from initlab.report.tables.measures import (
 )
 from initlab.report.tables.points import (
     Points,
-    Results,
     cells_of,
     curves_of,
     heading,
@@ -39,13 +39,13 @@ NETWORK_RANK = 8  # of the column that says how sweeps differ
 MOST_TITLES = 20  # of sweeps, below a table of several
 
 
-def column_names(sweeps: Sequence[Results]) -> list[str]:
+def column_names(sweeps: Sequence[Sweep]) -> list[str]:
     """What `--columns` can name in a table: its own columns, then those of runs.csv."""
     return list(dict.fromkeys([*NAMES, *(str(name) for sweep in sweeps for name in sweep.runs)]))
 
 
 def summarise(
-    sweeps: Sequence[Results], *, unicode: bool = True, columns: Sequence[str] = ()
+    sweeps: Sequence[Sweep], *, unicode: bool = True, columns: Sequence[str] = ()
 ) -> Summary:
     """A table of one sweep, or one that compares several.
 
@@ -94,7 +94,7 @@ def _naming(points: Points) -> list[Column]:
 
 def _networks(points: Points) -> tuple[str, ...]:
     """How sweeps differ, where there is no column for it."""
-    said = dict.fromkeys(f"{p.results.name} {p.labels[1]}" for p in points.rows if p.labels[1])
+    said = dict.fromkeys(f"{p.sweep.name} {p.labels[1]}" for p in points.rows if p.labels[1])
     return (f"networks: {'; '.join(said)}.",) if len(said) <= MOST_TITLES else ()
 
 
@@ -103,7 +103,7 @@ def _is_number(text: str) -> bool:
 
 
 def _shown(
-    sweeps: Sequence[Results], points: Points, names: Sequence[str], *, unicode: bool
+    sweeps: Sequence[Sweep], points: Points, names: Sequence[str], *, unicode: bool
 ) -> list[Column]:
     """All measures and pictures, or those that are named; in the order of their names."""
     measures = dict(zip(NAMES, MEASURES, strict=False))  # the pictures come last
@@ -145,10 +145,10 @@ def _as_in_csv(name: str) -> Measure:
     return Measure(name, 1, cell, number=name not in ("status", "reason"))
 
 
-def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
+def _picture(name: str, sweeps: Sequence[Sweep], points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
     curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
-    drawn = [point.median(curves[id(point.results)], column) for point in points.rows]
+    drawn = [point.median(curves[id(point.sweep)], column) for point in points.rows]
 
     def draw(width: int) -> list[str]:
         return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
@@ -161,7 +161,7 @@ def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: b
     return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
 
 
-def _remarks(sweep: Results, *, named: bool) -> list[str]:
+def _remarks(sweep: Sweep, *, named: bool) -> list[str]:
     cells = dict(zip(sweep.runs["run"], cells_of(sweep.runs).to_dict("records"), strict=True))
     lines = remarks(sweep.runs, varying(sweep.runs), lambda run: described(cells[run["run"]]))
     return [f"{sweep.name}: {line}" for line in lines] if named else lines

@@ -8,8 +8,8 @@ import pytest
 
 from initlab.errors import UnknownName
 from initlab.report.selection import LayerChoice
+from initlab.report.sweeps import Sweep
 from initlab.report.tables.layers import ALL, layer_summary
-from initlab.report.tables.points import Results
 
 
 def sweep(points=1, depth=100, seeds=3, name="deep"):
@@ -30,7 +30,7 @@ def sweep(points=1, depth=100, seeds=3, name="deep"):
             for n, (_, seed) in enumerate(keys) for layer in range(depth)
         ]
     )  # fmt: skip
-    return Results(name, "", runs, layers)
+    return Sweep(name, runs, layers)
 
 
 def column(table, name):
@@ -90,7 +90,7 @@ def test_from_an_overflow_on_layers_are_nan():
     results = sweep(depth=4, seeds=1)
     layers = results.layers[results.layers["layer"] < 3]
     stopped = layers.assign(std=[1.0, 2.0, math.nan], grad_std=math.nan)
-    table = layer_summary([Results("x", "", results.runs.assign(nan_onset=2), stopped)])
+    table = layer_summary([Sweep("x", results.runs.assign(nan_onset=2), stopped)])
     assert column(table, "std") == ["1", "2", "nan", "nan"]
     assert "nan: most runs are not finite there, or stopped before." in table.dim_notes
     assert "grad_std" not in table.header

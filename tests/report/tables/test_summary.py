@@ -13,9 +13,9 @@ from rich.console import Console
 from initlab.catalog.columns import columns
 from initlab.errors import UnknownName
 from initlab.network.propagate import Measurement
+from initlab.report.sweeps import Sweep
 from initlab.report.tables import rendering
 from initlab.report.tables.layers import layer_summary
-from initlab.report.tables.points import Results
 from initlab.report.tables.summary import summarise
 from initlab.store.outcome import Outcome
 from initlab.store.read import read_table
@@ -29,7 +29,7 @@ def results(plan, outcomes, name="small", about="two activations"):
             file = Path(folder) / "table.csv"
             file.write_text(text)
             tables.append(read_table(file))
-    return Results(name, about, *tables)
+    return Sweep(name, *tables, about)
 
 
 def summary(plan, outcomes, **options):
