@@ -105,14 +105,17 @@ def gradient_ratio(runs: "pd.DataFrame") -> Array:
     return np.where(is_ok(runs), ratio, np.nan)
 
 
-def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str) -> Array:
-    """A column of layers.csv as (runs, layers); nan where a run has no row, or no number."""
+def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least: int = 0) -> Array:
+    """A column of layers.csv as (runs, layers); nan where a run has no row, or no number.
+
+    As many layers as some run reached, and `least` at least.
+    """
     import pandas as pd
 
     at = pd.Index(runs["run"]).get_indexer(pd.Index(layers["run"]))
     kept = at >= 0
     layer = layers["layer"].to_numpy()[kept].astype(int)  # an empty table has no dtype
-    found = np.full((len(runs), int(layer.max(initial=-1)) + 1), np.nan)
+    found = np.full((len(runs), int(layer.max(initial=least - 1)) + 1), np.nan)
     found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
     return found
 

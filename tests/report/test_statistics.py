@@ -98,9 +98,15 @@ def test_a_gradient_is_infinite_where_it_was_measured_and_is_no_number():
     assert np.isnan(unmeasured).all()  # without biases
 
 
-def test_a_table_without_layers_has_none():
+def test_a_table_without_layers_has_none_but_those_that_are_asked_for():
     empty = pd.DataFrame({"run": [], "layer": [], "std": []}, dtype=object)
     assert by_layer(empty, runs(nan_onset=[NAN, NAN]), "std").shape == (2, 0)
+    np.testing.assert_array_equal(
+        by_layer(empty, runs(nan_onset=[NAN, NAN]), "std", least=1), [[NAN], [NAN]]
+    )
+    one = pd.DataFrame({"run": [1], "layer": [2], "std": [5.0]})
+    found = by_layer(one, runs(nan_onset=[NAN, NAN]), "std", least=2)
+    np.testing.assert_array_equal(found, [[NAN] * 3, [NAN, NAN, 5]])
 
 
 def test_a_band_has_no_upper_end_where_it_overflows():

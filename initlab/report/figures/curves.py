@@ -69,15 +69,13 @@ def values_by_layer(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> dict[str,
 
     What a run has no row for is nan.
     """
-    values = {}
-    for name in (n for n in wanted if n not in ("run", "layer")):
-        parts = [by_layer(s.layers, s.runs, name) for s in sweeps]
-        depth = max(part.shape[1] for part in parts)
-        padded = [
-            np.pad(p, ((0, 0), (0, depth - p.shape[1])), constant_values=np.nan) for p in parts
-        ]
-        values[name] = np.concatenate(padded)
-    return values
+    depths = [int(s.layers["layer"].max()) + 1 for s in sweeps if len(s.layers)]
+    depth = max(depths, default=0)
+    return {
+        name: np.concatenate([by_layer(s.layers, s.runs, name, least=depth) for s in sweeps])
+        for name in wanted
+        if name not in ("run", "layer")
+    }
 
 
 def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: str) -> list[Curve]:

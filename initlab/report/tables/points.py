@@ -8,7 +8,7 @@ import pandas as pd
 
 from initlab.report.labels import axes_of, texts_of, varying
 from initlab.report.labels import heading as column_of
-from initlab.report.statistics import counted_by_layer, quantiles
+from initlab.report.statistics import by_layer, counted_by_layer, quantiles
 from initlab.report.sweeps import Sweep, joined
 from initlab.report.tables.shared import described, shared
 
@@ -26,19 +26,10 @@ class Point:
     sweep: Sweep
     runs: pd.DataFrame | None
 
-    def median(self, curves: dict[int, np.ndarray], column: str) -> np.ndarray:
-        """A column of layers.csv, layer by layer, over its runs; infinite where most turned nan.
-
-        Of no layer where it was not measured.
-        """
-        if self.runs is None or not len(self.runs):
-            return np.array([])
-        own = [curves.get(run, np.array([])) for run in self.runs["run"]]
-        values = np.full((len(own), int(self.runs["depth"].iloc[0])), np.nan)
-        for row, curve in zip(values, own, strict=True):
-            row[: len(curve)] = curve
-        found: np.ndarray = quantiles(counted_by_layer(values, self.runs, column), (0.5,))[0]
-        return found[:0] if np.isnan(found).all() else found
+    @property
+    def depth(self) -> int:
+        """How many layers its networks have; the name of a sweep has none."""
+        return 0 if self.runs is None else int(self.runs["depth"].iloc[0])
 
 
 @dataclass(frozen=True)
@@ -130,8 +121,26 @@ def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:
     return [p for _, p in runs.groupby(axes, sort=False, dropna=False)] if axes else [runs]
 
 
-def curves_of(layers: pd.DataFrame, column: str) -> dict[int, np.ndarray]:
-    """A column of layers.csv by run."""
-    if column not in layers:
-        return {}
-    return {int(run): part[column].to_numpy() for run, part in layers.groupby("run")}  # type: ignore[arg-type]
+def medians(points: Sequence[Point], column: str) -> list[np.ndarray]:
+    """A column of layers.csv, layer by layer, over the runs of each point.
+
+    Infinite where most of them turned nan; of no layer where it was not measured.
+    """
+    values = {sweep: _values(sweep, column) for sweep in {point.sweep for point in points}}
+    return [_median(point, values[point.sweep], column) for point in points]
+
+
+def _values(sweep: Sweep, column: str) -> np.ndarray:
+    """A column of layers.csv as (runs, layers), of as many as the deepest network has."""
+    depth = int(sweep.runs["depth"].max())
+    if column not in sweep.layers:
+        return np.full((len(sweep.runs), depth), np.nan)
+    return by_layer(sweep.layers, sweep.runs, column, least=depth)
+
+
+def _median(point: Point, values: np.ndarray, column: str) -> np.ndarray:
+    if point.runs is None:
+        return np.array([])
+    own = values[point.sweep.runs.index.get_indexer(point.runs.index), : point.depth]
+    found: np.ndarray = quantiles(counted_by_layer(own, point.runs, column), (0.5,))[0]
+    return found[:0] if np.isnan(found).all() else found

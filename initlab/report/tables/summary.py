@@ -25,8 +25,8 @@ from initlab.report.tables.measures import (
 from initlab.report.tables.points import (
     Points,
     cells_of,
-    curves_of,
     heading,
+    medians,
     points_of,
 )
 from initlab.report.tables.shared import described
@@ -50,7 +50,7 @@ def summarise(
     """A table of one sweep, or one that compares several.
 
     Args:
-        sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
+        sweeps: with `run`, `layer`, `std` and `grad_std` of layers.csv at least.
         unicode: draw sparklines with block characters, else with ASCII.
         columns: those of `column_names` that are shown, in this order, after what names a point
             and is not among them; else all. With `run` or `seed` a row is a run, not a point.
@@ -110,7 +110,7 @@ def _shown(
     columns = []
     for name in names or (*measures, *PICTURES):
         if name in PICTURES:
-            columns.append(_picture(name, sweeps, points, unicode=unicode))
+            columns.append(_picture(name, points, unicode=unicode))
         elif name in measures:
             columns.append(_measured(measures[name], points))
         elif name in column_names(sweeps):
@@ -145,10 +145,9 @@ def _as_in_csv(name: str) -> Measure:
     return Measure(name, 1, cell, number=name not in ("status", "reason"))
 
 
-def _picture(name: str, sweeps: Sequence[Sweep], points: Points, *, unicode: bool) -> Column:
+def _picture(name: str, points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
-    curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
-    drawn = [point.median(curves[id(point.sweep)], column) for point in points.rows]
+    drawn = medians(points.rows, column)
 
     def draw(width: int) -> list[str]:
         return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]

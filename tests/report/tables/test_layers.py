@@ -96,6 +96,16 @@ def test_from_an_overflow_on_layers_are_nan():
     assert "grad_std" not in table.header
 
 
+def test_a_point_has_the_layers_of_its_own_depth_and_the_medians_of_its_own_runs():
+    shallow, deep = sweep(depth=2, seeds=3), sweep(depth=4, seeds=1)
+    runs = pd.concat([shallow.runs, deep.runs.assign(run=3, activation="a1")], ignore_index=True)
+    table = layer_summary(
+        [Sweep("x", runs, pd.concat([shallow.layers, deep.layers.assign(run=3)]))]
+    )
+    assert column(table, "layer") == ["0", "1", "0", "1", "2", "3"]
+    assert column(table, "std") == ["2", "0.2", "1", "0.1", "0.01", "1e-3"]  # of 1, 2, 3; of 1
+
+
 def test_columns_of_the_csv_and_a_row_a_run_with_its_seed():
     table = layer_summary([sweep(depth=2)], columns=["seed", "layer", "std"])
     assert table.header == ("seed", "layer", "std")
