@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from initlab.report.labels import varying
-from initlab.report.remarks import MOST, remarks
+from initlab.report.remarks import remarks, shortened
 from initlab.report.selection import unknown_column
 from initlab.report.statistics import is_ok, seed_count
 from initlab.report.sweeps import Sweep
@@ -64,14 +64,12 @@ def summarise(
     shown = [naming.pop(name, column) for name, column in named.items()]
     several = len(sweeps) > 1
     notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
-    more = len(notes) - MOST
-    notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
     titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
     return Summary(
         (*naming.values(), *shown),
         title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
         subtitle=heading(sweeps),
-        notes=() if columns else tuple(notes),
+        notes=() if columns else tuple(shortened(notes)),
         titles=tuple(titles),
         dim_notes=tuple(_about_seeds(points, shown)),
         sections=points.sections,
