@@ -96,12 +96,20 @@ def counted(runs: "pd.DataFrame", column: str) -> Array:
     return np.where(is_ok(runs), values, np.nan)
 
 
+def forward_ratio(runs: "pd.DataFrame") -> Array:
+    """How many times larger the std is at the last layer than at layer 0, as it counts."""
+    return _ratio(runs, "std_last", "std_first", turned_nan(runs))
+
+
 def gradient_ratio(runs: "pd.DataFrame") -> Array:
     """How many times larger the gradient is at layer 0 than at the last layer, as it counts."""
-    first, last = (runs[name].to_numpy(float) for name in OF_GRADIENT)
+    return _ratio(runs, *OF_GRADIENT, gradient_turned_nan(runs))
+
+
+def _ratio(runs: "pd.DataFrame", above: str, below: str, infinite: Array) -> Array:
     with np.errstate(all="ignore"):
-        ratio = first / last
-    ratio = np.where(np.isnan(ratio) & gradient_turned_nan(runs), np.inf, ratio)
+        ratio = runs[above].to_numpy(float) / runs[below].to_numpy(float)
+    ratio = np.where(np.isnan(ratio) & infinite, np.inf, ratio)
     return np.where(is_ok(runs), ratio, np.nan)
 
 
