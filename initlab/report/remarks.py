@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from initlab.formatting import brief
-from initlab.report.statistics import band, inside_band
+from initlab.report.bands import band, inside_band
 
 Row = pd.Series
 

@@ -6,22 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.report.figure import Array
-from initlab.report.figures.choice import Choice
-from initlab.report.labels import fields_of, labels
-from initlab.report.statistics import (
+from initlab.report.bands import (
     P10,
     P50,
     P90,
     band_by_layer,
-    by_layer,
-    counted_by_layer,
     expected_by_layer,
     first_known,
-    is_ok,
-    quantiles,
-    seed_count,
 )
+from initlab.report.figure import Array
+from initlab.report.figures.choice import Choice
+from initlab.report.labels import fields_of, labels
+from initlab.report.statistics import by_layer, counted_by_layer, is_ok, quantiles, seed_count
 from initlab.report.sweeps import Sweep
 
 #: what theory says of a column; of grad_std the ratio to the last layer's

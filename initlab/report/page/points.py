@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from initlab.formatting import brief, on_one_line, times
+from initlab.report.bands import first_known
 from initlab.report.labels import axes_of, labels, varying
 from initlab.report.statistics import (
     by_point,
     counted,
-    first_known,
     forward_ratio,
     gradient_ratio,
     is_ok,
