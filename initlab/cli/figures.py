@@ -20,8 +20,9 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
     As for `--heat`, the last part of a field's name will do where it is the only one.
     """
     _refuse_ends(y)
-    from initlab.report.figures.curves import Sweep, columns_needed
+    from initlab.report.figures.curves import columns_needed
     from initlab.report.figures.depth import check_column, depth_figure
+    from initlab.report.sweeps import Sweep
     from initlab.store.folder import open_published
     from initlab.store.read import read_runs, read_table
 

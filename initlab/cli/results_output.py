@@ -24,8 +24,8 @@ from initlab.report.selection import (
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 
 if TYPE_CHECKING:
+    from initlab.report.sweeps import Sweep
     from initlab.report.tables.columns import Summary
-    from initlab.report.tables.points import Results
     from initlab.spec.plan import Plan
 
 MOST_ROWS = 20_000  # of layers as a table, which is drawn in memory
@@ -162,7 +162,7 @@ def _depths(path: Path) -> dict[str, int]:
 def _points(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary":
     from initlab.report.tables.summary import summarise
 
-    sweeps = [_read(folder, ["run", "std", "grad_std"]) for folder in folders]
+    sweeps = [_read(folder, ["run", "layer", "std", "grad_std"]) for folder in folders]
     return summarise(sweeps, unicode=unicode_stdout(), columns=shown.names)
 
 
@@ -181,13 +181,13 @@ def _layers(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary"
     )
 
 
-def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Results":
-    from initlab.report.tables.points import Results
+def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Sweep":
+    from initlab.report.sweeps import Sweep
     from initlab.store.read import read_runs, read_table
 
     name, about, path = folder
     runs = read_runs(path / RUNS_CSV)
-    return Results(name, about, runs, read_table(path / LAYERS_CSV, only))
+    return Sweep(name, runs, read_table(path / LAYERS_CSV, only), about)
 
 
 def _check_rows(files: Sequence[Path]) -> None:

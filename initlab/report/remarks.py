@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from initlab.formatting import brief
-from initlab.report.statistics import band, inside_band
+from initlab.report.bands import band, inside_band
 
 Row = pd.Series
 
@@ -22,7 +22,7 @@ def remarks(runs: pd.DataFrame, axes: Sequence[str], named: Callable[[Row], str]
         axes: the fields in which runs differ; of each point one run is remarked upon.
         named: what names the point of a run, if it has a name.
     """
-    return shortened(surprises(runs, named) + misleading(runs, axes, named))
+    return surprises(runs, named) + misleading(runs, axes, named)
 
 
 def shortened(lines: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The seeds of a point as one number, and what theory says beside it; of tables, charts and page.
+"""The seeds of a point as one number, in tables, charts and page alike.
 
 A run that turned nan counts as infinite from there on: else a median would sink where the largest
 leave it. Runs that failed, or that have yet to run, do not count.
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.catalog.columns import COLUMNS
-from initlab.catalog.dtypes import DTYPES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 SHARES = (0.1, 0.5, 0.9)
-P10, P50, P90 = "predicted_std_p10", "predicted_std_p50", "predicted_std_p90"
 #: columns of runs.csv that are not finite where a run turned nan; and where its gradient did
 OF_SIGNAL = ("std_first", "std_last", "loss_value")
 OF_GRADIENT = ("grad_std_first", "grad_std_last")
@@ -96,23 +94,34 @@ def counted(runs: "pd.DataFrame", column: str) -> Array:
     return np.where(is_ok(runs), values, np.nan)
 
 
+def forward_ratio(runs: "pd.DataFrame") -> Array:
+    """How many times larger the std is at the last layer than at layer 0, as it counts."""
+    return _ratio(runs, "std_last", "std_first", turned_nan(runs))
+
+
 def gradient_ratio(runs: "pd.DataFrame") -> Array:
     """How many times larger the gradient is at layer 0 than at the last layer, as it counts."""
-    first, last = (runs[name].to_numpy(float) for name in OF_GRADIENT)
+    return _ratio(runs, *OF_GRADIENT, gradient_turned_nan(runs))
+
+
+def _ratio(runs: "pd.DataFrame", above: str, below: str, infinite: Array) -> Array:
     with np.errstate(all="ignore"):
-        ratio = first / last
-    ratio = np.where(np.isnan(ratio) & gradient_turned_nan(runs), np.inf, ratio)
+        ratio = runs[above].to_numpy(float) / runs[below].to_numpy(float)
+    ratio = np.where(np.isnan(ratio) & infinite, np.inf, ratio)
     return np.where(is_ok(runs), ratio, np.nan)
 
 
-def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str) -> Array:
-    """A column of layers.csv as (runs, layers); nan where a run has no row, or no number."""
+def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least: int = 0) -> Array:
+    """A column of layers.csv as (runs, layers); nan where a run has no row, or no number.
+
+    As many layers as some run reached, and `least` at least.
+    """
     import pandas as pd
 
     at = pd.Index(runs["run"]).get_indexer(pd.Index(layers["run"]))
     kept = at >= 0
     layer = layers["layer"].to_numpy()[kept].astype(int)  # an empty table has no dtype
-    found = np.full((len(runs), int(layer.max(initial=-1)) + 1), np.nan)
+    found = np.full((len(runs), int(layer.max(initial=least - 1)) + 1), np.nan)
     found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
     return found
 
@@ -135,53 +144,6 @@ def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:
     return np.where(np.isnan(values) & ended, np.inf, values)
 
 
-def first_known(values: Array) -> Array:
-    """Over runs the first that is no nan: what theory says of a point; failed ones lack it."""
-    found = np.full(np.shape(values)[1:], np.nan)
-    for row in values:
-        found = np.where(np.isnan(found), row, found)
-    return found
-
-
-def band(runs: "pd.DataFrame") -> tuple[Array, Array]:
-    """The band of every run's last std, in which 80 % of networks of its width lie.
-
-    An end is infinite where so many of them overflow, or their numbers exceed the run's dtype; nan
-    where there is no band.
-    """
-    low, high = (runs[name].to_numpy(float) for name in (P10, P90))
-    return band_by_layer(_within_dtype(low, runs), _within_dtype(high, runs))
-
-
-def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
-    """Which runs end within their band, and of which it is known; nan lies beyond any number."""
-    low, high = band(runs)
-    measured = counted(runs, "std_last")
-    return (low <= measured) & (measured <= high), ~np.isnan(low) & ~np.isnan(measured)
-
-
-def predicted_std(runs: "pd.DataFrame") -> Array:
-    """Every run's last std in theory, infinite where it turns nan.
-
-    The median of networks of its width where a band is known, else that of infinite width.
-    """
-    low, median = runs[P10].to_numpy(float), _within_dtype(runs[P50].to_numpy(float), runs)
-    infinite = runs["predicted_std"].to_numpy(float)
-    infinite = np.where(runs["predicted_nan_onset"].notna(), np.inf, infinite)
-    found = np.where(np.isnan(median), infinite, median)
-    return np.where(np.isnan(median) & ~np.isnan(low), np.inf, found)
-
-
-def expected_by_layer(median: Array, infinite: Array) -> Array:
-    """The std that theory expects of a point, layer by layer."""
-    return infinite if np.isnan(median).all() else median
-
-
-def band_by_layer(low: Array, high: Array) -> tuple[Array, Array]:
-    """The band of a point's std at every layer; its upper end is infinite where it overflows."""
-    return low, np.where(np.isnan(high) & ~np.isnan(low), np.inf, high)
-
-
 def seed_count(counts: Iterable[int]) -> str:
     """How many seeds points have: "5 seeds", "3 to 5 seeds"; "" if none has more than one."""
     some = {int(count) for count in counts} - {0}
@@ -189,10 +151,3 @@ def seed_count(counts: Iterable[int]) -> str:
         return ""
     least, most = min(some), max(some)
     return f"{most} seeds" if least == most else f"{least} to {most} seeds"
-
-
-def _within_dtype(values: Array, runs: "pd.DataFrame") -> Array:
-    if "dtype" not in runs:
-        return values
-    largest = runs["dtype"].map({name: dtype.largest for name, dtype in DTYPES.items()})
-    return np.where(values > largest.to_numpy(float), np.inf, values)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from initlab.report.remarks import MOST, misleading, remarks, surprises
+from initlab.report.remarks import MOST, misleading, remarks, shortened, surprises
 
 
 def runs(*rows):
@@ -85,7 +85,7 @@ def test_of_a_point_the_seed_that_is_off_most():
 
 def test_surprises_come_first_and_a_few_lines_will_do():
     rows = [(f"a{i}", 0, 0.5, 0.8, 0.2, 1.3, 0.0) for i in range(4)]
-    lines = said(*rows, ("b", 0, 50.0, 0.8, 0.2, 1.3, 9.0))
+    lines = shortened(said(*rows, ("b", 0, 50.0, 0.8, 0.2, 1.3, 9.0)))
     assert lines[0].startswith("b seed 0: std 50 ")
     assert len(lines) == MOST + 1
     assert lines[-1] == "... and 2 more such runs."

@@ -7,15 +7,12 @@ import pandas as pd
 import pytest
 
 from initlab.report.statistics import (
-    band,
     by_layer,
     by_point,
     counted,
     counted_by_layer,
-    first_known,
+    forward_ratio,
     gradient_ratio,
-    inside_band,
-    predicted_std,
     quantiles,
     seed_count,
 )
@@ -24,12 +21,9 @@ NAN, INF = math.nan, math.inf
 
 
 def runs(**columns):
-    """Runs that were measured, without predictions; columns are lists, or the same for all."""
-    known = dict.fromkeys(
-        ["predicted_std", "predicted_std_p10", "predicted_std_p50", "predicted_std_p90",
-         "predicted_nan_onset", "nan_onset", "grad_std_first", "grad_std_last"], NAN
-    )  # fmt: skip
-    known |= {"status": "ok", "backward_verdict": "", "depth": 4, "dtype": "float32"}
+    """Runs that were measured; columns are lists, or the same for all."""
+    known = dict.fromkeys(["nan_onset", "grad_std_first", "grad_std_last"], NAN)
+    known |= {"status": "ok", "backward_verdict": "", "depth": 4}
     table = pd.DataFrame(known | columns)
     return table.assign(run=range(len(table)))
 
@@ -76,6 +70,12 @@ def test_the_gradient_of_a_run_that_turned_nan_was_not_measured():
     np.testing.assert_array_equal(counted(table, "grad_std_first"), [6, INF, NAN])
 
 
+def test_a_signal_that_turned_nan_has_grown_without_end_even_from_the_first_layer():
+    table = runs(std_first=[2.0, 2.0, NAN, 0.0, 2.0], std_last=[6.0, NAN, NAN, 0.0, 6.0],
+                 nan_onset=[NAN, 3, 0, NAN, NAN], status=[*["ok"] * 4, "failed"])  # fmt: skip
+    np.testing.assert_array_equal(forward_ratio(table), [3, INF, INF, NAN, NAN])
+
+
 def test_layers_from_the_onset_on_are_infinite_as_deep_as_the_network_is():
     table = runs(nan_onset=[NAN, 2, 1], depth=[4, 4, 3])
     layers = pd.DataFrame(
@@ -98,38 +98,15 @@ def test_a_gradient_is_infinite_where_it_was_measured_and_is_no_number():
     assert np.isnan(unmeasured).all()  # without biases
 
 
-def test_a_table_without_layers_has_none():
+def test_a_table_without_layers_has_none_but_those_that_are_asked_for():
     empty = pd.DataFrame({"run": [], "layer": [], "std": []}, dtype=object)
     assert by_layer(empty, runs(nan_onset=[NAN, NAN]), "std").shape == (2, 0)
-
-
-def test_a_band_has_no_upper_end_where_it_overflows():
-    table = runs(predicted_std_p10=[1.0, 1e35, 1e35, NAN], predicted_std_p90=[2, NAN, NAN, NAN],
-                 dtype=["float32", "float32", "float16", "float32"])  # fmt: skip
-    low, high = band(table)
-    np.testing.assert_array_equal(low, [1, 1e35, INF, NAN])
-    np.testing.assert_array_equal(high, [2, INF, INF, NAN])
-
-
-def test_a_run_that_turned_nan_lies_beyond_a_finite_band_and_within_one_without_end():
-    table = runs(std_last=[1.5, NAN, NAN, 3, NAN], nan_onset=[NAN, 3, 3, NAN, NAN],
-                 predicted_std_p10=[1.0] * 4 + [NAN], predicted_std_p90=[2, 2, NAN, 2, NAN],
-                 status=["ok"] * 4 + ["failed"])  # fmt: skip
-    inside, known = inside_band(table)
-    assert (inside & known).tolist() == [True, False, True, False, False]
-    assert known.tolist() == [True, True, True, True, False]
-
-
-def test_predicted_is_the_simulated_median_before_infinite_width():
-    table = runs(predicted_std=[3.0, 3, 3, 3, NAN], predicted_std_p10=[1.0, 1, NAN, NAN, NAN],
-                 predicted_std_p50=[2.0, NAN, NAN, NAN, NAN],
-                 predicted_nan_onset=[9.0, NAN, NAN, 9, NAN])  # fmt: skip
-    np.testing.assert_array_equal(predicted_std(table), [2, INF, 3, INF, NAN])
-
-
-def test_theory_is_of_the_first_run_that_has_it():
-    values = np.array([[NAN, NAN, NAN], [1.0, NAN, NAN], [2.0, 3.0, NAN]])
-    np.testing.assert_array_equal(first_known(values), [1, 3, NAN])
+    np.testing.assert_array_equal(
+        by_layer(empty, runs(nan_onset=[NAN, NAN]), "std", least=1), [[NAN], [NAN]]
+    )
+    one = pd.DataFrame({"run": [1], "layer": [2], "std": [5.0]})
+    found = by_layer(one, runs(nan_onset=[NAN, NAN]), "std", least=2)
+    np.testing.assert_array_equal(found, [[NAN] * 3, [NAN, NAN, 5]])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.figure import Array
+from initlab.report.figures.run_numbers import Numbers
+from initlab.report.statistics import by_point, nan_beyond, quantiles
 
 
 class Places:
@@ -38,21 +40,38 @@ class Cells:
 
     def __init__(self, runs: pd.DataFrame, x: Places, y: Places) -> None:
         self.runs, self.x, self.y = runs, x, y
-        self.at = [y.of_run[runs.index], x.of_run[runs.index]]
+        self.shape = len(y.all), len(x.all)
+        row, column = (
+            pd.Index(places.all).get_indexer(pd.Index(places.of_run[runs.index]))
+            for places in (y, x)
+        )
+        self._of_run: Array = row * len(x.all) + column
 
-    def median(self, numbers: pd.Series) -> Array:
-        """Of those of the runs that have a number; nan where none has, or there is no run."""
-        return self._spread(numbers[self.runs.index].groupby(self.at).median()).to_numpy(float)
+    def median(self, counted: pd.Series) -> Array:
+        """Over the runs of each cell, as they count among seeds; nan where none has a number."""
+        own = counted[self.runs.index].to_numpy(float)
+        (found,) = quantiles(by_point(own, self._of_run, self.x.all.size * self.y.all.size), (0.5,))
+        return np.asarray(found.reshape(self.shape))
 
-    def marks(self, numbers: pd.Series) -> Array:
-        """Why a cell may have no number: "nan" as its signal became, "fail", "-": not measured."""
-        words = pd.Series("-", index=self.runs.index)
-        words[self.runs["status"] != "ok"] = "fail"
-        words[self.runs["nan_onset"].notna()] = "nan"
-        lacking = words.where(numbers[self.runs.index].isna(), "")
-        found = self._spread(lacking.groupby(self.at).max()).astype(object)
-        return found.where(found.notna(), "").to_numpy(object)
+    def shown(self, numbers: Numbers) -> tuple[Array, Array]:
+        """The median of each cell, and in a word why it has none.
 
-    def _spread(self, found: pd.Series) -> pd.DataFrame:
-        """What was found for each cell as rows and columns; nan for cells without runs."""
-        return found.unstack().reindex(index=self.y.all, columns=self.x.all)
+        It has none where it would be infinite because runs turned nan.
+        """
+        values, marks = self.median(numbers.counted), np.full(self.shape, "", dtype=object)
+        infinite = self._any(numbers.measured == np.inf)
+        values = np.where(infinite, values, nan_beyond(values))
+        for mark, _, whose in reversed(numbers.reasons):
+            marks[np.isnan(values) & self._any(whose)] = mark
+        return values, marks
+
+    def mixed(self, numbers: Numbers) -> int:
+        """In how many cells some runs count and others do not."""
+        lacking = numbers.counted.isna()
+        return int(np.count_nonzero(self._any(lacking) & self._any(~lacking)))
+
+    def _any(self, whose: pd.Series) -> Array:
+        """Which cells have such a run."""
+        found = np.zeros(self.shape, dtype=bool)
+        found.flat[self._of_run[whose[self.runs.index]]] = True
+        return found

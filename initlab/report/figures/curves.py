@@ -6,23 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.catalog.columns import columns
-from initlab.report.figure import Array
-from initlab.report.figures.choice import Choice
-from initlab.report.labels import fields_of, labels
-from initlab.report.statistics import (
+from initlab.report.bands import (
     P10,
     P50,
     P90,
     band_by_layer,
-    by_layer,
-    counted_by_layer,
     expected_by_layer,
     first_known,
-    is_ok,
-    quantiles,
-    seed_count,
 )
+from initlab.report.figure import Array
+from initlab.report.figures.choice import Choice
+from initlab.report.labels import fields_of, labels
+from initlab.report.statistics import by_layer, counted_by_layer, is_ok, quantiles, seed_count
+from initlab.report.sweeps import Sweep
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
 PREDICTED = {
@@ -32,15 +28,6 @@ PREDICTED = {
     "cosine": "predicted_cosine",
 }
 BAND = (P10, P90)  # of std
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The published tables of one results folder; of `layers` those columns that are needed."""
-
-    name: str
-    runs: pd.DataFrame
-    layers: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,41 +60,26 @@ def columns_needed(y: str) -> list[str]:
     return list(dict.fromkeys(["run", "layer", y, *theory, *((P50, *BAND) if y == "std" else ())]))
 
 
-def joined(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Array]]:
-    """The runs of all sweeps, and each column of their layers as an array (runs, layers).
+def values_by_layer(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> dict[str, Array]:
+    """Columns of layers.csv, each as an array (runs, layers) of the runs of all sweeps.
 
-    What a run has no row for is nan. With several sweeps, runs have the column `spec`.
+    What a run has no row for is nan.
     """
-    tables = [s.runs.assign(spec=s.name) if len(sweeps) > 1 else s.runs for s in sweeps]
-    runs = pd.concat(tables, ignore_index=True)
-    if len(sweeps) > 1:
-        runs = runs[["spec", *(name for name in runs.columns if name != "spec")]]
-        runs = runs[_key_last(runs)]
-    values = {}
-    for name in (n for n in wanted if n not in ("run", "layer")):
-        parts = [by_layer(s.layers, s.runs, name) for s in sweeps]
-        depth = max(part.shape[1] for part in parts)
-        padded = [
-            np.pad(p, ((0, 0), (0, depth - p.shape[1])), constant_values=np.nan) for p in parts
-        ]
-        values[name] = np.concatenate(padded)
-    return runs, values
-
-
-def _key_last(runs: pd.DataFrame) -> list[str]:
-    """Columns with every field of a spec between `run` and `seed`, whichever sweep it is from."""
-    names = [str(name) for name in runs.columns]
-    after = names[names.index("seed") :]
-    late = [name for name in after if name not in columns("runs")]
-    return [*names[: names.index("seed")], *late, *(name for name in after if name not in late)]
+    depths = [int(s.layers["layer"].max()) + 1 for s in sweeps if len(s.layers)]
+    depth = max(depths, default=0)
+    return {
+        name: np.concatenate([by_layer(s.layers, s.runs, name, least=depth) for s in sweeps])
+        for name in wanted
+        if name not in ("run", "layer")
+    }
 
 
 def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: str) -> list[Curve]:
     """A curve of `y` for every point, of those runs of it that are done.
 
     Args:
-        runs: and
-        values: as `joined` gives them.
+        runs: of all sweeps.
+        values: of `y` and what theory says of it, from `values_by_layer`.
         chosen: what names curves and their panels.
         y: the column.
     """

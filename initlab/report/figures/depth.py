@@ -13,15 +13,15 @@ from initlab.report.figures.choice import choose
 from initlab.report.figures.crowd import crowd, crowd_note
 from initlab.report.figures.curves import (
     Curve,
-    Sweep,
     columns_needed,
     curves_of,
-    joined,
     seeds_of,
+    values_by_layer,
 )
 from initlab.report.figures.onsets import onset_rules
 from initlab.report.labels import axes_of, labels
 from initlab.report.statistics import nan_beyond
+from initlab.report.sweeps import Sweep, joined
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (
@@ -55,7 +55,8 @@ def depth_figure(
         UnknownName: no such column, or no such field.
     """
     check_column(y)
-    runs, values = joined(sweeps, columns_needed(y))
+    runs = joined([sweep.runs for sweep in sweeps], [sweep.name for sweep in sweeps])
+    values = values_by_layer(sweeps, columns_needed(y))
     chosen = choose(runs, color, facet)
     curves = curves_of(runs, values, chosen, y)
     axes = Axis("layer"), Axis(_title(y), log=y not in LINEAR)

@@ -5,19 +5,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from initlab.catalog.columns import COLUMNS, WORDS, columns
+from initlab.catalog.columns import COLUMNS
 from initlab.errors import InputError, UnknownName
 from initlab.report.figure import Array, Axis, Figure, Grid, Line
 from initlab.report.figures.cells import Cells, Places
 from initlab.report.figures.contours import contour
+from initlab.report.figures.run_numbers import RATIOS, Numbers, numbers_of
 from initlab.report.labels import axes_of, fields_of, labels, texts_of
 from initlab.theory.variances import LEAST_WIDTH
 
-#: ratios of two columns of runs.csv, along the way of the signal and of the gradient
-RATIOS = {
-    "forward_ratio": ("std_last", "std_first"),
-    "backward_ratio": ("grad_std_first", "grad_std_last"),
-}
 #: numbers whose distance from 1 matters, either way
 AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
 GRADIENT = ("backward_ratio", "grad_std_first", "grad_std_last", "predicted_grad_std")
@@ -55,16 +51,18 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
         raise InputError(f"--heat {x},{y}: needs two different fields", "--heat sigma_w,depth")
     if runs.empty:
         raise InputError("there are no runs to draw", "initlab sweep SPEC")
-    numbers = values_of(runs, value)
+    numbers = numbers_of(runs, value)
     others = [name for name in axes_of(runs) if name not in (across, up)]
     panels = labels(runs, others)
     apart = panels.nunique() <= MOST_PANELS
     panels = panels if apart else panels.map(lambda _: "")
     xs, ys = Places(_values(runs, across)), Places(_values(runs, up), down=True)
-    log = value not in LINEAR and not bool((numbers < 0).any())  # a loss may be negative
-    grids = []
+    log = value not in LINEAR and not bool((numbers.measured < 0).any())  # a loss may be negative
+    grids, mixed = [], 0
     for title in panels.unique():
         cells = Cells(runs[panels == title], xs, ys)
+        values, marks = cells.shown(numbers)
+        mixed += cells.mixed(numbers)
         grids.append(
             Grid(
                 title,
@@ -73,13 +71,13 @@ def heat(runs: pd.DataFrame, x: str, y: str, value: str) -> Figure:
                 Axis(_titled(value), log=log),
                 xs.all,
                 ys.all,
-                cells.median(numbers),
+                values,
                 contours=tuple(_theory(cells, value)),
                 center=1.0 if value in AROUND_ONE else None,
-                marks=cells.marks(numbers),
+                marks=marks,
             )
         )
-    notes = _notes(runs, numbers, value, [] if apart else others, (xs, ys))
+    notes = _notes(runs, numbers, value, [] if apart else others, mixed)
     lines = _told_lines(runs, value) if any(grid.contours for grid in grids) else ()
     return Figure(f"{value} over {across} and {up}", tuple(grids), (*notes, *lines))
 
@@ -104,19 +102,6 @@ def _values(runs: pd.DataFrame, field: str) -> pd.Series:
     """A field of every run: numbers, or texts where a run has none."""
     numeric = pd.api.types.is_numeric_dtype(runs[field]) and not runs[field].isna().any()
     return runs[field] if numeric else texts_of(runs, field)
-
-
-def values_of(runs: pd.DataFrame, value: str) -> pd.Series:
-    """A number of every run; nan where there is none."""
-    known = [n for n in columns("runs", "result", "predicted") if n not in WORDS]
-    if value not in (*RATIOS, *known):
-        raise UnknownName(
-            "column of runs.csv with numbers", value, (*RATIOS, *known), "initlab list statistics"
-        )
-    if value not in RATIOS:
-        return runs[value].astype(float)
-    above, below = (runs[name].astype(float) for name in RATIOS[value])
-    return above / below
 
 
 def _theory(cells: Cells, value: str) -> Iterator[Line]:
@@ -161,32 +146,21 @@ def _titled(value: str) -> str:
 
 
 def _notes(
-    runs: pd.DataFrame,
-    numbers: pd.Series,
-    value: str,
-    over: Sequence[str],
-    axes: tuple[Places, Places],
+    runs: pd.DataFrame, numbers: Numbers, value: str, over: Sequence[str], mixed: int
 ) -> Iterator[str]:
     seeds = runs["seed"].nunique()
     medians = [f"{seeds} seeds"] if seeds > 1 else []
     medians += [f"{runs[name].nunique(dropna=False)} values of {name}" for name in over]
     if medians:
-        yield f"Cells: the median over {' and '.join(medians)}."
+        whose = "those whose gradient" if value in GRADIENT else "those that"
+        counts = f"; {whose} turned nan count as infinite" if numbers.turned_nan.any() else ""
+        yield f"Cells: the median over {' and '.join(medians)}{counts}."
     if value in RATIOS:
         above, below = RATIOS[value]
         yield f"{value}: {above} / {below}."
-    lacking = runs[numbers.isna()]
-    turned, failed = lacking["nan_onset"].notna(), lacking["status"] != "ok"
-    for mark, why, count in (
-        ("nan", "the signal turned non-finite", turned.sum()),
-        ("fail", "not computed", (failed & ~turned).sum()),
-        ("-", f"there is no {value}", (~failed & ~turned).sum()),
-    ):
-        if count:
-            yield f"{mark}: {why} ({count:,} of {len(runs):,} runs)."
-    cells = [axis.of_run.rename(str(n)) for n, axis in enumerate(axes)]
-    part = numbers.isna().groupby(cells).mean()
-    mixed = int(((part > 0) & (part < 1)).sum())
+    for mark, why, lacking in numbers.reasons:
+        if lacking.any():
+            yield f"{mark}: {why} ({lacking.sum():,} of {len(runs):,} runs)."
     if mixed:
-        counted = "1 cell" if mixed == 1 else f"{mixed:,} cells"
-        yield f"In {counted} some runs have no number; the median is over the others."
+        where = "1 cell" if mixed == 1 else f"{mixed:,} cells"
+        yield f"In {where} some runs have no number; the median is over the others."

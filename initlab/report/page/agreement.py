@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from initlab.report.bands import band, predicted_std
 from initlab.report.page.curves import DIGITS
 from initlab.report.page.points import Points
-from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
+from initlab.report.statistics import counted, gradient_ratio
 
 MOST_DOTS = 2_000
 

@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from initlab.report.bands import P10, P50, P90, band_by_layer, expected_by_layer
 from initlab.report.drawing.drawable import left_out
 from initlab.report.figure import Axis, Line, Panel
 from initlab.report.page.points import Points
 from initlab.report.remarks import SURPRISING
 from initlab.report.statistics import (
-    P10,
-    P50,
-    P90,
-    band_by_layer,
     by_layer,
     counted_by_layer,
-    expected_by_layer,
     nan_beyond,
     quantiles,
     turned_nan,

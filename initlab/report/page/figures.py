@@ -6,9 +6,9 @@ from html import escape
 import numpy as np
 
 from initlab.formatting import brief
+from initlab.report.bands import inside_band
 from initlab.report.page.curves import Curves
 from initlab.report.page.data import Section
-from initlab.report.statistics import inside_band
 
 MOST_DESCRIBED = 6  # curves whose ends a chart's description gives
 

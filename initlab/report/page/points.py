@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from initlab.formatting import brief, on_one_line, times
+from initlab.report.bands import first_known
 from initlab.report.labels import axes_of, labels, varying
 from initlab.report.statistics import (
     by_point,
     counted,
-    first_known,
+    forward_ratio,
     gradient_ratio,
     is_ok,
     quantiles,
@@ -94,9 +95,6 @@ class Points:
 
     def _findings(self) -> Iterator["_Findings"]:
         runs, point = self.runs, self.runs["point"]
-        last = counted(runs, "std_last")
-        with np.errstate(all="ignore"):
-            grown = last / counted(runs, "std_first")
         failed = runs["status"] == "failed"
         onset = runs["nan_onset"].astype(float).groupby(point)
         measured = (runs["status"] == "ok").groupby(point).sum()
@@ -106,8 +104,8 @@ class Points:
             failed.groupby(point).sum(),
             runs["reason"].where(failed).groupby(point).first(),
             onset.count(), onset.min(), onset.max(),
-            self.quantiles(last)[1],
-            self.quantiles(grown)[1],
+            self.quantiles(counted(runs, "std_last"))[1],
+            self.quantiles(forward_ratio(runs))[1],
             self.quantiles(gradient_ratio(runs))[1],
             self.has_gradient,
         )  # fmt: skip

@@ -8,10 +8,11 @@ import pandas as pd
 
 from initlab.catalog.columns import COLUMNS
 from initlab.formatting import brief, six_digits, visible
+from initlab.report.bands import band, predicted_std
 from initlab.report.labels import texts_of
 from initlab.report.page.coloring import Coloring
 from initlab.report.page.points import Points
-from initlab.report.statistics import band, counted, gradient_ratio, predicted_std
+from initlab.report.statistics import counted, gradient_ratio
 from initlab.report.tables.measures import three
 
 VERDICTS = ("steady", "vanishing", "exploding", "nan", "failed")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from initlab.report.page.curves import MOST_CURVES
 from initlab.report.page.data import Section, Source, section_of
+from initlab.report.sweeps import joined
 
 NAME = "Together"
 
@@ -19,17 +20,17 @@ def together(sections: Sequence[Section]) -> Section | None:
         return None
     first = np.cumsum([0, *(int(s.source.runs["run"].max()) + 1 for s in sections)])
     specs = _distinct([section.source for section in sections])
-    parts = [
-        section.source.runs.assign(run=section.source.runs["run"] + start, spec=spec)
-        for section, start, spec in zip(sections, first, specs, strict=False)
+    runs = [
+        section.source.runs.assign(run=section.source.runs["run"] + start)
+        for section, start in zip(sections, first, strict=False)
     ]
     layers = [
         section.source.layers.assign(run=section.source.layers["run"] + start)
         for section, start in zip(sections, first, strict=False)
         if len(section.source.layers)  # else nothing was measured yet
     ] or [sections[0].source.layers]
-    runs = pd.concat(parts, ignore_index=True)[_columns(parts)]
-    source = Source(Path(), NAME, "", "", runs, pd.concat(layers, ignore_index=True), {})
+    tables = joined(runs, specs), pd.concat(layers, ignore_index=True)
+    source = Source(Path(), NAME, "", "", *tables, {})
     names = [
         spec if len(section.points) == 1 else f"{spec}: {name}"
         for section, spec in zip(sections, specs, strict=True)
@@ -44,13 +45,3 @@ def _distinct(sources: Sequence[Source]) -> list[str]:
     paths = [str(source.path) for source in sources]
     numbers = [f"{number} {name}" for number, name in enumerate(names, 1)]
     return next(found for found in (names, paths, numbers) if len(set(found)) == len(found))
-
-
-def _columns(parts: Sequence[pd.DataFrame]) -> list[str]:
-    """The columns of all, `spec` first; the fields of a spec stand between `run` and `seed`."""
-    fields: dict[str, None] = {}
-    for part in parts:
-        names = [str(name) for name in part.columns]
-        fields |= dict.fromkeys(names[names.index("run") + 1 : names.index("seed")])
-    results = list(parts[0].columns[list(parts[0].columns).index("seed") :])
-    return ["spec", "run", *fields, *(name for name in results if name != "spec")]

@@ -9,9 +9,10 @@ import pandas as pd
 
 from initlab.report.selection import LayerChoice, unknown_column
 from initlab.report.statistics import is_ok, seed_count
+from initlab.report.sweeps import Sweep
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.measures import three
-from initlab.report.tables.points import Point, Points, Results, curves_of, heading, points_of
+from initlab.report.tables.points import Point, Points, heading, medians, points_of
 from initlab.report.tables.sparkline import bar, decades
 
 BARRED = ("std", "grad_std")  # columns of layers.csv that have a bar beside them
@@ -34,7 +35,7 @@ class _Row:
 
 
 def layer_summary(
-    sweeps: Sequence[Results],
+    sweeps: Sequence[Sweep],
     *,
     unicode: bool = True,
     columns: Sequence[str] = (),
@@ -62,8 +63,8 @@ def layer_summary(
             raise unknown_column(name, list(dict.fromkeys(known)))
     measured = [point for point in points.rows if point.runs is not None]
     kept, every, told = _thinned(measured, None if choice else lines)
-    by_run = {id(sweep): _by_run(sweep.layers) for sweep in sweeps}
-    rows = [row for p in kept for row in _rows(p, by_run[id(p.results)], choice, every)]
+    by_run = {sweep: _by_run(sweep.layers) for sweep in sweeps}
+    rows = [row for p in kept for row in _rows(p, by_run[p.sweep], choice, every)]
     shown = [*_shown(rows, columns, unicode=unicode)]
     seeds = seed_count(is_ok(point.runs).sum() for point in kept if point.runs is not None)
     told = [*([f"Medians over {seeds}."] if seeds else []), *_signs(shown), *told]
@@ -94,7 +95,7 @@ def _by_run(layers: pd.DataFrame) -> dict[int, pd.DataFrame]:
 
 def _thinned(points: Sequence[Point], lines: int | None) -> tuple[Sequence[Point], int, list[str]]:
     """The points to show, of how many layers each, and words about what is not shown."""
-    depths = [_depth(point) for point in points]
+    depths = [point.depth for point in points]
     if lines is None or sum(depths) <= lines:
         return points, 1, []
     kept = points[: max(1, lines // LEAST_LAYERS)]
@@ -112,15 +113,11 @@ def _lines(depth: int, every: int) -> int:
     return len({*range(0, depth, every), depth - 1})
 
 
-def _depth(point: Point) -> int:
-    return 0 if point.runs is None else int(point.runs["depth"].iloc[0])
-
-
 def _rows(
     point: Point, by_run: dict[int, pd.DataFrame], choice: LayerChoice | None, every: int
 ) -> Iterator[_Row]:
     """The layers of a point that are shown; those that no run reached have no cells."""
-    depth, runs = _depth(point), [] if point.runs is None else point.runs["run"].tolist()
+    depth, runs = point.depth, [] if point.runs is None else point.runs["run"].tolist()
     own = [by_run[run] for run in runs if run in by_run]
     by_layer = dict(tuple(pd.concat(own).groupby("layer", sort=False))) if own else {}
     wanted = choice.layers(depth) if choice else sorted({*range(0, depth, every), depth - 1})
@@ -143,7 +140,7 @@ def _naming(points: Points, rows: Sequence[_Row]) -> list[Column]:
 def _in_full(row: _Row) -> str:
     """A point of several sweeps, with its sweep's name."""
     label = row.point.labels[0].strip()
-    name = row.point.results.name
+    name = row.point.sweep.name
     return name if label == name else f"{name} {label}"
 
 
@@ -185,9 +182,7 @@ def _bars(name: str, numbers: np.ndarray, rank: int, *, unicode: bool) -> Column
 def _medians(rows: Sequence[_Row], name: str) -> np.ndarray:
     """The medians over the runs of each row's point; infinite where most turned nan."""
     points = {id(row.point): row.point for row in rows}
-    sweeps = {id(point.results): point.results for point in points.values()}
-    curves = {key: curves_of(sweep.layers, name) for key, sweep in sweeps.items()}
-    found = {key: p.median(curves[id(p.results)], name) for key, p in points.items()}
+    found = dict(zip(points, medians([*points.values()], name), strict=True))
     own = [(found[id(row.point)], row.layer) for row in rows]
     return np.array([line[layer] if layer < len(line) else math.nan for line, layer in own], float)
 
@@ -196,7 +191,7 @@ def _cells(rows: Sequence[_Row], name: str) -> Iterable[str]:
     """A column of layers.csv: medians of numbers, else what is there."""
     if name == "layer":
         return [str(row.layer) for row in rows]
-    if all(_is_float(row.point.results.layers, name) for row in rows):
+    if all(_is_float(row.point.sweep.layers, name) for row in rows):
         return map(_text, _medians(rows, name))
     return [
         "-" if row.cells is None or name not in row.cells

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initlab.formatting import brief, short
-from initlab.report.statistics import band as band_ends
-from initlab.report.statistics import (
-    counted,
-    first_known,
-    gradient_ratio,
-    inside_band,
-    predicted_std,
-    quantiles,
-)
+from initlab.report.bands import band as band_ends
+from initlab.report.bands import first_known, inside_band, predicted_std
+from initlab.report.statistics import counted, gradient_ratio, quantiles
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Results, point by point: what the runs of a point, or one run, are called and measured to be."""
+"""Sweeps, point by point: what the runs of a point, or one run, are called and measured to be."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,27 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from initlab.report.labels import axes_of, fields_of, texts_of, varying
+from initlab.report.labels import axes_of, texts_of, varying
 from initlab.report.labels import heading as column_of
-from initlab.report.statistics import counted_by_layer, quantiles
+from initlab.report.statistics import by_layer, counted_by_layer, quantiles
+from initlab.report.sweeps import Sweep, joined
 from initlab.report.tables.shared import described, shared
 
 INDENT = " "  # of a point below the name of its sweep
-
-
-@dataclass(frozen=True)
-class Results:
-    """A sweep as published: its name, one line about it, runs.csv, and some of layers.csv."""
-
-    name: str
-    about: str
-    runs: pd.DataFrame
-    layers: pd.DataFrame
-
-    @property
-    def title(self) -> str:
-        """Name and line in one."""
-        return f"{self.name}: {self.about}" if self.about else self.name
 
 
 @dataclass(frozen=True)
@@ -37,22 +23,13 @@ class Point:
     """
 
     labels: tuple[str, ...]
-    results: Results
+    sweep: Sweep
     runs: pd.DataFrame | None
 
-    def median(self, curves: dict[int, np.ndarray], column: str) -> np.ndarray:
-        """A column of layers.csv, layer by layer, over its runs; infinite where most turned nan.
-
-        Of no layer where it was not measured.
-        """
-        if self.runs is None or not len(self.runs):
-            return np.array([])
-        own = [curves.get(run, np.array([])) for run in self.runs["run"]]
-        values = np.full((len(own), int(self.runs["depth"].iloc[0])), np.nan)
-        for row, curve in zip(values, own, strict=True):
-            row[: len(curve)] = curve
-        found: np.ndarray = quantiles(counted_by_layer(values, self.runs, column), (0.5,))[0]
-        return found[:0] if np.isnan(found).all() else found
+    @property
+    def depth(self) -> int:
+        """How many layers its networks have; the name of a sweep has none."""
+        return 0 if self.runs is None else int(self.runs["depth"].iloc[0])
 
 
 @dataclass(frozen=True)
@@ -68,7 +45,7 @@ class Points:
         return frozenset(at for at, point in enumerate(self.rows) if point.runs is None)
 
 
-def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
+def points_of(sweeps: Sequence[Sweep], *, each_run: bool = False) -> Points:
     """The points of one sweep by its axes, or of several by the sweep's name.
 
     Args:
@@ -83,7 +60,7 @@ def points_of(sweeps: Sequence[Results], *, each_run: bool = False) -> Points:
             for part in _parts(sweep.runs, each_run=each_run)
         ]
         return Points(tuple(map(str, cells)), tuple(rows))
-    every = cells_of(together([sweep.runs for sweep in sweeps]))
+    every = cells_of(joined([sweep.runs for sweep in sweeps]))
     found: list[Point] = []
     start = 0
     for sweep in sweeps:
@@ -99,9 +76,9 @@ def cells_of(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells, index=runs.index)
 
 
-def heading(sweeps: Sequence[Results]) -> str:
+def heading(sweeps: Sequence[Sweep]) -> str:
     """What all runs of all sweeps have in common."""
-    runs = together([sweep.runs for sweep in sweeps])
+    runs = joined([sweep.runs for sweep in sweeps])
     counts = [sweep.runs["seed"].nunique() for sweep in sweeps]
     if max(counts) == 1 and runs["seed"].nunique() > 1:
         return shared(runs, "1 seed each")
@@ -114,19 +91,7 @@ def between(counts: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Several runs.csv as one, with the columns of every spec before the seed."""
-    if len(runs) == 1:
-        return runs[0]
-    known = dict.fromkeys(name for table in runs for name in fields_of(table))
-    fields = [name for first in dict.fromkeys(n.partition(".")[0] for n in known)
-              for name in known if name.partition(".")[0] == first]  # fmt: skip
-    joined = pd.concat(runs, ignore_index=True)
-    others = [name for name in joined if name not in known and name != "run"]
-    return joined[["run", *fields, *others]]
-
-
-def _compared(sweep: Results, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
+def _compared(sweep: Sweep, cells: pd.DataFrame, *, each_run: bool) -> Iterator[Point]:
     """The rows of one sweep among others; several stand below its name.
 
     Its points are named among those of every sweep, by `cells`, so that what is called the same is
@@ -156,8 +121,26 @@ def _parts(runs: pd.DataFrame, *, each_run: bool) -> list[pd.DataFrame]:
     return [p for _, p in runs.groupby(axes, sort=False, dropna=False)] if axes else [runs]
 
 
-def curves_of(layers: pd.DataFrame, column: str) -> dict[int, np.ndarray]:
-    """A column of layers.csv by run."""
-    if column not in layers:
-        return {}
-    return {int(run): part[column].to_numpy() for run, part in layers.groupby("run")}  # type: ignore[arg-type]
+def medians(points: Sequence[Point], column: str) -> list[np.ndarray]:
+    """A column of layers.csv, layer by layer, over the runs of each point.
+
+    Infinite where most of them turned nan; of no layer where it was not measured.
+    """
+    values = {sweep: _values(sweep, column) for sweep in {point.sweep for point in points}}
+    return [_median(point, values[point.sweep], column) for point in points]
+
+
+def _values(sweep: Sweep, column: str) -> np.ndarray:
+    """A column of layers.csv as (runs, layers), of as many as the deepest network has."""
+    depth = int(sweep.runs["depth"].max())
+    if column not in sweep.layers:
+        return np.full((len(sweep.runs), depth), np.nan)
+    return by_layer(sweep.layers, sweep.runs, column, least=depth)
+
+
+def _median(point: Point, values: np.ndarray, column: str) -> np.ndarray:
+    if point.runs is None:
+        return np.array([])
+    own = values[point.sweep.runs.index.get_indexer(point.runs.index), : point.depth]
+    found: np.ndarray = quantiles(counted_by_layer(own, point.runs, column), (0.5,))[0]
+    return found[:0] if np.isnan(found).all() else found

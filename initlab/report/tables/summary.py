@@ -6,9 +6,10 @@ from dataclasses import replace
 import pandas as pd
 
 from initlab.report.labels import varying
-from initlab.report.remarks import MOST, remarks
+from initlab.report.remarks import remarks, shortened
 from initlab.report.selection import unknown_column
 from initlab.report.statistics import is_ok, seed_count
+from initlab.report.sweeps import Sweep
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.measures import (
     INSIDE,
@@ -23,10 +24,9 @@ from initlab.report.tables.measures import (
 )
 from initlab.report.tables.points import (
     Points,
-    Results,
     cells_of,
-    curves_of,
     heading,
+    medians,
     points_of,
 )
 from initlab.report.tables.shared import described
@@ -39,18 +39,18 @@ NETWORK_RANK = 8  # of the column that says how sweeps differ
 MOST_TITLES = 20  # of sweeps, below a table of several
 
 
-def column_names(sweeps: Sequence[Results]) -> list[str]:
+def column_names(sweeps: Sequence[Sweep]) -> list[str]:
     """What `--columns` can name in a table: its own columns, then those of runs.csv."""
     return list(dict.fromkeys([*NAMES, *(str(name) for sweep in sweeps for name in sweep.runs)]))
 
 
 def summarise(
-    sweeps: Sequence[Results], *, unicode: bool = True, columns: Sequence[str] = ()
+    sweeps: Sequence[Sweep], *, unicode: bool = True, columns: Sequence[str] = ()
 ) -> Summary:
     """A table of one sweep, or one that compares several.
 
     Args:
-        sweeps: with `run`, `std` and `grad_std` of layers.csv at least.
+        sweeps: with `run`, `layer`, `std` and `grad_std` of layers.csv at least.
         unicode: draw sparklines with block characters, else with ASCII.
         columns: those of `column_names` that are shown, in this order, after what names a point
             and is not among them; else all. With `run` or `seed` a row is a run, not a point.
@@ -64,14 +64,12 @@ def summarise(
     shown = [naming.pop(name, column) for name, column in named.items()]
     several = len(sweeps) > 1
     notes = [line for sweep in sweeps for line in _remarks(sweep, named=several)]
-    more = len(notes) - MOST
-    notes = notes[:MOST] + ([f"... and {more} more such runs."] if several and more > 0 else [])
     titles = [sweep.title for sweep in sweeps] if several and len(sweeps) <= MOST_TITLES else []
     return Summary(
         (*naming.values(), *shown),
         title=f"{len(sweeps)} sweeps" if several else sweeps[0].title,
         subtitle=heading(sweeps),
-        notes=() if columns else tuple(notes),
+        notes=() if columns else tuple(shortened(notes)),
         titles=tuple(titles),
         dim_notes=tuple(_about_seeds(points, shown)),
         sections=points.sections,
@@ -94,7 +92,7 @@ def _naming(points: Points) -> list[Column]:
 
 def _networks(points: Points) -> tuple[str, ...]:
     """How sweeps differ, where there is no column for it."""
-    said = dict.fromkeys(f"{p.results.name} {p.labels[1]}" for p in points.rows if p.labels[1])
+    said = dict.fromkeys(f"{p.sweep.name} {p.labels[1]}" for p in points.rows if p.labels[1])
     return (f"networks: {'; '.join(said)}.",) if len(said) <= MOST_TITLES else ()
 
 
@@ -103,14 +101,14 @@ def _is_number(text: str) -> bool:
 
 
 def _shown(
-    sweeps: Sequence[Results], points: Points, names: Sequence[str], *, unicode: bool
+    sweeps: Sequence[Sweep], points: Points, names: Sequence[str], *, unicode: bool
 ) -> list[Column]:
     """All measures and pictures, or those that are named; in the order of their names."""
     measures = dict(zip(NAMES, MEASURES, strict=False))  # the pictures come last
     columns = []
     for name in names or (*measures, *PICTURES):
         if name in PICTURES:
-            columns.append(_picture(name, sweeps, points, unicode=unicode))
+            columns.append(_picture(name, points, unicode=unicode))
         elif name in measures:
             columns.append(_measured(measures[name], points))
         elif name in column_names(sweeps):
@@ -145,10 +143,9 @@ def _as_in_csv(name: str) -> Measure:
     return Measure(name, 1, cell, number=name not in ("status", "reason"))
 
 
-def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: bool) -> Column:
+def _picture(name: str, points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
-    curves = {id(sweep): curves_of(sweep.layers, column) for sweep in sweeps}
-    drawn = [point.median(curves[id(point.results)], column) for point in points.rows]
+    drawn = medians(points.rows, column)
 
     def draw(width: int) -> list[str]:
         return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
@@ -161,7 +158,7 @@ def _picture(name: str, sweeps: Sequence[Results], points: Points, *, unicode: b
     return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
 
 
-def _remarks(sweep: Results, *, named: bool) -> list[str]:
+def _remarks(sweep: Sweep, *, named: bool) -> list[str]:
     cells = dict(zip(sweep.runs["run"], cells_of(sweep.runs).to_dict("records"), strict=True))
     lines = remarks(sweep.runs, varying(sweep.runs), lambda run: described(cells[run["run"]]))
     return [f"{sweep.name}: {line}" for line in lines] if named else lines

@@ -8,8 +8,9 @@ import pytest
 
 from initlab.errors import UnknownName
 from initlab.report.drawing.charts import chart
-from initlab.report.figures.curves import Sweep, columns_needed
+from initlab.report.figures.curves import columns_needed
 from initlab.report.figures.depth import depth_figure
+from initlab.report.sweeps import Sweep
 from initlab.store.read import read_table
 
 

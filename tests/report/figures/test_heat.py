@@ -8,6 +8,7 @@ from initlab.catalog.columns import WORDS, columns
 from initlab.errors import InputError, UnknownName
 from initlab.report.drawing.drawable import drawable
 from initlab.report.figures.heat import heat
+from initlab.report.tables.measures import measured, three
 
 RESULTS = columns("runs", "result", "predicted")
 
@@ -138,10 +139,81 @@ def test_cells_without_a_number_say_why():
 
 
 def test_seeds_without_a_number_are_told(runs):
-    runs.loc[0, ["std_last", "nan_onset"]] = np.nan, 3.0
+    runs.loc[0, ["std_last", "status"]] = np.nan, "failed"
     figure = heat(runs, "sigma_w", "depth", "std_last")
-    assert any(note.startswith("In 1 cell some runs") for note in figure.notes)
+    assert figure.notes[-2] == (
+        "In 1 cell some runs have no number; the median is over the others."
+    )
     assert figure.panels[0].values[0, 0] == runs["std_last"][1:3].median()
+
+
+def test_cells_of_panels_are_not_one_cell(runs):
+    both = pd.concat([runs.assign(activation=a) for a in ("tanh", "relu")], ignore_index=True)
+    both = both[["run", "activation", *(c for c in both if c not in ("run", "activation"))]]
+    both.loc[both["activation"] == "relu", ["std_last", "status"]] = np.nan, "failed"
+    figure = heat(both, "sigma_w", "depth", "std_last")
+    assert "fail: not computed (36 of 72 runs)." in figure.notes
+    assert not any(note.startswith("In ") for note in figure.notes)
+
+
+@pytest.mark.parametrize("value", ["std_last", "loss_value", "forward_ratio"])
+def test_a_run_that_turned_nan_counts_as_infinite(runs, value):
+    runs["loss_value"] = runs["std_last"]
+    runs.loc[[0, 3, 4], ["std_last", "loss_value", "nan_onset"]] = np.nan, np.nan, 3.0
+    figure = heat(runs, "sigma_w", "depth", value)
+    (grid,) = drawable(figure).panels
+    # std_first is 1; one of 3 seeds leaves the larger of the others in the middle, two leave none
+    assert grid.values[0, 0] == runs["std_last"][1:3].max()
+    assert (grid.marks[0, 0], grid.marks[1, 0]) == ("", "nan")
+    assert np.isnan(grid.values[1, 0])
+    assert np.isfinite(grid.values).sum() == grid.values.size - 1
+    assert figure.notes[0] == (
+        "Cells: the median over 3 seeds; those that turned nan count as infinite."
+    )
+    assert "nan: the signal turned non-finite (3 of 36 runs)." in figure.notes
+    assert not any(note.startswith("In ") for note in figure.notes)
+
+
+def test_a_gradient_that_turned_nan_counts_as_infinite_and_one_not_measured_does_not(runs):
+    runs["backward_verdict"] = runs["backward_verdict"].astype(object)  # till now all are empty
+    runs.loc[[0, 1], ["grad_std_first", "backward_verdict"]] = np.nan, "nan"
+    runs.loc[[3, 4], ["grad_std_first", "grad_std_last", "nan_onset"]] = np.nan, np.nan, 3.0
+    figure = heat(runs, "sigma_w", "depth", "backward_ratio")
+    (grid,) = drawable(figure).panels
+    assert (grid.marks[0, 0], np.isnan(grid.values[0, 0])) == ("nan", True)
+    assert grid.values[1, 0] == runs["grad_std_first"][5] / runs["grad_std_last"][5]
+    assert figure.notes[0] == (
+        "Cells: the median over 3 seeds; those whose gradient turned nan count as infinite."
+    )
+    assert figure.notes[2:5] == (
+        "nan: the signal turned non-finite (2 of 36 runs).",
+        "nan: the gradient turned non-finite (2 of 36 runs).",
+        "In 1 cell some runs have no number; the median is over the others.",
+    )
+
+
+def test_what_was_measured_as_infinite_is_no_nan():
+    runs = table(
+        {"width": w, "depth": 5, "seed": seed, "predicted_std": std}
+        for w, std in ((1, np.inf), (2, 3.0))
+        for seed in range(2)
+    )
+    (grid,) = drawable(heat(runs, "width", "depth", "predicted_std")).panels
+    assert grid.marks.tolist() == [["inf", ""]]
+
+
+def test_cells_are_the_numbers_of_the_table(runs):
+    runs.loc[runs.index % 5 < 2, ["std_last", "nan_onset"]] = np.nan, 3.0
+    runs.loc[runs.index % 7 < 2, ["std_last", "status"]] = np.nan, "failed"
+    runs.loc[runs.index[-3:], ["std_last", "status", "nan_onset"]] = np.nan, "failed", np.nan
+    (grid,) = heat(runs, "sigma_w", "depth", "std_last").panels
+    texts = {"nan": 0, "-": 0}
+    for (w, depth), part in runs.groupby(["init.sigma_w", "depth"]):
+        at = list(grid.ys).index(depth), list(grid.xs).index(w)
+        shown = grid.marks[at].replace("fail", "-") or three(grid.values[at])
+        assert shown == measured(part, "std_last")
+        texts[shown] = texts.get(shown, 0) + 1
+    assert min(texts.values()) > 0
 
 
 def test_nothing_but_nan_is_a_figure(runs):

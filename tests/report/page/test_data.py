@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from initlab.report.bands import inside_band
 from initlab.report.page import curves
 from initlab.report.page.data import section_of
 from initlab.report.page.markup import body
 from initlab.report.predictions import prediction_rows
-from initlab.report.statistics import inside_band
 
 pytestmark = pytest.mark.xdist_group("page")  # the sweep is made once
 

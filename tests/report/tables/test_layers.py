@@ -8,8 +8,8 @@ import pytest
 
 from initlab.errors import UnknownName
 from initlab.report.selection import LayerChoice
+from initlab.report.sweeps import Sweep
 from initlab.report.tables.layers import ALL, layer_summary
-from initlab.report.tables.points import Results
 
 
 def sweep(points=1, depth=100, seeds=3, name="deep"):
@@ -30,7 +30,7 @@ def sweep(points=1, depth=100, seeds=3, name="deep"):
             for n, (_, seed) in enumerate(keys) for layer in range(depth)
         ]
     )  # fmt: skip
-    return Results(name, "", runs, layers)
+    return Sweep(name, runs, layers)
 
 
 def column(table, name):
@@ -90,10 +90,20 @@ def test_from_an_overflow_on_layers_are_nan():
     results = sweep(depth=4, seeds=1)
     layers = results.layers[results.layers["layer"] < 3]
     stopped = layers.assign(std=[1.0, 2.0, math.nan], grad_std=math.nan)
-    table = layer_summary([Results("x", "", results.runs.assign(nan_onset=2), stopped)])
+    table = layer_summary([Sweep("x", results.runs.assign(nan_onset=2), stopped)])
     assert column(table, "std") == ["1", "2", "nan", "nan"]
     assert "nan: most runs are not finite there, or stopped before." in table.dim_notes
     assert "grad_std" not in table.header
+
+
+def test_a_point_has_the_layers_of_its_own_depth_and_the_medians_of_its_own_runs():
+    shallow, deep = sweep(depth=2, seeds=3), sweep(depth=4, seeds=1)
+    runs = pd.concat([shallow.runs, deep.runs.assign(run=3, activation="a1")], ignore_index=True)
+    table = layer_summary(
+        [Sweep("x", runs, pd.concat([shallow.layers, deep.layers.assign(run=3)]))]
+    )
+    assert column(table, "layer") == ["0", "1", "0", "1", "2", "3"]
+    assert column(table, "std") == ["2", "0.2", "1", "0.1", "0.01", "1e-3"]  # of 1, 2, 3; of 1
 
 
 def test_columns_of_the_csv_and_a_row_a_run_with_its_seed():

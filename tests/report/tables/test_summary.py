@@ -3,6 +3,7 @@
 import io
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from rich.console import Console
 from initlab.catalog.columns import columns
 from initlab.errors import UnknownName
 from initlab.network.propagate import Measurement
+from initlab.report.remarks import MOST
+from initlab.report.sweeps import Sweep
 from initlab.report.tables import rendering
 from initlab.report.tables.layers import layer_summary
-from initlab.report.tables.points import Results
 from initlab.report.tables.summary import summarise
 from initlab.store.outcome import Outcome
 from initlab.store.read import read_table
@@ -29,7 +31,7 @@ def results(plan, outcomes, name="small", about="two activations"):
             file = Path(folder) / "table.csv"
             file.write_text(text)
             tables.append(read_table(file))
-    return Results(name, about, *tables)
+    return Sweep(name, *tables, about)
 
 
 def summary(plan, outcomes, **options):
@@ -274,6 +276,20 @@ def test_a_parameter_alone_tells_sweeps_apart(plan_of):
     inits = [{"scheme": "normal", "std": std} for std in (1, 0.5)]
     table = summarise(two_sweeps(plan_of, *({"init": init} for init in inits)))
     assert column(table, "network") == ["std=1", "std=0.5"]
+
+
+@pytest.mark.parametrize("counts", [(5,), (2, 4), (4, 4, 0)])
+def test_the_first_remarks_are_shown_and_all_others_counted(plan_of, counts):
+    sweeps = []
+    for name, count in zip("abc", counts, strict=False):
+        plan = plan_of(depth=2, seeds=6)
+        found = results(plan, [outcome([1.0, 1.0])] * 6, name)
+        far_off = [9.0] * count + [0.0] * (6 - count)  # standard deviations; 5 are remarkable
+        sweeps.append(replace(found, runs=found.runs.assign(surprise=far_off)))
+    *shown, last = summarise(sweeps).notes
+    assert len(shown) == MOST
+    assert all("9.0 standard deviations off" in line for line in shown)
+    assert last == f"... and {sum(counts) - MOST} more such runs."
 
 
 @pytest.mark.parametrize("width", [30, 100])

@@ -1,0 +1,67 @@
+"""What theory says of runs: the band of networks of their width, else infinite width."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from initlab.catalog.dtypes import DTYPES
+from initlab.report.statistics import Array, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+P10, P50, P90 = "predicted_std_p10", "predicted_std_p50", "predicted_std_p90"
+
+
+def first_known(values: Array) -> Array:
+    """Over runs the first that is no nan: what theory says of a point; failed ones lack it."""
+    found = np.full(np.shape(values)[1:], np.nan)
+    for row in values:
+        found = np.where(np.isnan(found), row, found)
+    return found
+
+
+def band(runs: "pd.DataFrame") -> tuple[Array, Array]:
+    """The band of every run's last std, in which 80 % of networks of its width lie.
+
+    An end is infinite where so many of them overflow, or their numbers exceed the run's dtype; nan
+    where there is no band.
+    """
+    low, high = (runs[name].to_numpy(float) for name in (P10, P90))
+    return band_by_layer(_within_dtype(low, runs), _within_dtype(high, runs))
+
+
+def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
+    """Which runs end within their band, and of which it is known; nan lies beyond any number."""
+    low, high = band(runs)
+    measured = counted(runs, "std_last")
+    return (low <= measured) & (measured <= high), ~np.isnan(low) & ~np.isnan(measured)
+
+
+def predicted_std(runs: "pd.DataFrame") -> Array:
+    """Every run's last std in theory, infinite where it turns nan.
+
+    The median of networks of its width where a band is known, else that of infinite width.
+    """
+    low, median = runs[P10].to_numpy(float), _within_dtype(runs[P50].to_numpy(float), runs)
+    infinite = runs["predicted_std"].to_numpy(float)
+    infinite = np.where(runs["predicted_nan_onset"].notna(), np.inf, infinite)
+    found = np.where(np.isnan(median), infinite, median)
+    return np.where(np.isnan(median) & ~np.isnan(low), np.inf, found)
+
+
+def expected_by_layer(median: Array, infinite: Array) -> Array:
+    """The std that theory expects of a point, layer by layer."""
+    return infinite if np.isnan(median).all() else median
+
+
+def band_by_layer(low: Array, high: Array) -> tuple[Array, Array]:
+    """The band of a point's std at every layer; its upper end is infinite where it overflows."""
+    return low, np.where(np.isnan(high) & ~np.isnan(low), np.inf, high)
+
+
+def _within_dtype(values: Array, runs: "pd.DataFrame") -> Array:
+    if "dtype" not in runs:
+        return values
+    largest = runs["dtype"].map({name: dtype.largest for name, dtype in DTYPES.items()})
+    return np.where(values > largest.to_numpy(float), np.inf, values)
