@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from benchmarks.references import Reference
-from benchmarks.sweeping import swept
+from benchmarks.sweeping import computed
 from benchmarks.timing import Contender
 from benchmarks.workloads import Network, Sweep
 
@@ -14,9 +14,9 @@ JOBS = (1, 2)
 
 
 def initlab_of(sweep: Sweep, *, gradients: bool, band: int = 0) -> dict[str, Contender]:
-    """Whole sweeps by initlab, with each of JOBS."""
+    """What initlab computes of a sweep, kept in memory as the references keep it; with JOBS."""
     plan = sweep.plan(gradients=gradients, band=band)
-    return {our_name(jobs): Contender(partial(swept, plan, jobs), len(plan.runs)) for jobs in JOBS}
+    return {our_name(j): Contender(partial(computed, plan, j), len(plan.runs)) for j in JOBS}
 
 
 def our_name(jobs: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks import equality
 from benchmarks.contenders import loop, our_name
 from benchmarks.references import script
-from benchmarks.sweeping import swept
+from benchmarks.sweeping import computed
 from benchmarks.table import Row, milliseconds, times_as_fast
 from benchmarks.timing import Contender, side_by_side
 from benchmarks.workloads import Sweep
@@ -71,7 +71,7 @@ def _rows(axis: Axis, rounds: int) -> list[Row]:
 
 def _initlab(sweep: Sweep) -> Contender:
     plan = sweep.plan(gradients=True)
-    return Contender(lambda: swept(plan, 1), len(plan.runs))
+    return Contender(lambda: computed(plan, 1), len(plan.runs))
 
 
 def _script(sweep: Sweep) -> Contender:
