@@ -16,8 +16,7 @@ from torch import Tensor
 
 Operator = Callable[[Tensor, Tensor], Tensor]  # (M, I), (O, I) -> (M, O)
 
-MOST_ROWS = 1024  # of one product: what was tried
-TRIED = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 100, 256, 511)  # numbers of rows, beside MOST_ROWS
+TRIED = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 50, 100, 256, 511)  # numbers of rows
 MATRICES = 64  # that are tried in one batch
 _TRYING = threading.Lock()  # what two threads call at once for the first time may go wrong
 SMALL = 2**13  # weights for which what oneDNN does before it starts takes longer than the product
@@ -27,10 +26,16 @@ def linear(x_MI: Tensor, weight_OI: Tensor, rows_of_a_run: int) -> Tensor:
     """x W^T in float32, shape (M, O); the bits of a run's rows do not depend on other rows."""
     fan_out, fan_in = weight_OI.shape
     operator = _operator(fan_out, fan_in, weight_OI.is_contiguous())
-    if operator is not None and x_MI.shape[0] <= MOST_ROWS:
+    most = most_rows(fan_out * fan_in)
+    if operator is not None and x_MI.shape[0] <= most:
         return operator(x_MI, weight_OI)
-    parts = torch.split(x_MI, rows_of_a_run if operator is None else MOST_ROWS)
+    parts = torch.split(x_MI, rows_of_a_run if operator is None else most)
     return torch.cat([(operator or _mkl)(part, weight_OI) for part in parts])
+
+
+def most_rows(weights: int) -> int:
+    """Of one product: what is tried, in less time than many such layers take to be drawn."""
+    return max(64, min(1024, 2**28 // weights))
 
 
 def _mkl(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
@@ -59,7 +64,7 @@ def _operator(fan_out: int, fan_in: int, contiguous: bool) -> Operator | None:
 def _tried_operator(fan_out: int, fan_in: int, contiguous: bool) -> Operator | None:
     """The first whose rows, taken from anywhere in any number, come out the same bit for bit."""
     generator = torch.Generator().manual_seed(0)
-    x_MI = torch.empty(MOST_ROWS, fan_in).normal_(generator=generator)
+    x_MI = torch.empty(most_rows(fan_out * fan_in), fan_in).normal_(generator=generator)
     weight_OI = torch.empty(fan_out, fan_in).normal_(generator=generator)
     if not contiguous:  # as the backward pass has it
         weight_OI = weight_OI.T.contiguous().T
@@ -74,7 +79,8 @@ def _rows_are_independent(operator: Operator, x_MI: Tensor, weight_OI: Tensor) -
     try:
         expected = operator(x_MI, weight_OI)
         # from 1 on: of other alignment, too
-        parts = [slice(s, s + n) for n in TRIED for s in (1, MOST_ROWS - n)]
+        rows = x_MI.shape[0]
+        parts = [slice(s, s + n) for n in TRIED if n < rows for s in (1, rows - n)]
         return all(torch.equal(operator(x_MI[at], weight_OI), expected[at]) for at in parts)
     except (AttributeError, RuntimeError):  # a torch without oneDNN, or with other operators
         return False
