@@ -12,7 +12,7 @@ reads it, `writer.py` writes it, `recorder.py` keeps what a session of a sweep c
 says what can be wrong with it. `files.py` names the files, `disk.py` makes their names last, and
 `temporary.py` makes folders that do not. `folder.py` is a folder to be read, `writable.py` one to
 be written: `opening.py` makes or finds it, `lock.py` locks it, `anchor.py` finds it again when it
-is moved. `rows.py` makes lines of CSV, `publish.py` and `parquet.py` write the files, `read.py`
-reads them back, `check.py` verifies them, `merge.py` joins parts, `adopt.py` takes over what
-another journal has.
+is moved. `rows.py` makes lines of CSV, `floats.py` the text of numbers in them, `publish.py` and
+`parquet.py` write the files, `read.py` reads them back, `check.py` verifies them, `merge.py` joins
+parts, `adopt.py` takes over what another journal has.
 """
