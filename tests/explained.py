@@ -1,10 +1,14 @@
 """Calls of every loss with every option, and the blocks of the view that explains them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 
 from initlab.catalog import LOSSES
-from initlab.losslab.evaluate import evaluate
+from initlab.losslab.evaluate import Evaluation, evaluate
+from initlab.losslab.explain import gradient
 from initlab.losslab.settings import Settings
 
 BLOCKS = ["CONTRACT", "FORMULA", "VALUES", "REDUCTION", "GRADIENT", "VERDICTS", "TORCH"]
@@ -170,3 +174,45 @@ def blocks(text):
             assert line.startswith("  ")
             lines.append(line[2:])
     return found
+
+
+class Differences:
+    """Central differences of the explain view, each computed once for calls that are equal.
+
+    They are most of a view's time, and several tests look at several views of the same call.
+    """
+
+    def __init__(self) -> None:
+        self._compute, self._known = gradient._difference, {}
+        self._last: tuple[Evaluation | None, str] = (None, "")
+
+    def __call__(self, e: Evaluation, operand: str, at: tuple[int, ...]) -> float:
+        if self._last[0] is not e:
+            self._last = e, written(e)
+        key = self._last[1], operand, at
+        if key not in self._known:
+            self._known[key] = self._compute(e, operand, at)
+        return self._known[key]
+
+
+def written(e: Evaluation) -> str:
+    """All that a central difference depends on."""
+    tensors = {**e.call.options, **e.call.operands}
+    values = {
+        name: (str(x.dtype), x.shape, x.tolist()) if isinstance(x, torch.Tensor) else x
+        for name, x in tensors.items()
+    }
+    return repr((e.call.loss.name, gradient.derived(e), values))
+
+
+DIFFERENCES = Differences()
+
+
+@contextmanager
+def differences_kept() -> Iterator[None]:
+    """Views of a call that was viewed before take its central differences from there."""
+    gradient._difference = DIFFERENCES
+    try:
+        yield
+    finally:
+        gradient._difference = DIFFERENCES._compute
