@@ -207,7 +207,8 @@ def _applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
         with torch.enable_grad():
             leaf = z.detach().requires_grad_()
             value = function(leaf)
-            (found,) = torch.autograd.grad(value, leaf, torch.ones_like(value))
+            # (of a sum, as to hand in ones has torch load a symbolic algebra, for 0.4 s)
+            (found,) = torch.autograd.grad(value.sum(), leaf)
         y.copy_(value.detach())
         slope.copy_(found)
 
