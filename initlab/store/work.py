@@ -54,11 +54,9 @@ class SimulateTask:
     @property
     def layers(self) -> int:
         """Layers to be simulated; some count as one layer of a network that is built."""
-        return (
-            sum(len(point.variances) for point in self.points)
-            * self.networks
-            // SIMULATED_PER_BUILT
-        )
+        simulated = {point.simulated for point in self.points}
+        layers = sum(len(point.variances) for point in simulated)
+        return layers * self.networks // SIMULATED_PER_BUILT
 
     def split(self) -> "list[SimulateTask]":
         """The same points, each by itself."""

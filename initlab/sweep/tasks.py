@@ -26,7 +26,7 @@ from initlab.theory.finite_width import Band, BandPoint, bands
 from initlab.theory.prediction import predict
 
 PREDICTED_AT_ONCE = 2000  # points of one task
-BANDS_AT_ONCE = 16  # points of one task: their draws, shared, cost little any more
+BANDS_AT_ONCE = 8  # simulations of one task: their draws, shared, cost little any more
 
 Tick = Callable[[int], None]
 
@@ -44,14 +44,17 @@ def tasks_of(plan: Plan, remaining: Work, jobs: int) -> list[Task]:
 
 
 def _simulations(points: Sequence[BandPoint], networks: int, jobs: int) -> Iterator[SimulateTask]:
-    """In groups that share their draws, cut so that every job has work."""
-    groups: dict[object, list[BandPoint]] = {}
+    """In groups that share their draws, cut so that every job has work.
+
+    Points that share a simulation stay together.
+    """
+    groups: dict[object, dict[BandPoint, list[BandPoint]]] = {}
     for point in points:
-        groups.setdefault(point.draws, []).append(point)
-    fair = max(1, math.ceil(len(points) / jobs))
+        groups.setdefault(point.draws, {}).setdefault(point.simulated, []).append(point)
+    fair = max(1, math.ceil(sum(map(len, groups.values())) / jobs))
     for group in groups.values():
-        for part in batched(group, min(fair, BANDS_AT_ONCE)):
-            yield SimulateTask(tuple(part), networks)
+        for part in batched(list(group.values()), min(fair, BANDS_AT_ONCE)):
+            yield SimulateTask(tuple(point for alike in part for point in alike), networks)
 
 
 def run_task(task: Task, tick: Tick = lambda _: None) -> TaskResult:

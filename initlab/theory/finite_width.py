@@ -4,32 +4,26 @@ At infinite width every network is the same. At width n the length of a signal i
 the layers (Hanin & Nica 2019), whose spread is of order sqrt(depth / width): of 100 He-initialised
 ReLU layers of 256, the last std lies between 0.2 and 1.25 in 80 % of networks.
 
-No network is needed to draw from its law. Given a layer's input h (B, n), the columns of z are
-independent N(0, K) with the Gram matrix K = Var W h h^T + Var b, if the weights are independent
-normals. So h' = phi(L Z), L L^T = K, Z standard normal (B, n'), is exact in law for a whole batch:
-it takes B n' draws where the network takes n n'. (Other independent weights: exact as n grows.)
-
-Shapes: R replicates, B samples, N neurons.
+Where phi is homogeneous, phi(s z) = s phi(z) for s > 0, and there are no biases, the weights' scale
+is a factor of every signal, and one simulation does for all scales.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from initlab.catalog import ACTIVATIONS, INPUTS
+from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import Choice
+from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array
+from initlab.theory.simulation import Simulated, simulate
 from initlab.theory.variances import LayerVariance
 
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
 MOST_SAMPLES = 64  # of a larger batch, a network costs less than its Gram matrices
-AT_ONCE = 1 << 18  # activations of a layer in memory: what the processor's cache holds
-JITTER = 1e-12  # of K's diagonal, above the rounding of float64
-SEED = 2019
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,28 @@ class BandPoint:
         """Equal for those that can use the same random numbers."""
         widths = tuple(layer.fan_out for layer in self.variances)
         return self.variances[0].fan_in, widths, self.batch, self.double
+
+    @property
+    def unitless(self) -> bool:
+        """Whether the scale of the weights multiplies every signal and changes nothing else."""
+        biased = any(layer.bias_variance for layer in self.variances)
+        return not biased and _homogeneous(self.activation)
+
+    @property
+    def simulated(self) -> "BandPoint":
+        """The point whose networks are simulated: itself, or one for weights of every scale."""
+        if not self.unitless:
+            return self
+        ones = tuple(replace(layer, weight_variance=1.0) for layer in self.variances)
+        return replace(self, variances=ones)
+
+
+@cache
+def _homogeneous(activation: Choice) -> bool:
+    """Whether phi(2 z) = 2 phi(z) in every digit, as identity, ReLU and leaky ReLU have it."""
+    z = np.outer([-1.0, 1.0], np.exp2(np.arange(-1000, 1000)))
+    phi = Activation(activation).values
+    return bool((phi(2 * z) == 2 * phi(z)).all())
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,42 @@ def bands(
     A point's band does not depend on the others. `tick` is called for every layer, with the number
     of networks simulated.
     """
-    return [_band(stds) for stds in simulate(points, replicates, tick)]
+    return [_band(stds) for stds in simulated_stds(points, replicates, tick)]
+
+
+def simulated_stds(
+    points: Sequence[BandPoint], replicates: int, tick: Callable[[int], None] = lambda _: None
+) -> list[Array]:
+    """The std of every layer of random networks, for each point of shape (replicates, depth).
+
+    It is the std that is measured: centred, unbiased, over all neurons and samples of a layer. From
+    the first layer with a value that is not finite, it is nan.
+    """
+    distinct = list(dict.fromkeys(point.simulated for point in points))
+    found = dict(zip(distinct, simulate(distinct, replicates, tick), strict=True))
+    return [_in_units(point, found[point.simulated]) for point in points]
+
+
+def _in_units(point: BandPoint, simulated: Simulated) -> Array:
+    """The stds of a point's own networks, shape (R, depth)."""
+    scale, exponent = np.ones(len(point.variances)), np.zeros(len(point.variances), dtype=int)
+    if point.unitless:
+        fraction, power = 1.0, 0
+        for index, layer in enumerate(point.variances):
+            # of powers of two, no digit is lost
+            fraction, more = math.frexp(fraction * math.sqrt(layer.weight_variance))
+            power += more
+            scale[index], exponent[index] = fraction, power
+    exponent = exponent + simulated.exponent
+    with np.errstate(over="ignore", under="ignore"):
+        std, largest = (np.ldexp(x * scale, exponent) for x in simulated[:2])
+    if point.unitless:
+        held = DTYPES["float64" if point.double else "float32"]
+        # what rounds to 0 at one layer stays 0
+        zero = np.logical_or.accumulate(largest <= held.smallest / 2, axis=1)
+        std[zero] = 0.0
+        std[np.logical_or.accumulate((largest > held.largest) & ~zero, axis=1)] = np.nan
+    return std
 
 
 def _band(stds: Array) -> Band:
@@ -89,102 +140,3 @@ def _band(stds: Array) -> Band:
         p10, p50, p90 = np.where(np.isfinite(quantiles), quantiles, np.nan)
         logs = np.log(stds)
         return Band(p10, p50, p90, logs.mean(0), logs.std(0, ddof=1))
-
-
-def simulate(
-    points: Sequence[BandPoint], replicates: int, tick: Callable[[int], None] = lambda _: None
-) -> list[Array]:
-    """The std of every layer of random networks, for each point of shape (replicates, depth).
-
-    It is the std that is measured: centred, unbiased, over all neurons and samples of a layer. From
-    the first layer with a value that is not finite, it is nan.
-    """
-    import torch
-
-    first = points[0]
-    widest = max(layer.fan_out for layer in first.variances)
-    size = max(1, AT_ONCE // (first.batch * max(widest, first.variances[0].fan_in)))
-    parts = []
-    with torch.no_grad():
-        for start in range(0, replicates, size):
-            parts.append(_block(points, start, min(size, replicates - start), tick))
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-
-def _block(
-    points: Sequence[BandPoint], start: int, replicates: int, tick: Callable[[int], None]
-) -> list[Array]:
-    """Some replicates of every point, layer by layer; `start` says which."""
-    import torch
-
-    first, generator = points[0], _seeded(start, "layers")
-    dtype = torch.float64 if first.double else torch.float32
-    shape = (replicates, first.batch)
-    x_RBN = torch.empty(*shape, first.variances[0].fan_in, dtype=dtype)
-    states = [_Signal(_fed(point.input, x_RBN.clone(), start)) for point in points]
-    activations = [ACTIVATIONS[p.activation.name].bind(p.activation.parameters) for p in points]
-    stds = [np.empty((replicates, len(first.variances))) for _ in points]
-    for index, layer in enumerate(first.variances):
-        normal_RBN = torch.empty(*shape, layer.fan_out, dtype=dtype).normal_(generator=generator)
-        for point, state, phi, std in zip(points, states, activations, stds, strict=True):
-            std[:, index] = state.through(point.variances[index], normal_RBN, phi)
-        tick(len(points) * replicates)
-    return stds
-
-
-class _Signal:
-    """The activations of one layer of all replicates, as unit values times a scale each."""
-
-    def __init__(self, h_RBN: "Tensor") -> None:
-        self._hold(h_RBN)
-
-    def _hold(self, h_RBN: "Tensor") -> None:
-        """Keep h, which is overwritten."""
-        # squares of float32 overflow from 1.8e19: what is summed lies within -1 and 1
-        flat = h_RBN.flatten(1)
-        scale = flat.amax(1).maximum(-flat.amin(1))[:, None, None]  # max |h|, without a copy of h
-        self.scale_R11 = scale.where(scale != 0, 1.0)
-        self.unit_RBN = h_RBN.div_(self.scale_R11)
-
-    def through(
-        self, layer: LayerVariance, normal_RBN: "Tensor", phi: "Callable[[Tensor], Tensor]"
-    ) -> Array:
-        """Pass a layer; the std of its activations, shape (R,)."""
-        factor_RBB = self._factor(layer) * self.scale_R11
-        self._hold(phi(factor_RBB.to(normal_RBN.dtype).bmm(normal_RBN)))
-        mean = self.unit_RBN.mean((1, 2), keepdim=True)
-        count = self.unit_RBN[0].numel()
-        norm = (self.unit_RBN - mean).flatten(1).norm(dim=1).double()
-        std = norm / (count - 1) ** 0.5 * self.scale_R11.flatten().double()
-        result: Array = std.numpy()
-        return result
-
-    def _factor(self, layer: LayerVariance) -> "Tensor":
-        """L with L L^T = K / scale^2, in float64, shape (R, B, B)."""
-        import torch
-
-        # summed in float32, K would not be positive definite where samples have become alike
-        unit, scale = self.unit_RBN.double(), self.scale_R11.double()
-        gram = unit.bmm(unit.transpose(1, 2)) * layer.weight_variance
-        gram += layer.bias_variance / scale.square()
-        # then it is singular; its rounding is made good on the diagonal
-        diagonal = gram.diagonal(dim1=1, dim2=2)
-        diagonal += JITTER * diagonal.mean(1, keepdim=True) + torch.finfo(torch.float64).tiny
-        factor, failed = torch.linalg.cholesky_ex(gram)
-        unknown: Tensor = factor.masked_fill_(failed[:, None, None] > 0, torch.nan)
-        return unknown
-
-
-def _seeded(start: int, role: str) -> "Generator":
-    """A generator for a block of replicates; all points get the same."""
-    import torch
-
-    entropy = np.random.SeedSequence((SEED, start, *role.encode()))
-    generator = torch.Generator()
-    generator.manual_seed(int(entropy.generate_state(1)[0]))
-    return generator
-
-
-def _fed(input_: Choice, x_RBN: "Tensor", start: int) -> "Tensor":
-    """The batch of every replicate."""
-    return INPUTS[input_.name].fill(x_RBN, input_.arguments, _seeded(start, "input"))

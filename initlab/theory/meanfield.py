@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.theory.curves import Curves, correlation
+from initlab.theory.curves import CorrelationMap, Curves
 from initlab.theory.quadrature import Array
 
 CRITICAL = 1e-6  # |chi_1 - 1| on the edge of chaos
@@ -85,7 +85,7 @@ def depth_scale(chi: Array) -> Array:
 def length_map(curves: Curves, ln_q: Array, sigma_w2: Array, sigma_b2: Array) -> Array:
     """ln q' = ln(sigma_w^2 V(q) + sigma_b^2)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        fed_back = np.log(sigma_w2) + curves.at(ln_q).ln_v
+        fed_back = np.log(sigma_w2) + curves.ln_v(ln_q)
         return np.where(sigma_b2 > 0, np.logaddexp(fed_back, np.log(sigma_b2)), fed_back)
 
 
@@ -177,8 +177,8 @@ def _correlation_fixed_point(
     at = np.flatnonzero(chi_1 > 1 + CRITICAL)
     for series in (curves.series, curves.long_series):
         if len(at):
-            shares, slope_at_1 = series(ln_q[at]), curves.slope_at_1(ln_q[at])
-            c[at], chi_c[at], bound, counts = _rise(shares, slope_at_1, share[at])
+            maps = CorrelationMap.of(series(ln_q[at]), curves.slope_at_1(ln_q[at]))
+            c[at], chi_c[at], bound, counts = _rise(maps, share[at])
             steps[at] += counts
             at = at[~(bound < SURE)]
     sure = np.ones(len(ln_q), dtype=bool)
@@ -191,13 +191,11 @@ def _correlation_fixed_point(
     return c, chi_c, sure, steps
 
 
-def _rise(
-    shares: Array, slope_at_1: Array, share: Array
-) -> tuple[Array, Array, Array, NDArray[np.int_]]:
+def _rise(maps: CorrelationMap, share: Array) -> tuple[Array, Array, Array, NDArray[np.int_]]:
     """(c*, chi_c, bound, evaluations) by Newton's method from 0, which does not overshoot."""
     x, count = np.zeros(len(share)), np.zeros(len(share), dtype=int)
     for _ in range(MOST_STEPS):
-        value, slope, bound = correlation(shares, slope_at_1, x)
+        value, slope, bound = maps(x)
         rise = share * value + (1 - share) - x
         following = np.clip(x + rise / np.maximum(1 - share * slope, 1e-12), x, 1)
         moves = following - x >= 1e-15
@@ -211,7 +209,7 @@ def _rise(
 def _by_quadrature(curves: Curves, ln_q: float, share: float, c: float) -> tuple[float, float, int]:
     """(c*, chi_c, evaluations) by the secant method from a good guess; nan where it fails."""
     q, activation = float(np.exp(ln_q)), curves.activation
-    weight = share / float(np.exp(curves.at(np.array(ln_q)).ln_v))
+    weight = share / float(np.exp(curves.ln_v(np.array(ln_q))))
     before, rise_before = np.nan, np.nan
     falls = 1 - weight * q * activation.kernel(q, c, slope=True)  # of the rise, by c
     for count in range(1, 20):

@@ -89,11 +89,15 @@ def hermite(f: Callable[[Array], Array], sigma: Array, kinks: Sequence[float], n
     coefficients = np.empty((len(sigma), n))
     owner, left, right = _panels(np.zeros_like(sigma), sigma, kinks)
     z, weights = _nodes(left, right)
-    weighted = f(sigma[owner, None] * z) * weights
-    before, now = np.zeros_like(z), np.ones_like(z)
+    # the recurrence is linear, so it holds for f h_k times the weights as well
+    now, first = f(sigma[owner, None] * z) * weights, np.searchsorted(owner, np.arange(len(sigma)))
+    before = np.zeros_like(z)
     for k in range(n):
-        coefficients[:, k] = _summed((weighted * now).sum(-1)[None], owner, len(sigma))[0]
-        before, now = now, (z * now - np.sqrt(k) * before) / np.sqrt(k + 1)
+        coefficients[:, k] = np.add.reduceat(now.sum(-1), first)
+        before *= -np.sqrt(k)
+        before += z * now
+        before /= np.sqrt(k + 1)
+        before, now = now, before
     return coefficients
 
 

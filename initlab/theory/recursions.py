@@ -21,12 +21,13 @@ import numpy as np
 from initlab.catalog import LOSSES
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Run
-from initlab.theory.curves import Curves, CurveValues, correlation
+from initlab.theory.curves import CorrelationMap, Curves, CurveValues
 from initlab.theory.quadrature import Array
 from initlab.theory.variances import LayerVariance
 
 LEAST_LN = -1e4  # ln of what is 0
 SURE = 0.01  # of a cosine
+MAPS = 1000  # correlation maps that are made at once, some 16 kB each
 
 
 def exp(x: Array) -> Array:
@@ -49,7 +50,7 @@ def lengths(curves: Curves, w2: Array, b2: Array, second: Array) -> Array:
     square = _ln(second)
     for layer in range(len(w2)):
         ln_q[layer] = np.logaddexp(ln_w2[layer] + square, ln_b2[layer])
-        square = curves.at(ln_q[layer]).ln_v
+        square = curves.ln_v(ln_q[layer])
     return ln_q
 
 
@@ -118,16 +119,19 @@ def cosines(
     share, error = np.zeros_like(c), np.zeros_like(c)
     for index, (_, classes) in enumerate(inputs):
         c[index, : len(classes)], share[index, : len(classes)] = zip(*classes, strict=True)
-    ln_second = _ln(np.array([second for second, _ in inputs]))
-    cosine, slope_at_1 = np.empty_like(ln_q), curves.slope_at_1(ln_q)
+    # of the variance q, the weights' part and the biases', which all samples share
+    ln_first = _ln(np.array([second for second, _ in inputs]))
+    weights = exp(_ln(w2) + np.concatenate([ln_first[None], at.ln_v[:-1]]) - ln_q)[..., None]
+    biases = exp(_ln(b2) - ln_q)[..., None]
+    cosine, slope_at_1 = np.empty_like(ln_q), curves.slope_at_1(ln_q)[..., None]
+    at_once = max(1, MAPS // len(inputs))
     for layer in range(len(ln_q)):
-        # of the variance q, the weights' part and the biases', which all samples share
-        weights = exp(_ln(w2[layer]) + ln_second - ln_q[layer])[:, None]
-        c = np.clip(weights * c + exp(_ln(b2[layer]) - ln_q[layer])[:, None], -1, 1)
-        shares = curves.series(ln_q[layer])[:, None, :]
-        mapped = correlation(shares, slope_at_1[layer][:, None], c)
-        error = np.minimum(np.abs(mapped.slope) * weights * error + mapped.bound, 2)
+        if layer % at_once == 0:
+            part = slice(layer, layer + at_once)
+            maps = CorrelationMap.of(curves.series(ln_q[part])[:, :, None], slope_at_1[part])
+        c = np.clip(weights[layer] * c + biases[layer], -1, 1)
+        mapped = maps.at(layer % at_once)(c)
+        error = np.minimum(np.abs(mapped.slope) * weights[layer] * error + mapped.bound, 2)
         c = mapped.value.clip(-1, 1)
         cosine[layer] = np.where((share * error).sum(-1) <= SURE, (share * c).sum(-1), np.nan)
-        ln_second = at.ln_v[layer]
     return cosine

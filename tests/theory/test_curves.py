@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from initlab.theory.curves import Curves, correlation, curves_of
+from initlab.theory.curves import CorrelationMap, Curves, curves_of
 from initlab.theory.moments import choice_of
 
 LN_Q = np.array([-19.3, -6.01, -1.0, -0.123, 0.0, 0.77, 2.5, 5.999])
@@ -48,6 +48,27 @@ def test_far_out_an_activation_is_a_power(name, power):
     assert point.ln_v[1] - point.ln_v[0] == pytest.approx(power * 301, abs=1e-8)
 
 
+def test_without_a_scale_one_unit_of_ln_q_tells_all():
+    # of a leaky ReLU all moments are powers of q
+    curves = Curves(curves_of(choice_of("leaky_relu")).activation)
+    far, near = curves.at(np.array([-90.0, 77.7])), curves.at(np.zeros(1))
+    np.testing.assert_allclose(far.ln_v, near.ln_v + np.array([-90.0, 77.7]), atol=1e-11)
+    np.testing.assert_allclose(far.std, near.std * np.exp([-45.0, 38.85]), rtol=1e-11)
+    np.testing.assert_allclose(far.ln_d, np.full(2, near.ln_d[0]), atol=1e-11)
+
+
+@pytest.mark.parametrize("ln_q", [-97.3, -55.1, -30.1, 30.1, 44.4, 59.2, 95.0])
+def test_straight_lines_are_quadrature_s(choice, ln_q):
+    # far out, where no unit is made any more: the same digits, if quadrature can resolve it at all
+    point, m = (
+        curves_of(choice).at(np.array([ln_q])),
+        curves_of(choice).activation.moments(np.exp([ln_q])),
+    )
+    known = np.isfinite(m.second) & (m.second > 1e-150) & np.isfinite(point.ln_v)
+    np.testing.assert_allclose(point.ln_v[known], np.log(m.second[known]), atol=1e-10)
+    np.testing.assert_allclose(point.growth[known], (m.growth / m.second)[known], atol=1e-10)
+
+
 def kernel(activation, q, c):
     """K(q, c) and dK/dc: at c = 1 by quadrature, else by a series; 0.9^512 = 4e-24 ends it.
 
@@ -62,7 +83,7 @@ def kernel(activation, q, c):
 @pytest.mark.parametrize("c", [-0.6, 0.9, 1.0])
 def test_the_correlation_map_is_the_kernel_s(choice, c):
     curves, ln_q = curves_of(choice), np.array([-1.2, 0.9])
-    found = correlation(curves.series(ln_q), curves.slope_at_1(ln_q), np.full(2, c))
+    found = CorrelationMap.of(curves.series(ln_q), curves.slope_at_1(ln_q))(np.full(2, c))
     for i, q in enumerate(np.exp(ln_q).tolist()):
         v = math.exp(curves.at(ln_q[i]).ln_v)
         exact, exact_slope = kernel(curves.activation, q, c)
@@ -88,7 +109,8 @@ def hardtanh(c):
 def test_a_hundred_layers_of_correlation_by_kernels(name, exact_map):
     # the series, with one term for all it misses, against the exact map, layer after layer
     curves, c, exact = curves_of(choice_of(name)), np.array([0.1]), 0.1
+    maps = CorrelationMap.of(curves.series(np.zeros(1)), curves.slope_at_1(np.zeros(1)))
     for _ in range(100):
-        c = correlation(curves.series(np.zeros(1)), curves.slope_at_1(np.zeros(1)), c).value
+        c = maps(c).value
         exact = exact_map(exact)
     assert c[0] == pytest.approx(exact, abs=3e-4)
