@@ -1,6 +1,7 @@
 """Torch's own samples of its losses, through the loss lab: value, float64 value and gradients."""
 
 import warnings
+from functools import cache
 
 import pytest
 import torch
@@ -11,14 +12,7 @@ from initlab.errors import LossError
 from initlab.losslab.evaluate import evaluate
 from initlab.losslab.settings import Settings
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # torch's test code imports much that is deprecated
-    from torch.testing._internal.common_modules import module_db
-
 BY_CLASS = {loss.class_name: loss for loss in LOSSES.values()}
-INFOS = {
-    info.module_cls.__name__: info for info in module_db if info.module_cls.__name__ in BY_CLASS
-}
 #: torch's suite has no samples of them
 WITHOUT = {"TripletMarginLoss", "TripletMarginWithDistanceLoss"}
 NO_OPTION = {"reduction", "device", "dtype", "bias", "out_features", "options"}
@@ -37,6 +31,7 @@ TOLERANCE = {
 }
 
 pytestmark = [
+    pytest.mark.xdist_group("torch_suite"),  # its import takes seconds
     pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss"),  # kl_div
     pytest.mark.filterwarnings("ignore:linear_cross_entropy. ``options`` ignored"),
 ]
@@ -49,8 +44,18 @@ def test_the_catalog_has_every_loss_of_torch():
     assert set(loss.__all__) - {"NLLLoss2d"} == set(BY_CLASS)
 
 
+@cache
+def infos():
+    """What torch's suite knows of each loss; not at import, which every worker would pay for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's test code imports much that is deprecated
+        from torch.testing._internal.common_modules import module_db
+    names = {info.module_cls.__name__: info for info in module_db}
+    return {name: names[name] for name in BY_CLASS if name in names}
+
+
 def test_every_loss_has_samples():
-    assert set(BY_CLASS) - set(INFOS) == WITHOUT
+    assert set(BY_CLASS) - set(infos()) == WITHOUT
 
 
 def samples(info, dtype):
@@ -130,9 +135,9 @@ def exactly(loss, options, operands, where, module, evaluation):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("class_name", list(INFOS))
+@pytest.mark.parametrize("class_name", [name for name in BY_CLASS if name not in WITHOUT])
 def test_samples_of_torch(class_name, dtype):
-    loss, info, count = BY_CLASS[class_name], INFOS[class_name], 0
+    loss, info, count = BY_CLASS[class_name], infos()[class_name], 0
     for where, args, kwargs, forward in samples(info, dtype):
         options = {k: v for k, v in kwargs.items() if k not in NO_OPTION and v is not None}
         settings = Settings(
