@@ -8,8 +8,9 @@ inputs instead,
 so that one product serves all runs of a seed. Other types round their weights, which so have to be
 made, and take a product a run.
 
-Signals that have all but vanished are multiplied as powers of two of themselves, and rounded after
-that: a processor takes a hundred times as long for a product of numbers below 1e-38.
+Signals that have all but vanished, and those about to overflow, are multiplied as powers of two of
+themselves, and rounded after that: a processor takes a hundred times as long for a product of
+numbers below 1e-38, and one infinite term makes others nan. (W itself might be infinite there.)
 """
 
 from collections import defaultdict
@@ -24,12 +25,13 @@ from initlab.catalog import Fans
 from initlab.network.draws import Drawn, Draws
 from initlab.network.products import linear
 from initlab.network.rows import Rows
-from initlab.network.scratch import Block, Scratch
+from initlab.network.scratch import VECTOR, Block, Scratch
 from initlab.network.statistics import Array
 from initlab.network.weights import scaled
 from initlab.spec.run import Run
 
-VANISHING, RAISED = -60, -40  # powers of two: inputs below the first are multiplied as the second
+#: powers of two: inputs below 2^-60 are multiplied as 2^-40, those above 2^60 as 2^40
+VANISHING, RAISED = -60, -40
 
 
 class Linear:
@@ -82,52 +84,65 @@ class Linear:
         transposed: bool = False,
     ) -> tuple[Block, list[tuple[slice, Tensor]]]:
         """X W^T, or x W, and the biases that came with the weights, by the rows that have them."""
+        if self.dtype == torch.float32:
+            return self._by_seed(name, index, rows, x_RBI, size_R, width, transposed=transposed)
         fans, biases = self.layers[index], []
         result = self.scratch.block(name, len(rows), self.batch, width, self.dtype)
-        single = self.dtype == torch.float32
-        if single:
-            inputs_RBI, (scale_R11, shift_R11) = x_RBI, rows.affine(fans, "init")
-            raised_R11 = _raised(size_R * scale_R11.numpy().ravel())
-            if raised_R11 is not None:
-                scale_R11 = scale_R11 * raised_R11
-            x_RBI = self._times(x_RBI, scale_R11)
-        products = []
-        for (seed, at), own in zip(rows.by_seed, self._split(rows, x_RBI), strict=True):
+        for seed, at in rows.by_seed:
             unit_OI, bias_O = self._drawn(index, seed)
-            if bias_O is not None:
-                biases.append((at, bias_O))
-            if single:
-                weights_OI = unit_OI.T if transposed else unit_OI
-                products.append(linear(own, weights_OI, self.batch))
-            else:
-                self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
-        if single:
-            product = products[0] if len(products) == 1 else torch.cat(products)
-            product_RBN = product.view(-1, self.batch, width)
-            if result.flat.shape[1] == self.batch * width:  # no row is padded
-                result = Block(product_RBN.flatten(1), self.batch, width)
-            else:
-                result.RBN.copy_(product_RBN)
-            if raised_R11 is not None:
-                result.RBN.div_(raised_R11)
-            if shift_R11 is not None:
-                result.RBN.add_(shift_R11 * inputs_RBI.sum(-1, keepdim=True))
+            biases += [] if bias_O is None else [(at, bias_O)]
+            self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
         return result, biases
+
+    def _by_seed(
+        self,
+        name: Hashable,
+        index: int,
+        rows: Rows,
+        x_RBI: Tensor,
+        size_R: Array,
+        width: int,
+        *,
+        transposed: bool,
+    ) -> tuple[Block, list[tuple[slice, Tensor]]]:
+        """A product for every seed, (s x) U^T."""
+        scale_R11, shift_R11 = rows.affine(self.layers[index], "init")
+        moved_R11 = _moved(size_R * scale_R11.numpy().ravel())
+        own_R11 = scale_R11 if moved_R11 is None else scale_R11 * moved_R11
+        scaled_RBI = self.scratch.take("scaled", x_RBI.shape, x_RBI.dtype)
+        inputs = self._split(rows, torch.mul(x_RBI, own_R11, out=scaled_RBI))
+        products, biases = [], []
+        for (seed, at), own_MI in zip(rows.by_seed, inputs, strict=True):
+            unit_OI, bias_O = self._drawn(index, seed)
+            biases += [] if bias_O is None else [(at, bias_O)]
+            products.append(linear(own_MI, unit_OI.T if transposed else unit_OI, self.batch))
+        product = products[0] if len(products) == 1 else torch.cat(products)
+        result = self._block(name, product.view(len(rows), self.batch, width))
+        if moved_R11 is not None:
+            result.RBN.div_(moved_R11)
+        if shift_R11 is not None:
+            result.RBN.add_((shift_R11 * x_RBI).sum(-1, keepdim=True))
+        return result, biases
+
+    def _block(self, name: Hashable, x_RBN: Tensor) -> Block:
+        """A block of these numbers, and their own memory where no row has to be padded."""
+        runs, batch, width = x_RBN.shape
+        if not batch * width % VECTOR:
+            return Block(x_RBN.flatten(1), batch, width)
+        block = self.scratch.block(name, runs, batch, width, x_RBN.dtype)
+        block.RBN.copy_(x_RBN)
+        return block
 
     def _split(self, rows: Rows, x_RBI: Tensor) -> Sequence[Tensor]:
         """The rows (samples) of each seed, (M, I)."""
         counts = [self.batch * (at.stop - at.start) for _, at in rows.by_seed]
         return torch.split(x_RBI.flatten(0, 1), counts)
 
-    def _times(self, x_RBI: Tensor, scale_R11: Tensor) -> Tensor:
-        memory = self.scratch.take(("scaled", x_RBI.shape[-1]), x_RBI.shape, x_RBI.dtype)
-        return torch.mul(x_RBI, scale_R11, out=memory)
-
     def _drawn(self, index: int, seed: int) -> Drawn:
         """Unit weights and biases of a layer. Weights that are not kept are there until the next"""
         draws, fans = self.draws[seed], self.layers[index]
         # by its place among the seeds: the next share has as many, which are others
-        name = ("unit", self.places[seed], index) if draws.keeps else ("unit", fans)
+        name = ("unit", self.places[seed], index) if draws.keeps else "unit"
         memory = self.scratch.take(name, (fans.fan_out, fans.fan_in), draws.dtype)
         return draws.layer(index, memory)
 
@@ -152,11 +167,13 @@ class Linear:
                 torch.mm(x_RBI[row], weights_OI if transposed else weights_OI.T, out=out_RBO[row])
 
 
-def _raised(size_R: Array) -> Tensor | None:
+def _moved(size_R: Array) -> Tensor | None:
     """Powers of two that take inputs of such sizes away from where float32 ends, (R, 1, 1)."""
-    exponent = np.frexp(size_R)[1]
-    vanishing = (size_R > 0) & (exponent < VANISHING)
-    if not vanishing.any():
+    exponent = np.frexp(np.where(np.isfinite(size_R), size_R, 0.0))[1]
+    wanted = np.where(
+        exponent < VANISHING, RAISED, np.where(exponent > -VANISHING, -RAISED, exponent)
+    )
+    if (wanted == exponent).all():
         return None
-    powers = np.where(vanishing, np.exp2(RAISED - exponent.clip(-150)), 1.0)
+    powers = np.exp2((wanted - exponent).clip(-110, 110))
     return torch.from_numpy(powers.astype(np.float32)).reshape(-1, 1, 1)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 Operator = Callable[[Tensor, Tensor], Tensor]  # (M, I), (O, I) -> (M, O)
 
-TRIED = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 50, 100, 256, 511)  # numbers of rows
+TRIED = (1, 2, 3, 5, 15, 16, 17, 33, 100, 511)  # numbers of rows
 MATRICES = 64  # that are tried in one batch
+LARGE = 2**18  # multiplications of a matrix that is better multiplied by itself
 _TRYING = threading.Lock()  # what two threads call at once for the first time may go wrong
 SMALL = 2**13  # weights for which what oneDNN does before it starts takes longer than the product
 
@@ -34,7 +35,7 @@ def linear(x_MI: Tensor, weight_OI: Tensor, rows_of_a_run: int) -> Tensor:
 
 
 def most_rows(weights: int) -> int:
-    """Of one product: what is tried, in less time than many such layers take to be drawn."""
+    """Of one product: as many as are tried, which takes a few times as long as to draw weights."""
     return max(64, min(1024, 2**28 // weights))
 
 
@@ -78,29 +79,42 @@ def _tried_operator(fan_out: int, fan_in: int, contiguous: bool) -> Operator | N
 def _rows_are_independent(operator: Operator, x_MI: Tensor, weight_OI: Tensor) -> bool:
     try:
         expected = operator(x_MI, weight_OI)
-        # from 1 on: of other alignment, too
         rows = x_MI.shape[0]
-        parts = [slice(s, s + n) for n in TRIED if n < rows for s in (1, rows - n)]
+        # from anywhere: of other alignment, too
+        parts = [slice(s, s + n) for n in TRIED if n < rows for s in {1, (rows - n) // 2, rows - n}]
         return all(torch.equal(operator(x_MI[at], weight_OI), expected[at]) for at in parts)
     except (AttributeError, RuntimeError):  # a torch without oneDNN, or with other operators
         return False
 
 
-def batched(a_RMK: Tensor, b_RKN: Tensor) -> Tensor:
+def products_of_runs(a_RMK: Tensor, b_RKN: Tensor) -> Tensor:
     """A product of float64 matrices for every run, (R, M, N); its bits do not depend on others."""
-    if _batches_are_independent(a_RMK.shape[1:], b_RKN.shape[1:], b_RKN.is_contiguous()):
+    with _TRYING:
+        together = _batches_are_independent(
+            tuple(a_RMK.shape[1:]),
+            a_RMK.is_contiguous(),
+            tuple(b_RKN.shape[1:]),
+            b_RKN.is_contiguous(),
+        )
+    if together:
         return torch.bmm(a_RMK, b_RKN)
     return torch.stack([torch.mm(a, b) for a, b in zip(a_RMK, b_RKN, strict=True)])
 
 
 @cache
-def _batches_are_independent(left: torch.Size, right: torch.Size, contiguous: bool) -> bool:
-    """Whether a product of many matrices rounds each as if it were alone."""
+def _batches_are_independent(
+    left: tuple[int, int], left_contiguous: bool, right: tuple[int, int], right_contiguous: bool
+) -> bool:
+    """Whether a product of many matrices rounds each as if it were alone; False of large ones."""
+    if left[0] * left[1] * right[1] > LARGE:
+        return False
     generator = torch.Generator().manual_seed(0)
-    a = torch.empty(MATRICES, *left, dtype=torch.float64).normal_(generator=generator)
-    b = torch.empty(MATRICES, *right, dtype=torch.float64).normal_(generator=generator)
-    if not contiguous:
-        b = b.transpose(1, 2).contiguous().transpose(1, 2)
+
+    def matrices(shape: tuple[int, int], contiguous: bool) -> Tensor:
+        x = torch.empty(MATRICES, *shape, dtype=torch.float64).normal_(generator=generator)
+        return x if contiguous else x.transpose(1, 2).contiguous().transpose(1, 2)
+
+    a, b = matrices(left, left_contiguous), matrices(right, right_contiguous)
     expected = torch.bmm(a, b)
     return all(
         torch.equal(torch.bmm(a[-count:], b[-count:]), expected[-count:])

@@ -98,7 +98,7 @@ class _Pass:
 
     def _forward(self) -> tuple[Rows, Tensor]:
         rows, h_RBN = self.all, self._inputs()
-        size_R = np.ones(len(rows))  # of the inputs, about
+        size_R = np.ones(len(rows))  # max |h| of the inputs, about; 0 of runs that have burst
         if self.both:
             self._reserve()
         for index in range(self.first.depth):
@@ -120,7 +120,7 @@ class _Pass:
             at = self._staying(rows)
             if len(at) < len(rows):
                 rows, out = rows.only(at), Block(out.flat[at], *out.RBN.shape[1:])
-            h_RBN, size_R = out.RBN, sums.abs_max[at]
+            h_RBN, size_R = out.RBN, np.where(sums.finite < 1, 0.0, sums.abs_max)[at]
         return rows, h_RBN
 
     def _inputs(self) -> Tensor:

@@ -1,5 +1,6 @@
 """Memory that is written anew at every layer."""
 
+import math
 import threading
 from collections.abc import Hashable
 
@@ -22,7 +23,7 @@ class Block:
 
 
 class Scratch:
-    """Blocks by name. A name asked for again is the same memory, if shape and type are the same.
+    """Blocks by name. A name asked for again is the same memory, if there is enough of it.
 
     Fresh memory costs a page fault every 4 KiB, which is more than most of what is done with it.
     """
@@ -32,11 +33,11 @@ class Scratch:
 
     def take(self, name: Hashable, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """A buffer of undefined content, the caller's until its name is asked for again."""
-        buffer = self._buffers.get(name)
-        if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
-            # zeros: what pads a row is computed with, and must be a harmless number
-            buffer = self._buffers[name] = torch.zeros(shape, dtype=dtype)
-        return buffer
+        count, buffer = math.prod(shape), self._buffers.get(name)
+        if buffer is None or len(buffer) < count or buffer.dtype != dtype:
+            # zeros: what pads a row is computed with, and is never read
+            buffer = self._buffers[name] = torch.zeros(count, dtype=dtype)
+        return buffer[:count].view(shape)
 
     def block(self, name: Hashable, runs: int, batch: int, width: int, dtype: torch.dtype) -> Block:
         """A block of undefined content, the caller's until its name is asked for again."""

@@ -2,7 +2,7 @@
 
 Blocks hold many runs side by side. Shape letters: R runs, B samples, N neurons (O outputs, I inputs
 of a layer), K tensors of one shape. What is summed is one number a run, and a run's numbers do not
-depend on the other runs of its block. `columns.py` makes means and stds of the sums.
+depend on the other runs of its block. `tables.py` makes means and stds of the sums.
 
 A block is read as few times as that allows: its sum and its sum of squares give mean, rms and std
 at once. Where their difference would lose digits, the std is summed again about the mean.
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from initlab.network.products import batched
+from initlab.network.products import products_of_runs
 from initlab.network.scratch import Scratch
 
 SATURATED_BELOW = 0.05  # a unit with |phi'(z)| below this counts as saturated
@@ -69,7 +69,7 @@ class _Double(NamedTuple):
 
 def _double(scratch: Scratch, name: str, *blocks_RBN: Tensor) -> _Double:
     shape = (len(blocks_RBN), *blocks_RBN[0].shape)
-    x_KRBN = scratch.take((name, shape[-1]), shape, torch.float64)
+    x_KRBN = scratch.take(name, shape, torch.float64)
     for copy, block in zip(x_KRBN, blocks_RBN, strict=True):
         copy.copy_(block)
     unit = np.ones(shape[:2])
@@ -134,7 +134,7 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
         lengths_RB = _norms(samples)
     some = lengths_RB != 0
     inverse_RB = np.divide(1.0, lengths_RB, out=np.zeros_like(lengths_RB), where=some)
-    direction_R1N = batched(torch.from_numpy(inverse_RB)[:, None], samples)
+    direction_R1N = products_of_runs(torch.from_numpy(inverse_RB)[:, None], samples)
     return Forward(
         sums=sums,
         abs_max=largest,
@@ -149,14 +149,14 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
 
 
 def _abs(block_RBN: Tensor, scratch: Scratch) -> Tensor:
-    memory = scratch.take(("abs", block_RBN.shape[-1]), block_RBN.shape, block_RBN.dtype)
+    memory = scratch.take("abs", block_RBN.shape, block_RBN.dtype)
     return torch.abs(block_RBN, out=memory)
 
 
 def _hits(block_RBN: Tensor, scratch: Scratch) -> Tensor:
     # comparisons are written as numbers at once: summing a bool block takes ten times as long
     dtype = torch.float32 if block_RBN[0].numel() <= COUNTS_EXACTLY else torch.float64
-    return scratch.take(("hits", block_RBN.shape[-1]), block_RBN.shape, dtype)
+    return scratch.take("hits", block_RBN.shape, dtype)
 
 
 def _count(hits_RBN: Tensor) -> Array:
@@ -211,7 +211,7 @@ def _weight_sums(d_RBO: Tensor, h_RBI: Tensor, d_sums: Array, h_sums: Array, uni
     if batch > min(outputs, inputs):
         squares, centred = _direct(d_RBO, h_RBI)
         return Sums(total, squares, centred, unit)
-    d_RBB, h_RBB = (batched(x, x.transpose(1, 2)) for x in (d_RBO, h_RBI))
+    d_RBB, h_RBB = (products_of_runs(x, x.transpose(1, 2)) for x in (d_RBO, h_RBI))
     squares = _row_sums(d_RBB.mul_(h_RBB).flatten(1))
     centred = squares - total * total / (outputs * inputs)
     at = np.flatnonzero(_cancels(centred, squares))
@@ -226,7 +226,7 @@ def _direct(d_RBO: Tensor, h_RBI: Tensor) -> tuple[Array, Array]:
     squares, centred = np.empty(len(d_RBO)), np.empty(len(d_RBO))
     runs = max(1, FORMED // entries)
     for at in (slice(start, start + runs) for start in range(0, len(d_RBO), runs)):
-        gradient = batched(d_RBO[at].transpose(1, 2), h_RBI[at]).flatten(1)
+        gradient = products_of_runs(d_RBO[at].transpose(1, 2), h_RBI[at]).flatten(1)
         squares[at] = np.square(_norms(gradient))
         gradient -= gradient.mean(-1, keepdim=True)
         centred[at] = np.square(_norms(gradient))

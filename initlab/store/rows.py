@@ -76,10 +76,8 @@ def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _PredictedT
         biased = run.bias is not None  # else its gradient, the last column, is not measured
         numbers = np.hstack([m.forward, m.backward if biased else m.backward[:, :-1]])
         empty = "" if biased else ","
-    parts = zip(
-        _keys(run.shape), row_texts(numbers), expected.texts(outcome, m.forward[:, STD]),
-        strict=False,
-    )  # fmt: skip
+    keys = _keys(run.shape)[: len(numbers)]
+    parts = zip(keys, row_texts(numbers), expected.texts(outcome, m.forward[:, STD]), strict=True)
     return "".join([f"{prefix},{key},{text}{empty},{more}\n" for key, text, more in parts])
 
 

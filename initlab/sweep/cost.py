@@ -55,7 +55,7 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
 
     `random_numbers` counts what is drawn, `gflop` the matrix products (a multiply and an add each):
     2 B I O a layer forward, and as many again backward but for layer 0. `simulated` counts the
-    networks behind the finite-width bands, each of some 2 B (B + 1) O flop a layer.
+    networks behind the finite-width bands; those of points that share a simulation count once.
     """
     shares = plan.shares(jobs)
     drawn, flop = 0, 0
@@ -67,7 +67,7 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    points = len(plan_work(plan).bands)
+    simulations = len({point.simulated for point in plan_work(plan).bands})
     return (
         plan.head.name,
         len(plan.runs),
@@ -76,5 +76,5 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
         drawn,
         round(flop / 1e9, 3),
         memory,
-        points * plan.head.band,
+        simulations * plan.head.band,
     )

@@ -74,6 +74,9 @@ def run_task(task: Task, tick: Tick = lambda _: None) -> TaskResult:
         _prepare()
     if isinstance(task, MeasureTask):
         return TaskResult(task, outcomes=_measured(task.share, tick), environment=environment())
+    from initlab.network.scratch import scratch_of_thread
+
+    scratch_of_thread(None)  # nothing is measured here for a while: let go of what was kept for it
     return TaskResult(task, found=tuple(_found(task, tick)))
 
 
@@ -125,5 +128,7 @@ def _prepare() -> None:
         z = torch.ones(64, dtype=dtype)
         for activation in ACTIVATIONS.values():
             activation.bind(activation.defaults)(z)
+            if (into := activation.bind_into(activation.defaults)) is not None:
+                into(z, torch.empty_like(z), torch.empty_like(z))
         for function in (torch.exp, torch.log, torch.log1p, torch.sqrt, torch.erf, torch.sin):
             function(z)

@@ -29,6 +29,7 @@ from initlab.spec.run import Choice
 from initlab.theory.gram import Expected, gram_curves_of
 from initlab.theory.overflow import largest_of
 from initlab.theory.quadrature import Array
+from initlab.theory.random_walk import kurtoses
 from initlab.theory.variances import LayerVariance
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from initlab.theory.finite_width import BandPoint
 
 NEURONS, ACTIVATIONS_DRAWN = 32, 512  # drawn of a layer: so many neurons, or so many activations
+MOST_KURTOSIS = 12.0  # E phi^4 / (E phi^2)^2 at q = 1 of layers of which some neurons are drawn
 AT_ONCE = 1 << 18  # activations in memory: what the processor's cache holds
 JITTER = 1e-12  # of K's diagonal, above the rounding of float64
 CANCELLED = 1e-8  # share of a sum of squares below which its centring has lost too many digits
@@ -101,7 +103,7 @@ def _block(
     return [
         # where theory says nothing, all neurons are drawn
         signal.simulated
-        if signal.resolved
+        if signal.sampled
         else _block([signal.point], start, replicates, sys.maxsize, lambda _: tick(0))[0]
         for signal in signals
     ]
@@ -125,7 +127,11 @@ class _Signal:
         self.curves = gram_curves_of(point.activation)
         shape = len(fed.gram_RBB), len(point.variances)
         self.simulated = Simulated(np.empty(shape), np.empty(shape), np.empty(shape, dtype=int))
-        self.resolved = True  # by quadrature, so that theory knows what to expect
+        # whether some neurons stand for all: not of relu^2, where a few make most of the sum, nor
+        # where quadrature cannot resolve phi, so that theory does not know what to expect
+        self.sampled = (
+            float(kurtoses(self.curves.curves.activation)(np.zeros(1))[0, 0]) <= MOST_KURTOSIS
+        )
         self.taken_R = fed.exponent_R  # out of a unitless signal, up to this layer
 
     def through(self, index: int, normal_RBM: "Tensor") -> None:
@@ -140,7 +146,7 @@ class _Signal:
             ln_q_RB = np.maximum(np.log(q_RB), LEAST_LN) + 2 * LN_2 * unit_R[:, None]
             expected = self.curves.expected(c_RBB, ln_q_RB, LN_2 * drawn.exponent_R)
             layer = drawn.widened(law.fan_out, expected)
-            self.resolved &= not np.isnan(expected.variance_R[~np.isnan(drawn.variance_R)]).any()
+            self.sampled &= not np.isnan(expected.variance_R[~np.isnan(drawn.variance_R)]).any()
         else:
             layer = drawn.layer()
         self.layer = _merged(layer)

@@ -39,7 +39,7 @@ def signal(rows, width, size=1.0):
 
 
 @pytest.mark.parametrize("index", range(len(SHAPE) - 1))
-@pytest.mark.parametrize("size", [1.0, 1e-20, 1e-36])
+@pytest.mark.parametrize("size", [1.0, 1e-20, 1e-36, 1e30, 1e36])
 def test_layers_are_those_of_each_run_s_own_weights(rows, index, size):
     sizes = np.full(len(rows), size)
     h, delta = signal(rows, SHAPE[index], size), signal(rows, SHAPE[index + 1], size)
@@ -54,6 +54,15 @@ def test_layers_are_those_of_each_run_s_own_weights(rows, index, size):
             # each of some 30 roundings is 2^-24 of the terms' magnitudes, or of the least number
             bound = 40 * (2**-24 * (x.abs() @ matrix.abs() + shift.abs()) + LEAST)
             assert ((found.double() - (x @ matrix + shift)).abs() <= bound).all()
+
+
+def test_a_signal_that_overflows_is_infinite_and_not_nan(plan_of):
+    # 1e20 times weights of 1e20: every product is beyond 3.4e38, of either sign
+    plan = plan_of(depth=1, width=16, batch=2, init={"scheme": "normal", "std": 1e20})
+    rows = Rows.ordered(list(enumerate(plan.runs)))
+    h = torch.full((1, 2, 16), 1e20)
+    z = linear_of(rows).forward(0, rows, h, np.full(1, 1e20)).RBN
+    assert z.isinf().all()
 
 
 def test_a_vanishing_signal_is_rounded_once(plan_of):

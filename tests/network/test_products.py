@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from initlab.network import products
-from initlab.network.products import batched, linear, most_rows
+from initlab.network.products import linear, most_rows, products_of_runs
 
 SIZES = [1, 2, 3, 7, 16, 37, 64, 100, 256, 300]
 PAIRS = [*zip(SIZES, SIZES, strict=True), (1, 7), (7, 1), (30, 7), (7, 30), (784, 10), (10, 784)]
@@ -75,15 +75,17 @@ def test_a_torch_without_the_operator_has_another(monkeypatch):
 def test_batched_products_do_not_depend_on_company(shape):
     m, k, n = shape
     a, b = normal(40, m, k, dtype=torch.float64), normal(40, k, n, dtype=torch.float64)
-    together = batched(a, b)
+    together = products_of_runs(a, b)
     torch.testing.assert_close(together, torch.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
     for first, last in [(0, 1), (3, 5), (7, 40)]:
         assert torch.equal(
-            batched(a[first:last].clone(), b[first:last].clone()), together[first:last]
+            products_of_runs(a[first:last].clone(), b[first:last].clone()), together[first:last]
         )
 
 
 def test_matrices_that_depend_on_their_number_are_multiplied_one_by_one(monkeypatch):
     monkeypatch.setattr(products, "_batches_are_independent", lambda *_: False)
     a, b = normal(5, 3, 4, dtype=torch.float64), normal(5, 4, 2, dtype=torch.float64)
-    assert torch.equal(batched(a, b), torch.stack([x @ y for x, y in zip(a, b, strict=True)]))
+    assert torch.equal(
+        products_of_runs(a, b), torch.stack([x @ y for x, y in zip(a, b, strict=True)])
+    )

@@ -16,9 +16,13 @@ from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, SCHEMES
 from initlab.network.draws import draws_of
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement
+from initlab.network.products import LARGE, products_of_runs
+from initlab.network.propagate import measure
+from initlab.network.scratch import scratch_of_thread
 from initlab.network.weights import layers_of
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run
+from initlab.spec.shares import Share
 from initlab.store.outcome import Outcome
 
 DEPTH, WIDTH, BATCH = 20, 24, 6
@@ -449,3 +453,21 @@ def test_low_precision_stays_close_to_float64(activation, dtype):
                 exact, size = columns[name]
                 scale = max(abs(exact), size)
                 assert name in COUNTS or abs(value - exact) <= allowed * scale, (layer, name)
+
+
+def test_memory_of_layers_that_differ_does_not_add_up():
+    # 20 layers of some 1000 x 1000: 80 MB of weights, of which one layer's are needed at a time
+    shape = [1000 - i for i in range(21)]
+    spec = {"shape": shape, "batch": 2, "record": "forward", "init": "he", "band": 0}
+    (run,) = load_plan({**spec, "activation": "relu"}).runs
+    measure(Share(((0, run),)))
+    held = sum(b.numel() * b.itemsize for b in scratch_of_thread(run.block_key)._buffers.values())
+    assert held < 2 * 4 * 1000**2
+
+
+def test_a_batch_of_large_matrices_is_multiplied_run_by_run():
+    a = torch.empty(2, 100, 60, dtype=torch.float64).normal_()
+    b = torch.empty(2, 60, 100, dtype=torch.float64).normal_()
+    assert 100 * 60 * 100 > LARGE
+    expected = torch.stack([x @ y for x, y in zip(a, b, strict=True)])
+    assert torch.equal(products_of_runs(a, b), expected)
