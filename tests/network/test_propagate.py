@@ -468,6 +468,6 @@ def test_memory_of_layers_that_differ_does_not_add_up():
 def test_a_batch_of_large_matrices_is_multiplied_run_by_run():
     a = torch.empty(2, 100, 60, dtype=torch.float64).normal_()
     b = torch.empty(2, 60, 100, dtype=torch.float64).normal_()
-    assert 100 * 60 * 100 > LARGE
+    assert LARGE < 100 * 60 * 100
     expected = torch.stack([x @ y for x, y in zip(a, b, strict=True)])
     assert torch.equal(products_of_runs(a, b), expected)
