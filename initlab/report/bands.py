@@ -63,5 +63,6 @@ def band_by_layer(low: Array, high: Array) -> tuple[Array, Array]:
 def _within_dtype(values: Array, runs: "pd.DataFrame") -> Array:
     if "dtype" not in runs:
         return values
-    largest = runs["dtype"].map({name: dtype.largest for name, dtype in DTYPES.items()})
-    return np.where(values > largest.to_numpy(float), np.inf, values)
+    largest = {name: dtype.largest for name, dtype in DTYPES.items()}
+    # not by Series.map: a table asks this of every point, and has few runs of each
+    return np.where(values > [largest.get(name, np.inf) for name in runs["dtype"]], np.inf, values)

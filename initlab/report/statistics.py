@@ -69,7 +69,7 @@ def by_point(values: Array, point: Array, count: int) -> Array:
 
 def is_ok(runs: "pd.DataFrame") -> Array:
     """Which runs were measured; one that turned nan was."""
-    return (runs["status"] == "ok").to_numpy(bool)
+    return np.asarray(runs["status"].to_numpy(object) == "ok")
 
 
 def turned_nan(runs: "pd.DataFrame") -> Array:
@@ -79,7 +79,8 @@ def turned_nan(runs: "pd.DataFrame") -> Array:
 
 def gradient_turned_nan(runs: "pd.DataFrame") -> Array:
     """Of which runs a gradient was measured that is not finite."""
-    return is_ok(runs) & (runs["backward_verdict"] == "nan").to_numpy(bool)
+    nan = np.asarray(runs["backward_verdict"].to_numpy(object) == "nan")
+    return np.asarray(is_ok(runs) & nan)
 
 
 def counted(runs: "pd.DataFrame", column: str) -> Array:

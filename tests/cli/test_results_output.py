@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from functools import cache
 
 import pytest
 from typer.testing import CliRunner
@@ -55,7 +56,12 @@ def other(grid):
     return root / "other"
 
 
+@cache  # for tests that look at different sides of one table
 def shown(*folders, width, **options):
+    return shown_now(*folders, width=width, **options)
+
+
+def shown_now(*folders, width, **options):
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return initlab("show", *folders, "--format", "table", *arguments, COLUMNS=str(width)).stdout
 
@@ -140,8 +146,8 @@ def test_the_legend_explains_the_columns_shown(grid, width):
 def test_without_unicode_a_table_is_ascii(grid, monkeypatch, width):
     monkeypatch.setattr("initlab.cli.results_output.unicode_stdout", lambda: False)
     monkeypatch.setattr("initlab.cli.output.unicode_stdout", lambda: False)
-    assert shown(grid, width=width).isascii()
-    assert shown(grid, width=width, layer="::10").isascii()
+    assert shown_now(grid, width=width).isascii()
+    assert shown_now(grid, width=width, layer="::10").isascii()
 
 
 def test_off_a_terminal_a_table_is_uncut_unless_columns_says_otherwise(grid):
