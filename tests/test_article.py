@@ -13,7 +13,7 @@ from helpers import in_memory
 from torch import nn
 
 from initlab import load_plan
-from initlab.network.propagate import FORWARD
+from initlab.network.measurement import FORWARD
 
 DEPTH, WIDTH, BATCH = 100, 256, 16
 STD = FORWARD.index("std")

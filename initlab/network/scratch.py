@@ -45,12 +45,17 @@ class Scratch:
         return Block(self.take(name, (runs, padded), dtype), batch, width)
 
 
-_of_thread = threading.local()
+class _OfThread(threading.local):
+    def __init__(self) -> None:  # called in every thread
+        self.purpose: Hashable = None
+        self.scratch = Scratch()
+
+
+_of_thread = _OfThread()
 
 
 def scratch_of_thread(purpose: Hashable) -> Scratch:
     """The memory that this thread had for the same purpose before, or else new memory."""
-    if getattr(_of_thread, "purpose", None) != purpose:
+    if _of_thread.purpose != purpose:
         _of_thread.purpose, _of_thread.scratch = purpose, Scratch()
-    scratch: Scratch = _of_thread.scratch
-    return scratch
+    return _of_thread.scratch

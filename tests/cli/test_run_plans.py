@@ -13,13 +13,13 @@ from initlab.cli.app import build
 def no_relu(monkeypatch):
     import torch
 
-    relu = torch.relu
+    relu = torch.clamp_min
 
     def fail(*_, **__):
         raise RuntimeError("no relu today")
 
-    monkeypatch.setattr("torch.relu", fail)
-    return lambda: monkeypatch.setattr("torch.relu", relu)
+    monkeypatch.setattr("torch.clamp_min", fail)
+    return lambda: monkeypatch.setattr("torch.clamp_min", relu)
 
 
 def test_failures_are_printed_repeated_and_retried(root, no_relu):

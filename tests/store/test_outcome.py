@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initlab.catalog.columns import columns
-from initlab.network.propagate import BACKWARD, FORWARD, Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement
 from initlab.spec.thresholds import Thresholds
 from initlab.store.outcome import Outcome, result_cells
 

@@ -9,7 +9,8 @@ from scipy import stats
 
 from initlab import load_plan
 from initlab.catalog.dtypes import DTYPES
-from initlab.network.propagate import BACKWARD, FORWARD, measure
+from initlab.network.measurement import BACKWARD, FORWARD
+from initlab.network.propagate import measure
 from initlab.theory.overflow import largest_of, log_range
 from initlab.theory.prediction import predict
 

@@ -8,7 +8,8 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, INPUTS, LOSSES
-from initlab.network.propagate import BACKWARD, FORWARD, measure
+from initlab.network.measurement import BACKWARD, FORWARD
+from initlab.network.propagate import measure
 from initlab.spec.shares import Share
 from initlab.theory.expectation import PredictedNumbers
 from initlab.theory.meanfield import FixedPoints

@@ -230,12 +230,12 @@ def test_fail_on_takes_verdicts_only(spec):
 
 
 def test_a_failed_run_keeps_its_row_and_exits_1(spec, folder, monkeypatch):
-    import torch
+    import numpy as np
 
     def fail(*_, **__):
         raise RuntimeError("no tanh today")
 
-    monkeypatch.setattr(torch, "tanh", fail)
+    monkeypatch.setattr(np, "tanh", fail)
     done = initlab(spec)
     assert done.exit_code == 1
     assert "small run 0 (activation=tanh, seed=0) failed: RuntimeError: no tanh" in done.stderr

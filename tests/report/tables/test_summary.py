@@ -13,7 +13,7 @@ from rich.console import Console
 
 from initlab.catalog.columns import columns
 from initlab.errors import UnknownName
-from initlab.network.propagate import Measurement
+from initlab.network.measurement import Measurement
 from initlab.report.remarks import MOST
 from initlab.report.sweeps import Sweep
 from initlab.report.tables import rendering
