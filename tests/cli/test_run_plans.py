@@ -60,7 +60,8 @@ def test_failures_are_printed_repeated_and_retried(root, no_relu):
 
 
 @pytest.mark.parametrize(("options", "most"), [(["--fail-fast"], 1), (["--max-failures", "2"], 2)])
-def test_a_sweep_may_stop_at_failures(root, no_relu, options, most):
+def test_a_sweep_may_stop_at_failures(monkeypatch, root, no_relu, options, most):
+    monkeypatch.setattr("initlab.spec.shares.SEEDS_BYTES", 0)  # each seed a share of its own
     spec = root / "f.yaml"
     spec.write_text("name: f\ndepth: 9\nwidth: 4\nactivation: relu\ninit: he\nseeds: 90\n")
     done = initlab("sweep", spec, "--out", root / "results", "--jobs", "1", *options)

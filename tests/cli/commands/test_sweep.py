@@ -188,7 +188,7 @@ def test_a_dry_run_computes_and_leaves_nothing(spec, folder):
     assert done.exit_code == 0
     # two seeds draw 3 matrices of 4 x 4; 4 runs of 3 layers
     sizes = [row[name] for name in ("runs", "shares", "layers", "random_numbers")]
-    assert sizes == ["4", "2", "12", "96"]
+    assert sizes == ["4", "1", "12", "96"]
     assert row["simulated"] == "0"  # four neurons are too few for theory
     for band, networks in (("400", "800"), ("0", "0")):  # two points
         wide = initlab(spec, "--dry-run", "--set", "width=16", "--set", f"band={band}")
