@@ -42,6 +42,15 @@ class Share:
         return self.first.record == "both" and self.draw_bytes <= KEEP_BYTES
 
     @property
+    def is_small(self) -> bool:
+        """Whether a layer is mostly calls of Python, so that two threads hinder each other."""
+        run, runs, seeds = self.first, len(self.runs), len({run.seed for _, run in self.runs})
+        width = max(run.shape)
+        # measured, in seconds a layer: a draw, a multiplication and addition, an element's passes
+        arithmetic = seeds * width**2 * 3e-9 + runs * run.batch * width * (2e-11 * width + 3e-9)
+        return arithmetic < 200e-6 + seeds * 25e-6  # calls for the block, and for each seed
+
+    @property
     def memory_bytes(self) -> int:
         """An estimate of the largest memory in use while the share runs, without the libraries."""
         run, n = self.first, len(self.runs)

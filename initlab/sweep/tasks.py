@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 
 from initlab.catalog import ACTIVATIONS
@@ -30,6 +31,7 @@ BANDS_AT_ONCE = 8  # simulations of one task: their draws, shared, cost little a
 
 Tick = Callable[[int], None]
 
+_SMALL = threading.Lock()  # networks whose layers are calls of Python, one share at a time
 _FIRST = threading.Lock()  # `cache` by itself lets two threads in
 
 
@@ -99,9 +101,10 @@ def _measured(share: Share, tick: Tick) -> dict[int, Outcome]:
     """Outcomes of one share. An exception fails the run it belongs to, and no other."""
     from initlab.network.propagate import measure
 
-    start = time.perf_counter()
     try:
-        measured = measure(share, tick)
+        with _SMALL if share.is_small else nullcontext():
+            start = time.perf_counter()
+            measured = measure(share, tick)
     except Interrupted:
         raise
     except Exception as error:  # whatever torch raises belongs to these networks, not to the sweep

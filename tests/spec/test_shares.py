@@ -27,3 +27,13 @@ def test_what_the_backward_pass_keeps(plan_of):
     assert run_bytes(run) == blocks + 8 * 7 * 2 * (3 + 5 + 2)
     (run,) = plan_of(shape=[3, 5, 2], record="forward").runs
     assert run_bytes(run) == 8 * 8 * 16 * 5
+
+
+def test_what_is_small_is_mostly_python(plan_of):
+    # measured: two threads take longer than one at widths of 8 to 64, and less from 256 on
+    for width, small in ((8, True), (64, True), (256, False), (1024, False)):
+        share, *_ = plan_of(depth=100, width=width, batch=16, seeds=16).shares(jobs=2)
+        assert share.is_small == small
+    gains = {"scheme": "xavier_normal", "gain": {"from": 0.5, "to": 2, "steps": 50}}
+    (grid,) = plan_of(depth=100, width=64, batch=16, init=gains).shares()
+    assert not grid.is_small  # 50 networks share the calls
