@@ -127,11 +127,11 @@ class _Signal:
         self.curves = gram_curves_of(point.activation)
         shape = len(fed.gram_RBB), len(point.variances)
         self.simulated = Simulated(np.empty(shape), np.empty(shape), np.empty(shape, dtype=int))
-        # whether some neurons stand for all: not of relu^2, where a few make most of the sum, nor
-        # where quadrature cannot resolve phi, so that theory does not know what to expect
-        self.sampled = (
-            float(kurtoses(self.curves.curves.activation)(np.zeros(1))[0, 0]) <= MOST_KURTOSIS
-        )
+        #: whether some neurons stand for all: not of relu^2, where a few make most of the sum, nor
+        #: where quadrature cannot resolve phi, so that theory does not know what to expect
+        self.sampled = True
+        kurtosis = kurtoses(self.curves.curves.activation)(np.zeros(1))[0, 0]
+        self.light_tailed = bool(kurtosis <= MOST_KURTOSIS)
         self.taken_R = fed.exponent_R  # out of a unitless signal, up to this layer
 
     def through(self, index: int, normal_RBM: "Tensor") -> None:
@@ -146,6 +146,7 @@ class _Signal:
             ln_q_RB = np.maximum(np.log(q_RB), LEAST_LN) + 2 * LN_2 * unit_R[:, None]
             expected = self.curves.expected(c_RBB, ln_q_RB, LN_2 * drawn.exponent_R)
             layer = drawn.widened(law.fan_out, expected)
+            self.sampled &= self.light_tailed
             self.sampled &= not np.isnan(expected.variance_R[~np.isnan(drawn.variance_R)]).any()
         else:
             layer = drawn.layer()
