@@ -32,7 +32,7 @@ def plans():
         yield {"init": {"scheme": name, **GIVEN.get(name, {})}}
     for name in LOSSES:
         yield {"loss": name, "batch": 32}
-    for name in sorted(sorted(set(INPUTS) - {"file"})):
+    for name in sorted(set(INPUTS) - {"file"}):
         yield {"input": name}
     yield {"bias": {"std": 0.1}}
     yield {"init": {"scheme": "xavier_uniform", "gain": ["tanh", "auto", 1e-300]}}
