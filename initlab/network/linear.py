@@ -9,12 +9,12 @@ so that one product serves all runs of a seed. Other types round their weights, 
 made, and take a product a run.
 
 Signals that have all but vanished, and those about to overflow, are multiplied as powers of two of
-themselves, and rounded after that: a processor takes a hundred times as long for a product of
-numbers below 1e-38, and one infinite term makes others nan. (W itself might be infinite there.)
+themselves, and rounded after that: some processors take ten times as long for a product of numbers
+below 1e-38, and one infinite term makes others nan. (W itself might be infinite there.)
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from itertools import pairwise, starmap
 
 import numpy as np
@@ -32,6 +32,8 @@ from initlab.spec.run import Run
 
 #: powers of two: inputs below 2^-60 are multiplied as 2^-40, those above 2^60 as 2^40
 VANISHING, RAISED = -60, -40
+
+Biases = list[tuple[slice, Tensor]]  # unit draws, by the rows that have them
 
 
 class Linear:
@@ -56,10 +58,9 @@ class Linear:
 
         The caller's until the next call.
         """
-        fans = self.layers[index]
-        z, biases = self._product("pre", index, rows, h_RBI, size_R, fans.fan_out)
+        z, biases = self._product(index, rows, h_RBI, size_R)
         for at, bias_O in biases:
-            scale_R11, shift_R11 = rows.affine(fans, "bias")
+            scale_R11, shift_R11 = rows.affine(self.layers[index], "bias")
             scaled_R1O = bias_O * scale_R11[at]
             if shift_R11 is not None:
                 scaled_R1O += shift_R11[at]
@@ -68,75 +69,73 @@ class Linear:
 
     def backward(self, index: int, rows: Rows, delta_RBO: Tensor, size_R: Array) -> Block:
         """dL/dh of the layer's input; the caller's until the call after next."""
-        fan_in = self.layers[index].fan_in
-        name = "gradient", index % 2  # dL/dh of two layers is alive at a time
-        return self._product(name, index, rows, delta_RBO, size_R, fan_in, transposed=True)[0]
+        return self._product(index, rows, delta_RBO, size_R, backward=True)[0]
 
     def _product(
-        self,
-        name: Hashable,
-        index: int,
-        rows: Rows,
-        x_RBI: Tensor,
-        size_R: Array,
-        width: int,
-        *,
-        transposed: bool = False,
-    ) -> tuple[Block, list[tuple[slice, Tensor]]]:
-        """X W^T, or x W, and the biases that came with the weights, by the rows that have them."""
+        self, index: int, rows: Rows, x_RBI: Tensor, size_R: Array, *, backward: bool = False
+    ) -> tuple[Block, Biases]:
+        """X W^T, or backward x W, and the biases that came with the weights."""
         if self.dtype == torch.float32:
-            return self._by_seed(name, index, rows, x_RBI, size_R, width, transposed=transposed)
-        fans, biases = self.layers[index], []
-        result = self.scratch.block(name, len(rows), self.batch, width, self.dtype)
-        for seed, at in rows.by_seed:
-            unit_OI, bias_O = self._drawn(index, seed)
-            biases += [] if bias_O is None else [(at, bias_O)]
-            self._by_run(rows, fans, at, unit_OI, x_RBI, result.RBN, transposed=transposed)
-        return result, biases
+            return self._by_seed(index, rows, x_RBI, size_R, backward)
+        return self._by_run(index, rows, x_RBI, backward)
 
     def _by_seed(
-        self,
-        name: Hashable,
-        index: int,
-        rows: Rows,
-        x_RBI: Tensor,
-        size_R: Array,
-        width: int,
-        *,
-        transposed: bool,
-    ) -> tuple[Block, list[tuple[slice, Tensor]]]:
+        self, index: int, rows: Rows, x_RBI: Tensor, size_R: Array, backward: bool
+    ) -> tuple[Block, Biases]:
         """A product for every seed, (s x) U^T."""
         scale_R11, shift_R11 = rows.affine(self.layers[index], "init")
         moved_R11 = _moved(size_R * scale_R11.numpy().ravel())
         own_R11 = scale_R11 if moved_R11 is None else scale_R11 * moved_R11
         scaled_RBI = self.scratch.take("scaled", x_RBI.shape, x_RBI.dtype)
-        inputs = self._split(rows, torch.mul(x_RBI, own_R11, out=scaled_RBI))
+        torch.mul(x_RBI, own_R11, out=scaled_RBI)
         products, biases = [], []
-        for (seed, at), own_MI in zip(rows.by_seed, inputs, strict=True):
+        for seed, at in rows.by_seed:
             unit_OI, bias_O = self._drawn(index, seed)
             biases += [] if bias_O is None else [(at, bias_O)]
-            products.append(linear(own_MI, unit_OI.T if transposed else unit_OI, self.batch))
+            own_MI = scaled_RBI[at].flatten(0, 1)
+            products.append(linear(own_MI, unit_OI.T if backward else unit_OI, self.batch))
         product = products[0] if len(products) == 1 else torch.cat(products)
-        result = self._block(name, product.view(len(rows), self.batch, width))
+        result = self._padded(index, backward, product.view(len(rows), self.batch, -1))
         if moved_R11 is not None:
             result.RBN.div_(moved_R11)
         if shift_R11 is not None:
             result.RBN.add_((shift_R11 * x_RBI).sum(-1, keepdim=True))
         return result, biases
 
-    def _block(self, name: Hashable, x_RBN: Tensor) -> Block:
-        """A block of these numbers, and their own memory where no row has to be padded."""
+    def _by_run(
+        self, index: int, rows: Rows, x_RBI: Tensor, backward: bool
+    ) -> tuple[Block, Biases]:
+        """A product for every run, with weights made once for those of equal scale and shift."""
+        fans, biases = self.layers[index], []
+        result = self._memory(index, len(rows), backward)
+        for seed, at in rows.by_seed:
+            unit_OI, bias_O = self._drawn(index, seed)
+            biases += [] if bias_O is None else [(at, bias_O)]
+            alike: dict[tuple[float, float], list[int]] = defaultdict(list)
+            for row in range(at.start, at.stop):
+                alike[rows.scales(fans, "init")[row]].append(row)
+            for (scale, shift), group in alike.items():
+                weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
+                matrix = weights_OI if backward else weights_OI.T
+                for row in group:
+                    torch.mm(x_RBI[row], matrix, out=result.RBN[row])
+        return result, biases
+
+    def _memory(self, index: int, runs: int, backward: bool) -> Block:
+        """A block for what comes of a layer."""
+        # dL/dh of two layers is alive at a time
+        name: Hashable = ("gradient", index % 2) if backward else "pre"
+        width = self.layers[index].fan_in if backward else self.layers[index].fan_out
+        return self.scratch.block(name, runs, self.batch, width, self.dtype)
+
+    def _padded(self, index: int, backward: bool, x_RBN: Tensor) -> Block:
+        """A block of these numbers: their own memory, where no row has to be padded."""
         runs, batch, width = x_RBN.shape
         if not batch * width % VECTOR:
             return Block(x_RBN.flatten(1), batch, width)
-        block = self.scratch.block(name, runs, batch, width, x_RBN.dtype)
+        block = self._memory(index, runs, backward)
         block.RBN.copy_(x_RBN)
         return block
-
-    def _split(self, rows: Rows, x_RBI: Tensor) -> Sequence[Tensor]:
-        """The rows (samples) of each seed, (M, I)."""
-        counts = [self.batch * (at.stop - at.start) for _, at in rows.by_seed]
-        return torch.split(x_RBI.flatten(0, 1), counts)
 
     def _drawn(self, index: int, seed: int) -> Drawn:
         """Unit weights and biases of a layer. Weights that are not kept are there until the next"""
@@ -145,26 +144,6 @@ class Linear:
         name = ("unit", self.places[seed], index) if draws.keeps else "unit"
         memory = self.scratch.take(name, (fans.fan_out, fans.fan_in), draws.dtype)
         return draws.layer(index, memory)
-
-    def _by_run(
-        self,
-        rows: Rows,
-        fans: Fans,
-        at: slice,
-        unit_OI: Tensor,
-        x_RBI: Tensor,
-        out_RBO: Tensor,
-        *,
-        transposed: bool,
-    ) -> None:
-        """A product for every run, with weights made once for those of equal scale and shift."""
-        alike: dict[tuple[float, float], list[int]] = defaultdict(list)
-        for row in range(*at.indices(len(rows))):
-            alike[rows.scales(fans, "init")[row]].append(row)
-        for (scale, shift), group in alike.items():
-            weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
-            for row in group:
-                torch.mm(x_RBI[row], weights_OI if transposed else weights_OI.T, out=out_RBO[row])
 
 
 def _moved(size_R: Array) -> Tensor | None:

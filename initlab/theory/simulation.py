@@ -19,6 +19,7 @@ Shapes: R replicates, B samples, N neurons, M of them drawn.
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from initlab.catalog import ACTIVATIONS, INPUTS
 from initlab.spec.run import Choice
+from initlab.theory.curves import curves_of
 from initlab.theory.gram import Expected, gram_curves_of
 from initlab.theory.overflow import largest_of
 from initlab.theory.quadrature import Array
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from initlab.theory.finite_width import BandPoint
 
 NEURONS, ACTIVATIONS_DRAWN = 32, 512  # drawn of a layer: so many neurons, or so many activations
+ALL = sys.maxsize
 MOST_KURTOSIS = 12.0  # E phi^4 / (E phi^2)^2 at q = 1 of layers of which some neurons are drawn
 AT_ONCE = 1 << 18  # activations in memory: what the processor's cache holds
 JITTER = 1e-12  # of K's diagonal, above the rounding of float64
@@ -61,19 +64,42 @@ def simulate(
 
     `tick` is called for every layer, with the number of networks simulated.
     """
+    drawn = max(NEURONS, ACTIVATIONS_DRAWN // points[0].batch)
+    light = [point for point in points if _light_tailed(point.activation)]
+    heavy = [point for point in points if point not in light]
+    found = _simulate(light, replicates, drawn, tick) | _simulate(heavy, replicates, ALL, tick)
+    again = [point for point in light if point not in found]
+    found |= _simulate(again, replicates, ALL, lambda _: tick(0))
+    return [found[point] for point in points]
+
+
+@cache
+def _light_tailed(activation: Choice) -> bool:
+    """Whether some neurons stand for all: not of relu^2, where a few make most of the sum."""
+    kurtosis: Array = kurtoses(curves_of(activation).activation)(np.zeros(1))
+    return bool(kurtosis[0, 0] <= MOST_KURTOSIS)
+
+
+def _simulate(
+    points: Sequence["BandPoint"], replicates: int, drawn: int, tick: Callable[[int], None]
+) -> "dict[BandPoint, Simulated]":
+    """Networks of which so many neurons a layer are drawn, but where theory expects nothing."""
     import torch
 
+    if not points:
+        return {}
     first = points[0]
-    drawn = max(NEURONS, ACTIVATIONS_DRAWN // first.batch)  # neurons of a layer, at most
-    size = max(1, AT_ONCE // (first.batch * max(first.batch, drawn)))
+    widest = max(layer.fan_out for layer in first.variances)
+    size = max(1, AT_ONCE // (first.batch * max(first.batch, min(drawn, widest))))
     parts = []
     with torch.no_grad(), np.errstate(all="ignore"):  # signals that leave their dtype
         for start in range(0, replicates, size):
             parts.append(_block(points, start, min(size, replicates - start), drawn, tick))
-    return [
-        Simulated(*map(np.concatenate, zip(*part, strict=True)))
-        for part in zip(*parts, strict=True)
-    ]
+    return {
+        point: Simulated(*map(np.concatenate, zip(*(s.simulated for s in signals), strict=True)))
+        for point, signals in zip(points, zip(*parts, strict=True), strict=True)
+        if all(signal.resolved for signal in signals)
+    }
 
 
 def _block(
@@ -82,7 +108,7 @@ def _block(
     replicates: int,
     drawn: int,
     tick: Callable[[int], None],
-) -> list[Simulated]:
+) -> "list[_Signal]":
     """Some replicates of every point, layer by layer; `start` says which."""
     import torch
 
@@ -100,13 +126,7 @@ def _block(
         for signal in signals:
             signal.through(index, normal_RBM)
         tick(len(points) * replicates)
-    return [
-        # where theory says nothing, all neurons are drawn
-        signal.simulated
-        if signal.sampled
-        else _block([signal.point], start, replicates, sys.maxsize, lambda _: tick(0))[0]
-        for signal in signals
-    ]
+    return signals
 
 
 class _Layer(NamedTuple):
@@ -127,11 +147,7 @@ class _Signal:
         self.curves = gram_curves_of(point.activation)
         shape = len(fed.gram_RBB), len(point.variances)
         self.simulated = Simulated(np.empty(shape), np.empty(shape), np.empty(shape, dtype=int))
-        #: whether some neurons stand for all: not of relu^2, where a few make most of the sum, nor
-        #: where quadrature cannot resolve phi, so that theory does not know what to expect
-        self.sampled = True
-        kurtosis = kurtoses(self.curves.curves.activation)(np.zeros(1))[0, 0]
-        self.light_tailed = bool(kurtosis <= MOST_KURTOSIS)
+        self.resolved = True  # by quadrature, so that theory knows what to expect
         self.taken_R = fed.exponent_R  # out of a unitless signal, up to this layer
 
     def through(self, index: int, normal_RBM: "Tensor") -> None:
@@ -146,8 +162,7 @@ class _Signal:
             ln_q_RB = np.maximum(np.log(q_RB), LEAST_LN) + 2 * LN_2 * unit_R[:, None]
             expected = self.curves.expected(c_RBB, ln_q_RB, LN_2 * drawn.exponent_R)
             layer = drawn.widened(law.fan_out, expected)
-            self.sampled &= self.light_tailed
-            self.sampled &= not np.isnan(expected.variance_R[~np.isnan(drawn.variance_R)]).any()
+            self.resolved &= not np.isnan(expected.variance_R[~np.isnan(drawn.variance_R)]).any()
         else:
             layer = drawn.layer()
         self.layer = _merged(layer)

@@ -68,7 +68,7 @@ def test_a_torch_without_the_operator_has_another(monkeypatch):
 
     monkeypatch.setattr(products, "_onednn", missing)
     found = products._tried_operator.__wrapped__(300, 300, contiguous=True)
-    assert found is not missing
+    assert found in (products._mkl, None)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 16, 256), (16, 256, 16), (3, 5, 7), (16, 16, 10)])
