@@ -346,6 +346,16 @@ def test_where_theory_says_nothing_all_neurons_are_drawn():
     assert stds == pytest.approx(math.sqrt(0.5), rel=0.05)
 
 
+def test_where_a_few_neurons_make_most_of_the_sum_all_are_drawn(monkeypatch):
+    # E phi^4 / (E phi^2)^2 of relu^2 is 105/2 / (3/2)^2 = 23, of tanh 1.6 (by quadrature)
+    points = [point_of(activation=a, width=100, depth=3) for a in ("relu_squared", "tanh")]
+    before = [simulated_stds([point], 20)[0] for point in points]
+    monkeypatch.setattr(simulation, "NEURONS", 50)
+    heavy, light = (simulated_stds([point], 20)[0] for point in points)
+    np.testing.assert_array_equal(heavy, before[0])
+    assert (light != before[1]).any()
+
+
 def test_samples_that_are_all_alike():
     # a Gram matrix of rank one; the batch is one sample as far as the law goes
     (stds,) = simulated_stds(
