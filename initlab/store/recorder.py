@@ -36,6 +36,7 @@ class Recorder:
 
     Raises:
         DiskError: the disk refused.
+        FolderInUse: another session has taken over.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Recorder:
             id_ for (id_,) in writer.rows("SELECT id FROM runs WHERE number >= 0 ORDER BY number")
         ]
         if len(self._ids) != len(plan.runs):
-            raise RuntimeError("two runs of a plan have one name")
+            with self._transaction():  # raises, if another session has registered its own meanwhile
+                raise RuntimeError("two runs of a plan have one name")
 
     def _rows(self) -> list[tuple[int, str, str, str, str | None]]:
         """(number, name, description, point, band) of every run."""

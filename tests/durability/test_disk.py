@@ -15,13 +15,14 @@ from processes import Command, run
 from initlab import load_plan
 from initlab.store.folder import Folder
 
+# ten shares, as networks of other depths are not computed side by side
 SPEC = """\
 name: disk
-depth: 12
+depth: [8, 9, 10, 11, 12, 13, 14, 15, 16, 17]
 width: 24
 activation: [tanh, relu]
 init: [xavier_normal, {scheme: normal, std: 20}]
-seeds: 10
+seeds: 1
 band: 20
 """
 

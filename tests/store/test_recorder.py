@@ -6,9 +6,11 @@ import pytest
 from helpers import in_memory, swept
 
 from initlab import load_plan
+from initlab.errors import FolderInUse
 from initlab.spec.shares import Share
 from initlab.store import tables
 from initlab.store.opening import open_for_writing
+from initlab.store.recorder import Recorder
 from initlab.store.work import MeasureTask, TaskResult
 
 
@@ -83,3 +85,17 @@ def test_another_sweep_of_the_folder_predicts_and_simulates_only_what_is_new(pla
     assert missing(activation=["relu", "gelu"], seeds=3) == (2, 0, 0)  # their third seeds
     assert missing(band=30) == (0, 0, 2)  # with so many networks nothing was simulated yet
     assert missing(band=20, depth=4) == (2, 2, 2)
+
+
+def test_a_session_that_is_taken_over_while_it_begins_says_so(plan_of, folder, monkeypatch):
+    begin, more = Recorder._begin, plan_of(seeds=5)
+
+    def overtaken(recorder, origin):
+        session = begin(recorder, origin)
+        monkeypatch.undo()
+        Recorder(lambda: folder.writer, more, {"host": "there", "pid": 7})
+        return session
+
+    monkeypatch.setattr(Recorder, "_begin", overtaken)
+    with pytest.raises(FolderInUse, match="taken over, on there, process 7"):
+        Recorder(lambda: folder.writer, plan_of(seeds=2), {"host": "here", "pid": 1})

@@ -146,7 +146,7 @@ def test_a_worker_killed_every_second_changes_no_byte(spec, wanted, cluster):
     for _ in range(2):
         cluster.worker("--no-nanny")
     # slow enough that several are killed on the way
-    spec.write_text(SPEC.replace("seeds: 10", f"seeds: {min(40 * KILLS, 1000)}"))
+    spec.write_text(SPEC.replace("seeds: 10", f"seeds: {min(300 * KILLS, 3000)}"))
     command = on(cluster.address, spec, "--jobs", "2")
     assert command.until(lambda: done(path) > 6)
     with Client(cluster.address, set_as_default=False) as client:
