@@ -88,6 +88,7 @@ def test_another_sweep_of_the_folder_predicts_and_simulates_only_what_is_new(pla
 
 
 def test_a_session_that_is_taken_over_while_it_begins_says_so(plan_of, folder, monkeypatch):
+    folder.begin(plan_of(seeds=1))  # opens the journal
     begin, more = Recorder._begin, plan_of(seeds=5)
 
     def overtaken(recorder, origin):
