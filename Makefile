@@ -39,17 +39,17 @@ clean:  ## remove the environment and caches, keep results
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # (editable_mode=compat: else a folder named initlab hides the package from whoever stands beside it)
-$(RUN): pyproject.toml constraints.txt
+$(RUN): pyproject.toml constraints.txt initlab/network/sums.c
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[plot]'
 	touch $@
 
-$(DEV): pyproject.toml constraints.txt
+$(DEV): pyproject.toml constraints.txt initlab/network/sums.c
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
 
-$(BENCH): pyproject.toml constraints.txt
+$(BENCH): pyproject.toml constraints.txt initlab/network/sums.c
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev,bench]'
 	touch $(RUN) $(DEV) $@

@@ -6,8 +6,12 @@ depend on the other runs of its block. `tables.py` makes means and stds of the s
 
 A block is read as few times as that allows: its sum and its sum of squares give mean, rms and std
 at once. Where their difference would lose digits, the std is summed again about the mean.
+
+Of float32, a library in C finds the same in one pass (`compiled.py`), if there is one. What follows
+is how torch finds it, for every dtype.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from initlab.network.compiled import MOST_SAMPLES, Found, compiled
 from initlab.network.products import products_of_runs
 from initlab.network.scratch import Scratch
 
@@ -120,6 +125,10 @@ def _cancels(centred: Array, squares: Array) -> NDArray[np.bool_]:
 @np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
 def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
     """Sums of one layer, from pre-activations, activations and slopes phi'(z) of equal shapes."""
+    library = compiled()
+    if library is not None and out_RBN.dtype == torch.float32:
+        found = library.forward(pre_RBN, out_RBN, slope_RBN, SATURATED_BELOW, LEFT)
+        return _compiled_forward(found, out_RBN)
     x_KRBN, unit = _double(scratch, "x", pre_RBN, out_RBN)
     row_sums, row_norms = _row_sums(x_KRBN), _norms(x_KRBN)
     sums = _sums(x_KRBN, unit, row_sums, row_norms)
@@ -146,6 +155,30 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
         direction=_norms(direction_R1N)[:, 0],
         samples=some.sum(-1),
     )
+
+
+def _compiled_forward(found: Found, out_RBN: Tensor) -> Forward:
+    largest, count = found["abs_max"].copy(), out_RBN[0].numel()
+    finite = found["finite"] / count
+    for row in np.flatnonzero(finite < 1):  # the library's is of numbers that are not nan
+        largest[row] = out_RBN[row].abs().amax()
+    return Forward(
+        sums=_named_sums(found, ["pre", "out"]),
+        abs_max=largest,
+        zeros=found["zeros"],
+        saturated=found["saturated"],
+        finite=finite,
+        direction=np.sqrt(found["direction"]),
+        samples=found["samples"],
+    )
+
+
+def _named_sums(found: Found, names: Sequence[str]) -> Sums:
+    """Of so many blocks, each of shape (len(names), R)."""
+    total, squares, centred = (
+        np.stack([found[name][sum_] for name in names]) for sum_ in ("total", "squares", "centred")
+    )
+    return Sums(total, squares, centred, np.ones_like(total))
 
 
 def _abs(block_RBN: Tensor, scratch: Scratch) -> Tensor:
@@ -185,6 +218,14 @@ def backward(
         scratch: memory to work in.
         biased: whether the layer has biases.
     """
+    library, (batch, outputs) = compiled(), delta_RBO.shape[1:]
+    if (
+        library is not None
+        and delta_RBO.dtype == torch.float32
+        and batch <= min(MOST_SAMPLES, outputs, input_RBI.shape[-1])
+    ):
+        found = library.backward(gradient_RBO, delta_RBO, input_RBI, LEFT)
+        return _compiled_backward(found, delta_RBO, input_RBI, biased)
     x_KRBO, unit = _double(scratch, "x", gradient_RBO, delta_RBO)
     h_1RBI, h_unit = _double(scratch, "h", input_RBI)
     row_sums = _row_sums(x_KRBO)
@@ -196,6 +237,20 @@ def backward(
         ),
         biases=_bias_sums(x_KRBO[1], unit[1]) if biased else None,
     )
+
+
+def _compiled_backward(
+    found: Found, delta_RBO: Tensor, input_RBI: Tensor, biased: bool
+) -> Backward:
+    gradient, weights = (
+        Sums(*(column[0] for column in _named_sums(found, [name])))
+        for name in ("gradient", "weights")
+    )
+    at = np.flatnonzero(_cancels(weights.centred, weights.squares))
+    if len(at):
+        weights.centred[at] = _direct(delta_RBO[at].double(), input_RBI[at].double())[1]
+    biases = _bias_sums(delta_RBO.double(), weights.unit) if biased else None
+    return Backward(gradient, weights, biases)
 
 
 def _weight_sums(d_RBO: Tensor, h_RBI: Tensor, d_sums: Array, h_sums: Array, unit: Array) -> Sums:
