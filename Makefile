@@ -4,6 +4,7 @@ BIN := .venv/bin
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
 BENCH := .venv/.installed-bench
+SOURCES := $(wildcard initlab/native/*.[ch])
 
 .DEFAULT_GOAL := help
 
@@ -39,17 +40,17 @@ clean:  ## remove the environment and caches, keep results
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # (editable_mode=compat: else a folder named initlab hides the package from whoever stands beside it)
-$(RUN): pyproject.toml constraints.txt initlab/network/sums.c
+$(RUN): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[plot]'
 	touch $@
 
-$(DEV): pyproject.toml constraints.txt initlab/network/sums.c
+$(DEV): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
 	touch $(RUN) $@
 
-$(BENCH): pyproject.toml constraints.txt initlab/network/sums.c
+$(BENCH): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev,bench]'
 	touch $(RUN) $(DEV) $@

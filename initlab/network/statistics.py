@@ -7,7 +7,7 @@ depend on the other runs of its block. `tables.py` makes means and stds of the s
 A block is read as few times as that allows: its sum and its sum of squares give mean, rms and std
 at once. Where their difference would lose digits, the std is summed again about the mean.
 
-Of float32, a library in C finds the same in one pass (`compiled.py`), if there is one. What follows
+Of float32, a library in C finds the same in one pass (`compiled_sums.py`), if there is one. What follows
 is how torch finds it, for every dtype.
 """
 
@@ -19,7 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from initlab.network.compiled import MOST_SAMPLES, Found, compiled
+from initlab import native
+from initlab.network import compiled_sums
+from initlab.network.compiled_sums import MOST_SAMPLES, Found
 from initlab.network.products import products_of_runs
 from initlab.network.scratch import Scratch
 
@@ -125,9 +127,8 @@ def _cancels(centred: Array, squares: Array) -> NDArray[np.bool_]:
 @np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
 def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
     """Sums of one layer, from pre-activations, activations and slopes phi'(z) of equal shapes."""
-    library = compiled()
-    if library is not None and out_RBN.dtype == torch.float32:
-        found = library.forward(pre_RBN, out_RBN, slope_RBN, SATURATED_BELOW, LEFT)
+    if out_RBN.dtype == torch.float32 and native.available():
+        found = compiled_sums.forward(pre_RBN, out_RBN, slope_RBN, SATURATED_BELOW, LEFT)
         return _compiled_forward(found, out_RBN)
     x_KRBN, unit = _double(scratch, "x", pre_RBN, out_RBN)
     row_sums, row_norms = _row_sums(x_KRBN), _norms(x_KRBN)
@@ -218,13 +219,10 @@ def backward(
         scratch: memory to work in.
         biased: whether the layer has biases.
     """
-    library, (batch, outputs) = compiled(), delta_RBO.shape[1:]
-    if (
-        library is not None
-        and delta_RBO.dtype == torch.float32
-        and batch <= min(MOST_SAMPLES, outputs, input_RBI.shape[-1])
-    ):
-        found = library.backward(gradient_RBO, delta_RBO, input_RBI, LEFT)
+    batch, outputs = delta_RBO.shape[1:]
+    few = batch <= min(MOST_SAMPLES, outputs, input_RBI.shape[-1])
+    if few and delta_RBO.dtype == torch.float32 and native.available():
+        found = compiled_sums.backward(gradient_RBO, delta_RBO, input_RBI, LEFT)
         return _compiled_backward(found, delta_RBO, input_RBI, biased)
     x_KRBO, unit = _double(scratch, "x", gradient_RBO, delta_RBO)
     h_1RBI, h_unit = _double(scratch, "h", input_RBI)

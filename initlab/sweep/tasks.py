@@ -27,7 +27,7 @@ from initlab.theory.finite_width import Band, BandPoint, bands
 from initlab.theory.prediction import predict
 
 PREDICTED_AT_ONCE = 2000  # points of one task
-BANDS_AT_ONCE = 8  # simulations of one task: their draws, shared, cost little any more
+BANDS_AT_ONCE = 16  # simulations of one task: their draws, shared, cost little any more
 
 Tick = Callable[[int], None]
 

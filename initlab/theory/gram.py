@@ -44,12 +44,34 @@ class Expected(NamedTuple):
     variance_R: Array  # of the same, about that
 
 
+class Lines(NamedTuple):
+    """Columns of a table over ln q, shape (columns, entries)."""
+
+    value: Array
+    rise: Array  # from each entry to the next
+    low: int  # ln q of the first entry
+
+
+def _within(ln_q: Array) -> Array:
+    within: Array = np.fmin(np.fmax(ln_q, LOWEST), HIGHEST - 1 / STEPS)
+    return within
+
+
+def _read(lines: Lines, ln_q: Array) -> Array:
+    """Columns first; straight on beyond the ends of all tables, nan at nan."""
+    step = ((_within(ln_q) - lines.low) * STEPS).astype(int)
+    share = (ln_q - lines.low) * STEPS - step
+    result: Array = lines.value.take(step, axis=-1) + share * lines.rise.take(step, axis=-1)
+    return result
+
+
 class GramCurves:
     """The curves of one activation as tables over ln q, made unit by unit as they are needed."""
 
     def __init__(self, curves: Curves) -> None:
         self.curves = curves
         self.units: dict[int, Array] = {}
+        self.lines: dict[tuple[int, int, int], Lines] = {}
 
     def expected(self, c_RBB: "Tensor", ln_q_RB: Array, ln_unit_R: Array) -> Expected:
         """Expected layers.
@@ -59,25 +81,32 @@ class GramCurves:
             ln_q_RB: ln of their variances.
             ln_unit_R: ln of the number that activations are to be divided by.
         """
-        ln_v, ln_variance, means = self._read(ln_q_RB, slice(0, LENGTHS))
+        ln_v, ln_variance, means = _read(self.lengths(ln_q_RB), ln_q_RB)
         ln_unit_R1 = ln_unit_R[:, None]
         means *= np.exp(ln_v / 2 - ln_unit_R1)
         deviations = np.exp(ln_variance / 2 - ln_unit_R1)
         mean_R = means.mean(1)
         variance = np.square(deviations) + np.square(means - mean_R[:, None])
-        shares = self._read(ln_q_RB.mean(1).clip(LOWEST, HIGHEST), slice(LENGTHS, None))
-        return Expected(_series(shares, c_RBB), means, deviations, mean_R, variance.mean(1))
+        cosine_RBB = _series(self.shares(ln_q_RB), c_RBB)
+        return Expected(cosine_RBB, means, deviations, mean_R, variance.mean(1))
 
-    def _read(self, ln_q: Array, columns: slice) -> Array:
-        """Columns of the table at ln q, first; straight on beyond its ends, nan at nan."""
-        within = np.fmin(np.fmax(ln_q, LOWEST), HIGHEST - 1 / STEPS)
+    def lengths(self, ln_q: Array) -> "Lines":
+        """ln V, ln Var and E / rms around some ln q, with nan among them."""
+        return self._lines(ln_q, slice(0, LENGTHS))
+
+    def shares(self, ln_q_RB: Array) -> Array:
+        """The shares of C's terms in every network, (terms, R): those at its samples' mean q."""
+        ln_q_R = ln_q_RB.mean(1).clip(LOWEST, HIGHEST)
+        return _read(self._lines(ln_q_R, slice(LENGTHS, None)), ln_q_R)
+
+    def _lines(self, ln_q: Array, columns: slice) -> "Lines":
+        within = _within(ln_q)
         low, high = math.floor(within.min()), math.floor(within.max())
-        units = [self._unit(unit)[:, columns] for unit in range(low, high + 1)]
-        value, rise = np.concatenate(units, axis=-1)
-        step = ((within - low) * STEPS).astype(int)
-        share = (ln_q - low) * STEPS - step
-        result: Array = value.take(step, axis=-1) + share * rise.take(step, axis=-1)
-        return result
+        key = low, high, columns.start
+        if key not in self.lines:  # a signal is of much the same length layer after layer
+            units = [self._unit(unit)[:, columns] for unit in range(low, high + 1)]
+            self.lines[key] = Lines(*np.concatenate(units, axis=-1), low)
+        return self.lines[key]
 
     def _unit(self, unit: int) -> Array:
         """Values in a unit of ln q, and by how much they rise until the next; (2, columns, STEPS).

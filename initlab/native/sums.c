@@ -1,7 +1,7 @@
 /* Sums over one layer of many runs, in float64, reading each float32 block once.
  *
  * What statistics.py computes with one call of torch for every sum, and so in some ten passes over
- * memory, is computed here run by run while its numbers are in the processor's cache. compiled.py
+ * memory, is computed here run by run while its numbers are in the processor's cache. network/compiled_sums.py
  * calls it; statistics.py does without where no compiler was at hand.
  *
  * A sum is eight partial sums, of every eighth number, added in one order. So a run's bits depend on
@@ -12,49 +12,8 @@
  */
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-/* One version for each width of vectors; the loader takes the processor's best. */
-#if defined(__x86_64__) && defined(__GLIBC__)
-#define EVERY_PROCESSOR \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define EVERY_PROCESSOR
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-#define LANES 8
-typedef float Floats __attribute__((vector_size(4 * LANES)));
-typedef int32_t Ints __attribute__((vector_size(4 * LANES)));
-typedef double Doubles __attribute__((vector_size(8 * LANES)));
-
-INLINE double folded(const Doubles *x)
-{
-    double a[LANES];
-    memcpy(a, x, sizeof a);
-    return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
-}
-
-/* The next numbers of a row of which so many are left; zeros beyond its end. */
-INLINE void load(Floats *v, const float *x, int64_t left)
-{
-    if (left >= LANES) {
-        memcpy(v, x, sizeof *v);
-    } else {
-        memset(v, 0, sizeof *v);
-        memcpy(v, x, (size_t)left * sizeof *x);
-    }
-}
-
-INLINE void larger(Floats *most, Floats x)
-{
-    Ints more = x > *most;  /* not of nan */
-    *most = (Floats)(((Ints)x & more) | ((Ints)*most & ~more));
-}
-
-#define DOUBLES(v) __builtin_convertvector(v, Doubles)
-#define ABSOLUTE(v) ((Floats)((Ints)(v) & 0x7fffffff))
+#include "vectors.h"
 
 /* sum x, sum x^2, sum (x - mean)^2 of a block */
 typedef struct {
@@ -97,7 +56,7 @@ typedef struct {
 
 /* Of pre-activations, activations and slopes; `direction` is memory for `width` numbers. */
 EVERY_PROCESSOR
-void initlab_forward(int64_t runs, int64_t batch, int64_t width, int64_t pre_stride,
+void initlab_forward_sums(int64_t runs, int64_t batch, int64_t width, int64_t pre_stride,
                      int64_t out_stride, int64_t slope_stride, const float *pre, const float *out,
                      const float *slope, float saturated_below, double least, double *direction,
                      Forward *found)
@@ -166,7 +125,7 @@ void initlab_forward(int64_t runs, int64_t batch, int64_t width, int64_t pre_str
 /* A block in float64, in rows of a multiple of LANES; its row sums. Sums of the whole are `s`'s. */
 INLINE void widen(const float *x, int64_t batch, int64_t width, double *wide, double *row_totals)
 {
-    const int64_t padded = (width + LANES - 1) / LANES * LANES;
+    const int64_t padded = PADDED(width);
     for (int64_t b = 0; b < batch; b++) {
         Doubles total = {0};
         for (int64_t n = 0; n < width; n += LANES) {
@@ -209,13 +168,12 @@ typedef struct {
  * `centred` is the difference of the two, whatever it has lost.
  */
 EVERY_PROCESSOR
-void initlab_backward(int64_t runs, int64_t batch, int64_t outputs, int64_t inputs,
+void initlab_backward_sums(int64_t runs, int64_t batch, int64_t outputs, int64_t inputs,
                       int64_t gradient_stride, int64_t delta_stride, int64_t input_stride,
                       const float *gradient, const float *delta, const float *input, double least,
                       double *work, Backward *found)
 {
-    const int64_t wide_o = (outputs + LANES - 1) / LANES * LANES;
-    const int64_t wide_i = (inputs + LANES - 1) / LANES * LANES;
+    const int64_t wide_o = PADDED(outputs), wide_i = PADDED(inputs);
     double *d = work, *h = d + batch * wide_o, *d_rows = h + batch * wide_i, *h_rows = d_rows + batch;
     for (int64_t r = 0; r < runs; r++) {
         Backward f = {.gradient = {.total = 0}};
@@ -248,6 +206,3 @@ void initlab_backward(int64_t runs, int64_t batch, int64_t outputs, int64_t inpu
         found[r] = f;
     }
 }
-
-/* Of this interface; compiled.py loads no other. */
-int64_t initlab_interface(void) { return 1; }

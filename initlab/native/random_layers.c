@@ -1,0 +1,308 @@
+/* One layer of random networks that are drawn without their weights, as theory/layers.py has it with
+ * torch: all steps of a network while its Gram matrix is in the processor's cache.
+ *
+ * Letters: B samples, M neurons drawn. Arrays are in C's order, a network after the other:
+ * matrices (B, B), numbers of neurons (M, B).
+ */
+#include <math.h>
+
+#include "vectors.h"
+
+#define MOST_BATCH 64
+#define NEURONS 8  /* at a time */
+#define LN_2 0.6931471805599453
+#define JITTER 1e-12
+#define CANCELLED 1e-8
+
+/* L of L L^T = c, in place, column by column: c[i + column * rows]; nan where c is not positive
+ * definite.
+ *
+ * By L D L^T, as roots can be taken of all pivots at once. */
+INLINE void factorised(double *c, int64_t batch, int64_t rows)
+{
+    double root[MOST_BATCH], scaled[MOST_BATCH];
+    for (int64_t k = 0; k < batch; k++) {
+        const double *column = c + k * rows, inverse = 1 / column[k];
+        for (int64_t i = k / LANES * LANES; i < rows; i += LANES) {
+            Doubles below, other;
+            memcpy(&below, column + i, sizeof below);
+            const Doubles part = below * inverse;
+            memcpy(scaled + i, &part, sizeof part);
+            const int64_t last = i + LANES < batch ? i + LANES : batch;  /* columns from i on are 0 above */
+            for (int64_t j = k + 1; j < last; j++) {
+                memcpy(&other, c + j * rows + i, sizeof other);
+                other -= below * scaled[j];
+                memcpy(c + j * rows + i, &other, sizeof other);
+            }
+        }
+    }
+    for (int64_t k = 0; k < batch; k++) {
+        const double pivot = c[k + k * rows];
+        root[k] = pivot > 0 ? 1 / sqrt(pivot) : NAN;
+    }
+    for (int64_t k = 0; k < batch; k++)
+        for (int64_t i = k; i < rows; i++)
+            c[i + k * rows] *= root[k];
+}
+
+/* z = L u of every neuron; column j of L at factor + j * rows. */
+INLINE void multiplied(const float *factor, int64_t rows, const float *normal, int64_t batch,
+                       int64_t neurons, float *z)
+{
+    if (batch == 1) {
+        for (int64_t m = 0; m < neurons; m++)
+            z[m] = factor[0] * normal[m];
+        return;
+    }
+    for (int64_t m = 0; m < neurons; m += NEURONS) {
+        for (int64_t i = 0; i < batch; i += LANES) {
+            const int64_t last = i + LANES < batch ? i + LANES : batch;  /* L is triangular */
+            Floats sums[NEURONS] = {{0}};
+            for (int64_t j = 0; j < last; j++) {
+                Floats column;
+                memcpy(&column, factor + j * rows + i, sizeof column);
+                for (int64_t n = 0; n < NEURONS; n++)
+                    sums[n] += column * normal[(m + n < neurons ? m + n : m) * batch + j];
+            }
+            for (int64_t n = 0; n < NEURONS && m + n < neurons; n++)
+                memcpy(z + (m + n) * batch + i, &sums[n], (size_t)(last - i) * sizeof *z);
+        }
+    }
+}
+
+/* Pre-activations of every network, z = L u with L L^T = K, K = weights G + biases.
+ *
+ *   gram     (R, B, B)   G of the inputs; `weights` and `biases`, (R,), make K of it
+ *   scale    1           multiplies K; unit (R,): 2^u, which multiplies z
+ *   normal   (R, M, B)   standard normal numbers u
+ *   c        (R, B, B)   out: correlations; q (R, B): scale diag K; z (R, M, B)
+ */
+EVERY_PROCESSOR
+void initlab_pre_activations(int64_t networks, int64_t batch, int64_t neurons, const double *gram,
+                             const double *weights, const double *biases, double scale,
+                             const double *unit, const float *normal, double *c, double *q,
+                             float *z)
+{
+    const int64_t rows = PADDED(batch);
+    double factor[MOST_BATCH * MOST_BATCH], norm[MOST_BATCH], size[MOST_BATCH] = {0};
+    float narrow[MOST_BATCH * MOST_BATCH];
+    for (int64_t r = 0; r < networks; r++) {
+        const double *g = gram + r * batch * batch;
+        double *own = c + r * batch * batch;
+        double *variances = q + r * batch;
+        for (int64_t i = 0; i < batch; i++) {
+            const double variance = g[i * batch + i] * weights[r] + biases[r];
+            norm[i] = variance == 0 ? 0 : 1 / sqrt(variance);
+            variances[i] = scale * variance;
+            size[i] = sqrt(scale * variance) * unit[r];
+        }
+        memset(factor, 0, (size_t)(rows * rows) * sizeof *factor);
+        for (int64_t i = 0; i < batch; i++) {
+            const double *from = g + i * batch;
+            double *to = own + i * batch, *too = factor + i * rows;
+            const double weight = weights[r] * norm[i], bias = biases[r] * norm[i];
+            for (int64_t j = 0; j < batch; j++)
+                to[j] = too[j] = (from[j] * weight + bias) * norm[j];
+            /* singular where samples are alike; its rounding is made good on the diagonal */
+            to[i] = too[i] = 1 + JITTER;
+        }
+        factorised(factor, batch, rows);
+        for (int64_t j = 0; j < batch; j++) {
+            for (int64_t i = 0; i < j; i++)
+                narrow[j * rows + i] = 0;
+            for (int64_t i = j; i < rows; i++)
+                narrow[j * rows + i] = (float)(factor[j * rows + i] * size[i]);
+        }
+        multiplied(narrow, rows, normal + r * neurons * batch, batch, neurons,
+                   z + r * neurons * batch);
+    }
+}
+
+/* What theory expects of an activation: tables over ln q, and a series in c of every network. */
+typedef struct {
+    const double *value, *rise;  /* (3, entries): ln V, ln Var, E / rms; and by how much each rises */
+    int64_t entries;
+    double low, high, steps;     /* ln q of the first entry and of the end, entries for 1 of ln q */
+    const double *series;        /* (6, networks): of c, c^2, c^3, c^4, c^5 and c^21 */
+} Expected;
+
+typedef struct {
+    double variance;   /* centred, over neurons and samples */
+    double expected;   /* variance, of theory; nan where it has none */
+    double largest;    /* max |h| */
+    double exponent;   /* all in units of 2^exponent */
+    double distinct;   /* 1 where samples are not alike */
+} Layer;
+
+/* h h^T, from rows of neurons, each padded with zeros. */
+INLINE void gram_of(const double *wide, int64_t neurons, int64_t rows, int64_t batch, double *gram)
+{
+    for (int64_t j = 0; j < rows; j += LANES) {
+        for (int64_t i = j; i < batch; i += LANES) {  /* the lower half, by blocks */
+            Doubles sums[LANES] = {{0}};
+            for (int64_t m = 0; m < neurons; m++) {
+                Doubles h;
+                memcpy(&h, wide + m * rows + j, sizeof h);
+                for (int k = 0; k < LANES; k++)
+                    sums[k] += h * wide[m * rows + i + k];
+            }
+            for (int64_t k = 0; k < LANES && i + k < batch; k++)
+                for (int64_t l = 0; l < LANES && j + l < batch; l++)
+                    gram[(i + k) * batch + j + l] = gram[(j + l) * batch + i + k] = sums[k][l];
+        }
+    }
+}
+
+/* The lengths that theory expects of samples whose z have variances of these logarithms. */
+INLINE void lengths(const Expected *e, const double *ln_q, int64_t batch, double ln_unit,
+                    double *mean, double *deviation)
+{
+    const double last = e->high - 1 / e->steps;
+    for (int64_t i = 0; i < batch; i++) {
+        const double within = ln_q[i] > e->low ? (ln_q[i] < last ? ln_q[i] : last) : e->low;
+        const int64_t step = (int64_t)((within - e->low) * e->steps);
+        const double share = (ln_q[i] - e->low) * e->steps - (double)step;  /* nan of nan */
+        double read[3];
+        for (int64_t column = 0; column < 3; column++) {
+            const int64_t at = column * e->entries + step;
+            read[column] = e->value[at] + share * e->rise[at];
+        }
+        mean[i] = read[2] * exp(read[0] / 2 - ln_unit);
+        deviation[i] = exp(read[1] / 2 - ln_unit);
+    }
+}
+
+/* Layers of networks from the activations of some of their neurons.
+ *
+ *   h        (R, M, B)    activations
+ *   share    sqrt(M / n') of the M neurons drawn of n'; 1 where all are, and nothing is expected
+ *   reach    by how much the largest of all neurons exceeds the largest of those drawn
+ *   c, ln_q  (R, B, B), (R, B)  correlations of z and ln of its variances
+ *   work     memory for M * B numbers, B rounded up to LANES
+ *   gram     (R, B, B)    out: G = (1 - share) E G + share G_M, in units of 4^exponent
+ */
+EVERY_PROCESSOR
+void initlab_layers(int64_t networks, int64_t batch, int64_t neurons, const float *h, double share,
+                    double reach, const double *c, const double *ln_q, const Expected *expected,
+                    double *work, double *gram, Layer *found)
+{
+    const int64_t rows = PADDED(batch), count = neurons * batch;
+    double mean[MOST_BATCH], deviation[MOST_BATCH];
+    for (int64_t r = 0; r < networks; r++) {
+        const float *own = h + r * count;
+        double *g = gram + r * batch * batch;
+        Floats most = {0};
+        Doubles totals = {0};
+        for (int64_t n = 0; n < count; n += LANES) {
+            Floats v;
+            load(&v, own + n, count - n);
+            larger(&most, ABSOLUTE(v));
+            totals += DOUBLES(v);
+        }
+        double total = folded(&totals), largest = 0;
+        for (int l = 0; l < LANES; l++)
+            largest = most[l] > largest ? most[l] : largest;
+        if (!isfinite(total))  /* what is nan was not larger */
+            largest = isnan(total) && !isinf(largest) ? NAN : largest;
+        int exponent = 0;
+        if (isfinite(largest))
+            frexp(largest, &exponent);
+        const double unit = ldexp(1, -exponent);
+
+        /* G_M, mean and variance of the neurons drawn */
+        double squares = 0;
+        if (batch == 1) {
+            Doubles sums = {0};
+            for (int64_t n = 0; n < count; n += LANES) {
+                Floats v;
+                load(&v, own + n, count - n);
+                sums += DOUBLES(v) * DOUBLES(v);
+            }
+            g[0] = squares = folded(&sums);
+        } else {
+            for (int64_t m = 0; m < neurons; m++)
+                for (int64_t i = 0; i < rows; i += LANES) {
+                    Floats v;
+                    load(&v, own + m * batch + i, batch - i);
+                    const Doubles wide = DOUBLES(v);
+                    memcpy(work + m * rows + i, &wide, sizeof wide);
+                }
+            gram_of(work, neurons, rows, batch, g);
+            for (int64_t i = 0; i < batch; i++)
+                squares += g[i * batch + i];
+        }
+        const double own_mean = total / (double)count;
+        double variance = squares / (double)count - own_mean * own_mean;
+        if (variance < CANCELLED * squares / (double)count) {
+            Doubles about = {0};
+            int64_t n = 0;
+            for (; n + LANES <= count; n += LANES) {
+                Floats v;
+                load(&v, own + n, LANES);
+                const Doubles d = DOUBLES(v) - own_mean;
+                about += d * d;
+            }
+            variance = folded(&about);
+            for (; n < count; n++)
+                variance += (own[n] - own_mean) * (own[n] - own_mean);
+            variance /= (double)count;
+        }
+        const double mean_drawn = own_mean * unit, drawn = variance * unit * unit;
+        Layer layer = {drawn, 0, largest * unit, exponent, 0};
+        const double scale = unit * unit / (double)neurons;
+        if (share == 1 || drawn == 0) {  /* what is rounded to one number is, whatever is expected */
+            for (int64_t i = 0; i < batch * batch; i++)
+                g[i] *= scale;
+        } else {
+            lengths(expected, ln_q + r * batch, batch, LN_2 * exponent, mean, deviation);
+            double expected_mean = 0, expected_variance = 0;
+            for (int64_t i = 0; i < batch; i++)
+                expected_mean += mean[i] / (double)batch;
+            for (int64_t i = 0; i < batch; i++) {
+                const double off = mean[i] - expected_mean;
+                expected_variance += (deviation[i] * deviation[i] + off * off) / (double)batch;
+            }
+            double s[6];
+            for (int64_t term = 0; term < 6; term++)
+                s[term] = expected->series[term * networks + r];
+            const double old = share * scale, new = 1 - share;
+            for (int64_t i = 0; i < batch; i++) {
+                const double *own_c = c + (r * batch + i) * batch;
+                double *own_g = g + i * batch;
+                for (int64_t j = 0; j < batch; j++) {
+                    const double x = own_c[j];
+                    const double x2 = x * x, x4 = x2 * x2, x8 = x4 * x4, x16 = x8 * x8;
+                    const double far = s[4] + s[5] * x16;
+                    const double cosine = x * (s[0] + x * (s[1] + x * (s[2] + x * (s[3] + x * far))));
+                    const double whole = deviation[i] * deviation[j] * cosine + mean[i] * mean[j];
+                    own_g[j] = new * whole + old * own_g[j];
+                }
+            }
+            /* of the mean square (1 - s) V + s V_M, the square of the mean E + s (E_M - E) is
+             * taken off */
+            const double off = mean_drawn - expected_mean;
+            layer.expected = expected_variance;
+            layer.variance = expected_variance + share * (drawn - expected_variance)
+                             + share * (1 - share) * off * off;
+        }
+        if (share != 1)
+            layer.largest *= reach;
+        /* mean_b |h_b - mean h|^2 = mean_b |h_b|^2 - |mean_b h_b|^2 */
+        double trace = 0;
+        Doubles sums = {0};
+        for (int64_t i = 0; i < batch; i++)
+            trace += g[i * batch + i];
+        int64_t n = 0;
+        for (; n + LANES <= batch * batch; n += LANES) {
+            Doubles part;
+            memcpy(&part, g + n, sizeof part);
+            sums += part;
+        }
+        double all = folded(&sums);
+        for (; n < batch * batch; n++)
+            all += g[n];
+        layer.distinct = trace / (double)batch - all / (double)(batch * batch)
+                         > JITTER * trace / (double)batch;
+        found[r] = layer;
+    }
+}
