@@ -1,5 +1,6 @@
 """How initlab is called: as a session in this process, and as a process of its own."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,8 +61,12 @@ def sweep_process(spec: Path, jobs: int) -> None:
 
 
 def process(command: Sequence[str], stdin: bytes = b"") -> bytes:
-    """What a command prints, which has to end well."""
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    """What a command prints, which has to end well.
+
+    Modules are compiled once, as Python does unless the environment forbids it.
+    """
+    usual = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False, env=usual)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode()}")
     return done.stdout

@@ -40,7 +40,8 @@ TABLE_GAINS = [name for name, record in ACTIVATIONS.items() if record.table_gain
 class Strict(BaseModel):
     """A mapping in a spec: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # (of sixty records a spec names a few: what is not named by itself is not built by itself)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ChoiceAxes(Strict):

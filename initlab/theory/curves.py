@@ -61,7 +61,7 @@ class Patches:
         at = units.astype(int) - self.first
         rows = self.rows[at]
         if (rows < 0).any():
-            for unit in np.unique(at[rows < 0]).tolist():
+            for unit in sorted(set(at[rows < 0].tolist())):
                 self._add(unit)
             rows = self.rows[at]
         t = 2 * (within - units) - 1

@@ -116,7 +116,7 @@ def _panels(
         levels = np.log(REACH * sigma.max() + np.abs(mean).max()) / np.log(GROWTH)
     steps = GROWTH ** np.arange(max(0, int(np.ceil(min(levels, 350)))) + 1)
     inside = [k for k in kinks if np.isfinite(k)]
-    x = np.unique(np.concatenate([[0.0], steps, -steps, inside]))
+    x = np.array(sorted({0.0, *steps.tolist(), *(-steps).tolist(), *inside}))
     fixed = np.broadcast_to(np.arange(-REACH, REACH + 1, 2.0), (len(sigma), 13))
     with np.errstate(over="ignore"):
         moving = (x - mean[:, None]) / sigma[:, None]
