@@ -23,7 +23,7 @@ band: 20
 """
 RUNS = 48
 LONG = (
-    SPEC.replace("kept", "long").replace("seeds: 4", "seeds: 40").replace("depth: 3", "depth: 30")
+    SPEC.replace("kept", "long").replace("seeds: 4", "seeds: 40").replace("depth: 3", "depth: 300")
 )
 
 

@@ -9,6 +9,7 @@
 #include "vectors.h"
 
 #define MOST_BATCH 64
+#define USUAL_BATCH 16  /* for which there is code of its own, of loops whose ends are known */
 #define NEURONS 8  /* at a time */
 #define LN_2 0.6931471805599453
 #define JITTER 1e-12
@@ -36,12 +37,14 @@ INLINE void factorised(double *c, int64_t batch, int64_t rows)
             }
         }
     }
-    for (int64_t k = 0; k < batch; k++) {
-        const double pivot = c[k + k * rows];
-        root[k] = pivot > 0 ? 1 / sqrt(pivot) : NAN;
-    }
     for (int64_t k = 0; k < batch; k++)
-        for (int64_t i = k; i < rows; i++)
+        root[k] = c[k + k * rows];
+    for (int64_t k = 0; k < batch; k++)
+        root[k] = root[k] > 0 ? root[k] : NAN;
+    for (int64_t k = 0; k < batch; k++)
+        root[k] = 1 / sqrt(root[k]);
+    for (int64_t k = 0; k < batch; k++)
+        for (int64_t i = k / LANES * LANES; i < rows; i++)  /* whole vectors */
             c[i + k * rows] *= root[k];
 }
 
@@ -77,44 +80,63 @@ INLINE void multiplied(const float *factor, int64_t rows, const float *normal, i
  *   normal   (R, M, B)   standard normal numbers u
  *   c        (R, B, B)   out: correlations; q (R, B): scale diag K; z (R, M, B)
  */
+typedef struct {
+    const double *gram, *weights, *biases;
+    double scale;
+    const double *unit;
+    const float *normal;
+    double *c, *q;
+    float *z;
+} Covariance;
+
+INLINE void pre_activations(const Covariance *k, int64_t r, int64_t batch, int64_t neurons)
+{
+    const int64_t rows = PADDED(batch);
+    double factor[MOST_BATCH * MOST_BATCH], norm[MOST_BATCH], size[MOST_BATCH] = {0};
+    float narrow[MOST_BATCH * MOST_BATCH];
+    const double *restrict g = k->gram + r * batch * batch, weights = k->weights[r],
+                          biases = k->biases[r];
+    double *restrict c = k->c + r * batch * batch, *restrict q = k->q + r * batch;
+    for (int64_t i = 0; i < batch; i++)
+        q[i] = g[i * batch + i] * weights + biases;
+    const double to_z = sqrt(k->scale) * k->unit[r];
+    for (int64_t i = 0; i < batch; i++) {
+        const double deviation = sqrt(q[i]), inverse = 1 / deviation;
+        norm[i] = q[i] == 0 ? 0 : inverse;
+        size[i] = deviation * to_z;
+        q[i] *= k->scale;
+    }
+    memset(factor, 0, (size_t)(rows * rows) * sizeof *factor);
+    for (int64_t i = 0; i < batch; i++) {
+        const double weight = weights * norm[i], bias = biases * norm[i];
+        for (int64_t j = 0; j < batch; j++)
+            c[i * batch + j] = factor[i * rows + j] = (g[i * batch + j] * weight + bias) * norm[j];
+        /* singular where samples are alike; its rounding is made good on the diagonal */
+        c[i * batch + i] = factor[i * rows + i] = 1 + JITTER;
+    }
+    factorised(factor, batch, rows);
+    for (int64_t j = 0; j < batch; j++) {
+        for (int64_t i = 0; i < rows; i++)
+            narrow[j * rows + i] = (float)(factor[j * rows + i] * size[i]);
+        for (int64_t i = j / LANES * LANES; i < j; i++)  /* blocks above are not read */
+            narrow[j * rows + i] = 0;
+    }
+    multiplied(narrow, rows, k->normal + r * neurons * batch, batch, neurons,
+               k->z + r * neurons * batch);
+}
+
 EVERY_PROCESSOR
 void initlab_pre_activations(int64_t networks, int64_t batch, int64_t neurons, const double *gram,
                              const double *weights, const double *biases, double scale,
                              const double *unit, const float *normal, double *c, double *q,
                              float *z)
 {
-    const int64_t rows = PADDED(batch);
-    double factor[MOST_BATCH * MOST_BATCH], norm[MOST_BATCH], size[MOST_BATCH] = {0};
-    float narrow[MOST_BATCH * MOST_BATCH];
+    const Covariance k = {gram, weights, biases, scale, unit, normal, c, q, z};
     for (int64_t r = 0; r < networks; r++) {
-        const double *g = gram + r * batch * batch;
-        double *own = c + r * batch * batch;
-        double *variances = q + r * batch;
-        for (int64_t i = 0; i < batch; i++) {
-            const double variance = g[i * batch + i] * weights[r] + biases[r];
-            norm[i] = variance == 0 ? 0 : 1 / sqrt(variance);
-            variances[i] = scale * variance;
-            size[i] = sqrt(scale * variance) * unit[r];
-        }
-        memset(factor, 0, (size_t)(rows * rows) * sizeof *factor);
-        for (int64_t i = 0; i < batch; i++) {
-            const double *from = g + i * batch;
-            double *to = own + i * batch, *too = factor + i * rows;
-            const double weight = weights[r] * norm[i], bias = biases[r] * norm[i];
-            for (int64_t j = 0; j < batch; j++)
-                to[j] = too[j] = (from[j] * weight + bias) * norm[j];
-            /* singular where samples are alike; its rounding is made good on the diagonal */
-            to[i] = too[i] = 1 + JITTER;
-        }
-        factorised(factor, batch, rows);
-        for (int64_t j = 0; j < batch; j++) {
-            for (int64_t i = 0; i < j; i++)
-                narrow[j * rows + i] = 0;
-            for (int64_t i = j; i < rows; i++)
-                narrow[j * rows + i] = (float)(factor[j * rows + i] * size[i]);
-        }
-        multiplied(narrow, rows, normal + r * neurons * batch, batch, neurons,
-                   z + r * neurons * batch);
+        if (batch == USUAL_BATCH)
+            pre_activations(&k, r, USUAL_BATCH, neurons);
+        else
+            pre_activations(&k, r, batch, neurons);
     }
 }
 
@@ -128,7 +150,7 @@ typedef struct {
 
 typedef struct {
     double variance;   /* centred, over neurons and samples */
-    double expected;   /* variance, of theory; nan where it has none */
+    double unknown;    /* 1 where theory expects nothing of neurons that are */
     double largest;    /* max |h| */
     double exponent;   /* all in units of 2^exponent */
     double distinct;   /* 1 where samples are not alike */
@@ -153,23 +175,29 @@ INLINE void gram_of(const double *wide, int64_t neurons, int64_t rows, int64_t b
     }
 }
 
-/* The lengths that theory expects of samples whose z have variances of these logarithms. */
+/* The lengths that theory expects of samples whose z have variances of these logarithms; of PADDED
+ * rows, of which the last may hold anything. */
 INLINE void lengths(const Expected *e, const double *ln_q, int64_t batch, double ln_unit,
                     double *mean, double *deviation)
 {
+    double ratio[MOST_BATCH];
     const double last = e->high - 1 / e->steps;
     for (int64_t i = 0; i < batch; i++) {
         const double within = ln_q[i] > e->low ? (ln_q[i] < last ? ln_q[i] : last) : e->low;
         const int64_t step = (int64_t)((within - e->low) * e->steps);
         const double share = (ln_q[i] - e->low) * e->steps - (double)step;  /* nan of nan */
-        double read[3];
-        for (int64_t column = 0; column < 3; column++) {
-            const int64_t at = column * e->entries + step;
-            read[column] = e->value[at] + share * e->rise[at];
-        }
-        mean[i] = read[2] * exp(read[0] / 2 - ln_unit);
-        deviation[i] = exp(read[1] / 2 - ln_unit);
+        const double *value = e->value + step, *rise = e->rise + step;
+        const int64_t next = e->entries;  /* column */
+        mean[i] = (value[0] + share * rise[0]) / 2 - ln_unit;
+        deviation[i] = (value[next] + share * rise[next]) / 2 - ln_unit;
+        ratio[i] = value[2 * next] + share * rise[2 * next];
     }
+    for (int64_t i = 0; i < batch; i += LANES) {
+        exponential(mean + i);
+        exponential(deviation + i);
+    }
+    for (int64_t i = 0; i < batch; i++)
+        mean[i] *= ratio[i];
 }
 
 /* Layers of networks from the activations of some of their neurons.
@@ -181,128 +209,148 @@ INLINE void lengths(const Expected *e, const double *ln_q, int64_t batch, double
  *   work     memory for M * B numbers, B rounded up to LANES
  *   gram     (R, B, B)    out: G = (1 - share) E G + share G_M, in units of 4^exponent
  */
+typedef struct {
+    const float *h;
+    double share, reach;
+    const double *c, *ln_q;
+    const Expected *expected;
+    double *work, *gram;
+    Layer *found;
+} Activations;
+
+INLINE void gathered(const Activations *a, int64_t networks, int64_t r, int64_t batch,
+                     int64_t neurons)
+{
+    const int64_t rows = PADDED(batch), count = neurons * batch;
+    const double share = a->share;
+    double mean[MOST_BATCH] = {0}, deviation[MOST_BATCH] = {0}, *work = a->work;
+    const float *own = a->h + r * count;
+    double *g = a->gram + r * batch * batch;
+    Floats most = {0};
+    Doubles totals = {0};
+    for (int64_t n = 0; n < count; n += LANES) {
+        Floats v;
+        load(&v, own + n, count - n);
+        larger(&most, ABSOLUTE(v));
+        totals += DOUBLES(v);
+    }
+    double total = folded(&totals), largest = 0;
+    for (int l = 0; l < LANES; l++)
+        largest = most[l] > largest ? most[l] : largest;
+    if (!isfinite(total))  /* what is nan was not larger */
+        largest = isnan(total) && !isinf(largest) ? NAN : largest;
+    const int64_t exponent = exponent_of(largest);
+    const double unit = power_of_two(-exponent);
+
+    /* G_M, mean and variance of the neurons drawn */
+    double squares = 0;
+    if (batch == 1) {
+        Doubles sums = {0};
+        for (int64_t n = 0; n < count; n += LANES) {
+            Floats v;
+            load(&v, own + n, count - n);
+            sums += DOUBLES(v) * DOUBLES(v);
+        }
+        g[0] = squares = folded(&sums);
+    } else {
+        for (int64_t m = 0; m < neurons; m++)
+            for (int64_t i = 0; i < rows; i += LANES) {
+                Floats v;
+                load(&v, own + m * batch + i, batch - i);
+                const Doubles wide = DOUBLES(v);
+                memcpy(work + m * rows + i, &wide, sizeof wide);
+            }
+        gram_of(work, neurons, rows, batch, g);
+        for (int64_t i = 0; i < batch; i++)
+            squares += g[i * batch + i];
+    }
+    const double own_mean = total / (double)count;
+    double variance = squares / (double)count - own_mean * own_mean;
+    if (variance < CANCELLED * squares / (double)count) {
+        Doubles about = {0};
+        int64_t n = 0;
+        for (; n + LANES <= count; n += LANES) {
+            Floats v;
+            load(&v, own + n, LANES);
+            const Doubles d = DOUBLES(v) - own_mean;
+            about += d * d;
+        }
+        variance = folded(&about);
+        for (; n < count; n++)
+            variance += (own[n] - own_mean) * (own[n] - own_mean);
+        variance /= (double)count;
+    }
+    const double mean_drawn = own_mean * unit, drawn = variance * unit * unit;
+    Layer layer = {drawn, 0, largest * unit, (double)exponent, 0};
+    const double scale = unit * unit / (double)neurons;
+    if (share == 1 || drawn == 0) {  /* what is rounded to one number is, whatever is expected */
+        for (int64_t i = 0; i < batch * batch; i++)
+            g[i] *= scale;
+    } else {
+        lengths(a->expected, a->ln_q + r * batch, batch, LN_2 * (double)exponent, mean, deviation);
+        double expected_mean = 0, expected_variance = 0;
+        for (int64_t i = 0; i < batch; i++)
+            expected_mean += mean[i];
+        expected_mean /= (double)batch;
+        for (int64_t i = 0; i < batch; i++) {
+            const double off = mean[i] - expected_mean;
+            expected_variance += deviation[i] * deviation[i] + off * off;
+        }
+        expected_variance /= (double)batch;
+        double s[6];
+        for (int64_t term = 0; term < 6; term++)
+            s[term] = a->expected->series[term * networks + r];
+        const double old = share * scale, new = 1 - share;
+        for (int64_t i = 0; i < batch; i++) {
+            const double *own_c = a->c + (r * batch + i) * batch;
+            double *own_g = g + i * batch;
+            for (int64_t j = 0; j < batch; j++) {
+                const double x = own_c[j];
+                const double x2 = x * x, x4 = x2 * x2, x8 = x4 * x4, x16 = x8 * x8;
+                const double far = s[4] + s[5] * x16;
+                const double cosine = x * (s[0] + x * (s[1] + x * (s[2] + x * (s[3] + x * far))));
+                const double whole = deviation[i] * deviation[j] * cosine + mean[i] * mean[j];
+                own_g[j] = new * whole + old * own_g[j];
+            }
+        }
+        /* of the mean square (1 - s) V + s V_M, the square of the mean E + s (E_M - E) is
+         * taken off */
+        const double off = mean_drawn - expected_mean;
+        layer.unknown = isnan(expected_variance) && !isnan(drawn);
+        layer.variance = expected_variance + share * (drawn - expected_variance)
+                         + share * (1 - share) * off * off;
+    }
+    if (share != 1)
+        layer.largest *= a->reach;
+    /* mean_b |h_b - mean h|^2 = mean_b |h_b|^2 - |mean_b h_b|^2 */
+    double trace = 0;
+    Doubles sums = {0};
+    for (int64_t i = 0; i < batch; i++)
+        trace += g[i * batch + i];
+    int64_t n = 0;
+    for (; n + LANES <= batch * batch; n += LANES) {
+        Doubles part;
+        memcpy(&part, g + n, sizeof part);
+        sums += part;
+    }
+    double all = folded(&sums);
+    for (; n < batch * batch; n++)
+        all += g[n];
+    layer.distinct = trace / (double)batch - all / (double)(batch * batch)
+                     > JITTER * trace / (double)batch;
+    a->found[r] = layer;
+}
+
 EVERY_PROCESSOR
 void initlab_layers(int64_t networks, int64_t batch, int64_t neurons, const float *h, double share,
                     double reach, const double *c, const double *ln_q, const Expected *expected,
                     double *work, double *gram, Layer *found)
 {
-    const int64_t rows = PADDED(batch), count = neurons * batch;
-    double mean[MOST_BATCH], deviation[MOST_BATCH];
+    const Activations a = {h, share, reach, c, ln_q, expected, work, gram, found};
     for (int64_t r = 0; r < networks; r++) {
-        const float *own = h + r * count;
-        double *g = gram + r * batch * batch;
-        Floats most = {0};
-        Doubles totals = {0};
-        for (int64_t n = 0; n < count; n += LANES) {
-            Floats v;
-            load(&v, own + n, count - n);
-            larger(&most, ABSOLUTE(v));
-            totals += DOUBLES(v);
-        }
-        double total = folded(&totals), largest = 0;
-        for (int l = 0; l < LANES; l++)
-            largest = most[l] > largest ? most[l] : largest;
-        if (!isfinite(total))  /* what is nan was not larger */
-            largest = isnan(total) && !isinf(largest) ? NAN : largest;
-        int exponent = 0;
-        if (isfinite(largest))
-            frexp(largest, &exponent);
-        const double unit = ldexp(1, -exponent);
-
-        /* G_M, mean and variance of the neurons drawn */
-        double squares = 0;
-        if (batch == 1) {
-            Doubles sums = {0};
-            for (int64_t n = 0; n < count; n += LANES) {
-                Floats v;
-                load(&v, own + n, count - n);
-                sums += DOUBLES(v) * DOUBLES(v);
-            }
-            g[0] = squares = folded(&sums);
-        } else {
-            for (int64_t m = 0; m < neurons; m++)
-                for (int64_t i = 0; i < rows; i += LANES) {
-                    Floats v;
-                    load(&v, own + m * batch + i, batch - i);
-                    const Doubles wide = DOUBLES(v);
-                    memcpy(work + m * rows + i, &wide, sizeof wide);
-                }
-            gram_of(work, neurons, rows, batch, g);
-            for (int64_t i = 0; i < batch; i++)
-                squares += g[i * batch + i];
-        }
-        const double own_mean = total / (double)count;
-        double variance = squares / (double)count - own_mean * own_mean;
-        if (variance < CANCELLED * squares / (double)count) {
-            Doubles about = {0};
-            int64_t n = 0;
-            for (; n + LANES <= count; n += LANES) {
-                Floats v;
-                load(&v, own + n, LANES);
-                const Doubles d = DOUBLES(v) - own_mean;
-                about += d * d;
-            }
-            variance = folded(&about);
-            for (; n < count; n++)
-                variance += (own[n] - own_mean) * (own[n] - own_mean);
-            variance /= (double)count;
-        }
-        const double mean_drawn = own_mean * unit, drawn = variance * unit * unit;
-        Layer layer = {drawn, 0, largest * unit, exponent, 0};
-        const double scale = unit * unit / (double)neurons;
-        if (share == 1 || drawn == 0) {  /* what is rounded to one number is, whatever is expected */
-            for (int64_t i = 0; i < batch * batch; i++)
-                g[i] *= scale;
-        } else {
-            lengths(expected, ln_q + r * batch, batch, LN_2 * exponent, mean, deviation);
-            double expected_mean = 0, expected_variance = 0;
-            for (int64_t i = 0; i < batch; i++)
-                expected_mean += mean[i] / (double)batch;
-            for (int64_t i = 0; i < batch; i++) {
-                const double off = mean[i] - expected_mean;
-                expected_variance += (deviation[i] * deviation[i] + off * off) / (double)batch;
-            }
-            double s[6];
-            for (int64_t term = 0; term < 6; term++)
-                s[term] = expected->series[term * networks + r];
-            const double old = share * scale, new = 1 - share;
-            for (int64_t i = 0; i < batch; i++) {
-                const double *own_c = c + (r * batch + i) * batch;
-                double *own_g = g + i * batch;
-                for (int64_t j = 0; j < batch; j++) {
-                    const double x = own_c[j];
-                    const double x2 = x * x, x4 = x2 * x2, x8 = x4 * x4, x16 = x8 * x8;
-                    const double far = s[4] + s[5] * x16;
-                    const double cosine = x * (s[0] + x * (s[1] + x * (s[2] + x * (s[3] + x * far))));
-                    const double whole = deviation[i] * deviation[j] * cosine + mean[i] * mean[j];
-                    own_g[j] = new * whole + old * own_g[j];
-                }
-            }
-            /* of the mean square (1 - s) V + s V_M, the square of the mean E + s (E_M - E) is
-             * taken off */
-            const double off = mean_drawn - expected_mean;
-            layer.expected = expected_variance;
-            layer.variance = expected_variance + share * (drawn - expected_variance)
-                             + share * (1 - share) * off * off;
-        }
-        if (share != 1)
-            layer.largest *= reach;
-        /* mean_b |h_b - mean h|^2 = mean_b |h_b|^2 - |mean_b h_b|^2 */
-        double trace = 0;
-        Doubles sums = {0};
-        for (int64_t i = 0; i < batch; i++)
-            trace += g[i * batch + i];
-        int64_t n = 0;
-        for (; n + LANES <= batch * batch; n += LANES) {
-            Doubles part;
-            memcpy(&part, g + n, sizeof part);
-            sums += part;
-        }
-        double all = folded(&sums);
-        for (; n < batch * batch; n++)
-            all += g[n];
-        layer.distinct = trace / (double)batch - all / (double)(batch * batch)
-                         > JITTER * trace / (double)batch;
-        found[r] = layer;
+        if (batch == USUAL_BATCH)
+            gathered(&a, networks, r, USUAL_BATCH, neurons);
+        else
+            gathered(&a, networks, r, batch, neurons);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef INITLAB_VECTORS_H
 #define INITLAB_VECTORS_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,6 +47,52 @@ INLINE void larger(Floats *most, Floats x)
 {
     Ints more = x > *most;
     *most = (Floats)(((Ints)x & more) | ((Ints)*most & ~more));
+}
+
+/* 2^n, for -1023 < n < 1024. */
+INLINE double power_of_two(int64_t n)
+{
+    const int64_t bits = (n + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* n of 2^(n-1) <= x < 2^n, as frexp has it; 0 of what has none, and of numbers below 2^-1022. */
+INLINE int64_t exponent_of(double x)
+{
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int64_t n = (bits >> 52) & 0x7ff;
+    return n == 0 || n == 0x7ff ? 0 : n - 1022;
+}
+
+/* e^x of LANES numbers, in place, to 2 ulp; 0 below -708, inf above 709.
+ *
+ * e^x = 2^n e^r, x = n ln 2 + r, and the Taylor series of e^r: of |r| < .35 its 14th term is 4e-18. */
+INLINE void exponential(double *x)
+{
+    double r[LANES], y[LANES];
+    int64_t n[LANES];
+    for (int l = 0; l < LANES; l++) {
+        const double within = x[l] > -708 ? (x[l] < 709 ? x[l] : 709) : -708;
+        const double whole = within * 1.4426950408889634 + 6755399441055744.0;  /* 1.5 * 2^52 */
+        memcpy(&n[l], &whole, sizeof whole);
+        const double count = whole - 6755399441055744.0;  /* rounded to an integer */
+        r[l] = (within - count * 0.693147180369123816490) - count * 1.90821492927058770002e-10;
+        y[l] = 1.0 / 6227020800;
+    }
+    static const double factorials[] = {479001600, 39916800, 3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1};
+    for (int k = 0; k < 13; k++)
+        for (int l = 0; l < LANES; l++)
+            y[l] = y[l] * r[l] + 1.0 / factorials[k];
+    for (int l = 0; l < LANES; l++) {
+        const int64_t bits = (n[l] + 1023) << 52;
+        double scale;
+        memcpy(&scale, &bits, sizeof scale);
+        const double found = y[l] * scale;
+        x[l] = x[l] > 709 ? (double)INFINITY : x[l] >= -708 ? found : x[l] < -708 ? 0 : x[l];
+    }
 }
 
 #endif

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 64  # of a batch, that the library has memory for
 
-_LAYER = np.dtype([(x, "f8") for x in ("variance", "expected", "largest", "exponent", "distinct")])
+_LAYER = np.dtype([(x, "f8") for x in ("variance", "unknown", "largest", "exponent", "distinct")])
 
 
 class _Expected(Structure):
@@ -68,11 +68,15 @@ def passed(
         ln_q_RB.ctypes.data, tables and byref(tables.expected), work.ctypes.data,
         after_RBB.data_ptr(), found.ctypes.data,
     )  # fmt: skip
-    variance, expected = found["variance"].copy(), found["expected"]
-    after = Layer(after_RBB, variance, found["largest"].copy(), found["exponent"].astype(np.int_))
+    after = Layer(
+        after_RBB,
+        found["variance"].copy(),
+        found["largest"].copy(),
+        found["exponent"].astype(np.int_),
+    )
     if batch > 1 and not found["distinct"].any():
         after = layers.one_sample(after)
-    return Passed(after, not np.isnan(expected[~np.isnan(variance)]).any())
+    return Passed(after, not found["unknown"].any())
 
 
 class _Tables:

@@ -15,7 +15,6 @@ Curves are read off tables over ln q, between whose rows they are straight lines
 Shapes: R networks, B samples.
 """
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,7 +60,8 @@ def _read(lines: Lines, ln_q: Array) -> Array:
     """Columns first; straight on beyond the ends of all tables, nan at nan."""
     step = ((_within(ln_q) - lines.low) * STEPS).astype(int)
     share = (ln_q - lines.low) * STEPS - step
-    result: Array = lines.value.take(step, axis=-1) + share * lines.rise.take(step, axis=-1)
+    value, rise = (part.take(step, axis=-1, mode="clip") for part in lines[:2])  # clipped: of nan
+    result: Array = value + share * rise
     return result
 
 
@@ -91,7 +91,7 @@ class GramCurves:
         return Expected(cosine_RBB, means, deviations, mean_R, variance.mean(1))
 
     def lengths(self, ln_q: Array) -> "Lines":
-        """ln V, ln Var and E / rms around some ln q, with nan among them."""
+        """ln V, ln Var and E / rms around some ln q, which may be nan."""
         return self._lines(ln_q, slice(0, LENGTHS))
 
     def shares(self, ln_q_RB: Array) -> Array:
@@ -100,8 +100,8 @@ class GramCurves:
         return _read(self._lines(ln_q_R, slice(LENGTHS, None)), ln_q_R)
 
     def _lines(self, ln_q: Array, columns: slice) -> "Lines":
-        within = _within(ln_q)
-        low, high = math.floor(within.min()), math.floor(within.max())
+        ends = np.array([np.fmin.reduce(ln_q, axis=None), np.fmax.reduce(ln_q, axis=None)])
+        low, high = np.floor(_within(ends)).astype(int).tolist()
         key = low, high, columns.start
         if key not in self.lines:  # a signal is of much the same length layer after layer
             units = [self._unit(unit)[:, columns] for unit in range(low, high + 1)]

@@ -478,7 +478,7 @@ def test_an_error_about_other_letters_is_told_in_ascii(spec, env):
 
 # Ctrl-C -----------------------------------------------------------------------------------------
 
-LONG = SPEC.replace("seeds: 2", "seeds: 100").replace("depth: 3", "depth: 50")
+LONG = SPEC.replace("seeds: 2", "seeds: 100").replace("depth: 3", "depth: 200")
 
 
 def interrupted(*arguments):

@@ -26,7 +26,7 @@ def test_one_signal_finishes_publishes_and_a_second_ends_at_once(root, signum, c
     done = [row["status"] for row in open_published].count("ok")
     assert 5 < done < 480
     # one network that takes long: the first signal waits for it, the second does not
-    spec.write_text(LONG.replace("depth: 30", "depth: 3000").replace("width: 20", "width: 900"))
+    spec.write_text(LONG.replace("depth: 300", "depth: 3000").replace("width: 20", "width: 900"))
     before = (path / "runs.csv").read_bytes()
     command = Command("sweep", spec, "--jobs", 1, "--set", "seeds=1", "--set", "band=0", cwd=root)
     assert command.until(lambda: " = 12 runs" in command.stderr())
