@@ -1,12 +1,10 @@
 /* Sums over one layer of many runs, in float64, reading each float32 block once.
  *
- * What statistics.py computes with one call of torch for every sum, and so in some ten passes over
- * memory, is computed here run by run while its numbers are in the processor's cache. network/compiled_sums.py
- * calls it; statistics.py does without where no compiler was at hand.
+ * What network/torch_sums.py finds with a call of torch for every sum, in some ten passes over
+ * memory, is found here run by run while its numbers are in the processor's cache.
  *
  * A sum is eight partial sums, of every eighth number, added in one order. So a run's bits depend on
- * nothing but its numbers: not on the other runs, on where they lie in memory, or on the processor
- * (products of two floats are exact in float64, however they are added up).
+ * nothing but its numbers: not on the other runs, nor on where they lie in memory.
  *
  * Arrays are (runs, batch, width): rows are contiguous, runs a stride apart.
  */

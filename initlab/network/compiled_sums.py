@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab import native
+from initlab.network.sums import LEFT, SATURATED_BELOW, Backward, Forward, Sums, cancels
+from initlab.network.torch_sums import bias_sums, direct_weight_sums
 
 ROWS = 4  # of a Gram matrix, that are taken at a time
 MOST_SAMPLES = 64  # of a batch: larger Gram matrices are faster by a library's products
@@ -24,25 +26,37 @@ _FORWARD = np.dtype(
 )
 _BACKWARD = np.dtype([("gradient", _SUMS), ("weights", _SUMS)])
 
-Found = NDArray[np.void]
+_Found = NDArray[np.void]
 
 
-def forward(
-    pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, saturated_below: float, least: float
-) -> Found:
-    """Fields of _FORWARD, shape (R,). `abs_max` is the largest that is a number."""
+def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor) -> Forward:
+    """What `statistics.forward` has."""
     runs, batch, width = out_RBN.shape
     blocks = pre_RBN, out_RBN, slope_RBN
     found, direction = np.empty(runs, _FORWARD), np.empty(width)
     _functions()[0](
         runs, batch, width, *map(_stride, blocks), *(block.data_ptr() for block in blocks),
-        saturated_below, least, direction.ctypes.data, found.ctypes.data,
+        SATURATED_BELOW, LEFT, direction.ctypes.data, found.ctypes.data,
     )  # fmt: skip
-    return found
+    largest, finite = found["abs_max"].copy(), found["finite"] / (batch * width)
+    for row in np.flatnonzero(finite < 1):  # the library's is of those that are not nan
+        largest[row] = out_RBN[row].abs().amax()
+    both = zip(_sums(found["pre"]), _sums(found["out"]), strict=True)
+    return Forward(
+        sums=Sums(*map(np.stack, both)),
+        abs_max=largest,
+        zeros=found["zeros"],
+        saturated=found["saturated"],
+        finite=finite,
+        direction=np.sqrt(found["direction"]),
+        samples=found["samples"],
+    )
 
 
-def backward(gradient_RBO: Tensor, delta_RBO: Tensor, input_RBI: Tensor, least: float) -> Found:
-    """Fields of _BACKWARD, shape (R,). `centred` of the weights may have lost digits."""
+def backward(
+    gradient_RBO: Tensor, delta_RBO: Tensor, input_RBI: Tensor, *, biased: bool
+) -> Backward:
+    """What `statistics.backward` has, of batches no larger than a layer and than MOST_SAMPLES."""
     runs, batch, outputs = delta_RBO.shape
     inputs = input_RBI.shape[-1]
     blocks = gradient_RBO, delta_RBO, input_RBI
@@ -50,9 +64,20 @@ def backward(gradient_RBO: Tensor, delta_RBO: Tensor, input_RBI: Tensor, least: 
     found, work = np.empty(runs, _BACKWARD), np.empty((batch + ROWS) * row)
     _functions()[1](
         runs, batch, outputs, inputs, *map(_stride, blocks),
-        *(block.data_ptr() for block in blocks), least, work.ctypes.data, found.ctypes.data,
+        *(block.data_ptr() for block in blocks), LEFT, work.ctypes.data, found.ctypes.data,
     )  # fmt: skip
-    return found
+    weights = _sums(found["weights"])
+    at = np.flatnonzero(cancels(weights.centred, weights.squares))
+    if len(at):
+        formed = direct_weight_sums(delta_RBO[at].double(), input_RBI[at].double())
+        weights.centred[at] = formed[1]
+    biases = bias_sums(delta_RBO.double(), weights.unit) if biased else None
+    return Backward(_sums(found["gradient"]), weights, biases)
+
+
+def _sums(found: _Found) -> Sums:
+    """Of every run; squares of float32 need no unit."""
+    return Sums(found["total"], found["squares"], found["centred"], np.ones(len(found)))
 
 
 def _stride(block_RBN: Tensor) -> int:

@@ -26,12 +26,13 @@ from initlab.network.draws import Drawn, Draws
 from initlab.network.products import linear
 from initlab.network.rows import Rows
 from initlab.network.scratch import VECTOR, Block, Scratch
-from initlab.network.statistics import Array
+from initlab.network.sums import Array
 from initlab.network.weights import scaled
 from initlab.spec.run import Run
 
 #: powers of two: inputs below 2^-60 are multiplied as 2^-40, those above 2^60 as 2^40
 VANISHING, RAISED = -60, -40
+SMALL, LARGE = 2.0**VANISHING, 2.0**-VANISHING
 
 Biases = list[tuple[slice, Tensor]]  # unit draws, by the rows that have them
 
@@ -148,6 +149,8 @@ class Linear:
 
 def _moved(size_R: Array) -> Tensor | None:
     """Powers of two that take inputs of such sizes away from where float32 ends, (R, 1, 1)."""
+    if size_R.min() >= SMALL and size_R.max() < LARGE:
+        return None
     exponent = np.frexp(np.where(np.isfinite(size_R), size_R, 0.0))[1]
     wanted = np.where(
         exponent < VANISHING, RAISED, np.where(exponent > -VANISHING, -RAISED, exponent)

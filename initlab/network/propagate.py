@@ -20,6 +20,7 @@ from initlab.network.linear import Linear
 from initlab.network.measurement import FORWARD, Measurement
 from initlab.network.rows import Rows
 from initlab.network.scratch import Block, scratch_of_thread
+from initlab.network.sums import Array, Backward, Forward
 from initlab.spec.run import Choice, Run
 from initlab.spec.shares import Share
 
@@ -47,8 +48,8 @@ class _Layer:
 class _Found:
     """What is gathered on the way, layer by layer."""
 
-    forward: list[tuple[Rows, statistics.Forward]] = field(default_factory=list)
-    backward: list[tuple[Rows, statistics.Backward]] = field(default_factory=list)
+    forward: list[tuple[Rows, Forward]] = field(default_factory=list)
+    backward: list[tuple[Rows, Backward]] = field(default_factory=list)
     onset: dict[int, int] = field(default_factory=dict)  # by number: layer of the first nan
     loss_value: dict[int, float] = field(default_factory=dict)
 
@@ -151,9 +152,7 @@ class _Pass:
         for activation, at in rows.by_activation:
             _applied(activation)(pre[at], out[at], slope[at])
 
-    def _end_burst(
-        self, index: int, rows: Rows, finite_R: statistics.Array, out: Block, slope: Block
-    ) -> None:
+    def _end_burst(self, index: int, rows: Rows, finite_R: Array, out: Block, slope: Block) -> None:
         """Note runs that turned nan here. They go on as zeros, until they are taken out."""
         for row in np.flatnonzero(finite_R < 1).tolist():
             self.found.onset.setdefault(rows.numbers[row], index)

@@ -12,7 +12,7 @@ import numpy as np
 
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.rows import Rows
-from initlab.network.statistics import Array, Backward, Forward, Sums
+from initlab.network.sums import Array, Backward, Forward, Sums
 from initlab.spec.run import Run
 
 ByRun = dict[int, Array]  # (L, columns) by a run's number

@@ -16,7 +16,10 @@ from initlab.spec.samples import Samples
 from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description
-DECISIVE = ("initlab", "torch", "numpy", "system", "processor", "instructions", "variables")
+DECISIVE = (
+    "initlab", "torch", "numpy", "system", "processor", "instructions",
+    "compiled", "variables",
+)  # fmt: skip
 #: environment variables by which libraries choose other instructions than the processor's best
 VARIABLES = (
     "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS",
@@ -31,6 +34,8 @@ def environment() -> dict[str, Any]:
     import numpy
     import torch
 
+    from initlab import native
+
     return {
         "initlab": __version__,
         "python": platform.python_version(),
@@ -40,6 +45,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "compiled": native.available(),
         "variables": _variables(),
         "cores": os.cpu_count(),
     }

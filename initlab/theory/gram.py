@@ -105,7 +105,8 @@ class GramCurves:
         key = low, high, columns.start
         if key not in self.lines:  # a signal is of much the same length layer after layer
             units = [self._unit(unit)[:, columns] for unit in range(low, high + 1)]
-            self.lines[key] = Lines(*np.concatenate(units, axis=-1), low)
+            value, rise = np.concatenate(units, axis=-1)
+            self.lines[key] = Lines(value, rise, low)
         return self.lines[key]
 
     def _unit(self, unit: int) -> Array:

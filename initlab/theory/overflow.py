@@ -89,7 +89,8 @@ def largest_of(n: Array) -> Array:
     # N(-t) = 1 - 2^(-1/n), whose leading digits cancel unless taken so
     tail = -np.expm1(-np.log(2) / n)
     # (Wichura 1988, to 16 digits. To import scipy's takes a tenth of a small sweep's whole time)
-    return np.vectorize(lambda p: -NORMAL.inv_cdf(p), otypes=[float])(tail)
+    largest: Array = np.vectorize(lambda p: -NORMAL.inv_cdf(p), otypes=[float])(tail)
+    return largest
 
 
 def _ln_start(run: Run, std: float) -> float | None:

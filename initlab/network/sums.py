@@ -1,0 +1,49 @@
+"""What is summed over one layer of activations and gradients, and which digits it keeps.
+
+Shape letters: R runs. `statistics.py` finds the sums, `tables.py` makes means and stds of them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SATURATED_BELOW = 0.05  # a unit with |phi'(z)| below this counts as saturated
+LEFT = 1e-3  # of the squares, must be left once the mean is taken out; three digits of 16 may go
+
+Array = NDArray[np.float64]
+
+
+class Sums(NamedTuple):
+    """Over samples and neurons, in units of `unit` (or its square); each of shape (..., R)."""
+
+    total: Array  # sum x
+    squares: Array  # sum x^2
+    centred: Array  # sum (x - mean)^2
+    unit: Array
+
+
+class Forward(NamedTuple):
+    """Of one layer forward: `sums` of pre-activations and activations, (2, R); the others (R,)."""
+
+    sums: Sums
+    abs_max: Array  # max |h|
+    zeros: Array  # number of h = 0
+    saturated: Array  # number of |phi'(z)| < SATURATED_BELOW
+    finite: Array  # share of finite h
+    direction: Array  # |sum_b h_b / |h_b||
+    samples: Array  # number of samples that are not all zero
+
+
+class Backward(NamedTuple):
+    """Of one layer backward: of dL/dh, of dL/dW = D^T h, and of dL/db (None without biases)."""
+
+    gradient: Sums
+    weights: Sums
+    biases: Sums | None
+
+
+def cancels(centred: Array, squares: Array) -> NDArray[np.bool_]:
+    """Where sum x^2 - (sum x)^2 / n has lost too many digits of its terms."""
+    lost: NDArray[np.bool_] = ~(centred > LEFT * squares) & (squares > 0) & np.isfinite(squares)
+    return lost
