@@ -15,7 +15,7 @@
 #define JITTER 1e-12
 #define CANCELLED 1e-8
 
-/* L of L L^T = c, in place, column by column: c[i + column * rows]; nan where c is not positive
+/* L of L L^T = c, in place, column by column: c[i + column * rows]; nan if c is not positive
  * definite.
  *
  * By L D L^T, as roots can be taken of all pivots at once. */
@@ -29,7 +29,7 @@ INLINE void factorised(double *c, int64_t batch, int64_t rows)
             memcpy(&below, column + i, sizeof below);
             const Doubles part = below * inverse;
             memcpy(scaled + i, &part, sizeof part);
-            const int64_t last = i + LANES < batch ? i + LANES : batch;  /* columns from i on are 0 above */
+            const int64_t last = i + LANES < batch ? i + LANES : batch;
             for (int64_t j = k + 1; j < last; j++) {
                 memcpy(&other, c + j * rows + i, sizeof other);
                 other -= below * scaled[j];
@@ -37,12 +37,13 @@ INLINE void factorised(double *c, int64_t batch, int64_t rows)
             }
         }
     }
-    for (int64_t k = 0; k < batch; k++)
+    int definite = 1;
+    for (int64_t k = 0; k < batch; k++) {
         root[k] = c[k + k * rows];
+        definite &= root[k] > 0;
+    }
     for (int64_t k = 0; k < batch; k++)
-        root[k] = root[k] > 0 ? root[k] : NAN;
-    for (int64_t k = 0; k < batch; k++)
-        root[k] = 1 / sqrt(root[k]);
+        root[k] = definite ? 1 / sqrt(root[k]) : NAN;
     for (int64_t k = 0; k < batch; k++)
         for (int64_t i = k / LANES * LANES; i < rows; i++)  /* whole vectors */
             c[i + k * rows] *= root[k];

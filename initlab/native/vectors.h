@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* One version for each width of vectors; the loader takes the processor's best. */
+/* One version for each width of vectors; the loader takes the best that the processor has. */
+#ifndef EVERY_PROCESSOR
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define EVERY_PROCESSOR \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define EVERY_PROCESSOR
+#endif
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
