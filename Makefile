@@ -5,6 +5,7 @@ RUN := .venv/.installed
 DEV := .venv/.installed-dev
 BENCH := .venv/.installed-bench
 SOURCES := $(wildcard initlab/native/*.[ch])
+COMPILED := $(BIN)/python -m initlab.native
 
 .DEFAULT_GOAL := help
 
@@ -43,16 +44,19 @@ clean:  ## remove the environment and caches, keep results
 $(RUN): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[plot]'
+	@$(COMPILED)
 	touch $@
 
 $(DEV): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev]'
+	@$(COMPILED)
 	touch $(RUN) $@
 
 $(BENCH): pyproject.toml constraints.txt $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -C editable_mode=compat -c constraints.txt -e '.[dev,bench]'
+	@$(COMPILED)
 	touch $(RUN) $(DEV) $@
 
 .PHONY: help run test lint format docs bench torture clean

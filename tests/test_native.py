@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.machinery
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,3 +91,10 @@ def test_every_version_finds_the_same(anew, monkeypatch, tmp_path, level):
     np.testing.assert_allclose(found.direction, expected.direction, rtol=1e-13)
     np.testing.assert_array_equal(found.saturated, expected.saturated)
     np.testing.assert_array_equal(found.abs_max, expected.abs_max)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_it_says_whether_it_is_there(monkeypatch, capsys, there):
+    monkeypatch.setattr(native, "available", lambda: there)
+    runpy.run_module("initlab.native", run_name="__main__")
+    assert capsys.readouterr().out.startswith(f"inner loops: {'compiled C' if there else 'torch'}")

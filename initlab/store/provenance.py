@@ -17,8 +17,7 @@ from initlab.version import __version__
 
 #: what a run's bits may depend on beside its description
 DECISIVE = (
-    "initlab", "torch", "numpy", "system", "processor", "instructions",
-    "compiled", "variables",
+    "initlab", "torch", "numpy", "system", "processor", "instructions", "inner_loops", "variables",
 )  # fmt: skip
 #: environment variables by which libraries choose other instructions than the processor's best
 VARIABLES = (
@@ -45,7 +44,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "compiled": native.available(),
+        "inner_loops": "compiled C" if native.available() else "torch",
         "variables": _variables(),
         "cores": os.cpu_count(),
     }

@@ -1,0 +1,8 @@
+"""`python -m initlab.native`: whether there is a compiled library."""
+
+from initlab import native
+
+if native.available():
+    print("inner loops: compiled C")
+else:
+    print("inner loops: torch (pip found no C compiler; a sweep takes about twice as long)")
