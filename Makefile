@@ -38,7 +38,7 @@ torture: $(DEV)  ## 1,000 faults and kills at a system call, 200 kills, a millio
 	INITLAB_FAULTS=1000 INITLAB_KILLS=200 INITLAB_ROWS=1000000 $(BIN)/pytest -n 0 tests/durability tests/sweep/engines -m slow
 
 clean:  ## remove the environment and caches, keep results
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info initlab/native/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # (editable_mode=compat: else a folder named initlab hides the package from whoever stands beside it)
 $(RUN): pyproject.toml constraints.txt $(SOURCES)

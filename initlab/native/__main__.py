@@ -3,6 +3,6 @@
 from initlab import native
 
 if native.available():
-    print("inner loops: compiled C")
+    print(f"inner loops: compiled C ({native.compiler()})")
 else:
     print("inner loops: torch (pip found no C compiler; a sweep takes about twice as long)")

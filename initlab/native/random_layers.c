@@ -9,11 +9,15 @@
 #include "vectors.h"
 
 #define MOST_BATCH 64
+#ifndef USUAL_BATCH
 #define USUAL_BATCH 16  /* for which there is code of its own, of loops whose ends are known */
+#endif
 #define NEURONS 8  /* at a time */
 #define LN_2 0.6931471805599453
 #define JITTER 1e-12
+#define ALIKE 1e-11
 #define CANCELLED 1e-8
+#define TERMS 6  /* of the series in c */
 
 /* L of L L^T = c, in place, column by column: c[i + column * rows]; nan if c is not positive
  * definite.
@@ -88,9 +92,9 @@ typedef struct {
     const float *normal;
     double *c, *q;
     float *z;
-} Covariance;
+} Before;
 
-INLINE void pre_activations(const Covariance *k, int64_t r, int64_t batch, int64_t neurons)
+INLINE void pre_activations(const Before *k, int64_t r, int64_t batch, int64_t neurons)
 {
     const int64_t rows = PADDED(batch);
     double factor[MOST_BATCH * MOST_BATCH], norm[MOST_BATCH], size[MOST_BATCH] = {0};
@@ -132,7 +136,7 @@ void initlab_pre_activations(int64_t networks, int64_t batch, int64_t neurons, c
                              const double *unit, const float *normal, double *c, double *q,
                              float *z)
 {
-    const Covariance k = {gram, weights, biases, scale, unit, normal, c, q, z};
+    const Before k = {gram, weights, biases, scale, unit, normal, c, q, z};
     for (int64_t r = 0; r < networks; r++) {
         if (batch == USUAL_BATCH)
             pre_activations(&k, r, USUAL_BATCH, neurons);
@@ -146,7 +150,7 @@ typedef struct {
     const double *value, *rise;  /* (3, entries): ln V, ln Var, E / rms; and by how much each rises */
     int64_t entries;
     double low, high, steps;     /* ln q of the first entry and of the end, entries for 1 of ln q */
-    const double *series;        /* (6, networks): of c, c^2, c^3, c^4, c^5 and c^21 */
+    const double *series;        /* (TERMS, networks): of c, c^2, c^3, c^4, c^5 and c^21 */
 } Expected;
 
 typedef struct {
@@ -201,6 +205,108 @@ INLINE void lengths(const Expected *e, const double *ln_q, int64_t batch, double
         mean[i] *= ratio[i];
 }
 
+/* The largest of so many activations; nan if one of them is, but for infinite ones. */
+INLINE double largest_of(const float *h, int64_t count)
+{
+    Floats most = {0}, nans = {0};
+    for (int64_t n = 0; n < count; n += LANES) {
+        Floats v;
+        load(&v, h + n, count - n);
+        nans += v - v;  /* nan of inf, too */
+        v = ABSOLUTE(v);
+        larger(&most, &v);
+    }
+    double largest = 0, nan = 0;
+    for (int l = 0; l < LANES; l++) {
+        largest = most[l] > largest ? most[l] : largest;
+        nan += nans[l];
+    }
+    return isnan(nan) && !isinf(largest) ? NAN : largest;
+}
+
+/* Of the neurons drawn: sums of their activations, and sum h h^T in `gram`. */
+INLINE Sums summed(const float *h, int64_t batch, int64_t neurons, double *work, double *gram)
+{
+    const int64_t rows = PADDED(batch), count = neurons * batch;
+    Doubles totals = {0}, squares = {0};
+    for (int64_t n = 0; n < count; n += LANES) {
+        Floats v;
+        load(&v, h + n, count - n);
+        const Doubles x = DOUBLES(v);
+        totals += x;
+        squares += x * x;
+    }
+    Sums s = {folded(&totals), folded(&squares), 0};
+    centre(&s, h, count, CANCELLED);
+    if (batch == 1) {
+        gram[0] = s.squares;
+        return s;
+    }
+    for (int64_t m = 0; m < neurons; m++)
+        for (int64_t i = 0; i < rows; i += LANES) {
+            Floats v;
+            load(&v, h + m * batch + i, batch - i);
+            const Doubles wide = DOUBLES(v);
+            memcpy(work + m * rows + i, &wide, sizeof wide);
+        }
+    gram_of(work, neurons, rows, batch, gram);
+    return s;
+}
+
+/* A layer of which all neurons are known by some: G = (1 - s) E G + s G_M, and the variance of
+ * neurons of mean E_M and variance V_M,
+ *
+ *   of the mean square (1 - s) V + s V_M, the square of the mean E + s (E_M - E) is taken off
+ */
+INLINE void widened(Layer *layer, double *gram, const double *c, const double *series,
+                    const double *mean, const double *deviation, int64_t batch, double share,
+                    double scale, double mean_drawn)
+{
+    double expected_mean = 0, expected = 0;
+    for (int64_t i = 0; i < batch; i++)
+        expected_mean += mean[i];
+    expected_mean /= (double)batch;
+    for (int64_t i = 0; i < batch; i++) {
+        const double off = mean[i] - expected_mean;
+        expected += deviation[i] * deviation[i] + off * off;
+    }
+    expected /= (double)batch;
+    const double old = share * scale, new = 1 - share, *s = series;
+    for (int64_t i = 0; i < batch; i++) {
+        for (int64_t j = 0; j < batch; j++) {
+            const double x = c[i * batch + j];
+            const double x2 = x * x, x4 = x2 * x2, x8 = x4 * x4, x16 = x8 * x8;
+            const double far = s[4] + s[5] * x16;
+            const double cosine = x * (s[0] + x * (s[1] + x * (s[2] + x * (s[3] + x * far))));
+            const double whole = deviation[i] * deviation[j] * cosine + mean[i] * mean[j];
+            gram[i * batch + j] = new * whole + old * gram[i * batch + j];
+        }
+    }
+    const double off = mean_drawn - expected_mean, drawn = layer->variance;
+    layer->unknown = isnan(expected) && !isnan(drawn);
+    layer->variance = expected + share * (drawn - expected) + share * (1 - share) * off * off;
+}
+
+/* Whether samples differ: mean_b |h_b - mean h|^2 = mean_b |h_b|^2 - |mean_b h_b|^2. */
+INLINE int distinct(const double *gram, int64_t batch)
+{
+    double trace = 0;
+    Doubles sums = {0};
+    for (int64_t i = 0; i < batch; i++)
+        trace += gram[i * batch + i];
+    int64_t n = 0;
+    for (; n + LANES <= batch * batch; n += LANES) {
+        Doubles part;
+        memcpy(&part, gram + n, sizeof part);
+        sums += part;
+    }
+    double all = folded(&sums);
+    for (; n < batch * batch; n++)
+        all += gram[n];
+    const double square = trace / (double)batch;
+    return square - all / (double)(batch * batch) > ALIKE * square;
+}
+
 /* Layers of networks from the activations of some of their neurons.
  *
  *   h        (R, M, B)    activations
@@ -208,7 +314,7 @@ INLINE void lengths(const Expected *e, const double *ln_q, int64_t batch, double
  *   reach    by how much the largest of all neurons exceeds the largest of those drawn
  *   c, ln_q  (R, B, B), (R, B)  correlations of z and ln of its variances
  *   work     memory for M * B numbers, B rounded up to LANES
- *   gram     (R, B, B)    out: G = (1 - share) E G + share G_M, in units of 4^exponent
+ *   gram     (R, B, B)    out: G, in units of 4^exponent
  */
 typedef struct {
     const float *h;
@@ -217,128 +323,33 @@ typedef struct {
     const Expected *expected;
     double *work, *gram;
     Layer *found;
-} Activations;
+} After;
 
-INLINE void gathered(const Activations *a, int64_t networks, int64_t r, int64_t batch,
-                     int64_t neurons)
+INLINE void layer_of(const After *a, int64_t networks, int64_t r, int64_t batch, int64_t neurons)
 {
-    const int64_t rows = PADDED(batch), count = neurons * batch;
-    const double share = a->share;
-    double mean[MOST_BATCH] = {0}, deviation[MOST_BATCH] = {0}, *work = a->work;
-    const float *own = a->h + r * count;
-    double *g = a->gram + r * batch * batch;
-    Floats most = {0};
-    Doubles totals = {0};
-    for (int64_t n = 0; n < count; n += LANES) {
-        Floats v;
-        load(&v, own + n, count - n);
-        larger(&most, ABSOLUTE(v));
-        totals += DOUBLES(v);
-    }
-    double total = folded(&totals), largest = 0;
-    for (int l = 0; l < LANES; l++)
-        largest = most[l] > largest ? most[l] : largest;
-    if (!isfinite(total))  /* what is nan was not larger */
-        largest = isnan(total) && !isinf(largest) ? NAN : largest;
+    const int64_t count = neurons * batch;
+    const float *h = a->h + r * count;
+    double *gram = a->gram + r * batch * batch;
+    const Sums s = summed(h, batch, neurons, a->work, gram);
+    const double largest = largest_of(h, count);
     const int64_t exponent = exponent_of(largest);
-    const double unit = power_of_two(-exponent);
-
-    /* G_M, mean and variance of the neurons drawn */
-    double squares = 0;
-    if (batch == 1) {
-        Doubles sums = {0};
-        for (int64_t n = 0; n < count; n += LANES) {
-            Floats v;
-            load(&v, own + n, count - n);
-            sums += DOUBLES(v) * DOUBLES(v);
-        }
-        g[0] = squares = folded(&sums);
-    } else {
-        for (int64_t m = 0; m < neurons; m++)
-            for (int64_t i = 0; i < rows; i += LANES) {
-                Floats v;
-                load(&v, own + m * batch + i, batch - i);
-                const Doubles wide = DOUBLES(v);
-                memcpy(work + m * rows + i, &wide, sizeof wide);
-            }
-        gram_of(work, neurons, rows, batch, g);
-        for (int64_t i = 0; i < batch; i++)
-            squares += g[i * batch + i];
-    }
-    const double own_mean = total / (double)count;
-    double variance = squares / (double)count - own_mean * own_mean;
-    if (variance < CANCELLED * squares / (double)count) {
-        Doubles about = {0};
-        int64_t n = 0;
-        for (; n + LANES <= count; n += LANES) {
-            Floats v;
-            load(&v, own + n, LANES);
-            const Doubles d = DOUBLES(v) - own_mean;
-            about += d * d;
-        }
-        variance = folded(&about);
-        for (; n < count; n++)
-            variance += (own[n] - own_mean) * (own[n] - own_mean);
-        variance /= (double)count;
-    }
-    const double mean_drawn = own_mean * unit, drawn = variance * unit * unit;
-    Layer layer = {drawn, 0, largest * unit, (double)exponent, 0};
-    const double scale = unit * unit / (double)neurons;
-    if (share == 1 || drawn == 0) {  /* what is rounded to one number is, whatever is expected */
+    const double unit = power_of_two(-exponent), scale = unit * unit / (double)neurons;
+    Layer layer = {.variance = s.centred / (double)count * unit * unit,
+                   .largest = largest * unit, .exponent = (double)exponent};
+    if (a->share == 1 || layer.variance == 0) {  /* one number stays one, whatever is expected */
         for (int64_t i = 0; i < batch * batch; i++)
-            g[i] *= scale;
+            gram[i] *= scale;
     } else {
+        double mean[MOST_BATCH] = {0}, deviation[MOST_BATCH] = {0}, series[TERMS];
         lengths(a->expected, a->ln_q + r * batch, batch, LN_2 * (double)exponent, mean, deviation);
-        double expected_mean = 0, expected_variance = 0;
-        for (int64_t i = 0; i < batch; i++)
-            expected_mean += mean[i];
-        expected_mean /= (double)batch;
-        for (int64_t i = 0; i < batch; i++) {
-            const double off = mean[i] - expected_mean;
-            expected_variance += deviation[i] * deviation[i] + off * off;
-        }
-        expected_variance /= (double)batch;
-        double s[6];
-        for (int64_t term = 0; term < 6; term++)
-            s[term] = a->expected->series[term * networks + r];
-        const double old = share * scale, new = 1 - share;
-        for (int64_t i = 0; i < batch; i++) {
-            const double *own_c = a->c + (r * batch + i) * batch;
-            double *own_g = g + i * batch;
-            for (int64_t j = 0; j < batch; j++) {
-                const double x = own_c[j];
-                const double x2 = x * x, x4 = x2 * x2, x8 = x4 * x4, x16 = x8 * x8;
-                const double far = s[4] + s[5] * x16;
-                const double cosine = x * (s[0] + x * (s[1] + x * (s[2] + x * (s[3] + x * far))));
-                const double whole = deviation[i] * deviation[j] * cosine + mean[i] * mean[j];
-                own_g[j] = new * whole + old * own_g[j];
-            }
-        }
-        /* of the mean square (1 - s) V + s V_M, the square of the mean E + s (E_M - E) is
-         * taken off */
-        const double off = mean_drawn - expected_mean;
-        layer.unknown = isnan(expected_variance) && !isnan(drawn);
-        layer.variance = expected_variance + share * (drawn - expected_variance)
-                         + share * (1 - share) * off * off;
+        for (int64_t term = 0; term < TERMS; term++)
+            series[term] = a->expected->series[term * networks + r];
+        widened(&layer, gram, a->c + r * batch * batch, series, mean, deviation, batch, a->share,
+                scale, s.total / (double)count * unit);
     }
-    if (share != 1)
+    if (a->share != 1)
         layer.largest *= a->reach;
-    /* mean_b |h_b - mean h|^2 = mean_b |h_b|^2 - |mean_b h_b|^2 */
-    double trace = 0;
-    Doubles sums = {0};
-    for (int64_t i = 0; i < batch; i++)
-        trace += g[i * batch + i];
-    int64_t n = 0;
-    for (; n + LANES <= batch * batch; n += LANES) {
-        Doubles part;
-        memcpy(&part, g + n, sizeof part);
-        sums += part;
-    }
-    double all = folded(&sums);
-    for (; n < batch * batch; n++)
-        all += g[n];
-    layer.distinct = trace / (double)batch - all / (double)(batch * batch)
-                     > JITTER * trace / (double)batch;
+    layer.distinct = distinct(gram, batch);
     a->found[r] = layer;
 }
 
@@ -347,11 +358,11 @@ void initlab_layers(int64_t networks, int64_t batch, int64_t neurons, const floa
                     double reach, const double *c, const double *ln_q, const Expected *expected,
                     double *work, double *gram, Layer *found)
 {
-    const Activations a = {h, share, reach, c, ln_q, expected, work, gram, found};
+    const After a = {h, share, reach, c, ln_q, expected, work, gram, found};
     for (int64_t r = 0; r < networks; r++) {
         if (batch == USUAL_BATCH)
-            gathered(&a, networks, r, USUAL_BATCH, neurons);
+            layer_of(&a, networks, r, USUAL_BATCH, neurons);
         else
-            gathered(&a, networks, r, batch, neurons);
+            layer_of(&a, networks, r, batch, neurons);
     }
 }

@@ -8,44 +8,7 @@
  *
  * Arrays are (runs, batch, width): rows are contiguous, runs a stride apart.
  */
-#include <float.h>
-#include <math.h>
-
 #include "vectors.h"
-
-/* sum x, sum x^2, sum (x - mean)^2 of a block */
-typedef struct {
-    double total, squares, centred;
-} Sums;
-
-/* Fill in `centred`. Where the mean is nearly all of the squares, their difference would lose
- * digits, and it is summed about the mean; the residual mean is what rounding left of it.
- *
- *     sum (x - m)^2 = sum x^2 - (sum x)^2 / n,  for any first guess m
- */
-INLINE void centre(Sums *s, const float *x, int64_t count, double least)
-{
-    s->centred = s->squares - s->total * s->total / (double)count;
-    if (s->centred > least * s->squares || !(s->squares > 0) || !(s->squares <= DBL_MAX))
-        return;
-    const double mean = s->total / (double)count;
-    Doubles totals = {0}, squares = {0};
-    int64_t n = 0;
-    for (; n + LANES <= count; n += LANES) {
-        Floats v;
-        load(&v, x + n, LANES);
-        const Doubles d = DOUBLES(v) - mean;
-        totals += d;
-        squares += d * d;
-    }
-    double total = folded(&totals), square = folded(&squares);
-    for (; n < count; n++) {
-        const double d = x[n] - mean;
-        total += d;
-        square += d * d;
-    }
-    s->centred = square - total * total / (double)count;
-}
 
 typedef struct {
     Sums pre, out;
@@ -84,7 +47,7 @@ void initlab_forward_sums(int64_t runs, int64_t batch, int64_t width, int64_t pr
                 zeros -= size == 0;  /* a comparison that holds is -1 */
                 finite -= size <= FLT_MAX;
                 saturated -= ABSOLUTE(s) < saturated_below;
-                larger(&largest, size);
+                larger(&largest, &size);
             }
             f.pre.total += folded(&pre_total);
             f.pre.squares += folded(&pre_squares);
@@ -137,7 +100,8 @@ INLINE void widen(const float *x, int64_t batch, int64_t width, double *wide, do
     }
 }
 
-/* Products of one row with the next four, rows of a multiple of LANES. */
+/* Products of one row with the next four, rows of a multiple of LANES. (Of the last rows, some are
+ * read that are not there: they are in `work`, and what comes of them is not used.) */
 #define ROWS 4
 INLINE void dots(double *products, const double *x, const double *rows, int64_t width)
 {

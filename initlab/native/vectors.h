@@ -1,19 +1,25 @@
-/* Eight numbers at a time, on every processor, and always added in one order. */
+/* Eight numbers at a time, on every processor, and always added in one order. (Vectors are handed on
+ * by address: where a processor has none so long, there is no other way that compilers agree on.) */
 #ifndef INITLAB_VECTORS_H
 #define INITLAB_VECTORS_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* One version for each width of vectors; the loader takes the best that the processor has. */
-#ifndef EVERY_PROCESSOR
-#if defined(__x86_64__) && defined(__GLIBC__)
+/* One version for each width of vectors, of which the loader takes the best that the processor has:
+ * with gcc for glibc. Elsewhere one version does, for what every processor of its kind has. */
+#ifdef EVERY_PROCESSOR
+#elif defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
 #define EVERY_PROCESSOR \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
-#define EVERY_PROCESSOR
+#define EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
+#else
+#define EVERY_PROCESSOR
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -45,16 +51,16 @@ INLINE double folded(const Doubles *x)
 }
 
 /* Larger of each; nan is not. */
-INLINE void larger(Floats *most, Floats x)
+INLINE void larger(Floats *most, const Floats *x)
 {
-    Ints more = x > *most;
-    *most = (Floats)(((Ints)x & more) | ((Ints)*most & ~more));
+    Ints more = *x > *most;
+    *most = (Floats)(((Ints)*x & more) | ((Ints)*most & ~more));
 }
 
 /* 2^n, for -1023 < n < 1024. */
 INLINE double power_of_two(int64_t n)
 {
-    const int64_t bits = (n + 1023) << 52;
+    const uint64_t bits = (uint64_t)(n + 1023) << 52;
     double power;
     memcpy(&power, &bits, sizeof power);
     return power;
@@ -89,12 +95,46 @@ INLINE void exponential(double *x)
         for (int l = 0; l < LANES; l++)
             y[l] = y[l] * r[l] + 1.0 / factorials[k];
     for (int l = 0; l < LANES; l++) {
-        const int64_t bits = (n[l] + 1023) << 52;
+        const uint64_t bits = (uint64_t)(n[l] + 1023) << 52;
         double scale;
         memcpy(&scale, &bits, sizeof scale);
         const double found = y[l] * scale;
         x[l] = x[l] > 709 ? (double)INFINITY : x[l] >= -708 ? found : x[l] < -708 ? 0 : x[l];
     }
+}
+
+/* sum x, sum x^2, sum (x - mean)^2 of a block */
+typedef struct {
+    double total, squares, centred;
+} Sums;
+
+/* Fill in `centred`. Where the mean is nearly all of the squares, their difference would lose
+ * digits, and it is summed about the mean; the residual mean is what rounding left of it.
+ *
+ *     sum (x - m)^2 = sum x^2 - (sum x)^2 / n,  for any first guess m
+ */
+INLINE void centre(Sums *s, const float *x, int64_t count, double least)
+{
+    s->centred = s->squares - s->total * s->total / (double)count;
+    if (s->centred > least * s->squares || !(s->squares > 0) || !(s->squares <= DBL_MAX))
+        return;
+    const double mean = s->total / (double)count;
+    Doubles totals = {0}, squares = {0};
+    int64_t n = 0;
+    for (; n + LANES <= count; n += LANES) {
+        Floats v;
+        load(&v, x + n, LANES);
+        const Doubles d = DOUBLES(v) - mean;
+        totals += d;
+        squares += d * d;
+    }
+    double total = folded(&totals), square = folded(&squares);
+    for (; n < count; n++) {
+        const double d = x[n] - mean;
+        total += d;
+        square += d * d;
+    }
+    s->centred = square - total * total / (double)count;
 }
 
 #endif

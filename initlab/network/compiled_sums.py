@@ -1,4 +1,4 @@
-"""The sums of statistics.py by `native/sums.c`, of float32 blocks, several times as fast.
+"""The sums of statistics.py by `native/sums.c`, of float32 blocks.
 
 They equal what torch finds but for the last digits of a float64. Blocks are of shape (R, B, N), and
 contiguous but for a stride between runs.
@@ -9,6 +9,7 @@ from ctypes import c_double, c_float, c_int64, c_void_p
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -81,11 +82,17 @@ def _sums(found: _Found) -> Sums:
 
 
 def _stride(block_RBN: Tensor) -> int:
-    """Between runs, of a block whose rows are contiguous."""
-    stride, row, number = block_RBN.stride()
-    if (row, number) != (block_RBN.shape[-1], 1):
-        raise ValueError(f"strides {block_RBN.stride()} of a block {tuple(block_RBN.shape)}")
-    return stride
+    """Between runs, of a float32 block whose rows are contiguous.
+
+    Raises:
+        ValueError: it is another block, which the library would read as if it were one.
+    """
+    runs, batch, width = block_RBN.shape
+    # (where there is one number or one row, torch's strides say anything)
+    contiguous = block_RBN.is_contiguous() or block_RBN[0].is_contiguous()
+    if block_RBN.dtype != torch.float32 or not contiguous:
+        raise ValueError(f"{block_RBN.dtype}, strides {block_RBN.stride()} of {block_RBN.shape}")
+    return block_RBN.stride(0) if runs > 1 else batch * width
 
 
 @cache

@@ -78,7 +78,6 @@ def _sums(x_KRBN: Tensor, unit: Array, row_sums: Array, row_norms: Array) -> Sum
 # forward -------------------------------------------------------------------------------------
 
 
-@np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
 def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
     """What `statistics.forward` has."""
     x_KRBN, unit = _double(scratch, "x", pre_RBN, out_RBN)
@@ -128,7 +127,6 @@ def _count(hits_RBN: Tensor) -> Array:
 # backward ------------------------------------------------------------------------------------
 
 
-@np.errstate(invalid="ignore", over="ignore")
 def backward(
     gradient_RBO: Tensor,
     delta_RBO: Tensor,

@@ -44,7 +44,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "inner_loops": "compiled C" if native.available() else "torch",
+        "inner_loops": f"C, {native.compiler()}" if native.available() else "torch",
         "variables": _variables(),
         "cores": os.cpu_count(),
     }

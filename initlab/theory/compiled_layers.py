@@ -45,8 +45,8 @@ def passed(
 ) -> Passed:
     """The layer after another one; arguments are those of `layers.passed`."""
     k = layers.covariance(layer, law, unitless)
-    gram_RBB = layer.gram_RBB
-    (replicates, neurons, batch), normal_RMB = normal_RMB.shape, normal_RMB.contiguous()
+    gram_RBB = layer.gram_RBB.contiguous()
+    (replicates, neurons, batch), normal_RMB = normal_RMB.shape, _float32(normal_RMB)
     c_RBB, q_RB = np.empty((replicates, batch, batch)), np.empty((replicates, batch))
     z_RMB, two_to_unit = normal_RMB.new_empty(normal_RMB.shape), np.exp2(k.unit_R)
     _functions()[0](
@@ -54,7 +54,7 @@ def passed(
         k.biases_R.ctypes.data, k.scale, two_to_unit.ctypes.data, normal_RMB.data_ptr(),
         c_RBB.ctypes.data, q_RB.ctypes.data, z_RMB.data_ptr(),
     )  # fmt: skip
-    h_RMB = phi(z_RMB).contiguous()
+    h_RMB = _float32(phi(z_RMB))
     share, reach, tables, ln_q_RB = 1.0, 1.0, None, q_RB
     if neurons < law.fan_out:
         share = math.sqrt(neurons / law.fan_out)
@@ -77,6 +77,19 @@ def passed(
     if batch > 1 and not found["distinct"].any():
         after = layers.one_sample(after)
     return Passed(after, not found["unknown"].any())
+
+
+def _float32(x_RMB: "Tensor") -> "Tensor":
+    """In the library's order.
+
+    Raises:
+        ValueError: numbers of another type, or more samples than the library has memory for.
+    """
+    import torch
+
+    if x_RMB.dtype != torch.float32 or x_RMB.shape[-1] > MOST_SAMPLES:
+        raise ValueError(f"{x_RMB.dtype} of {x_RMB.shape}")
+    return x_RMB.contiguous()
 
 
 class _Tables:

@@ -90,7 +90,7 @@ class GramCurves:
         cosine_RBB = _series(self.shares(ln_q_RB), c_RBB)
         return Expected(cosine_RBB, means, deviations, mean_R, variance.mean(1))
 
-    def lengths(self, ln_q: Array) -> "Lines":
+    def lengths(self, ln_q: Array) -> Lines:
         """ln V, ln Var and E / rms around some ln q, which may be nan."""
         return self._lines(ln_q, slice(0, LENGTHS))
 
@@ -99,7 +99,7 @@ class GramCurves:
         ln_q_R = ln_q_RB.mean(1).clip(LOWEST, HIGHEST)
         return _read(self._lines(ln_q_R, slice(LENGTHS, None)), ln_q_R)
 
-    def _lines(self, ln_q: Array, columns: slice) -> "Lines":
+    def _lines(self, ln_q: Array, columns: slice) -> Lines:
         ends = np.array([np.fmin.reduce(ln_q, axis=None), np.fmax.reduce(ln_q, axis=None)])
         low, high = np.floor(_within(ends)).astype(int).tolist()
         key = low, high, columns.start

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 JITTER = 1e-12  # of K's diagonal, above the rounding of float64
+ALIKE = 10 * JITTER  # of a mean square: samples that differ by less are one
 CANCELLED = 1e-8  # share of a sum of squares below which its centring has lost too many digits
 LN_2, LEAST_LN = np.log(2.0), -3e3  # ln of what counts as 0
 
@@ -197,7 +198,7 @@ def _merged(layer: Layer) -> Layer:
     """
     gram_RBB = layer.gram_RBB
     square = gram_RBB.diagonal(dim1=1, dim2=2).mean(1)
-    if gram_RBB.shape[1] == 1 or (square - gram_RBB.mean((1, 2)) > JITTER * square).any():
+    if gram_RBB.shape[1] == 1 or (square - gram_RBB.mean((1, 2)) > ALIKE * square).any():
         return layer
     return one_sample(layer)
 

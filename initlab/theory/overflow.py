@@ -89,7 +89,9 @@ def largest_of(n: Array) -> Array:
     # N(-t) = 1 - 2^(-1/n), whose leading digits cancel unless taken so
     tail = -np.expm1(-np.log(2) / n)
     # (Wichura 1988, to 16 digits. To import scipy's takes a tenth of a small sweep's whole time)
-    largest: Array = np.vectorize(lambda p: -NORMAL.inv_cdf(p), otypes=[float])(tail)
+    largest: Array = np.vectorize(
+        lambda p: -NORMAL.inv_cdf(p) if p > 0 else np.inf, otypes=[float]
+    )(tail)
     return largest
 
 

@@ -101,10 +101,40 @@ def test_a_runs_bits_depend_on_no_other_run_and_not_on_where_it_lies():
                 assert ours[0] == others[row]
 
 
-def test_a_block_of_which_rows_are_not_contiguous_is_refused():
-    x = block(2, (2, 4, 6)).transpose(1, 2)
+@pytest.mark.parametrize(
+    "refused",
+    [
+        block(2, (2, 4, 6)).transpose(1, 2),
+        block(2, (2, 6, 4))[:, :, ::2],
+        torch.zeros(2, 6, 4).double(),
+    ],
+    ids=["transposed", "every other", "float64"],
+)
+def test_a_block_that_would_be_misread_is_refused(refused):
+    x = torch.zeros(refused.shape)
     with pytest.raises(ValueError, match="strides"):
-        compiled_sums.forward(x, x, x)
+        compiled_sums.forward(x, refused, x)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 9), (1, 4, 6), (3, 4, 1), (1, 1, 1)])
+def test_a_dimension_of_one_may_have_any_stride(shape):
+    x = block(3, shape)
+    odd = x.as_strided(shape, [99 if n == 1 else s for n, s in zip(shape, x.stride(), strict=True)])
+    for ours, plain in zip(
+        compiled_sums.forward(odd, odd, odd).sums, compiled_sums.forward(x, x, x).sums, strict=True
+    ):
+        assert ours.tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("mean", [1000.1, 1e-3, 77.7])
+def test_a_std_far_below_the_mean_keeps_its_digits(mean):
+    x = torch.from_numpy(mean * (1 + 1e-5 * np.random.default_rng(4).standard_normal((1, 16, 100))))
+    x = x.float()
+    exact = np.square(
+        x.numpy().astype(np.longdouble) - x.numpy().astype(np.longdouble).mean()
+    ).sum()
+    found = compiled_sums.forward(x, x, x).sums.centred
+    assert found.ravel() == pytest.approx(float(exact), rel=1e-13)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,29 @@ def test_bands_are_alike_with_and_without(name, monkeypatch):
     np.testing.assert_allclose(with_library, without, rtol=1e-4)
 
 
+@pytest.mark.parametrize("batch", [64, 65, 100])
+def test_a_batch_of_any_size_has_networks(batch):
+    laws = (LayerVariance(100, 100, 1.6 / 100),) * 2
+    (stds,) = finite_width.simulated_stds(
+        [BandPoint(choice_of("tanh"), laws, choice_of_input(), batch)], 30
+    )
+    assert np.isfinite(stds).all()
+    assert np.log(stds).std(0).max() < 0.2
+
+
+def test_a_variance_far_below_the_mean_square_keeps_its_digits():
+    # 0.7 and up to ten float32 steps: a difference of sums would leave three digits
+    steps = np.random.default_rng(2).integers(0, 10, (REPLICATES, 32, 16))
+    h_RMB = torch.from_numpy((np.float32(0.7) + steps * 2.0**-24).astype(np.float32))
+    law, curves = LayerVariance(80, 32, 1.0), gram_curves_of(choice_of("tanh"))
+    before, normal_RMB = layer_of(16), torch.zeros(REPLICATES, 32, 16)
+    found = compiled_layers.passed(before, law, False, normal_RMB, lambda _: h_RMB, curves).layer
+    exact = h_RMB.numpy().astype(np.longdouble).var(axis=(1, 2))
+    assert np.ldexp(found.variance_R, 2 * found.exponent_R) == pytest.approx(
+        exact.astype(float), rel=1e-12
+    )
+
+
 def choice_of_input():
     from initlab import load_plan
 
