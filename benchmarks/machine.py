@@ -26,8 +26,10 @@ def cores() -> int:
 def versions() -> str:
     """Of Python, initlab and what computes here."""
     import initlab
+    from initlab import native
 
-    found = [f"Python {platform.python_version()}", f"initlab {initlab.__version__}"]
+    loops = f"inner loops by {native.compiler() or 'torch'}"
+    found = [f"Python {platform.python_version()}", f"initlab {initlab.__version__} ({loops})"]
     for name in PACKAGES:
         try:
             found.append(f"{name} {version(name)}")

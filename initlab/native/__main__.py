@@ -2,7 +2,8 @@
 
 from initlab import native
 
-if native.available():
-    print(f"inner loops: compiled C ({native.compiler()})")
-else:
-    print("inner loops: torch (pip found no C compiler; a sweep takes about twice as long)")
+if __name__ == "__main__":
+    if native.available():
+        print(f"inner loops: compiled C ({native.compiler()})")
+    else:
+        print("inner loops: torch (pip found no C compiler; a sweep takes about twice as long)")

@@ -57,7 +57,9 @@ def forward(out, *, pre=None, slope=None, dtype=torch.float64) -> dict[str, np.n
     """Forward columns of a block given as a list of runs, each (B, N)."""
     block = torch.as_tensor(np.array(out), dtype=dtype)
     pre = block if pre is None else torch.as_tensor(np.array(pre), dtype=dtype)
-    slope = torch.ones_like(block) if slope is None else torch.as_tensor(np.array(slope))
+    slope = (
+        torch.ones_like(block) if slope is None else torch.as_tensor(np.array(slope), dtype=dtype)
+    )
     sums = statistics.forward(pre, block, slope, Scratch())
     return dict(zip(FORWARD, tables.forward([sums], *block.shape[1:])[0].T, strict=True))
 
