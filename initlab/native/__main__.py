@@ -6,4 +6,4 @@ if __name__ == "__main__":
     if native.available():
         print(f"inner loops: compiled C ({native.compiler()})")
     else:
-        print("inner loops: torch (pip found no C compiler; a sweep takes about twice as long)")
+        print("inner loops: torch (pip found no C compiler; a sweep takes 1.5 to 2 times as long)")

@@ -40,7 +40,7 @@ class Passed(NamedTuple):
     """A layer, and whether theory knew what to expect of every replicate."""
 
     layer: Layer
-    expected: bool
+    known: bool
 
 
 class Covariance(NamedTuple):

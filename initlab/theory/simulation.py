@@ -146,11 +146,11 @@ class _Signal:
         law, (replicates, batch) = self.point.variances[index], self.layer.gram_RBB.shape[:2]
         # where one sample stands for all, it takes the numbers of the others
         normal_RMB = normal_RMB.view(replicates, -1, batch)[:, : law.fan_out]
-        layer, expected = self.passed(
+        self.layer, known = self.passed(
             self.layer, law, self.unitless, normal_RMB, self.phi, self.curves
         )
-        self.layer = layer
-        self.resolved &= expected
+        layer = self.layer
+        self.resolved &= known
         self.taken_R = layer.exponent_R + self.taken_R * self.unitless
         count = law.fan_out * self.point.batch
         std, largest, exponent = self.simulated
