@@ -18,9 +18,9 @@ typedef struct {
 /* Of pre-activations, activations and slopes; `direction` is memory for `width` numbers. */
 EVERY_PROCESSOR
 void initlab_forward_sums(int64_t runs, int64_t batch, int64_t width, int64_t pre_stride,
-                     int64_t out_stride, int64_t slope_stride, const float *pre, const float *out,
-                     const float *slope, float saturated_below, double least, double *direction,
-                     Forward *found)
+                          int64_t out_stride, int64_t slope_stride, const float *pre,
+                          const float *out, const float *slope, float saturated_below, double least,
+                          double *direction, Forward *found)
 {
     const double beyond = (double)(batch * (-width & (LANES - 1)));  /* zeros that `load` adds */
     for (int64_t r = 0; r < runs; r++) {
@@ -131,12 +131,13 @@ typedef struct {
  */
 EVERY_PROCESSOR
 void initlab_backward_sums(int64_t runs, int64_t batch, int64_t outputs, int64_t inputs,
-                      int64_t gradient_stride, int64_t delta_stride, int64_t input_stride,
-                      const float *gradient, const float *delta, const float *input, double least,
-                      double *work, Backward *found)
+                           int64_t gradient_stride, int64_t delta_stride, int64_t input_stride,
+                           const float *gradient, const float *delta, const float *input,
+                           double least, double *work, Backward *found)
 {
     const int64_t wide_o = PADDED(outputs), wide_i = PADDED(inputs);
-    double *d = work, *h = d + batch * wide_o, *d_rows = h + batch * wide_i, *h_rows = d_rows + batch;
+    double *d = work, *h = d + batch * wide_o;
+    double *d_rows = h + batch * wide_i, *h_rows = d_rows + batch;
     for (int64_t r = 0; r < runs; r++) {
         Backward f = {.gradient = {.total = 0}};
         const float *g = gradient + r * gradient_stride;

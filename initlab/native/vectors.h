@@ -90,7 +90,8 @@ INLINE void exponential(double *x)
         r[l] = (within - count * 0.693147180369123816490) - count * 1.90821492927058770002e-10;
         y[l] = 1.0 / 6227020800;
     }
-    static const double factorials[] = {479001600, 39916800, 3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1};
+    static const double factorials[] = {479001600, 39916800, 3628800, 362880, 40320, 5040, 720,
+                                        120, 24, 6, 2, 1, 1};
     for (int k = 0; k < 13; k++)
         for (int l = 0; l < LANES; l++)
             y[l] = y[l] * r[l] + 1.0 / factorials[k];
