@@ -4,9 +4,9 @@ import ctypes
 import importlib.machinery
 import platform
 import re
-import runpy
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from initlab import native
+from initlab.native.__main__ import inner_loops
 from initlab.network import compiled_sums
 from initlab.theory import compiled_layers, gram, layers
 from initlab.theory.gram import gram_curves_of
@@ -146,8 +147,13 @@ def test_every_version_finds_the_same(anew, monkeypatch, tmp_path, level, option
             np.testing.assert_allclose(ours, other, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_it_says_whether_it_is_there(monkeypatch, capsys, there):
-    monkeypatch.setattr(native, "available", lambda: there)
-    runpy.run_module("initlab.native", run_name="__main__")
-    assert capsys.readouterr().out.startswith(f"inner loops: {'compiled C' if there else 'torch'}")
+def test_a_process_says_whether_it_is_there():
+    command = [sys.executable, "-m", "initlab.native"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == inner_loops() + "\n"
+    assert ("compiled C" in done.stdout) == native.available()
+
+
+def test_where_there_is_none_it_says_so(anew, monkeypatch):
+    monkeypatch.setattr(native, "find_spec", lambda _: None)
+    assert inner_loops().startswith("inner loops: torch (pip found no C compiler; ")
