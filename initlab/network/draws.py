@@ -47,6 +47,10 @@ def unit_draw(draw: Draw, unit: Tensor, generator: Generator) -> Tensor:
     raise ValueError(f"unknown draw {name!r}; known are those of catalog/schemes.py")
 
 
+def _unit_of(choice: Choice) -> Draw:
+    return SCHEMES[choice.name].draw(choice.parameters)
+
+
 def _sparse(unit: Tensor, sparsity: float, generator: Generator) -> Tensor:
     # torch.nn.init.sparse_ ignores its generator when it picks the zeros, so its steps stand here
     rows, columns = unit.shape
@@ -82,8 +86,9 @@ class LayeredDraws:
         self.seed = run.seed
         self.shapes = list(pairwise(run.shape))
         self.dtype = getattr(torch, run.draw_dtype)
-        self.draw = SCHEMES[run.init.name].draw(run.init.parameters)
-        self.bias_draw = run.bias and SCHEMES[run.bias.name].draw(run.bias.parameters)
+        self.draws = [
+            (_unit_of(layer.init), layer.bias and _unit_of(layer.bias)) for layer in run.layers
+        ]
         self._generator = Generator()
 
     def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
@@ -91,11 +96,12 @@ class LayeredDraws:
         fan_in, fan_out = self.shapes[index]
         if memory is None:
             memory = torch.empty((fan_out, fan_in), dtype=self.dtype)
-        weights = unit_draw(self.draw, memory, self._seeded(index, "weight"))
-        if not self.bias_draw:
+        draw, bias_draw = self.draws[index]
+        weights = unit_draw(draw, memory, self._seeded(index, "weight"))
+        if not bias_draw:
             return weights, None
         bias = torch.empty(fan_out, dtype=self.dtype)
-        return weights, unit_draw(self.bias_draw, bias, self._seeded(index, "bias"))
+        return weights, unit_draw(bias_draw, bias, self._seeded(index, "bias"))
 
     def generator(self, role: str) -> Generator:
         """A generator in a state of its own for the input and for the target."""
@@ -123,7 +129,7 @@ class ScriptDraws:
     def __init__(self, run: Run) -> None:
         self.shapes = list(pairwise(run.shape))
         self.dtype = getattr(torch, run.draw_dtype)
-        self.schemes = (run.init, run.bias)
+        self.schemes = [(layer.init, layer.bias) for layer in run.layers]
         self._generator = Generator().manual_seed(run.seed)
         self._states: dict[tuple[int, int], Tensor] = {}
         self._ends: dict[str, Tensor] = {}
@@ -136,7 +142,7 @@ class ScriptDraws:
 
     def layer(self, index: int, memory: Tensor | None = None) -> Drawn:
         """Unit weights and biases of a layer, drawn again from the noted states."""
-        init, bias = self.schemes
+        init, bias = self.schemes[index]
         weights = self._again(index, 0, init, memory)
         return weights, self._again(index, 1, bias) if bias else None
 
@@ -146,7 +152,7 @@ class ScriptDraws:
         return self._generator
 
     def _pass(self, index: int, constructing: bool) -> None:
-        for part, scheme in enumerate(self.schemes):
+        for part, scheme in enumerate(self.schemes[index]):
             if scheme is None:
                 continue
             kept = SCHEMES[scheme.name].in_constructor
@@ -163,7 +169,7 @@ class ScriptDraws:
 
     def _draw(self, index: int, part: int, scheme: Choice, memory: Tensor | None = None) -> Tensor:
         unit = self._empty(index, part) if memory is None else memory
-        return unit_draw(SCHEMES[scheme.name].draw(scheme.parameters), unit, self._generator)
+        return unit_draw(_unit_of(scheme), unit, self._generator)
 
     def _empty(self, index: int, part: int) -> Tensor:
         fan_in, fan_out = self.shapes[index]

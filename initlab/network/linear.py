@@ -61,7 +61,7 @@ class Linear:
         """
         z, biases = self._product(index, rows, h_RBI, size_R)
         for at, bias_O in biases:
-            scale_R11, shift_R11 = rows.affine(self.layers[index], "bias")
+            scale_R11, shift_R11 = rows.affine(index, self.layers[index], "bias")
             scaled_R1O = bias_O * scale_R11[at]
             if shift_R11 is not None:
                 scaled_R1O += shift_R11[at]
@@ -84,7 +84,7 @@ class Linear:
         self, index: int, rows: Rows, x_RBI: Tensor, size_R: Array, backward: bool
     ) -> tuple[Block, Biases]:
         """A product for every seed, (s x) U^T."""
-        scale_R11, shift_R11 = rows.affine(self.layers[index], "init")
+        scale_R11, shift_R11 = rows.affine(index, self.layers[index], "init")
         moved_R11 = _moved(size_R * scale_R11.numpy().ravel())
         own_R11 = scale_R11 if moved_R11 is None else scale_R11 * moved_R11
         scaled_RBI = self.scratch.take("scaled", x_RBI.shape, x_RBI.dtype)
@@ -114,7 +114,7 @@ class Linear:
             biases += [] if bias_O is None else [(at, bias_O)]
             alike: dict[tuple[float, float], list[int]] = defaultdict(list)
             for row in range(at.start, at.stop):
-                alike[rows.scales(fans, "init")[row]].append(row)
+                alike[rows.scales(index, fans, "init")[row]].append(row)
             for (scale, shift), group in alike.items():
                 weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
                 matrix = weights_OI if backward else weights_OI.T

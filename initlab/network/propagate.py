@@ -77,7 +77,7 @@ class _Pass:
     def __init__(self, share: Share, on_layer: Callable[[int], None]) -> None:
         self.all = Rows.ordered(share.runs)
         self.first: Run = share.first
-        self.both = self.first.record == "both"
+        self.both = self.first.backward
         self.dtype: torch.dtype = getattr(torch, self.first.dtype)
         self.scratch = scratch_of_thread(self.first.block_key)
         keep = self.both and share.keeps_draws
@@ -111,7 +111,7 @@ class _Pass:
             keep = index if self.both else index % 2
             pre = self.linear.forward(index, rows, h_RBN, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
-            self._activate(rows, pre.flat, out.flat, slope.flat)
+            self._activate(index, rows, pre.flat, out.flat, slope.flat)
             sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
             self.found.forward.append((rows, sums))
             if self.both:
@@ -147,9 +147,9 @@ class _Pass:
         width = self.first.shape[index + 1]
         return self.scratch.block(name, runs, self.first.batch, width, self.dtype)
 
-    def _activate(self, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
+    def _activate(self, index: int, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
-        for activation, at in rows.by_activation:
+        for activation, at in rows.by_activation(index):
             _applied(activation)(pre[at], out[at], slope[at])
 
     def _end_burst(self, index: int, rows: Rows, finite_R: Array, out: Block, slope: Block) -> None:
@@ -181,12 +181,12 @@ class _Pass:
         return gradient_RBN
 
     def _backward(self, rows: Rows, gradient_RBO: Tensor) -> None:
-        biased = self.first.bias is not None
         for index in reversed(range(self.first.depth)):
             self.on_layer(len(self.all) - len(self.found.onset))
             input_RBI, slope_RBO = self.layers.pop().of(rows)
             delta_RBO = self._block("delta", len(rows), index).RBN
             torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            biased = self.first.layers[index].bias is not None
             sums = statistics.backward(
                 gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=biased
             )

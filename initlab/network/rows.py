@@ -35,13 +35,21 @@ class Rows:
     def __init__(self, numbered: Sequence[tuple[int, Run]]) -> None:
         self.numbers = [number for number, _ in numbered]
         self.runs = [run for _, run in numbered]
-        self._scales: dict[tuple[Fans, str], list[tuple[float, float]]] = {}
-        self._affine: dict[tuple[Fans, str], Affine] = {}
+        self._overridden = any(run.overrides for run in self.runs)
+        self._scales: dict[tuple[int, Fans, str], list[tuple[float, float]]] = {}
+        self._affine: dict[tuple[int, Fans, str], Affine] = {}
+        self._activations: dict[int, list[tuple[Choice, slice]]] = {}
 
     @classmethod
     def ordered(cls, numbered: Sequence[tuple[int, Run]]) -> "Rows":
         """Rows in the order that this module promises."""
-        return cls(sorted(numbered, key=lambda pair: (pair[1].seed, repr(pair[1].activation))))
+
+        def key(pair: tuple[int, Run]) -> tuple[int, str, str]:
+            run = pair[1]
+            others = [layer.activation for layer in run.layers] if run.overrides else ""
+            return run.seed, repr(run.activation), repr(others)
+
+        return cls(sorted(numbered, key=key))
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -55,10 +63,16 @@ class Rows:
         """Rows that share their draws."""
         return list(self._adjacent(lambda run: run.seed))
 
-    @cached_property
-    def by_activation(self) -> list[tuple[Choice, slice]]:
-        """Rows that one call of an activation serves."""
-        return list(self._adjacent(lambda run: run.activation))
+    def by_activation(self, index: int) -> list[tuple[Choice, slice]]:
+        """Rows that one call of a layer's activation serves."""
+        kind = self._kind(index)
+        if kind not in self._activations:
+            self._activations[kind] = list(self._adjacent(lambda run: run.layers[index].activation))
+        return self._activations[kind]
+
+    def _kind(self, index: int) -> int:
+        """What is cached of a layer is found under it: equal for layers that are alike."""
+        return index if self._overridden else -1
 
     def _adjacent(self, key: Callable[[Run], K]) -> Iterator[tuple[K, slice]]:
         start = 0
@@ -67,21 +81,24 @@ class Rows:
             yield value, slice(start, end)
             start = end
 
-    def affine(self, fans: Fans, part: str) -> Affine:
-        """Scale and shift of every row's weights ("init") or biases ("bias"), as drawn."""
-        if (fans, part) not in self._affine:
+    def affine(self, index: int, fans: Fans, part: str) -> Affine:
+        """Scale and shift of every row's weights ("init") or biases ("bias") of a layer, as drawn."""
+        key = self._kind(index), fans, part
+        if key not in self._affine:
             dtype = getattr(torch, self.runs[0].draw_dtype)
             scale, shift = (
                 torch.tensor(column, dtype=dtype).reshape(-1, 1, 1)
-                for column in zip(*self.scales(fans, part), strict=True)
+                for column in zip(*self.scales(index, fans, part), strict=True)
             )
-            self._affine[fans, part] = Affine(scale, shift if shift.any() else None)
-        return self._affine[fans, part]
+            self._affine[key] = Affine(scale, shift if shift.any() else None)
+        return self._affine[key]
 
-    def scales(self, fans: Fans, part: str) -> list[tuple[float, float]]:
-        """(scale, shift) of every row's weights ("init") or biases ("bias")."""
-        if (fans, part) not in self._scales:
-            self._scales[fans, part] = [
-                scale_of(getattr(run, part), fans, run.activation) for run in self.runs
+    def scales(self, index: int, fans: Fans, part: str) -> list[tuple[float, float]]:
+        """(scale, shift) of every row's weights ("init") or biases ("bias") of a layer."""
+        key = self._kind(index), fans, part
+        if key not in self._scales:
+            layers = [run.layers[index] for run in self.runs]
+            self._scales[key] = [
+                scale_of(getattr(layer, part), fans, layer.activation) for layer in layers
             ]
-        return self._scales[fans, part]
+        return self._scales[key]

@@ -111,7 +111,12 @@ def _by_run(
     """Tables of stretches of layers that have one shape and equal rows, put together by run."""
     parts: dict[int, list[Array]] = defaultdict(list)
     pairs = zip(layers, fans, strict=False)  # the last layers are not reached where all turn nan
-    for (rows, shape), group in groupby(pairs, key=lambda pair: (pair[0][0], pair[1])):
+
+    def alike(pair: tuple[tuple[Rows, T], tuple[int, int]]) -> tuple[Rows, tuple[int, int], bool]:
+        (rows, sums), shape = pair
+        return rows, shape, isinstance(sums, Backward) and sums.biases is None
+
+    for (rows, shape, _), group in groupby(pairs, key=alike):
         table_LRC = table([sums for (_, sums), _ in group], shape)
         for number, own_LC in zip(rows.numbers, np.moveaxis(table_LRC, 1, 0), strict=True):
             parts[number].append(own_LC)

@@ -29,14 +29,12 @@ def layers_of(run: Run) -> Iterator[tuple[Tensor, Tensor | None]]:
     For whoever wants to build the same network elsewhere: load these into `nn.Linear`s.
     """
     draws, dtype = draws_of(run, keep=False), getattr(torch, run.dtype)
-    for index, (fan_in, fan_out) in enumerate(pairwise(run.shape)):
-        fans = Fans(fan_in, fan_out)
+    for index, (fans, layer) in enumerate(zip(pairwise(run.shape), run.layers, strict=True)):
+        activation, init, bias = layer
         unit, unit_bias = draws.layer(index)
-        weights = scaled(unit, *scale_of(run.init, fans, run.activation), dtype, Scratch())
-        if unit_bias is None or run.bias is None:
+        weights = scaled(unit, *scale_of(init, Fans(*fans), activation), dtype, Scratch())
+        if unit_bias is None or bias is None:
             yield weights, None
         else:
-            yield (
-                weights,
-                scaled(unit_bias, *scale_of(run.bias, fans, run.activation), dtype, Scratch()),
-            )
+            affine = scale_of(bias, Fans(*fans), activation)
+            yield weights, scaled(unit_bias, *affine, dtype, Scratch())

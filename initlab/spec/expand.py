@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
 from initlab.spec.fields import ChoiceAxes
-from initlab.spec.model import Grid, Spec
+from initlab.spec.model import Grid, LayerGrid, Spec
 from initlab.spec.plan import Plan
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import Choice, Override, Run
 
 if TYPE_CHECKING:
     from initlab.spec.samples import Samples
 
 MAX_RUNS = 10_000
+#: fields that are not one axis each
+APART = ("depth", "width", "shape", "seeds", "bias", "first", "last", "layers")
 
 
 def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
@@ -62,14 +64,25 @@ def _product(counted: Sequence[dict[str, int]], total: int) -> str:
 
 def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with a run although each of its fields is in order."""
-    for field, choice in (("init", run.init), ("bias", run.bias)):
-        if choice and (problem := SCHEMES[choice.name].check(choice.parameters)):
-            yield (field,), f"{choice.name} {problem}"
+    yield from _check_schemes((), run.init, run.bias)
+    for override in run.overrides:
+        path = (override.at,) if override.at in ("first", "last") else ("layers", override.at)
+        yield from _check_schemes(path, override.init, override.bias)
+        if (end := override.layers(run.depth)[-1]) >= run.depth:
+            yield path, f"there is no layer {end}: the network has layers 0..{run.depth - 1}"
     yield from _check_loss(run)
     if problem := INPUTS[run.input.name].check(run.input.parameters, run.batch):
         yield ("input",), f"{run.input.name} {problem}"
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
+
+
+def _check_schemes(
+    path: tuple[str, ...], init: Choice | None, bias: Choice | None
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    for field, choice in (("init", init), ("bias", bias)):
+        if choice and (problem := SCHEMES[choice.name].check(choice.parameters)):
+            yield (*path, field), f"{choice.name} {problem}"
 
 
 def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -129,8 +142,13 @@ def _lengths(grid: Grid) -> dict[str, int]:
     lengths = {}
     for field in Grid.model_fields:
         values = getattr(grid, field)
-        if values is not None:
+        if values is not None and field not in ("first", "last", "layers"):
             lengths[field] = sum(_variants(value) for value in values)
+    for at, layers in _differing(grid):
+        name = at if at in ("first", "last") else f"layers.{at}"
+        for field in LayerGrid.model_fields:
+            if (values := getattr(layers, field)) is not None:
+                lengths[f"{name}.{field}"] = sum(_variants(value) for value in values)
     return lengths
 
 
@@ -141,18 +159,52 @@ def _variants(value: Any) -> int:
 
 
 def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
-    fields = [f for f in Grid.model_fields if f not in ("depth", "width", "shape", "seeds", "bias")]
+    fields = [f for f in Grid.model_fields if f not in APART]
     shapes = _shapes(grid)
     biases: Sequence[Choice | None] | None = None
     if grid.bias is not None:
         biases = [c for bias in grid.bias for c in (_choices(bias, "bias") if bias else [None])]
     axes = [_values(getattr(grid, field), field) for field in fields]
+    overrides = list(
+        itertools.product(*(_overrides(at, layers) for at, layers in _differing(grid)))
+    )
     for shape, *point in itertools.product(shapes, *axes):
         named = dict(zip(fields, point, strict=True))
         named["input"] = _located(named["input"], folder)
         for bias in biases if biases is not None else [_default_bias(named["init"])]:
-            for seed in grid.seeds:
-                yield Run(shape=shape, bias=bias, seed=seed, **named)
+            for differing in overrides:
+                own = tuple(_rebiased(o) if biases is None else o for o in differing)
+                for seed in grid.seeds:
+                    yield Run(shape=shape, bias=bias, seed=seed, overrides=own, **named)
+
+
+def _differing(grid: Grid) -> Iterator[tuple[str, LayerGrid]]:
+    """Which layers have something of their own; later ones win over earlier ones."""
+    yield from (grid.layers or {}).items()
+    if grid.first is not None:
+        yield "first", grid.first
+    if grid.last is not None:
+        yield "last", grid.last
+
+
+def _overrides(at: str, layers: LayerGrid) -> list[Override]:
+    """Every combination of what some layers have of their own."""
+    activations = _values(layers.activation, "activation") if layers.activation else [None]
+    inits = _values(layers.init, "init") if layers.init else [None]
+    biases: list[tuple[Choice | None, bool]] = [(None, False)]
+    if layers.bias is not None:
+        biases = [(c, True) for b in layers.bias for c in (_choices(b, "bias") if b else [None])]
+    return [
+        Override(at, activation, init, bias, rebiased)
+        for activation, init, (bias, rebiased) in itertools.product(activations, inits, biases)
+    ]
+
+
+def _rebiased(override: Override) -> Override:
+    """With the biases that its own initialiser brings along, where nobody says any."""
+    if override.init is None or override.rebiased:
+        return override
+    return replace(override, bias=_default_bias(override.init), rebiased=True)
 
 
 def _located(choice: Choice, folder: Path) -> Choice:

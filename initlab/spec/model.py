@@ -45,6 +45,35 @@ def _bias(value: Any) -> Any:
     return value
 
 
+def _layers(value: Any) -> Any:
+    """Keys as text: 3 and "5-9"; a layer is named once."""
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError(
+            "layers", "needs a mapping, as in {3: {activation: relu}, 5-9: {...}}"
+        )
+    named: dict[int, Any] = {}
+    for key in value:
+        match = re.fullmatch(r"(\d{1,7})(?:\s*-\s*(\d{1,7}))?", str(key).strip(), re.ASCII)
+        if match is None or isinstance(key, bool):
+            raise PydanticCustomError(
+                "layers",
+                "layers are named as 3 or 5-9, counted from 0; got {key}",
+                {"key": str(key)},
+            )
+        start, end = int(match[1]), int(match[2] or match[1])
+        if end < start:
+            raise PydanticCustomError("layers", "{key} ends before it begins", {"key": str(key)})
+        for index in range(start, min(end, start + LARGEST) + 1):
+            if index in named:
+                raise PydanticCustomError(
+                    "layers",
+                    "layer {index} is named twice, by {one} and {two}",
+                    {"index": index, "one": str(named[index]), "two": str(key)},
+                )
+            named[index] = key
+    return {re.sub(r"\s", "", str(key)): item for key, item in value.items()}
+
+
 class BiasSchema:
     """Tells the JSON Schema what `_bias` takes beside a scheme."""
 
@@ -101,6 +130,21 @@ Band = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidat
 Reduction = Literal["none", "sum", "mean"]
 
 
+class LayerGrid(Strict):
+    """What some layers have in place of the others. A list in a field is an axis."""
+
+    activation: Annotated[
+        list[Annotated[ChoiceAxes, OneOf(FIELDS["activation"])]] | None, Axis()
+    ] = Field(None, description="after these layers")
+    init: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["init"])]] | None, Axis()] = Field(
+        None, description="how their weights are drawn"
+    )
+    bias: Annotated[list[Bias] | None, Axis()] = Field(None, description="how their biases are")
+
+
+Layers = Annotated[dict[str, LayerGrid], BeforeValidator(_layers)]
+
+
 class Grid(Strict):
     """The networks of a spec. A list in a field is an axis; axes multiply."""
 
@@ -117,6 +161,13 @@ class Grid(Strict):
     )
     bias: Annotated[list[Bias] | None, Axis()] = Field(
         None, description="how biases are drawn; without it there are none (but for torch_default)"
+    )
+    first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
+    last: LayerGrid | None = Field(
+        None, description="what the last layer has of its own: {activation: identity} is a head"
+    )
+    layers: Layers | None = Field(
+        None, description="what some layers have of their own: {3: {...}, 5-9: {...}}"
     )
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"

@@ -9,11 +9,12 @@ from typing import Any
 
 from initlab.errors import InputError
 from initlab.spec.model import Head
-from initlab.spec.run import Run
+from initlab.spec.run import FIELD_ORDER, LATER, Run
 from initlab.spec.shares import Share, run_bytes, shares_of
 
 TOGETHER_BYTES = 256 << 20  # activations of the runs that are computed side by side
 MOST_TOGETHER = 64
+OVERRIDES = ["first", "layers", "last"]  # first parts of their columns, in order
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,17 @@ class Plan:
     def cells(self) -> list[dict[str, Any]]:
         """Each run's fields as flat columns; every run has every column."""
         rows = [run.cells() for run in self.runs]
-        names: dict[str, None] = {}
-        for field_ in rows[0]:
-            if "." not in field_:
-                prefix = f"{field_}."
-                names |= dict.fromkeys(
-                    [field_, *(k for r in rows for k in r if k.startswith(prefix))]
-                )
+        by_field: dict[str, dict[str, None]] = {}
+        for row in rows:
+            for name in row:
+                by_field.setdefault(name.partition(".")[0], {})[name] = None
+        unused = {
+            field for field, value in LATER.items() if all(r.get(field) == value for r in rows)
+        }
+        order = ["depth", "width", "shape"]
+        for field in FIELD_ORDER:
+            order += OVERRIDES if field == "overrides" else [field]
+        names = [n for field in order if field not in unused for n in by_field.get(field, ())]
         return [{name: row.get(name) for name in names} for row in rows]
 
     @property

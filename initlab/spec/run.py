@@ -1,8 +1,9 @@
 """A run: one network with one seed, and everything that determines its numbers. Torch-free."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlab.catalog import SCHEMES
 from initlab.catalog.dtypes import DTYPES
@@ -38,11 +39,75 @@ class Choice:
         return self.parameters.get("path")
 
 
+class Layer(NamedTuple):
+    """What one layer is made of."""
+
+    activation: Choice
+    init: Choice
+    bias: Choice | None
+
+
+@dataclass(frozen=True)
+class Override:
+    """What some layers have in place of the run's own; None where they have the same.
+
+    Args:
+        at: "first", "last", a layer "3" or several "5-9", both ends included.
+        activation: of these layers.
+        init: of these layers.
+        bias: of these layers, if `rebiased`; None is a layer without biases.
+        rebiased: whether their biases are others than the run's own.
+    """
+
+    at: str
+    activation: Choice | None = None
+    init: Choice | None = None
+    bias: Choice | None = None
+    rebiased: bool = False
+
+    def layers(self, depth: int) -> range:
+        """The layers of a network of this depth that it is about."""
+        if self.at in ("first", "last"):
+            index = 0 if self.at == "first" else depth - 1
+            return range(index, index + 1)
+        start, _, end = self.at.partition("-")
+        return range(int(start), int(end or start) + 1)
+
+    def over(self, layer: Layer) -> Layer:
+        """A layer with what is said here in place of its own."""
+        bias = self.bias if self.rebiased else layer.bias
+        return Layer(self.activation or layer.activation, self.init or layer.init, bias)
+
+    def cells(self) -> Iterator[tuple[str, Any]]:
+        """As flat columns: last.init, layers.5-9.activation, ..."""
+        name = self.at if self.at in ("first", "last") else f"layers.{self.at}"
+        for field in ("activation", "init", "bias"):
+            choice = getattr(self, field)
+            if choice is not None:
+                yield f"{name}.{field}", choice.name
+                yield from ((f"{name}.{field}.{key}", item) for key, item in choice.items)
+            elif field == "bias" and self.rebiased:
+                yield f"{name}.bias", "none"
+
+
+#: fields that came later, and what they are where nobody sets them: then they are no columns, and
+#: no part of a run's name, so that older results stay what they are
+LATER: dict[str, Any] = {"target": None, "saturation": 0.05, "overrides": ()}
+
+
+#: fields in the order of their columns, after depth, width and shape
+FIELD_ORDER = ("activation", "init", "bias", "overrides", "loss", "target", "reduction", "batch",
+               "input", "dtype", "draws", "record", "saturation")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Run:
     """One network and one seed: everything that determines its numbers.
 
     `shape` is the input's width, then each layer's; a uniform shape came from depth and width.
+    `activation`, `init` and `bias` are those of all layers that `overrides` do not mention, of
+    which later ones win. `record` is "both" or "forward", and then, each after a "+", what is
+    measured beside the usual columns.
     """
 
     shape: tuple[int, ...]
@@ -57,11 +122,33 @@ class Run:
     draws: str
     record: str
     seed: int
+    target: Choice | None = LATER["target"]
+    saturation: float = LATER["saturation"]
+    overrides: tuple[Override, ...] = LATER["overrides"]
 
     @property
     def depth(self) -> int:
         """Number of layers."""
         return len(self.shape) - 1
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """What every layer is made of."""
+        layers = [Layer(self.activation, self.init, self.bias)] * self.depth
+        for override in self.overrides:
+            for index in override.layers(self.depth):
+                layers[index] = override.over(layers[index])
+        return tuple(layers)
+
+    @property
+    def backward(self) -> bool:
+        """Whether a gradient is measured."""
+        return not self.record.startswith("forward")
+
+    @property
+    def extras(self) -> frozenset[str]:
+        """What is measured beside the usual columns."""
+        return frozenset(self.record.split("+")[1:])
 
     @property
     def draw_dtype(self) -> str:
@@ -78,8 +165,10 @@ class Run:
             self.dtype,
             self.record,
             self.draws,
-            self._draw(self.init),
-            self.bias and self._draw(self.bias),
+            self.saturation,
+            tuple((self._draw(x.init), x.bias and self._draw(x.bias)) for x in self.layers)
+            if self.overrides
+            else (self._draw(self.init), self.bias and self._draw(self.bias)),
         )
 
     @property
@@ -100,11 +189,14 @@ class Run:
             "width": self.shape[0] if uniform else None,
             "shape": None if uniform else "x".join(map(str, self.shape)),
         }
-        for field in ("activation", "init", "bias", "loss", "reduction", "batch", "input"):
+        for field in FIELD_ORDER:
+            if field == "overrides":
+                cells.update(cell for override in self.overrides for cell in override.cells())
+                continue
             value = getattr(self, field)
             if isinstance(value, Choice):
                 cells[field] = value.name
                 cells.update({f"{field}.{key}": item for key, item in value.items})
             else:
                 cells[field] = value
-        return cells | {"dtype": self.dtype, "draws": self.draws, "record": self.record}
+        return cells

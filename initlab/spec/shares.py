@@ -39,7 +39,7 @@ class Share:
     @property
     def keeps_draws(self) -> bool:
         """Whether draws stay in memory for the backward pass, or are drawn again."""
-        return self.first.record == "both" and self.draw_bytes <= KEEP_BYTES
+        return self.first.backward and self.draw_bytes <= KEEP_BYTES
 
     @property
     def is_small(self) -> bool:
@@ -55,7 +55,8 @@ class Share:
         """An estimate of the largest memory in use while the share runs, without the libraries."""
         run, n = self.first, len(self.runs)
         matrix = max(a * b for a, b in itertools.pairwise(run.shape))
-        factors = 4 if SCHEMES[run.init.name].draw(run.init.parameters)[0] == "orthogonal" else 0
+        draws_ = {SCHEMES[x.init.name].draw(x.init.parameters)[0] for x in run.layers}
+        factors = 4 if "orthogonal" in draws_ else 0
         draws = self.draw_bytes if self.keeps_draws else 0
         weights = matrix * (2 * 8 + 8 * factors)
         return draws + weights + n * run_bytes(run)
@@ -69,7 +70,7 @@ def run_bytes(run: Run) -> int:
     """
     blocks = 8 * 8 * run.batch * max(run.shape)
     kept = 2 * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
-    return blocks + (kept if run.record == "both" else 0)
+    return blocks + (kept if run.backward else 0)
 
 
 def draw_bytes(run: Run) -> int:

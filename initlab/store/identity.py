@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from initlab.catalog import FIELDS
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import LATER, Choice, Override, Run
 from initlab.theory.finite_width import BandPoint
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
@@ -21,22 +21,40 @@ VERSION = 2
 
 def describe(run: Run) -> dict[str, Any]:
     """A run as JSON can have it, every default filled in; `rebuilt` turns it back."""
-    described = {name: getattr(run, name) for name in Run.__dataclass_fields__}
-    for field in FIELDS:
-        choice = described[field]
-        described[field] = choice and [choice.name, choice.parameters]
+    described = {
+        name: _plain(getattr(run, name))
+        for name in Run.__dataclass_fields__
+        if name not in LATER or getattr(run, name) != LATER[name]
+    }
     return described
+
+
+def _plain(value: Any) -> Any:
+    """A choice as [name, parameters], an override as a mapping of what it says."""
+    if isinstance(value, Choice):
+        return [value.name, value.parameters]
+    if isinstance(value, Override):
+        said = {name: _plain(getattr(value, name)) for name in Override.__dataclass_fields__}
+        return {name: item for name, item in said.items() if item is not None and item is not False}
+    if isinstance(value, tuple) and value and isinstance(value[0], Override):
+        return [_plain(item) for item in value]
+    return value
 
 
 def rebuilt(description: Mapping[str, Any]) -> Run:
     """The run that was described."""
-    fields = {name: _frozen(value) for name, value in description.items() if name not in FIELDS}
-    for field in FIELDS:
-        choice = description[field]
-        fields[field] = choice and Choice(
-            choice[0], tuple((name, _frozen(value)) for name, value in choice[1].items())
-        )
+    fields = {name: _rebuilt(name, value) for name, value in description.items()}
+    if "overrides" in fields:
+        parts = [{name: _rebuilt(name, value) for name, value in part.items()}
+                 for part in description["overrides"]]  # fmt: skip
+        fields["overrides"] = tuple(Override(**part) for part in parts)
     return Run(**fields)
+
+
+def _rebuilt(name: str, value: Any) -> Any:
+    if name not in FIELDS or value is None:
+        return _frozen(value)
+    return Choice(value[0], tuple((key, _frozen(item)) for key, item in value[1].items()))
 
 
 def _frozen(value: Any) -> Any:

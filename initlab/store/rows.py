@@ -73,11 +73,16 @@ def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _PredictedT
     prefix = csv_line([plan.numbers[index], run.seed, *axes])[:-1]
     numbers, empty = m.forward, UNMEASURED
     if m.backward is not None:
-        biased = run.bias is not None  # else its gradient, the last column, is not measured
-        numbers = np.hstack([m.forward, m.backward if biased else m.backward[:, :-1]])
-        empty = "" if biased else ","
-    keys = _keys(run.shape)[: len(numbers)]
-    parts = zip(keys, row_texts(numbers), expected.texts(outcome, m.forward[:, STD]), strict=True)
+        biased = [layer.bias is not None for layer in run.layers]
+        # without biases, their gradient, which is the last column, is not measured
+        numbers = np.hstack([m.forward, m.backward if any(biased) else m.backward[:, :-1]])
+        empty = "" if any(biased) else ","
+    keys, texts = _keys(run.shape)[: len(numbers)], row_texts(numbers)
+    if m.backward is not None and len(set(biased)) > 1:
+        texts = [
+            t if has else t.rpartition(",")[0] + "," for t, has in zip(texts, biased, strict=True)
+        ]
+    parts = zip(keys, texts, expected.texts(outcome, m.forward[:, STD]), strict=True)
     return "".join([f"{prefix},{key},{text}{empty},{more}\n" for key, text, more in parts])
 
 

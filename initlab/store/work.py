@@ -25,7 +25,7 @@ class MeasureTask:
     @property
     def layers(self) -> int:
         """Layers to be passed, forward and backward."""
-        return sum(r.depth * (2 if r.record == "both" else 1) for _, r in self.share.runs)
+        return sum(r.depth * (2 if r.backward else 1) for _, r in self.share.runs)
 
     def split(self) -> "list[MeasureTask]":
         """The same networks, each by itself."""

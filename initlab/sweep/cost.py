@@ -64,7 +64,7 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
         drawn += len(seeds) * sum(a * b for a, b in pairwise(share.first.shape))
         for _, run in share.runs:
             products = [2 * run.batch * a * b for a, b in pairwise(run.shape)]
-            flop += sum(products) + (sum(products[1:]) if run.record == "both" else 0)
+            flop += sum(products) + (sum(products[1:]) if run.backward else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
     simulations = len({point.simulated for point in plan_work(plan).bands})

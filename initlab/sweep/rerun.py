@@ -89,7 +89,8 @@ def _compared(
         (FORWARD, kept.forward, again.forward)
     ]
     if kept.backward is not None or again.backward is not None:
-        names = BACKWARD if run.bias is not None else BACKWARD[:-1]
+        biased = any(layer.bias is not None for layer in run.layers)
+        names = BACKWARD if biased else BACKWARD[:-1]
         parts.append((names, kept.backward, again.backward))
     compared, differing, largest, first = 0, 0, 0.0, ""
     for names, old, new in parts:

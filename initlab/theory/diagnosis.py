@@ -37,7 +37,7 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
     forward = "nan" if limits.nan_onset is not None else _verdict(layers.std, thresholds)
     reasons = [_forward(run, prediction, layers, forward)]
     backward = None
-    if limits.nan_onset is None and run.record == "both":
+    if limits.nan_onset is None and run.backward:
         backward = "nan" if limits.grad_overflow is not None else None
         backward = backward or _verdict(layers.grad_std[::-1], thresholds)
         reasons.append(_backward(run, prediction, layers, forward, backward))

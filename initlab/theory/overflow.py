@@ -63,7 +63,7 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
     nan_onset, zero_onset = _first(over), _first(zero)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
-    if run.record == "forward":
+    if not run.backward:
         return Limits(zero_onset=zero_onset)
     # at z = 0 torch takes the slope from below; where that is 0, nothing gets past a layer of zeros
     stops = zero_onset is not None and run.depth > 1 and not phi.slopes(np.array([-1e-300]))[0]
