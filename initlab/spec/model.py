@@ -163,11 +163,11 @@ class Grid(Strict):
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
     first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
-    last: LayerGrid | None = Field(
-        None, description="what the last layer has of its own: {activation: identity} is a head"
-    )
     layers: Layers | None = Field(
         None, description="what some layers have of their own: {3: {...}, 5-9: {...}}"
+    )
+    last: LayerGrid | None = Field(
+        None, description="what the last layer has of its own: {activation: identity} is a head"
     )
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
