@@ -141,7 +141,7 @@ def _fed(
 
 def _lengths(grid: Grid) -> dict[str, int]:
     """How many values each field takes, without making them."""
-    lengths = {}
+    lengths: dict[str, int] = {}
     for field in Grid.model_fields:
         values = getattr(grid, field)
         if field == "layers":

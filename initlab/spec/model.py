@@ -270,7 +270,7 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
 
     def one(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: one(item) for key, item in value.items()}
+            return {key: one(item) for key, item in value.items() if item is not None}
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
