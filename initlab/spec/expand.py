@@ -191,11 +191,10 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
 
 def _differing(grid: Grid) -> Iterator[tuple[str, LayerGrid]]:
     """Which layers have something of their own; later ones win over earlier ones."""
-    yield from (grid.layers or {}).items()
-    if grid.first is not None:
-        yield "first", grid.first
-    if grid.last is not None:
-        yield "last", grid.last
+    named = {**(grid.layers or {}), "first": grid.first, "last": grid.last}
+    for at, layers in named.items():
+        if layers is not None and any(layers.model_dump().values()):
+            yield at, layers
 
 
 def _overrides(at: str, layers: LayerGrid) -> list[Override]:
