@@ -131,10 +131,10 @@ class _Parser:
         return _power(value, self._deeper(self._sign)) if self._take("**") else value
 
     def _atom(self) -> Number:
+        if self._take("("):
+            return self._bracket()
         token = self._next()
         self.at += 1
-        if token == "(":
-            return self._bracket()
         if token in CONSTANTS:
             return CONSTANTS[token]
         if token[:1].isdigit() or token[:1] == ".":
@@ -181,7 +181,7 @@ def _literal(token: str) -> Number:
 def _power(base: Number, exponent: Number) -> Number:
     whole = isinstance(base, int) and isinstance(exponent, int)
     # |base|^exponent has at most so many bits
-    if whole and 0 <= exponent and int(base).bit_length() * exponent <= MOST_BITS:
+    if whole and exponent >= 0 and int(base).bit_length() * exponent <= MOST_BITS:
         return _finite(int(base) ** int(exponent))
     if not base and exponent < 0:
         raise ValueError("it divides by zero")

@@ -70,7 +70,7 @@ def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
             raise InputError(f"--param {name}: {error}", fix) from None
     choices = []
     for record in records:
-        own = {p.name: values.get(p.name, p.default) for p in record.parameters}
+        own = record.settled({p.name: values.get(p.name, p.default) for p in record.parameters})
         choices.append(Choice(record.name, tuple(own.items())))
     return choices
 

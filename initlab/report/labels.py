@@ -102,4 +102,6 @@ def _default(axis: str, name: str, parameter: str) -> str:
     """What a parameter of a name is where nobody sets it."""
     table = FIELDS.get(axis)
     known = table is not None and name in table
-    return text_of(table[name].defaults.get(parameter)) if table is not None and known else ""
+    if table is None or not known:
+        return ""
+    return text_of({**table[name].defaults, **table[name].later}.get(parameter))

@@ -275,7 +275,8 @@ def _parameter(p: Parameter) -> Any:
         ]
     if p.kind == "choice":
         words = Literal[*p.choices]  # type: ignore[valid-type]
-        return Annotated[list[Annotated[words, Also(p.also)] if p.also else words], Axis()]
+        choice: Any = Annotated[words, Also(p.also)] if p.also else words
+        return Annotated[list[choice], Axis()]
     if p.kind == "text":
         return Annotated[list[str], Axis()]
     if p.kind == "gain":
