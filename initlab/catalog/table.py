@@ -67,6 +67,11 @@ class Record:
         """Values of the parameters that came later, where nobody sets them."""
         return {p.name: p.default for p in self.parameters if p.later}
 
+    @property
+    def every_default(self) -> dict[str, Any]:
+        """What each parameter is where nobody sets it; None where it is then left out."""
+        return {**self.defaults, **self.later}
+
     def settled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters without those that came later and are at their default."""
         later = self.later

@@ -163,11 +163,6 @@ class LayerGrid(Strict):
     )
     bias: Annotated[list[Bias] | None, Axis()] = Field(None, description="how their biases are")
 
-    @property
-    def says(self) -> bool:
-        """Whether anything differs."""
-        return any(getattr(self, field) is not None for field in LayerGrid.model_fields)
-
 
 Layers = Annotated[dict[str, LayerGrid], BeforeValidator(_layers)]
 
@@ -190,11 +185,11 @@ class Grid(Strict):
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
     first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
-    last: LayerGrid | None = Field(
-        None, description="what the last layer has of its own: {activation: identity} is a head"
-    )
     layers: Layers | None = Field(
         None, description="what some layers have of their own: {3: {...}, 5-9: {...}}"
+    )
+    last: LayerGrid | None = Field(
+        None, description="what the last layer has of its own: {activation: identity} is a head"
     )
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
