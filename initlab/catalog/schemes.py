@@ -278,7 +278,7 @@ SCHEMES = Table(
             ),
             Parameter(
                 "distribution",
-                "the normal one is cut at 2 std of the normal that is cut",
+                "truncated_normal is cut at 2 std, and widened so that Var W is what it says",
                 "truncated_normal",
                 kind="choice",
                 choices=tuple(DISTRIBUTIONS),
@@ -286,8 +286,8 @@ SCHEMES = Table(
             ),
         ),
         formula="Var W = scale / fan",
-        about="what Keras and JAX build theirs from: their glorot_normal, he_normal and"
-        " lecun_normal are truncated normals of it, those here are not truncated",
+        about="Var W by any draw; glorot_normal, he_normal and lecun_normal of Keras and JAX are"
+        " its truncated normals, those here are not truncated",
         source="Keras, VarianceScaling; JAX, jax.nn.initializers.variance_scaling",
     ),
     Scheme(

@@ -120,8 +120,11 @@ def to_number(text: str) -> float:
         ValueError: it is none.
         NotEvaluated: it is an expression without a value.
     """
-    if not is_expression(text):
+    try:
         return to_float(text)
+    except ValueError:
+        if not is_expression(text):
+            raise
     try:
         return float(evaluate(text))
     except ValueError as error:

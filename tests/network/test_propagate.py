@@ -38,6 +38,7 @@ PARAMETERS = {
     "constant": {"value": 0.05},  # 24 0.05 = 1.2
     "sparse": {"std": 0.3, "sparsity": 0.5},  # sqrt(24 / 2) 0.3 = 1.04
     "scaled_normal": {"sigma_w": 1.2},
+    "siren": {"omega": 1.7},  # sqrt(2) / 1.7 = 0.83
 }
 
 
@@ -68,7 +69,7 @@ MODULES = {
     "hardswish": nn.Hardswish,
     "tanhshrink": nn.Tanhshrink,
     "logsigmoid": nn.LogSigmoid,
-    "sin": partial(Elementwise, torch.sin),
+    "sin": lambda omega=1.0: Elementwise(lambda z: torch.sin(omega * z)),
     "erf": partial(Elementwise, torch.special.erf),
     "arctan": partial(Elementwise, torch.atan),
     "relu_squared": partial(Elementwise, lambda z: torch.clamp(z, min=0) ** 2),
@@ -309,6 +310,7 @@ CHANGED = {  # every parameter of an activation, off its default
     "celu": {"alpha": 0.6},
     "softplus": {"beta": 2.5},
     "hardtanh": {"min_val": -0.4, "max_val": 1.3},
+    "sin": {"omega": 1.4},
 }
 
 
