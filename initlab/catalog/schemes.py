@@ -297,7 +297,7 @@ SCHEMES = Table(
         parameters=(OMEGA,),
         bias="torch_default",
         formula="U(-a, a), a = sqrt(6 / fan_in) / omega; biases as nn.Linear has them",
-        about="for the hidden layers of a network of sin(omega z): omega z keeps a std of 1",
+        about="for the hidden layers of a network of sin(omega z): omega z keeps a std near 1",
         source="Sitzmann et al. 2020, sec. 3.2; biases as in their code",
     ),
     Scheme(
