@@ -9,7 +9,11 @@ from typing import Literal
 from initlab.catalog.table import Record, Table
 
 Where = Literal["layers", "runs", "both"]
-Group = Literal["key", "forward", "backward", "result", "predicted"]
+Group = Literal[
+    "key", "forward", "backward", "result", "predicted", "gradients", "neurons", "quantiles", "extra"
+]
+#: groups of layers.csv that a run has where its `record` names them, in their order
+RECORDED: tuple[Group, ...] = ("gradients", "neurons", "quantiles")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

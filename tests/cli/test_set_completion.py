@@ -61,6 +61,8 @@ def test_paths_are_offered_once_and_lead_into_fields():
         ("reduction", ["none", "sum", "mean"]),
         ("init.mode", ["fan_in", "fan_out"]),
         ("loss.full", ["true", "false"]),
+        ("record.quantiles", ["true", "false"]),
+        ("record.nope", []),
         ("depth", []),
         ("loss.delta", []),
         ("init.nope", []),
@@ -82,8 +84,10 @@ def test_a_gain_may_be_an_activation_s_or_auto():
 
 
 @pytest.mark.parametrize(
-    "path", ["activation", "dtype", "draws", "record", "reduction", "init.mode"]
-)
+    "path",
+    ["activation", "dtype", "draws", "record", "record.neurons", "record.gradients", "reduction",
+     "init.mode"],
+)  # fmt: skip
 def test_every_value_that_is_offered_is_taken(tmp_path, path):
     for value in values(path):
         assert accepted(tmp_path, f"{path}={value}")
