@@ -101,18 +101,19 @@ def _schema() -> dict[str, Any]:
     """The JSON Schema of one value: the texts by name, or in any order, and the long form."""
     forward = "|".join(name for name in RECORDED if name not in NEED_BACKWARD)
     order = rf"^(both(\+({'|'.join(RECORDED)}))*|forward(\+({forward}))*)$"
-    keys = {name: {"type": "boolean"} for name in (BACKWARD, *RECORDED)}
-    without = {
-        "properties": {BACKWARD: {"const": False}, NEED_BACKWARD[0]: {"const": True}},
-        "required": [BACKWARD, NEED_BACKWARD[0]],
-    }
-    mapping = {
-        "type": "object",
-        "properties": keys,
-        "additionalProperties": False,
-        "not": without,
-    }
-    return {"anyOf": [{"enum": TEXTS}, {"type": "string", "pattern": order}, mapping]}
+    flag = {"type": "boolean"}
+    mappings = [
+        {
+            "type": "object",
+            "properties": {BACKWARD: backward, **dict.fromkeys(RECORDED, flag), **needing},
+            "additionalProperties": False,
+        }
+        for backward, needing in (
+            ({"const": True}, {}),
+            (flag, dict.fromkeys(NEED_BACKWARD, {"const": False})),
+        )
+    ]
+    return {"anyOf": [{"enum": TEXTS}, {"type": "string", "pattern": order}, *mappings]}
 
 
 Record = Annotated[str, Field(strict=True), BeforeValidator(_read), WithJsonSchema(_schema())]

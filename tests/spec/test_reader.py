@@ -474,7 +474,8 @@ def test_a_resolved_spec_gives_the_same_runs(text):
 
 def test_a_resolved_spec_says_everything():
     resolved = plan(TEXT).data
-    assert set(resolved) == set(SpecFile.model_fields) - {"shape", "bias", "cases"}
+    unsaid = {"shape", "bias", "cases", "first", "last", "layers", "saturation"}
+    assert set(resolved) == set(SpecFile.model_fields) - unsaid
     assert resolved["init"] == {
         "scheme": "kaiming_normal",
         "a": 0.0,
