@@ -15,7 +15,8 @@ class Measurement:
     """What was measured of every layer, and of the whole run.
 
     `forward` has a row for every layer reached, columns FORWARD; `backward` one for every layer,
-    columns BACKWARD, or is None when there was no backward pass.
+    columns BACKWARD, or is None when there was no backward pass. `more` has a row for every layer
+    reached, columns MORE, nan in those that were not measured; None where the run records no more.
     """
 
     forward: NDArray[np.float64]
@@ -23,3 +24,4 @@ class Measurement:
     nan_onset: int | None = None
     loss_value: float | None = None
     reason: str = ""
+    more: NDArray[np.float64] | None = None

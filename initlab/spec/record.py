@@ -102,16 +102,12 @@ def _schema() -> dict[str, Any]:
     forward = "|".join(name for name in RECORDED if name not in NEED_BACKWARD)
     order = rf"^(both(\+({'|'.join(RECORDED)}))*|forward(\+({forward}))*)$"
     flag = {"type": "boolean"}
+    names: list[str] = [*RECORDED]
+    with_backward: dict[str, Any] = {**dict.fromkeys(names, flag), BACKWARD: {"const": True}}
+    without = {name: {"const": False} if name in NEED_BACKWARD else flag for name in names}
     mappings = [
-        {
-            "type": "object",
-            "properties": {BACKWARD: backward, **dict.fromkeys(RECORDED, flag), **needing},
-            "additionalProperties": False,
-        }
-        for backward, needing in (
-            ({"const": True}, {}),
-            (flag, dict.fromkeys(NEED_BACKWARD, {"const": False})),
-        )
+        {"type": "object", "properties": keys, "additionalProperties": False}
+        for keys in (with_backward, {**without, BACKWARD: flag})
     ]
     return {"anyOf": [{"enum": TEXTS}, {"type": "string", "pattern": order}, *mappings]}
 
