@@ -256,6 +256,8 @@ COLUMNS = Table(
 
 #: measured columns that a run has where its `record` names their group
 MORE = tuple(c.name for group in RECORDED for c in COLUMNS.values() if c.group == group)
+#: columns of the group "extra" are written where a run records this
+EXTRA_WITH: Group = "gradients"
 #: columns that hold text
 WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 
@@ -267,3 +269,15 @@ def columns(where: Where, *groups: Group) -> list[str]:
         for c in COLUMNS.values()
         if c.where in (where, "both") and (not groups or c.group in groups)
     ]
+
+
+def how_to_record(name: str) -> str | None:
+    """What a spec says to have a column, "record: {neurons: true}"; None of one that all have."""
+    group = COLUMNS[name].group if name in COLUMNS else "key"
+    group = EXTRA_WITH if group == "extra" else group
+    return f"record: {{{group}: true}}" if group in RECORDED else None
+
+
+def always(where: Where) -> list[str]:
+    """Names of the columns that a file has whatever its spec asks for, in order."""
+    return [name for name in columns(where) if how_to_record(name) is None]

@@ -1,11 +1,12 @@
 """What is measured of one run. Torch-free."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import COLUMNS, MORE, columns
 
 FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 
@@ -25,3 +26,9 @@ class Measurement:
     loss_value: float | None = None
     reason: str = ""
     more: NDArray[np.float64] | None = None
+
+
+def recorded(extras: Collection[str], m: Measurement) -> list[str]:
+    """Columns MORE that were measured: of the groups that a run records, if it came so far."""
+    groups = {group for group in extras if group != "gradients" or m.backward is not None}
+    return [name for name in MORE if m.more is not None and COLUMNS[name].group in groups]
