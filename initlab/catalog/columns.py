@@ -9,7 +9,7 @@ from typing import Literal
 from initlab.catalog.table import Record, Table
 
 Where = Literal["layers", "runs", "both"]
-Group = Literal["key", "forward", "backward", "result", "predicted"]
+Group = Literal["key", "forward", "backward", "result", "predicted", "gradient_band"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +46,10 @@ NO_THEORY = (
     " identity weights, neurons of fewer than 16 inputs"
 )
 NO_BAND = (
-    "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
-    " independent, for batches above 64, and with band: 0"
+    "empty for sparse, constant and identity weights, for networks that take more than half a"
+    " minute to draw, and with band: 0"
 )
+GRADIENT_BAND = "a column with band: {gradient: true}, which draws networks of any kind"
 
 # fmt: off
 COLUMNS = Table(
@@ -194,6 +195,24 @@ COLUMNS = Table(
     _column("both", "predicted", "surprise", "standard deviations",
             "(ln std - mean of ln std) / std of ln std, over the simulated layers",
             f"beyond 5 or so this network is not what was specified; {NO_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
+            "10 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p50", "ratio",
+            "median of grad_std / grad_std of the last layer, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p90", "ratio",
+            "90 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p10", "-1..1",
+            "10 % quantile of cosine, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p50", "-1..1",
+            "median of cosine, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p90", "-1..1",
+            "90 % quantile of cosine, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
 )
 # fmt: on
 

@@ -10,12 +10,14 @@ Shapes: R networks, B samples, N neurons (I inputs, O outputs of a layer), L lay
 """
 
 import math
-from collections.abc import Callable
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from initlab.catalog import SCHEMES, Fans
@@ -24,16 +26,20 @@ from initlab.network.inputs import draw_input
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import applied
 from initlab.network.scratch import Block, Scratch
-from initlab.network.sums import Array, Backward, Forward
+from initlab.network.sums import Array, Forward
 from initlab.network.weightless import Built, Linear, Numbers, Orthogonal, Weightless
-from initlab.spec.run import Layer, Run
+from initlab.spec.run import Run
+from initlab.theory.finite_width import Band, band_of, quantiles
 from initlab.theory.gains import scale_of
-from initlab.theory.random_point import how
+from initlab.theory.random_point import RandomPoint, how
 from initlab.theory.variances import UNIT
 
 SEED = 2019  # of the networks: no run of a sweep has the numbers that follow from it
 BYTES = 64 << 20  # of a block, about
 KEPT_BYTES = 256 << 20  # of weights kept for the backward pass; beyond, they are drawn twice
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 class RandomLayers(NamedTuple):
@@ -66,13 +72,13 @@ def random_layers(
         tick: called before every layer with the number of networks; it may raise.
     """
     size = max(1, min(networks, BYTES // _bytes(run, backward)))
-    parts = []
+    parts, scratch = [], Scratch()
     with torch.no_grad(), np.errstate(all="ignore"):  # signals that leave their dtype
         for start in range(0, networks, size):
             numbers = range(start, min(start + size, networks))
-            parts.append(_Networks(run, numbers, backward, tick).measured())
-    columns = zip(*parts, strict=True)
-    return RandomLayers(*(None if c[0] is None else np.concatenate(c) for c in columns))
+            parts.append(_Networks(run, numbers, backward, scratch, tick).measured())
+    columns = (column for column in zip(*parts, strict=True) if column[0] is not None)
+    return RandomLayers(*map(np.concatenate, columns))
 
 
 def _bytes(run: Run, backward: bool) -> int:
@@ -90,6 +96,28 @@ def _bytes(run: Run, backward: bool) -> int:
 def _kept(run: Run) -> bool:
     """Whether all weights that a network builds find room."""
     return 8 * sum(a * b for a, b in pairwise(run.shape)) <= KEPT_BYTES
+
+
+def random_band(
+    point: RandomPoint, networks: int, tick: Callable[[int], None] = lambda _: None
+) -> Band:
+    """The band of so many networks."""
+    found = random_layers(point.run, networks, backward=point.gradient, tick=tick)
+    band = band_of(found.std)
+    if found.grad_std is None:
+        return band
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = found.grad_std / found.grad_std[:, -1:]
+    # of samples that are all zero there is no cosine; it is that of the networks that have one
+    silent = np.isnan(found.cosine) & np.isfinite(found.std)
+    cosine = np.stack([_known(*column) for column in zip(found.cosine.T, silent.T, strict=True)])
+    return replace(band, gradient=quantiles(relative), cosine=cosine.T)
+
+
+def _known(values_R: Array, silent_R: NDArray[np.bool_]) -> Array:
+    """Quantiles of those networks that say something, if half of them do; shape (3,)."""
+    kept = values_R[~silent_R]
+    return quantiles(kept) if 2 * len(kept) >= len(values_R) else np.full(3, np.nan)
 
 
 class _Affine(NamedTuple):
@@ -118,13 +146,18 @@ class _Networks:
     """Some networks' way forward and back."""
 
     def __init__(
-        self, run: Run, numbers: range, backward: bool, tick: Callable[[int], None]
+        self,
+        run: Run,
+        numbers: range,
+        backward: bool,
+        scratch: Scratch,
+        tick: Callable[[int], None],
     ) -> None:
         self.run, self.both, self.tick = run, backward, tick
         self.dtype: torch.dtype = getattr(torch, run.draw_dtype)
         self.numbers = Numbers([_seed(number) for number in numbers], self.dtype)
         self.count = len(numbers)
-        self.scratch = Scratch()
+        self.scratch = scratch
         self.layers = [_affine(run, index) for index in range(run.depth)]
         self.onset_R = np.full(self.count, run.depth)  # first layer that is not finite
         self.kept: list[tuple[Tensor, Tensor]] = []  # input and slope of every layer
@@ -148,7 +181,7 @@ class _Networks:
         run, fed = self.run, [draw_input(self.run, g) for g in self.numbers.generators]
         h_RBN = torch.stack(fed).to(self.dtype)
         largest_R = h_RBN.abs().amax((1, 2)).double().numpy()
-        rows = np.full((self.count, run.depth, len(FORWARD)), np.nan)
+        found: list[Forward] = []
         for index in range(run.depth):
             if not (self.onset_R >= index).any():
                 break
@@ -161,11 +194,16 @@ class _Networks:
             pre.RBN.copy_(self._pre_activations(index, h_RBN, largest_R))
             applied(run.layers[index].activation)(pre.flat, out.flat, slope.flat)
             sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
-            rows[:, index] = tables.forward([sums], run.batch, run.shape[index + 1])[0]
+            found.append(sums)
             if self.both:
                 self.kept.append((h_RBN, slope.RBN))
             self._end_burst(index, sums, out, slope)
             h_RBN, largest_R = out.RBN, np.where(sums.finite < 1, 0.0, sums.abs_max)
+        table_LRC = _of_alike(
+            found, run.shape[1:], lambda sums, width: tables.forward(sums, run.batch, width)
+        )
+        rows = np.full((self.count, run.depth, len(FORWARD)), np.nan)
+        rows[:, : len(found)] = np.moveaxis(table_LRC, 1, 0)
         return h_RBN, rows
 
     def _block(self, name: tuple[str, int], index: int) -> Block:
@@ -174,23 +212,19 @@ class _Networks:
 
     def _pre_activations(self, index: int, h_RBI: Tensor, largest_R: Array) -> Tensor:
         """H W^T + b."""
-        affine, bias = self.layers[index], self.run.layers[index].bias
+        affine, layer = self.layers[index], self.run.layers[index]
         h_RBI, power_R11 = _in_units(h_RBI, largest_R)
         z_RBO = affine.linear.forward(h_RBI, self.numbers).mul_(affine.scale)
         if affine.shift:
             z_RBO += affine.shift * h_RBI.sum(2, keepdim=True)
         z_RBO = _powered(z_RBO, power_R11)
-        if bias is not None:
-            z_RBO += self._biases(self.run.layers[index], index)
+        if layer.bias is not None:
+            # real ones, whatever their law, shared by the samples
+            fans = Fans(*self.run.shape[index : index + 2])
+            scale, shift = scale_of(layer.bias, fans, layer.activation)
+            draw = SCHEMES[layer.bias.name].draw(layer.bias.parameters)
+            z_RBO += self.numbers.unit(draw, fans.fan_out).mul_(scale).add_(shift)[:, None]
         return z_RBO
-
-    def _biases(self, layer: Layer, index: int) -> Tensor:
-        """Real ones, shared by the samples, shape (R, 1, O)."""
-        assert layer.bias is not None
-        fans = Fans(*self.run.shape[index : index + 2])
-        scale, shift = scale_of(layer.bias, fans, layer.activation)
-        draw = SCHEMES[layer.bias.name].draw(layer.bias.parameters)
-        return self.numbers.unit(draw, fans.fan_out).mul_(scale).add_(shift)[:, None]
 
     def _end_burst(self, index: int, sums: Forward, out: Block, slope: Block) -> None:
         """Note networks that have burst here. They go on as zeros."""
@@ -214,21 +248,24 @@ class _Networks:
 
     def _backward(self, gradient_RBO: Tensor) -> Array:
         """Columns BACKWARD of every layer, shape (R, L, columns)."""
-        run, rows = self.run, []
+        run, found = self.run, []
         for index in reversed(range(run.depth)):
             self.tick(self.count)
             input_RBI, slope_RBO = self.kept.pop()
             delta_RBO = self._block(("delta", 0), index).RBN
             torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
-            sums: Backward = statistics.backward(
-                gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=False
+            found.append(
+                statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=False)
             )
-            fans = run.shape[index : index + 2]
-            rows.append(tables.backward([sums], run.batch, *fans)[0])
             if index:
                 block = self._block(("gradient", index % 2), index - 1).RBN
                 gradient_RBO = block.copy_(self._through(index, delta_RBO))
-        return np.stack(rows[::-1], axis=1)
+        table_LRC = _of_alike(
+            found[::-1],
+            list(pairwise(run.shape)),
+            lambda sums, fans: tables.backward(sums, run.batch, *fans),
+        )
+        return np.moveaxis(table_LRC, 1, 0)
 
     def _through(self, index: int, delta_RBO: Tensor) -> Tensor:
         """Delta W."""
@@ -238,6 +275,14 @@ class _Networks:
         if affine.shift:
             gradient_RBI += affine.shift * delta_RBO.sum(2, keepdim=True)
         return _powered(gradient_RBI, power_R11)
+
+
+def _of_alike(
+    found: Sequence[T], sizes: Sequence[S], table: Callable[[list[T], S], Array]
+) -> Array:
+    """Columns of all layers, shape (L, R, columns), made for stretches of layers of one size."""
+    stretches = groupby(zip(found, sizes, strict=False), key=lambda pair: pair[1])
+    return np.concatenate([table([sums for sums, _ in pairs], size) for size, pairs in stretches])
 
 
 def _seed(number: int) -> int:

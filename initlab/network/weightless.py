@@ -163,7 +163,8 @@ def factors(x_RBN: Tensor, *, haar: bool = False) -> tuple[Tensor, Tensor]:
 
 def _triangle(x_RBN: Tensor) -> Tensor:
     """T alone, shape (R, K, B)."""
-    return torch.linalg.qr(x_RBN.mT.double(), mode="r")[1].to(x_RBN.dtype)
+    triangle: Tensor = torch.linalg.qr(x_RBN.mT.double(), mode="r")[1]
+    return triangle.to(x_RBN.dtype)
 
 
 def _off(x_RBN: Tensor, q_RNB: Tensor) -> Tensor:

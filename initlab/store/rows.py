@@ -1,6 +1,6 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from initlab.theory.quadrature import Array
 
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
+GRADIENT_BAND = columns("layers", "gradient_band")
 UNMEASURED, UNKNOWN = "," * len(BACKWARD), "," * (len(PREDICTED) - 1)
 
 
@@ -26,9 +27,11 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
 
     runs.csv has a line for every run, failed ones too; layers.csv one for every layer reached.
     """
-    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS])
-    yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
-    expected = _PredictedText()
+    more = GRADIENT_BAND if plan.head.band.gradient else []
+    measured = [*KEY, *FORWARD, *BACKWARD, *PREDICTED, *more]
+    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS, *more])
+    yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *measured])
+    expected = _PredictedText(more)
     for index, outcome in enumerate(outcomes):
         yield RUNS_CSV, _run_line(plan, index, outcome)
         yield LAYERS_CSV, _layer_lines(plan, index, outcome, expected)
@@ -39,12 +42,23 @@ class _PredictedText:
     and follow each other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[str]) -> None:
+        self.more = more  # columns of a gradient's band
         self.expectation: Expectation | None = None
         self.shared: list[str] = []
 
     def texts(self, outcome: Outcome, std: Array) -> Iterable[str]:
         """The predicted columns of every layer that was reached."""
+        texts = self._usual(outcome, std)
+        if not self.more:
+            return texts
+        known = None if outcome.expectation is None else outcome.expectation.gradient_band
+        if known is None:
+            return (text + "," * len(self.more) for text in texts)
+        return map(",".join, zip(texts, row_texts(known[: len(std)], nan=""), strict=True))
+
+    def _usual(self, outcome: Outcome, std: Array) -> Iterable[str]:
+        """Those that every sweep has."""
         table = None if outcome.expectation is None else outcome.expectation.layers(std)
         if table is None:
             return [UNKNOWN] * len(std)
@@ -60,7 +74,8 @@ class _PredictedText:
 def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
     fields, seed = plan.cells[index].values(), plan.runs[index].seed
     results = result_cells(outcome, plan.head.thresholds)
-    cells = [plan.numbers[index], *fields, seed, *(results[name] for name in RESULTS)]
+    more = GRADIENT_BAND if plan.head.band.gradient else []
+    cells = [plan.numbers[index], *fields, seed, *(results.get(name) for name in (*RESULTS, *more))]
     return csv_line(cells)
 
 
