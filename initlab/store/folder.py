@@ -87,7 +87,7 @@ def open_published(path: Path) -> Folder:
         (folder.runs_csv, {"run", "seed", "depth", *columns("runs")}),
         (folder.layers_csv, {"run", "seed", *columns("layers")}),
     ):
-        lacking = needed - _header(file)
+        lacking = needed - _header(file) - set(columns("runs", "gradient_band"))  # if asked for
         if lacking:
             raise FolderError(
                 f"{file}: is not a table of this initlab; it has no column {min(lacking)!r}",

@@ -49,7 +49,7 @@ class RandomPoint:
             saturation=LATER["saturation"],
         )  # fmt: skip
         if not gradient:
-            own = replace(own, loss=Choice("mse"), reduction="mean", target=None)
+            own = replace(own, loss=Choice("none"), reduction="none", target=LATER["target"])
         return cls(own, gradient)
 
     @property
