@@ -16,7 +16,6 @@ from pydantic import (
     GetJsonSchemaHandler,
     TypeAdapter,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -26,6 +25,7 @@ from initlab.catalog.arithmetic import is_expression
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
+from initlab.spec.band import BAND, Band
 from initlab.spec.fields import (
     EXPRESSION,
     Axis,
@@ -43,7 +43,6 @@ from initlab.spec.run import LATER
 from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
-BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 
 
@@ -149,8 +148,6 @@ Bias = Annotated[
     BeforeValidator(_bias),
     BiasSchema(),
 ]
-Networks = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED)]
-Band = Annotated[Networks, CalculatedWhole()]
 Reduction = Literal["none", "sum", "mean"]
 
 
@@ -247,17 +244,11 @@ class Head(Strict):
     about: str = Field("", description="one line: the claim and its source")
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
     band: Band = Field(
-        BAND, description="networks simulated for the finite-width band of a point; 0: no band"
+        BAND,
+        validate_default=True,
+        description="networks simulated for the finite-width band of a point; 0: no band;"
+        " {gradient: true}: bands of gradient and cosine, too",
     )
-
-    @field_validator("band")
-    @classmethod
-    def _enough(cls, band: int) -> int:
-        if 0 < band < LEAST_SIMULATED:
-            raise PydanticCustomError(
-                "band", "needs 0, or at least {least} for its quantiles", {"least": LEAST_SIMULATED}
-            )
-        return band
 
 
 class SpecFile(Grid, Head):
