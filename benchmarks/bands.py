@@ -7,6 +7,7 @@ from benchmarks.timing import Contender, side_by_side
 from benchmarks.workloads import GRID, Sweep, mode
 from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import run_task
+from initlab.theory.finite_width import BandPoint
 
 BAND = 400  # the default
 WANTED = 2.5  # times as long as without bands
@@ -45,7 +46,7 @@ def _default(rounds: int, gradients: bool) -> list[Row]:
 
 def _simulated(rounds: int) -> Row:
     plan = BUILT.plan(gradients=False)
-    points = tuple(plan_work(plan).bands)
+    points = tuple(p for p in plan_work(plan).bands if isinstance(p, BandPoint))
     task = SimulateTask(points, REPLICATES)
     seconds = side_by_side(
         {
