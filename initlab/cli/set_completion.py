@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from initlab.catalog import ACTIVATIONS, FIELDS
+from initlab.catalog.columns import RECORDED
 from initlab.catalog.table import Parameter
 
 
 def paths(*, inside: bool = True) -> Iterator[str]:
     """Fields of a spec in its order, each followed by what lies inside of it if that is wanted."""
     from initlab.spec.model import LayerGrid, SpecFile
+    from initlab.spec.record import BACKWARD
     from initlab.spec.thresholds import Thresholds
 
     for field in SpecFile.model_fields:
@@ -22,18 +24,23 @@ def paths(*, inside: bool = True) -> Iterator[str]:
                 yield from (f"{field}.{own}.{name}" for name in _inside(own))
         if inside and field == "thresholds":
             yield from (f"thresholds.{name}" for name in Thresholds.model_fields)
+        if inside and field == "record":
+            yield from (f"record.{name}" for name in (BACKWARD, *RECORDED))
 
 
 def values(path: str) -> list[str]:
     """The names among the values that a path may have; numbers are the user's to think of."""
     from initlab.spec.messages import owner_of
     from initlab.spec.model import LayerGrid, SpecFile
+    from initlab.spec.record import BACKWARD, TEXTS
 
     owner, own = owner_of(tuple(path.split(".")))
     if owner and (not own or own[0] not in LayerGrid.model_fields):
         return []
     path = ".".join(own)
     field, _, name = path.partition(".")
+    if field == "record":
+        return ["true", "false"] if name in (BACKWARD, *RECORDED) else TEXTS * (not name)
     if field in FIELDS and name in ("", FIELDS[field].key):
         return [*FIELDS[field], *(["none"] if field == "bias" and not name else [])]
     if field in FIELDS:

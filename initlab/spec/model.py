@@ -38,6 +38,8 @@ from initlab.spec.fields import (
     as_integer,
     calculated,
 )
+from initlab.spec.record import BOTH, Record
+from initlab.spec.run import LATER
 from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
@@ -207,8 +209,16 @@ class Grid(Strict):
     draws: Annotated[list[Literal["layered", "script"]], Axis()] = Field(
         ["layered"], description="layered: a seed a layer; script: as a plain PyTorch script draws"
     )
-    record: Annotated[list[Literal["both", "forward"]], Axis()] = Field(
-        ["both"], description="forward skips the backward pass"
+    record: Annotated[list[Record], Axis()] = Field(
+        [BOTH],
+        description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
+        " true} measure more of every layer, full all of it",
+    )
+    saturation: Annotated[
+        list[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]], Axis(numeric=True)
+    ] = Field(
+        [LATER["saturation"]],
+        description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )
     seeds: Annotated[
         list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
@@ -303,5 +313,6 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
     for chosen in data["input"]:
         if "path" in chosen:
             chosen["path"] = [str((folder / path).resolve()) for path in chosen["path"]]
-    plain = {k: one(v) for k, v in data.items() if v is not None}
+    unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
+    plain = {k: one(v) for k, v in data.items() if k not in unsaid}
     return {**plain, "seeds": grid.seeds}

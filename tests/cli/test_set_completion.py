@@ -72,6 +72,8 @@ def test_paths_are_offered_once_and_lead_into_fields():
         ("layers", []),
         ("layers.3", []),
         ("loss.full", ["true", "false"]),
+        ("record.quantiles", ["true", "false"]),
+        ("record.nope", []),
         ("depth", []),
         ("loss.delta", []),
         ("init.nope", []),
@@ -94,8 +96,8 @@ def test_a_gain_may_be_an_activation_s_or_auto():
 
 @pytest.mark.parametrize(
     "path",
-    ["activation", "dtype", "draws", "record", "reduction", "init.mode", "last.activation",
-     "layers.0.activation", "first.init.mode"],
+    ["activation", "dtype", "draws", "record", "record.neurons", "record.gradients", "reduction",
+     "init.mode", "last.activation", "layers.0.activation", "first.init.mode"],
 )  # fmt: skip
 def test_every_value_that_is_offered_is_taken(tmp_path, path):
     for value in values(path):
