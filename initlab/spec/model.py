@@ -40,7 +40,7 @@ from initlab.spec.fields import (
 )
 from initlab.spec.record import BOTH, Record
 from initlab.spec.run import LATER
-from initlab.spec.thresholds import Thresholds
+from initlab.spec.thresholds import Threshold, Thresholds
 
 LARGEST = 1_000_000
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
@@ -211,9 +211,7 @@ class Grid(Strict):
         description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
         " true} measure more of every layer, full all of it",
     )
-    saturation: Annotated[
-        list[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]], Axis(numeric=True)
-    ] = Field(
+    saturation: Annotated[list[Threshold], Axis(numeric=True)] = Field(
         [LATER["saturation"]],
         description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )
