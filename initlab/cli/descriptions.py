@@ -125,6 +125,7 @@ def _example(record: Record) -> dict[str, object]:
 def _parameter(p: Parameter) -> str:
     default = "required" if p.required else f"default {p.default}"
     default = "a list or a file; left out by default" if p.kind == "tensor" else default
+    default = "left out by default" if p.later and p.default is None else default
     bounds = [
         text
         for bound, text in (

@@ -231,6 +231,10 @@ def test_every_key_of_a_layer_is_an_axis(plan_of):
     assert "2 layers.1.activation x 2 last.activation x 3 last.init x 3 last.bias" in plan.product
 
 
+def test_layers_of_which_nothing_is_said_are_like_all_others(plan_of):
+    assert plan_of(depth=3, last={}, first={}, layers={1: {}}).runs == plan_of(depth=3).runs
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
