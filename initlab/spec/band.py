@@ -16,10 +16,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from initlab.spec.fields import Strict, as_integer
+from initlab.spec.fields import EXPRESSION, CalculatedWhole, Strict
 
 BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
-Networks = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(as_integer)]
+Networks = Annotated[Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED)], CalculatedWhole()]
 
 
 class BandAsked(Strict):
@@ -67,7 +67,7 @@ class _Schema:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         number = {"type": "integer", "minimum": 0, "maximum": MOST_SIMULATED}
-        return {"anyOf": [number, handler(schema)]}
+        return {"anyOf": [number, EXPRESSION, handler(schema)]}
 
 
 Band = Annotated[BandAsked, BeforeValidator(_mapping), _Schema()]

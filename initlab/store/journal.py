@@ -16,6 +16,7 @@ from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.band import BandAsked
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.spec.thresholds import Thresholds
 from initlab.store import tables
 from initlab.store.damage import (
@@ -27,7 +28,7 @@ from initlab.store.damage import (
 )
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
-from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, POINTS, Kind, Rows
 from initlab.theory.expectation import BAND, RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
@@ -117,6 +118,18 @@ class Journal:
             id_,
         )
 
+    def _columns(self, kind: Kind) -> set[str]:
+        """Those of a kind's table of layers; none where there is no such table."""
+        return {name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", kind.layers)}
+
+    def more_layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
+        """The same of a late kind: NULL in columns that came later, nothing without its table."""
+        known = self._columns(kind)
+        if not known:
+            return []
+        numbers = [name if name in known else "NULL" for name in kind.numbers]
+        return self.layers(kind._replace(numbers=numbers), id_)
+
     @property
     def band_kinds(self) -> tuple[Kind, ...]:
         """Where bands are kept; older journals have one place for them."""
@@ -160,6 +173,19 @@ class Journal:
             plan = Plan(self._head(), runs, product, data, str(self.path), numbers)
             _ = plan.axes  # looks at every field of every run
         return plan
+
+    def points(self) -> tuple[list[Run], Head]:
+        """The first run of every point that is swept, and what the spec says beside its networks.
+
+        Input files are not read.
+        """
+        found = self.rows(
+            "SELECT description, min(number) FROM runs WHERE number IS NOT NULL"
+            " GROUP BY point ORDER BY min(number)"
+        )
+        head = self._head()
+        with told_as_damage(self.path):
+            return [rebuilt(json.loads(description)) for description, _ in found], head
 
     def _head(self) -> Head:
         """As it was validated; a part's name may be longer than that of a spec."""
@@ -259,21 +285,22 @@ class Journal:
         self, id_: int, number: int, onset: int | None, loss: Any, digest: str
     ) -> Measurement:
         found = self.layers(MEASURED, id_)
-        rows = self._sound(f"run {number}", ("ok", onset, loss), found, digest)
+        others = self.more_layers(MORE, id_)
+        rows, more = self._sound(f"run {number}", ("ok", onset, loss), found, digest, others)
         forward, backward = np.split(rows, [len(FORWARD)], axis=1)
         gradients = found[0][len(FORWARD)] is not None
         loss_value = None if loss is None else float(loss)
-        return Measurement(forward, backward if gradients else None, onset, loss_value)
+        return Measurement(forward, backward if gradients else None, onset, loss_value, more=more)
 
     def _sound(
-        self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
-    ) -> Array:
-        rows = tables.sound(numbers, found, digest)
-        if rows is None:
+        self, what: str, numbers: Sequence[Any], found: Rows, digest: str, more: Rows = ()
+    ) -> tuple[Array, Array | None]:
+        sound = tables.sound(numbers, found, digest, more)
+        if sound is None:
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
-        return rows
+        return sound
 
     def expectation(
         self, point: str, band: str | None, *, part: bool = False
@@ -295,7 +322,7 @@ class Journal:
         if not found:
             return None, ""
         ((id_, _, *numbers, problem, digest),) = found
-        rows = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
+        rows, _ = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
         return PredictedNumbers(run, rows if len(rows) else None), problem
 
@@ -306,7 +333,7 @@ class Journal:
             if not found:
                 continue
             ((id_, problem, digest),) = found
-            columns = self._sound(f"band {name}", (), self.layers(kind, id_), digest).T
+            columns = self._sound(f"band {name}", (), self.layers(kind, id_), digest)[0].T
             if not len(columns):
                 return None, problem
             band = Band(*columns[: len(BAND)])
