@@ -139,7 +139,10 @@ def test_networks_that_burst_are_nan_from_there_on():
 @pytest.mark.parametrize("init", ["normal", "orthogonal"])
 def test_signals_that_all_but_vanish_keep_their_ratios(init):
     # by 1e-5 a layer down to 1e-45 and to 0; until then, as far as float32's smallest tell
-    scheme = {"scheme": init, **({"gain": 1e-5} if init == "orthogonal" else {"std": 1e-5 / WIDTH**0.5})}
+    scheme = {
+        "scheme": init,
+        **({"gain": 1e-5} if init == "orthogonal" else {"std": 1e-5 / WIDTH**0.5}),
+    }
     run = plan_of(activation="identity", init=scheme, depth=12, loss="cross_entropy").runs[0]
     found = random_layers(run, 20, backward=True)
     ratio = found.std[:, 1:7] / found.std[:, :6]

@@ -173,3 +173,51 @@ def test_the_version_is_raised_with_the_tables():
     # raise it, and put the new hash here.
     known = {1: "84d25b2d9051313a", 2: "84d25b2d9051313a"}
     assert known[VERSION] == hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "2d7b191838bd9c274321ea217b52dee2"),
+        (
+            {
+                "shape": [32, 64, 16], "init": "xavier_uniform", "bias": {"std": 0.1}, "batch": 8,
+                "activation": {"name": "leaky_relu", "negative_slope": 0.2},
+            },
+            "44d0ed1fc80435a196c7429f7d67c558",
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_band_keeps_the_name_that_it_had(fields, name):
+    # as the release before layers could differ named them: its journals are continued
+    size = {} if "shape" in fields else {"depth": 3, "width": 32}
+    (run,) = load_plan({"activation": "tanh", "init": "he", **size, **fields}).runs
+    assert band_name(band_point(run), 400) == name
+
+
+def test_bands_of_layers_that_differ_have_names_of_their_own():
+    last = {"activation": "identity"}
+    given = [
+        {}, {"last": last}, {"first": last}, {"layers": {"0-2": last}}, {"activation": "identity"},
+    ]  # fmt: skip
+    points = [band_point(load_plan({**SHAPE, **fields}).runs[0]) for fields in given]
+    names = [band_name(point, 400) for point in points]
+    assert len(set(names)) == len(set(points)) == 4
+    assert names[3] == names[4]  # however it is said that all are the identity
+
+
+def test_bands_of_whole_networks_are_named_by_what_they_depend_on():
+    fields = [{}, {"seeds": [2]}, {"loss": "l1"}, {"init": "orthogonal"}, {"batch": 17}]
+    runs = [load_plan({**SHAPE, **of}).runs[0] for of in fields]
+    names = [band_name(band_point(run, True), 400) for run in runs]
+    assert len(set(names)) == 4
+    assert names[0] == names[1]
+    assert names[0] != band_name(band_point(runs[0]), 400)  # the gradient is asked for
+    assert names[0] != band_name(band_point(runs[0], True), 20)
+
+    def fed(digest):
+        samples = Samples("a", digest, np.ones((16, 24)), (0, 0, 0))
+        return replace(runs[0], input=Choice("file", (("path", "a"),), samples))
+
+    assert len({band_name(band_point(fed(of), True), 400) for of in "12"}) == 2
