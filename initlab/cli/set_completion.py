@@ -27,7 +27,8 @@ def values(path: str) -> list[str]:
 
     field, _, name = path.partition(".")
     if field in FIELDS and name in ("", FIELDS[field].key):
-        return [*FIELDS[field], *(["none"] if field == "bias" and not name else [])]
+        word = {"bias": ["none"], "target": ["default"]}.get(field, [])
+        return [*FIELDS[field], *([] if name else word)]
     if field in FIELDS:
         parameter = _parameters(field).get(name)
         return [] if parameter is None else _names(parameter)
@@ -43,6 +44,8 @@ def _parameters(field: str) -> dict[str, Parameter]:
 def _names(parameter: Parameter) -> list[str]:
     if parameter.kind == "gain":
         return ["auto", *(name for name, record in ACTIVATIONS.items() if record.table_gain)]
+    if parameter.kind == "shares":
+        return ["uniform"]
     return ["true", "false"] if parameter.kind == "flag" else list(parameter.choices)
 
 

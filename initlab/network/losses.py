@@ -4,18 +4,33 @@ import torch
 from torch import Generator, Tensor
 
 from initlab.catalog import LOSSES
+from initlab.catalog import TARGETS as CHOSEN
 from initlab.catalog.table import load
+from initlab.catalog.targets import TargetUse
 from initlab.losslab.arguments import loss_arguments
+from initlab.losslab.call import name
 from initlab.network.targets import ADAPTERS, TARGETS, samples
 from initlab.spec.run import Choice
 
 
 def draw_target(
-    loss: Choice, batch: int, outputs: int, generator: Generator, dtype: torch.dtype
+    loss: Choice,
+    batch: int,
+    outputs: int,
+    generator: Generator,
+    dtype: torch.dtype,
+    chosen: Choice | None = None,
 ) -> tuple[Tensor, ...]:
-    """The operands of a loss beside the last layer's: a synthetic target of its catalog record."""
-    draw = TARGETS[LOSSES[loss.name].target]
-    return draw((batch, outputs), loss.parameters, generator, dtype)
+    """The operands of a loss beside the last layer's: the target chosen, or of its own record.
+
+    Raises:
+        ValueError: the loss does not take the target chosen, which a plan has made sure of.
+    """
+    record = LOSSES[loss.name]
+    if chosen is None:
+        return TARGETS[record.target]((batch, outputs), loss.parameters, generator, dtype)
+    use = TargetUse(record, loss.parameters, "sum", batch, outputs, name(dtype))
+    return CHOSEN[chosen.name].operands(chosen.arguments, use, generator, dtype)
 
 
 def loss_and_gradient(

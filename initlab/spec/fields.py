@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from initlab.catalog import ACTIVATIONS
 from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.targets import UNIFORM
 from initlab.errors import UnknownName
 
 MAX_STEPS = 100_000
@@ -91,7 +92,8 @@ class Axis:
                 raise PydanticCustomError(
                     "axis", "an axis needs at least one value; the list is empty"
                 )
-            return value if not self.nested or isinstance(value[0], list) else [value]
+            inside = any(isinstance(item, list | str) for item in value)
+            return value if not self.nested or inside else [value]
         if (self.numeric or self.whole) and isinstance(value, Mapping):
             return self._range(value)
         return [value]
@@ -233,6 +235,8 @@ def _parameter(p: Parameter) -> Any:
         return Annotated[list[str], Axis()]
     if p.kind == "gain":
         return Annotated[list[Gain], Axis(numeric=True)]
+    if p.kind == "shares":
+        return Annotated[list[Shares], Axis(nested=True)]
     return Annotated[list[Annotated[float, number]], Axis(numeric=True)]
 
 
@@ -265,5 +269,38 @@ Gain = Annotated[
     BeforeValidator(_gain),
     WithJsonSchema(
         {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"enum": ["auto", *TABLE_GAINS]}]}
+    ),
+]
+
+
+def _shares(value: Any) -> Any:
+    """`uniform`, or a number for each class, none negative; whether they sum to 1 is not asked."""
+    if value == UNIFORM:
+        return value
+    numbers = value if isinstance(value, list | tuple) else ()
+    fits = [
+        isinstance(x, int | float) and not isinstance(x, bool) and 0 <= x <= sys.float_info.max
+        for x in numbers
+    ]
+    if len(fits) < 2 or not all(fits):
+        raise PydanticCustomError(
+            "shares",
+            "needs uniform, or a share >= 0 for each of two classes or more, as in [0.7, 0.3];"
+            " got {got}",
+            {"got": repr(value)},
+        )
+    return tuple(float(x) for x in numbers)
+
+
+Shares = Annotated[
+    Any,
+    BeforeValidator(_shares),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": UNIFORM},
+                {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2},
+            ]
+        }
     ),
 ]

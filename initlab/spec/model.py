@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -30,6 +31,7 @@ from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
 BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
+DEFAULT = "default"  # a target in a word: what the loss draws by itself
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 
 
@@ -92,6 +94,16 @@ class BiasSchema:
         return {"anyOf": [{"enum": ["none", False]}, *handler(schema)["anyOf"], short]}
 
 
+class DefaultSchema:
+    """Tells the JSON Schema of the word that leaves a field to what it is without it."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The word, beside what a schema has."""
+        return {"anyOf": [{"const": DEFAULT}, *handler(schema)["anyOf"]]}
+
+
 def _seeds(value: Any) -> Any:
     value = as_integer(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -125,6 +137,11 @@ Bias = Annotated[
     Annotated[ChoiceAxes, OneOf(FIELDS["bias"])] | None,
     BeforeValidator(_bias),
     BiasSchema(),
+]
+Target = Annotated[
+    Annotated[ChoiceAxes, OneOf(FIELDS["target"])] | None,
+    BeforeValidator(lambda value: None if value == DEFAULT else value),
+    DefaultSchema(),
 ]
 Band = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(as_integer)]
 Reduction = Literal["none", "sum", "mean"]
@@ -172,6 +189,9 @@ class Grid(Strict):
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
     )
+    target: Annotated[list[Target] | None, Axis()] = Field(
+        None, description="what the loss compares with; default: what it draws by itself"
+    )
     reduction: Annotated[list[Reduction], Axis()] = Field(
         ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
     )
@@ -191,6 +211,16 @@ class Grid(Strict):
     seeds: Annotated[
         list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
     ] = Field([0], description="how many (from 0), or a list")
+
+    @field_validator("input")
+    @classmethod
+    def _one_target(cls, fed: list[Any], info: ValidationInfo) -> list[Any]:
+        own = any(any(getattr(chosen, "target", ())) for chosen in fed)
+        if own and info.data.get("target") is not None:
+            raise PydanticCustomError(
+                "target", "has a target, which target: says, too; leave one of them out"
+            )
+        return fed
 
     @model_validator(mode="after")
     def _sized(self) -> "Grid":
@@ -274,11 +304,17 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
-        return value
+        return list(value) if isinstance(value, tuple) else value
 
     data = grid.model_dump()
-    for chosen in data["input"]:
-        if "path" in chosen:
-            chosen["path"] = [str((folder / path).resolve()) for path in chosen["path"]]
+    for chosen in (*data["input"], *filter(None, data["target"] or ())):
+        for key in ("path", "target"):
+            if key in chosen:
+                chosen[key] = [path and str((folder / path).resolve()) for path in chosen[key]]
+    if data["target"] is not None:
+        data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
+    for fed in data["input"]:
+        if fed.get("target") == [""]:
+            del fed["target"]  # as it has been written since before there was one
     plain = {k: one(v) for k, v in data.items() if v is not None}
     return {**plain, "seeds": grid.seeds}

@@ -63,7 +63,7 @@ def _frozen(value: Any) -> Any:
 
 
 def name_of(run: Run) -> str:
-    """A hash of the run's description, the content of its input file, and the journal's version.
+    """A hash of the run's description, the content of its files, and the journal's version.
 
     The file's path counts, too: two files that hold the same are two runs of a spec.
 
@@ -73,6 +73,8 @@ def name_of(run: Run) -> str:
     described = describe(run)
     if run.input.path is not None:
         described["contents"] = _content(run.input)
+    if run.target is not None and run.target.path is not None:
+        described["target_contents"] = _content(run.target)
     return _hash(described)
 
 
@@ -91,10 +93,10 @@ def band_name(point: BandPoint, networks: int) -> str:
     return _hash([activation, variances, input_, point.batch, point.double, networks])
 
 
-def _content(input_: Choice) -> str:
-    if input_.samples is None:
-        raise ValueError(f"{input_.path} was not read")
-    return input_.samples.digest
+def _content(read: Choice) -> str:
+    if read.samples is None:
+        raise ValueError(f"{read.path} was not read")
+    return read.samples.digest
 
 
 def _hash(description: Any) -> str:
