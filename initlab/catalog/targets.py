@@ -58,11 +58,14 @@ class Target(Record):
 
     `draw` names a function of (parameters, use, generator, dtype) that returns the operands of a
     loss beside the last layer's; where a parameter is a file's path, the parameters also hold
-    `samples`: what was read there. `forms` are those of `Loss.target` that it can fill.
-    `check(parameters, use)` returns what is wrong with values that are each in range.
+    `samples`: what was read there. `law` names a function of (parameters, outputs, low) that
+    returns the law of an entry where a loss takes numbers (`theory/target_law.py`). `forms` are
+    those of `Loss.target` that it can fill. `check(parameters, use)` returns what is wrong with
+    values that are each in range.
     """
 
     draw: str
+    law: str
     forms: tuple[str, ...]
     check: Callable[[Parameters, TargetUse], str | None] = lambda *_: None
 
@@ -148,6 +151,7 @@ TARGETS = Table(
         ),
         formula="P(c) = shares_c; a label, or a one-hot row where a loss takes numbers",
         draw="initlab.network.chosen_targets:classes",
+        law="initlab.theory.target_law:classes",
         forms=(*LABELS, *NUMBERS, "bits", "signs", "distribution", "label_lists"),
         check=_shared,
         about="one class a sample, of classes that may be rarer than others",
@@ -162,6 +166,7 @@ TARGETS = Table(
         ),
         formula="t ~ N(mean, std^2)",
         draw="initlab.network.chosen_targets:normal",
+        law="initlab.theory.target_law:normal",
         forms=NUMBERS,
         about="independent normal numbers, one for each output",
         source="Gauss 1809",
@@ -172,6 +177,7 @@ TARGETS = Table(
         parameters=(Parameter("p", "probability of 1", 0.5, minimum=0, maximum=1),),
         formula="t = 1 with probability p, else 0; +1, else -1, where a loss takes signs",
         draw="initlab.network.chosen_targets:bernoulli",
+        law="initlab.theory.target_law:bernoulli",
         forms=("bits", "signs", *PAIRS, *NUMBERS, "counts", "label_lists"),
         about="yes or no for each output, or for each pair of samples",
         source="Bernoulli 1713",
@@ -182,6 +188,7 @@ TARGETS = Table(
         parameters=(Parameter("rate", "the mean count", 1.0, minimum=0, maximum=1e6),),
         formula="P(t = k) = rate^k e^-rate / k!",
         draw="initlab.network.chosen_targets:poisson",
+        law="initlab.theory.target_law:poisson",
         forms=("counts", *NUMBERS),
         about="independent counts, one for each output",
         source="Poisson 1837",
@@ -192,6 +199,7 @@ TARGETS = Table(
         parameters=(Parameter("value", "of every target; a class where a loss takes labels", 0.0),),
         formula="t = value",
         draw="initlab.network.chosen_targets:constant",
+        law="initlab.theory.target_law:constant",
         forms=(*NUMBERS, *LABELS, "counts", "bits", "signs", *PAIRS),
         check=_constant,
         about="the same for every sample and output, as for a network that is to learn a mean",
@@ -203,6 +211,7 @@ TARGETS = Table(
         parameters=(Parameter("path", "a .csv or .npy file, a sample a row", kind="text"),),
         formula="t = rows of the file",
         draw="initlab.network.chosen_targets:from_file",
+        law="initlab.theory.target_law:from_file",
         forms=(*LABELS, *NUMBERS, "counts", "bits", "signs", "distribution", "label_lists"),
         check=_of_file,
         about="your own targets; `input.target` says it beside the samples that they belong to",
