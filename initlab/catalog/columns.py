@@ -198,6 +198,10 @@ COLUMNS = Table(
 # fmt: on
 
 
+#: groups that every table has
+ALWAYS = ("key", "forward", "backward", "result", "predicted")
+#: columns that are there where a spec asks for them
+OPTIONAL = frozenset(c.name for c in COLUMNS.values() if c.group not in ALWAYS)
 #: columns that hold text
 WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 

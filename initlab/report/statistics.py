@@ -115,7 +115,8 @@ def _ratio(runs: "pd.DataFrame", above: str, below: str, infinite: Array) -> Arr
 def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least: int = 0) -> Array:
     """A column of layers.csv as (runs, layers); nan where a run has no row, or no number.
 
-    As many layers as some run reached, and `least` at least.
+    As many layers as some run reached, and `least` at least. A column that is not there, as
+    nobody asked for it, is nan.
     """
     import pandas as pd
 
@@ -123,7 +124,8 @@ def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least
     kept = at >= 0
     layer = layers["layer"].to_numpy()[kept].astype(int)  # an empty table has no dtype
     found = np.full((len(runs), int(layer.max(initial=least - 1)) + 1), np.nan)
-    found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
+    if column in layers:
+        found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
     return found
 
 

@@ -11,6 +11,7 @@ from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
 from initlab.spec.feeding import Feeding, located, parted
 from initlab.spec.fields import ChoiceAxes
+from initlab.spec.hints import hints
 from initlab.spec.model import Grid, LayerGrid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Override, Run
@@ -48,7 +49,8 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         raise SpecError(problems)
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
-    return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name)
+    said = hints(spec.grids)
+    return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name, hints=said)
 
 
 def _product(counted: Sequence[dict[str, int]], total: int) -> str:
@@ -100,17 +102,26 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _lengths(grid: Grid) -> dict[str, int]:
     """How many values each field takes, without making them."""
-    lengths = {}
+    lengths: dict[str, int] = {}
     for field in Grid.model_fields:
         values = getattr(grid, field)
-        if values is not None and field not in ("first", "last", "layers"):
+        if field == "layers":
+            for at, layers in (values or {}).items():
+                lengths |= _layer_lengths(f"layers.{at}", layers)
+        elif isinstance(values, LayerGrid):
+            lengths |= _layer_lengths(field, values)
+        elif values is not None:
             lengths[field] = sum(_variants(value) for value in values)
-    for at, layers in _differing(grid):
-        name = at if at in ("first", "last") else f"layers.{at}"
-        for field in LayerGrid.model_fields:
-            if (values := getattr(layers, field)) is not None:
-                lengths[f"{name}.{field}"] = sum(_variants(value) for value in values)
     return lengths
+
+
+def _layer_lengths(name: str, layers: LayerGrid) -> dict[str, int]:
+    given = {field: getattr(layers, field) for field in LayerGrid.model_fields}
+    return {
+        f"{name}.{field}": sum(_variants(value) for value in values)
+        for field, values in given.items()
+        if values is not None
+    }
 
 
 def _variants(value: Any) -> int:
@@ -144,11 +155,10 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
 
 def _differing(grid: Grid) -> Iterator[tuple[str, LayerGrid]]:
     """Which layers have something of their own; later ones win over earlier ones."""
-    yield from (grid.layers or {}).items()
-    if grid.first is not None:
-        yield "first", grid.first
-    if grid.last is not None:
-        yield "last", grid.last
+    named = {**(grid.layers or {}), "first": grid.first, "last": grid.last}
+    for at, layers in named.items():
+        if layers is not None and any(layers.model_dump().values()):
+            yield at, layers
 
 
 def _overrides(at: str, layers: LayerGrid) -> list[Override]:

@@ -180,11 +180,11 @@ class Grid(Strict):
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
     first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
-    last: LayerGrid | None = Field(
-        None, description="what the last layer has of its own: {activation: identity} is a head"
-    )
     layers: Layers | None = Field(
         None, description="what some layers have of their own: {3: {...}, 5-9: {...}}"
+    )
+    last: LayerGrid | None = Field(
+        None, description="what the last layer has of its own: {activation: identity} is a head"
     )
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
@@ -300,7 +300,7 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
 
     def one(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: one(item) for key, item in value.items()}
+            return {key: one(item) for key, item in value.items() if item is not None}
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items

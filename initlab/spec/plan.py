@@ -22,7 +22,8 @@ class Plan:
     """Every run of a spec, in the spec's order.
 
     `data` is the spec with every default filled in, `source` the file that it came from. A part of
-    a plan has some of its runs only, and `numbered` tells which.
+    a plan has some of its runs only, and `numbered` tells which. `hints` are what the user may have
+    meant otherwise.
     """
 
     head: Head
@@ -32,6 +33,7 @@ class Plan:
     source: str = ""
     numbered: tuple[int, ...] | None = None
     part: "Part | None" = None
+    hints: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> Sequence[int]:

@@ -21,12 +21,11 @@ VERSION = 2
 
 def describe(run: Run) -> dict[str, Any]:
     """A run as JSON can have it, every default filled in; `rebuilt` turns it back."""
-    described = {
+    return {
         name: _plain(getattr(run, name))
         for name in Run.__dataclass_fields__
         if name not in LATER or getattr(run, name) != LATER[name]
     }
-    return described
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from initlab.catalog.columns import COLUMNS, WORDS
+from initlab.catalog.columns import COLUMNS, OPTIONAL, WORDS
 from initlab.errors import FolderError, in_short
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
 
 def read_table(file: Path, only: list[str] | None = None) -> "pd.DataFrame":
     """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text.
+
+    Columns that are written on request only may be missing.
 
     Raises:
         FolderError: it is no table any more.
@@ -38,7 +40,8 @@ def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
     if only is None:
         table: pd.DataFrame = pd.read_csv(file, **options, low_memory=False)
     else:
-        with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
+        there = [name for name in only if name in header or name not in OPTIONAL]
+        with pd.read_csv(file, **options, usecols=there, chunksize=ROWS_AT_ONCE) as parts:
             table = pd.concat(list(parts), ignore_index=True)
     measured = [n for n in map(str, table) if n in COLUMNS and n not in WORDS]
     return table.astype(

@@ -91,6 +91,11 @@ def mixed() -> tuple[Plan, dict[Run, Measurement]]:
                 {"init": {"scheme": "lecun_normal", "gain": [0.5, "auto"]}, "dtype": "float64"},
                 {"init": "xavier_uniform", "loss": ["mse", "cross_entropy"], "draws": "script"},
                 {"init": "orthogonal", "bias": [{"std": 0.1}, "zeros"], "record": "forward"},
+                {
+                    "init": "he",
+                    "last": {"activation": ["identity", "tanh"], "bias": {"std": [0.1, 0.2]}},
+                    "layers": {1: {"activation": ["relu", "sigmoid"]}},
+                },
             ],
         }
     )

@@ -90,8 +90,8 @@ class Network(nn.Module):
             if bias is not None:
                 linear.bias = nn.Parameter(bias.double())
             self.linears.append(linear)
-        activation = MODULES[run.activation.name](**run.activation.parameters)
-        self.activations = nn.ModuleList([activation for _ in self.linears])
+        chosen = [layer.activation for layer in run.layers]
+        self.activations = nn.ModuleList([MODULES[a.name](**a.parameters) for a in chosen])
 
     def forward(self, x):
         for linear, activation in zip(self.linears, self.activations, strict=True):
@@ -354,6 +354,25 @@ def test_losses_and_reductions_of_a_rectangular_network(loss, reduction):
         bias=[None, {"std": 0.1}],
         loss=loss,
         reduction=reduction,
+    )
+
+
+@pytest.mark.parametrize("draws", ["layered", "script"])
+@pytest.mark.parametrize("shape", [[9] * 8, [5, 30, 12, 12, 30, 12, 4]], ids=["square", "shaped"])
+def test_layers_that_differ(shape, draws):
+    check_all(
+        shape=shape,
+        batch=4,
+        draws=draws,
+        activation=["tanh", "relu"],
+        init=["lecun_normal", "torch_default"],
+        bias=[None, {"std": 0.2}],
+        first={"init": {"scheme": "uniform", "a": -0.4, "b": 0.5}, "bias": {"std": 0.1}},
+        layers={
+            2: {"activation": ["gelu", {"name": "leaky_relu", "negative_slope": 0.3}]},
+            "3-4": {"init": "orthogonal", "bias": [None, {"scheme": "constant", "value": 0.3}]},
+        },
+        last={"activation": "identity", "init": {"scheme": "orthogonal", "gain": [0.01, 2]}},
     )
 
 

@@ -238,3 +238,31 @@ def test_every_gain_of_the_table_by_name(name):
     choice = Choice("orthogonal", (("gain", name),))
     scale, _ = scale_of(choice, Fans(2, 2), Choice("relu"))
     assert scale == pytest.approx(_torch_gain(name), rel=1e-12)
+
+
+def test_layers_that_differ_are_drawn_in_the_order_of_a_script():
+    shape, dtype = [6, 9, 9, 4], torch.float32
+    (run,) = load_plan(
+        {
+            "shape": shape,
+            "activation": "relu",
+            "init": "kaiming_normal",
+            "layers": {1: {"init": "torch_default"}},
+            "last": {"init": {"scheme": "orthogonal", "gain": 0.01}, "bias": {"std": 0.1}},
+            "draws": "script",
+            "seeds": [5],
+        }
+    ).runs
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(5)
+        biases = [False, True, True]
+        layers = [nn.Linear(i, o, bias=b, dtype=dtype)
+                  for (i, o), b in zip(pairwise(shape), biases, strict=True)]  # fmt: skip
+        nn.init.kaiming_normal_(layers[0].weight)
+        nn.init.orthogonal_(layers[2].weight, gain=0.01)
+        nn.init.normal_(layers[2].bias, std=0.1)
+    for (weight, bias), layer in zip(layers_of(run), layers, strict=True):
+        assert_same(weight, layer.weight)
+        assert (bias is None) == (layer.bias is None)
+        if bias is not None:
+            assert_same(bias, layer.bias)

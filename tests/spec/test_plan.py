@@ -178,3 +178,35 @@ def test_different_points_have_different_columns(plan_of):
     )
     assert not [a for a, b in itertools.combinations(plan.cells, 2) if a == b]
     assert len(plan.runs) == 4 * 3 * 3 * 2
+
+
+def test_what_layers_have_of_their_own_stands_between_bias_and_loss(plan_of):
+    plan = plan_of(
+        depth=4,
+        last={"activation": "identity", "init": {"scheme": "orthogonal", "gain": [0.01, 1]}},
+        layers={1: {"bias": "none"}},
+        first={"activation": {"name": "leaky_relu", "negative_slope": 0.1}},
+    )
+    fields = plan.fields[plan.fields.index("bias") + 1 : plan.fields.index("loss")]
+    assert fields == [
+        "first.activation", "first.activation.negative_slope", "layers.1.bias",
+        "last.activation", "last.init", "last.init.gain", "last.bias",
+    ]  # fmt: skip
+    assert plan.axes == ["last.init.gain"]
+    assert [plan.cells[0][name] for name in fields] == [
+        "leaky_relu", 0.1, "none", "identity", "orthogonal", 0.01, "none"
+    ]  # fmt: skip
+
+
+def test_a_plan_whose_layers_are_alike_has_no_column_for_what_they_are_not(plan_of):
+    assert not {"first", "last", "layers", "target", "saturation", "overrides"} & {
+        name.partition(".")[0] for name in plan_of(depth=[1, 2]).fields
+    }
+
+
+def test_runs_whose_layers_draw_alike_share_their_draws(plan_of):
+    head = {"scheme": "orthogonal", "gain": [0.01, 1]}
+    heads = {"activation": ["identity", "tanh"], "init": head, "bias": {"std": [0.1, 0.2]}}
+    assert share_count(plan_of(depth=3, activation=["tanh", "relu"], last=heads)) == 1
+    assert share_count(plan_of(depth=3, last={"init": ["orthogonal", "he"]})) == 2
+    assert share_count(plan_of(depth=3, last={"bias": ["none", "zeros"]})) == 2

@@ -457,6 +457,8 @@ ROUND_TRIPS = [
     TEXT + "cases: [{shape: [3, 4]}, {depth: 9}, {bias: zeros}, {init: torch_default}]\n",
     TEXT + "cases: [{depth: 9}]\n",
     TEXT + "cases: [{bias: none}, {bias: [zeros, none]}]\n",
+    TEXT + "last: {activation: identity, bias: none, init: {scheme: orthogonal, gain: [1, 2]}}\n",
+    TEXT + "first: {bias: [none, {std: 0.1}]}\nlayers: {0: {bias: none}, 1-2: {init: [he]}}\n",
     with_field("init", "{scheme: normal, std: {from: 0.1, to: 0.3, steps: 3}}"),
     TEXT + "name: '123'\nabout: 'null'\ndtype: [float16, float64]\nrecord: forward\n",
 ]
@@ -474,7 +476,8 @@ def test_a_resolved_spec_gives_the_same_runs(text):
 
 def test_a_resolved_spec_says_everything():
     resolved = plan(TEXT).data
-    assert set(resolved) == set(SpecFile.model_fields) - {"shape", "bias", "cases"}
+    unsaid = {"shape", "bias", "cases", "first", "layers", "last"}
+    assert set(resolved) == set(SpecFile.model_fields) - unsaid
     assert resolved["init"] == {
         "scheme": "kaiming_normal",
         "a": 0.0,

@@ -9,7 +9,7 @@ import pytest
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import LATER, Choice, Override, Run
 from initlab.spec.samples import Samples
 from initlab.store.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
 from initlab.store.tables import SCHEMA
@@ -36,6 +36,10 @@ def plans():
         yield {"input": name}
     yield {"bias": {"std": 0.1}}
     yield {"init": {"scheme": "xavier_uniform", "gain": ["tanh", "auto", 1e-300]}}
+    yield {
+        "last": {"activation": "identity", "init": {"scheme": "orthogonal", "gain": [0.1, 1]}},
+        "layers": {1: {"bias": ["none", {"std": 0.1}]}, "0": {"init": "torch_default"}},
+    }
     yield {"draws": "script", "dtype": ["float64", "bfloat16"], "record": "forward", "seeds": [7]}
 
 
@@ -56,6 +60,7 @@ def test_runs_that_differ_in_anything_have_other_names():
         "init": Choice("he", (("nonlinearity", "relu"),)), "loss": Choice("l1"), "batch": 17,
         "reduction": "sum", "input": Choice("normal", (("mean", 0.0), ("std", 2.0))),
         "dtype": "float64", "draws": "script", "record": "forward",
+        "target": Choice("normal"), "saturation": 0.1, "overrides": (Override("last", bias=None),),
     }  # fmt: skip
     assert set(other) == {field.name for field in fields(Run)}
     changed = [replace(base, **{name: value}) for name, value in other.items()]
@@ -74,6 +79,31 @@ def test_equal_runs_of_other_specs_have_one_name():
          "loss": ["l1", "mse"], "seeds": [2]}
     )  # fmt: skip
     assert name_of(one.runs[2]) == name_of(two.runs[1])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        Override("first"),
+        Override("last", activation=Choice("relu")),
+        Override("last", init=Choice("he")),
+        Override("last", bias=Choice("zeros"), rebiased=True),
+        Override("last", bias=None, rebiased=True),
+        Override("2-3"),
+    ],
+)
+def test_what_layers_have_of_their_own_is_part_of_a_name(override):
+    run = load_plan({**SHAPE, "bias": "zeros"}).runs[0]
+    other = replace(run, overrides=(Override("last"),))
+    names = {name_of(r) for r in (run, other, replace(run, overrides=(override,)))}
+    assert len(names) == 3
+
+
+def test_names_of_older_runs_are_those_of_older_folders():
+    # written down before layers could differ; a folder of then must be continued now
+    run = load_plan({**SHAPE, "bias": {"std": 0.5}, "seeds": [3]}).runs[0]
+    assert set(describe(run)).isdisjoint(LATER)
+    assert name_of(run) == "c2436ff1424a15c04c179e73cc4c84cc"
 
 
 def test_a_file_is_named_by_its_path_and_what_is_in_it():

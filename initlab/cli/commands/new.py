@@ -21,6 +21,9 @@ seeds: 3                           # 0, 1, 2; or a list
 
 # What follows has these values when left out.
 # bias: none                       # {{std: 0.05}}, zeros, torch_default
+# last: {{}}                         # a head of logits: {{activation: identity}}
+# first: {{}}                        # what layer 0 has of its own: {{init: lecun_normal}}
+# layers: {{}}                       # and any others: {{3: {{bias: zeros}}, 5-9: {{init: he}}}}
 # loss: mse                        # (initlab list losses)
 # reduction: mean                  # none, sum
 # batch: 16
