@@ -9,7 +9,7 @@ from typing import Literal
 from initlab.catalog.table import Record, Table
 
 Where = Literal["layers", "runs", "both"]
-Group = Literal["key", "forward", "backward", "result", "predicted"]
+Group = Literal["key", "forward", "backward", "result", "predicted", "extra"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -194,6 +194,12 @@ COLUMNS = Table(
     _column("both", "predicted", "surprise", "standard deviations",
             "(ln std - mean of ln std) / std of ln std, over the simulated layers",
             f"beyond 5 or so this network is not what was specified; {NO_BAND}"),
+    _column("runs", "extra", "predicted_loss", "loss",
+            "E of the loss over outputs y = phi(z), z ~ N(0, predicted_pre_std^2), and its target",
+            "to be compared with loss_value: expected of the untrained network at infinite width;"
+            " by simulation for losses that compare samples or classes by margins, and for ctc;"
+            f" empty where its mean tells nothing of a batch, and {NO_THEORY}",
+            "Gumbel 1954 for softmax losses"),
 )
 # fmt: on
 

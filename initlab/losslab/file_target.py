@@ -8,7 +8,7 @@ from torch import Tensor
 from initlab.catalog.losses import INTEGERS, Operand
 from initlab.catalog.targets import LINEAR_CLASSES, TargetUse
 from initlab.errors import Finding, InputError
-from initlab.losslab.call import errors
+from initlab.losslab.call import errors, whole
 from initlab.losslab.checks.run import check
 from initlab.losslab.operands.options import with_defaults
 from initlab.losslab.operands.prepare import prepare
@@ -22,7 +22,7 @@ RENAMES = "--name "
 def operand(rows: Rows, use: TargetUse) -> Tensor:
     """The target of a loss, from the rows of a file.
 
-    A single column is a label for each sample where the loss takes labels. Whole numbers are class
+    A single column is a label for each sample. Whole numbers are class
     ids where those belong, lists of them filled up with -1; what is not whole stays as it is, for
     the checks to say so.
 
@@ -35,11 +35,12 @@ def operand(rows: Rows, use: TargetUse) -> Tensor:
     """
     target = torch.from_numpy(np.ascontiguousarray(rows))
     holds = _target_of(use).holds
-    if holds in ("classes", "classes_or_probs"):
-        target = target[:, 0] if target.shape[1] == 1 else target
+    labels = holds in ("classes", "classes_or_probs")
+    if target.shape[1] == 1 and holds != "label_lists" and (labels or use.outputs > 1):
+        target = target[:, 0]
     probabilities = holds == "classes_or_probs" and target.ndim == 2
-    if holds in INTEGERS and not probabilities and bool((target == target.round()).all()):
-        target = target.clamp(-(2.0**62), 2.0**62).to(torch.int64)
+    if holds in INTEGERS and not probabilities and bool(whole(target).all()):
+        target = target.to(torch.int64)
     if holds == "label_lists" and (lacking := use.outputs - target.shape[1]) > 0:
         target = torch.nn.functional.pad(target, (0, lacking), value=-1)
     return target
@@ -72,8 +73,8 @@ def problem(rows: Rows, use: TargetUse) -> str | None:
 def _worded(finding: Finding) -> str:
     """What was found, and where to read of its rule; a fix where a spec can say it, too."""
     message = finding.message.partition("; --allow")[0]
-    fix = finding.fix.partition(",")[0]
-    instead = f"; loss: {fix.removeprefix(RENAMES)}" if fix.startswith(RENAMES) else ""
+    renamed = finding.fix.startswith(RENAMES)
+    instead = f"; loss: {finding.fix.split()[1].strip(',')}" if renamed else ""
     return f"{message}{instead} (initlab describe {finding.rule})"
 
 

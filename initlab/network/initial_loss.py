@@ -15,7 +15,7 @@ SEED = 0
 LEAST, MOST = 64, 2048  # batches
 VALUES = 1 << 21  # outputs that are drawn, about
 SURE = 0.002  # relative standard error at which it ends
-DOUBTFUL = 0.2  # beyond, and more than so many errors from 0, it is no estimate
+DOUBTFUL = 0.2  # relative standard error beyond which it is no estimate
 FEW = 16  # batches between looks
 
 
@@ -45,8 +45,10 @@ def simulated(run: Run, last: LastLayer) -> InitialLoss:
         if look and _error(values) <= SURE * abs(_mean(values)):
             break
     mean, error = _mean(values), _error(values)
-    if error > DOUBTFUL * abs(mean) and error > 1e-9:
+    if error > DOUBTFUL * abs(mean):
         return InitialLoss(None, error, f"batches differ too much: {mean:.4g} +- {error:.2g}")
+    if not mean and math.isfinite(last.ln_q):
+        return InitialLoss(None, reason=f"all of {len(values)} simulated batches have the loss 0")
     return InitialLoss(mean, error)
 
 

@@ -98,7 +98,8 @@ def _initial_loss(run: Run, last: LastLayer) -> InitialLoss:
 def _pointwise(run: Run, last: LastLayer) -> InitialLoss:
     """A loss that is a mean or a sum over outputs, each with a target of its own."""
     law, record = target_law(run), LOSSES[run.loss.name]
-    assert law is not None  # noqa: S101  # of numbers, as every such loss takes them
+    if law is None:
+        raise ValueError(f"{record.name} is of one output and one target, whose law is not known")
     mean = _square(last, law) if record.residual else _by_quadrature(run, last, law)
     entries = run.batch * run.shape[-1]
     deviation = math.sqrt(max(mean.second - mean.first**2, 0) / entries)
