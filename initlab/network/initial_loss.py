@@ -42,7 +42,7 @@ def simulated(run: Run, last: LastLayer) -> InitialLoss:
             reason = f"the loss of simulated batch {len(values)} is {values[-1]}"
             return InitialLoss(None, reason=reason)
         look = len(values) >= LEAST and not len(values) % FEW
-        if look and _error(values) <= SURE * abs(_mean(values)):
+        if look and _error(values) < SURE * abs(_mean(values)):
             break
     mean, error = _mean(values), _error(values)
     if error > DOUBTFUL * abs(mean):
