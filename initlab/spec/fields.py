@@ -92,7 +92,8 @@ class Axis:
                 raise PydanticCustomError(
                     "axis", "an axis needs at least one value; the list is empty"
                 )
-            inside = any(isinstance(item, list | str) for item in value)
+            words = all(isinstance(item, str) for item in value)  # which no list of numbers is
+            inside = words or any(isinstance(item, list) for item in value)
             return value if not self.nested or inside else [value]
         if (self.numeric or self.whole) and isinstance(value, Mapping):
             return self._range(value)
