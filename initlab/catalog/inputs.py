@@ -120,6 +120,7 @@ INPUTS = Table(
                 "a file of targets, a row for each of these; short for target:",
                 "",
                 "text",
+                later=True,
             ),
         ),
         formula="x = rows of the file",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import always
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, text_height, unicode_stdout
 from initlab.errors import InputError
@@ -101,11 +101,13 @@ def check_shown(shown: Shown, plans: "Sequence[Plan]") -> None:
         UnknownName: no such column.
     """
     from initlab.report.tables.measures import NAMES
+    from initlab.store.asked import Asked
 
     if shown.choice is not None:
         shown.choice.check(max(run.depth for plan in plans for run in plan.runs))
     fields = [name for p in plans for name in (p.axes if shown.by_layer else p.fields)]
-    known = ["run", *fields, "seed", *columns("layers" if shown.by_layer else "runs")]
+    asked = [n for p in plans for n in (Asked(p).layers if shown.by_layer else Asked(p).runs)]
+    known = ["run", *fields, "seed", *always("layers" if shown.by_layer else "runs"), *asked]
     if chosen(shown.wanted) not in (Format.table, Format.md):
         known = [*(["spec"] if len(plans) > 1 else []), *known]
     elif not shown.by_layer:

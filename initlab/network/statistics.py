@@ -14,15 +14,30 @@ from torch import Tensor
 from initlab import native
 from initlab.network import compiled_sums, torch_sums
 from initlab.network.scratch import Scratch
-from initlab.network.sums import Backward, Forward
+from initlab.network.sums import SATURATED_BELOW, Backward, Forward
 
 
 @np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
-def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
-    """Sums of one layer, from pre-activations, activations and slopes phi'(z) of equal shapes."""
+def forward(
+    pre_RBN: Tensor,
+    out_RBN: Tensor,
+    slope_RBN: Tensor,
+    scratch: Scratch,
+    *,
+    saturation: float = SATURATED_BELOW,
+) -> Forward:
+    """Sums of one layer.
+
+    Args:
+        pre_RBN: pre-activations z.
+        out_RBN: activations phi(z).
+        slope_RBN: slopes phi'(z).
+        scratch: memory to work in.
+        saturation: a unit with |phi'(z)| below it counts as saturated.
+    """
     if _is_compiled(out_RBN):
-        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN)
-    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch)
+        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN, saturation=saturation)
+    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch, saturation=saturation)
 
 
 @np.errstate(invalid="ignore", over="ignore")

@@ -114,4 +114,5 @@ def _default(axis: str, name: str, parameter: str) -> str:
     """What a parameter of a name is where nobody sets it."""
     table = FIELDS.get(axis.rpartition(".")[2])
     known = table is not None and name in table
-    return text_of(table[name].defaults.get(parameter)) if table is not None and known else ""
+    defaults = table[name].every_default if table is not None and known else {}
+    return text_of(defaults.get(parameter)) if known else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from initlab.catalog.columns import COLUMNS
+from initlab.catalog.columns import COLUMNS, RECORDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,9 +133,24 @@ def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:
     """`by_layer` as it counts among seeds.
 
     Of the signal, what is no number is infinite from the layer on where a run turned nan; of the
-    gradient, wherever it was measured and is no number. Theory's columns stay as they are.
+    gradient, wherever it was measured and is no number. Theory's columns stay as they are, and so
+    do those of runs that did not record them.
     """
     group = COLUMNS[column].group if column in COLUMNS else "key"
+    if group in RECORDED:
+        asked = records(runs, group)
+        part = "backward" if group == "gradients" else "forward"
+        counts = _counted(values, runs, part)
+        return np.where(asked[:, None], counts, values)
+    return _counted(values, runs, group)
+
+
+def records(runs: "pd.DataFrame", group: str) -> Array:
+    """Which runs record a group of columns."""
+    return np.asarray(runs["record"].astype(str).str.split("+").map(lambda x: group in x), bool)
+
+
+def _counted(values: Array, runs: "pd.DataFrame", group: str) -> Array:
     if group == "forward":
         start = np.where(turned_nan(runs), runs["nan_onset"].to_numpy(float), np.inf)
     elif group == "backward" and not np.isnan(values).all():

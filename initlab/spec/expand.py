@@ -127,7 +127,8 @@ def _layer_lengths(name: str, layers: LayerGrid) -> dict[str, int]:
 def _variants(value: Any) -> int:
     if not isinstance(value, ChoiceAxes):
         return 1
-    return math.prod(len(v) for v in value.model_dump().values() if isinstance(v, list))
+    # an empty list is a parameter of which nothing is said
+    return math.prod(len(v) for v in value.model_dump().values() if v and isinstance(v, list))
 
 
 def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
@@ -200,7 +201,8 @@ def _values(values: Sequence[Any], field: str) -> list[Any]:
 
 def _choices(chosen: ChoiceAxes, field: str) -> Iterator[Choice]:
     """Every combination of the parameters of one chosen record."""
-    parameters = chosen.model_dump()
-    name = parameters.pop(FIELDS[field].key)
+    parameters = {name: value for name, value in chosen.model_dump().items() if value != []}
+    record = FIELDS[field][parameters.pop(FIELDS[field].key)]
     for values in itertools.product(*parameters.values()):
-        yield Choice(name, tuple(zip(parameters, values, strict=True)))
+        settled = record.settled(dict(zip(parameters, values, strict=True)))
+        yield Choice(record.name, tuple(settled.items()))

@@ -47,8 +47,9 @@ def _text(field: str, value: Any) -> str:
     table = FIELDS[field]
     said = value.model_dump()
     name = said.pop(table.key)
-    defaults = table[name].defaults
-    given = {k: v[0] if len(v) == 1 else v for k, v in said.items() if v != [defaults.get(k)]}
+    defaults = table[name].every_default
+    said = {k: v for k, v in said.items() if v != [] and v != [defaults.get(k)]}
+    given = {k: v[0] if len(v) == 1 else v for k, v in said.items()}
     if not given:
         return str(name)
     return f"{{{table.key}: {name}, {', '.join(f'{k}: {v}' for k, v in given.items())}}}"

@@ -23,10 +23,24 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from initlab.catalog import FIELDS
+from initlab.catalog.arithmetic import is_expression
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
-from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, as_integer
+from initlab.spec.fields import (
+    EXPRESSION,
+    Axis,
+    Calculated,
+    CalculatedWhole,
+    ChoiceAxes,
+    OneOf,
+    Range,
+    Strict,
+    as_integer,
+    calculated,
+)
+from initlab.spec.record import BOTH, Record
+from initlab.spec.run import LATER
 from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
@@ -42,8 +56,13 @@ def _bias(value: Any) -> Any:
         raise PydanticCustomError(
             "bias", "say how biases are drawn: {std: 0.05}, zeros or torch_default"
         )
-    if isinstance(value, Mapping) and FIELDS["bias"].key not in value:
-        return {FIELDS["bias"].key: "normal", **value}
+    key = FIELDS["bias"].key
+    named = isinstance(value, str) and (value in FIELDS["bias"] or not is_expression(value))
+    if isinstance(value, int | float | str) and not named:
+        return {key: "constant", "value": value}
+    if isinstance(value, Mapping) and key not in value:
+        # a range is that of a number
+        return {key: "constant", "value": value} if "from" in value else {key: "normal", **value}
     return value
 
 
@@ -70,7 +89,7 @@ def _layers(value: Any) -> Any:
                 raise PydanticCustomError(
                     "layers",
                     "layer {index} is named twice, by {one} and {two}",
-                    {"index": index, "one": str(named[index]), "two": str(key)},
+                    {"index": index, "one": str(named[index]), "two": str(key), "key": str(key)},
                 )
             named[index] = key
     return {re.sub(r"\s", "", str(key)): item for key, item in value.items()}
@@ -82,16 +101,17 @@ class BiasSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """No bias by word, and a normal bias by its std alone."""
-        numbers = Axis(numeric=True)
-        std: Any = TypeAdapter(Annotated[list[float], numbers]).json_schema()
+        """No bias by word, a constant by its number, and a normal bias by its std alone."""
+        number = Annotated[float, Calculated()]
+        std: Any = TypeAdapter(Annotated[list[number], Axis(numeric=True)]).json_schema()
+        constant = [{"type": "number"}, EXPRESSION, Range.model_json_schema()]
         short = {
             "type": "object",
             "properties": {"std": std, "mean": std},
             "required": ["std"],
             "additionalProperties": False,
         }
-        return {"anyOf": [{"enum": ["none", False]}, *handler(schema)["anyOf"], short]}
+        return {"anyOf": [{"enum": ["none", False]}, *constant, *handler(schema)["anyOf"], short]}
 
 
 class DefaultSchema:
@@ -105,7 +125,7 @@ class DefaultSchema:
 
 
 def _seeds(value: Any) -> Any:
-    value = as_integer(value)
+    value = as_integer(calculated(value))
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= LARGEST:
             raise PydanticCustomError("seeds", f"needs 1 to {LARGEST:,} seeds, or a list of them")
@@ -118,15 +138,18 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "spec"
 
 
-Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
+Count = Annotated[Annotated[int, Field(strict=True, ge=1, le=LARGEST)], CalculatedWhole()]
 Counts = Annotated[list[Count], Axis(whole=True)]
-Seed = Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)]
+Seed = Annotated[Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)], CalculatedWhole()]
 SEEDS = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": LARGEST},
+        EXPRESSION,
         {
             "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": LAST_SEED},
+            "items": {
+                "anyOf": [{"type": "integer", "minimum": 0, "maximum": LAST_SEED}, EXPRESSION]
+            },
             "minItems": 1,
         },
         Range.model_json_schema(),
@@ -143,7 +166,8 @@ Target = Annotated[
     BeforeValidator(lambda value: None if value == DEFAULT else value),
     DefaultSchema(),
 ]
-Band = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(as_integer)]
+Networks = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED)]
+Band = Annotated[Networks, CalculatedWhole()]
 Reduction = Literal["none", "sum", "mean"]
 
 
@@ -205,8 +229,16 @@ class Grid(Strict):
     draws: Annotated[list[Literal["layered", "script"]], Axis()] = Field(
         ["layered"], description="layered: a seed a layer; script: as a plain PyTorch script draws"
     )
-    record: Annotated[list[Literal["both", "forward"]], Axis()] = Field(
-        ["both"], description="forward skips the backward pass"
+    record: Annotated[list[Record], Axis()] = Field(
+        [BOTH],
+        description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
+        " true} measure more of every layer, full all of it",
+    )
+    saturation: Annotated[
+        list[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]], Axis(numeric=True)
+    ] = Field(
+        [LATER["saturation"]],
+        description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )
     seeds: Annotated[
         list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
@@ -299,8 +331,9 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
     """A grid as YAML would say it: an axis of one value is that value, a path is absolute."""
 
     def one(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: one(item) for key, item in value.items() if item is not None}
+        if isinstance(value, dict):  # without what nobody said
+            said = {key: item for key, item in value.items() if item is not None and item != []}
+            return {key: one(item) for key, item in said.items()}
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
@@ -311,10 +344,11 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
         for key in ("path", "target"):
             if key in chosen:
                 chosen[key] = [path and str((folder / path).resolve()) for path in chosen[key]]
-    if data["target"] is not None:
-        data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
     for fed in data["input"]:
         if fed.get("target") == [""]:
             del fed["target"]  # as it has been written since before there was one
-    plain = {k: one(v) for k, v in data.items() if v is not None}
+    unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
+    if data["target"] is not None:
+        data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
+    plain = {k: one(v) for k, v in data.items() if k not in unsaid}
     return {**plain, "seeds": grid.seeds}

@@ -106,8 +106,8 @@ class Run:
 
     `shape` is the input's width, then each layer's; a uniform shape came from depth and width.
     `activation`, `init` and `bias` are those of all layers that `overrides` do not mention, of
-    which later ones win. `record` is "both" or "forward", and then, each after a "+", what is
-    measured beside the usual columns.
+    which later ones win. `record` is a canonical text of spec/record.py: "both" or "forward", and
+    then, each after a "+", what is measured beside the usual columns.
     """
 
     shape: tuple[int, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from initlab.store import tables
 from initlab.store.damage import DamagedJournal
 from initlab.store.journal import Journal
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import BANDS, MEASURED, MORE, POINTS, Kind
 from initlab.store.writer import Writer
 
 
@@ -52,13 +52,13 @@ def _adopt_run(
             " WHERE name = ? AND status != 'todo'",
             name,
         )
-        rows = other.layers(MEASURED, id_)
+        rows, more = other.layers(MEASURED, id_), other.more_layers(MORE, id_)
         environment = json.loads(where) if where else None
     except (DamagedJournal, ValueError):  # broken just there, or not there
         return False
     if status not in statuses:
         return False
-    if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed):
+    if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed, more):
         return False
     here = writer.environment_id(environment) if environment else None
     ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
@@ -68,6 +68,7 @@ def _adopt_run(
         (status, reason, seconds, onset, loss, hashed, here, mine),
     )
     writer.fill(MEASURED, mine, rows)
+    writer.fill(MORE, mine, more)
     return True
 
 

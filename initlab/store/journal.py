@@ -25,7 +25,7 @@ from initlab.store.damage import (
 )
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import BANDS, MEASURED, MORE, POINTS, Kind, Rows
 from initlab.theory.expectation import RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
@@ -114,6 +114,18 @@ class Journal:
             f" WHERE {kind.key} = ? ORDER BY layer",
             id_,
         )
+
+    def _columns(self, kind: Kind) -> set[str]:
+        """Those of a kind's table of layers; none where there is no such table."""
+        return {name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", kind.layers)}
+
+    def more_layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
+        """The same of a late kind: NULL in columns that came later, nothing without its table."""
+        known = self._columns(kind)
+        if not known:
+            return []
+        numbers = [name if name in known else "NULL" for name in kind.numbers]
+        return self.layers(kind._replace(numbers=numbers), id_)
 
     # what is swept -------------------------------------------------------------------------
 
@@ -244,21 +256,22 @@ class Journal:
         self, id_: int, number: int, onset: int | None, loss: Any, digest: str
     ) -> Measurement:
         found = self.layers(MEASURED, id_)
-        rows = self._sound(f"run {number}", ("ok", onset, loss), found, digest)
+        others = self.more_layers(MORE, id_)
+        rows, more = self._sound(f"run {number}", ("ok", onset, loss), found, digest, others)
         forward, backward = np.split(rows, [len(FORWARD)], axis=1)
         gradients = found[0][len(FORWARD)] is not None
         loss_value = None if loss is None else float(loss)
-        return Measurement(forward, backward if gradients else None, onset, loss_value)
+        return Measurement(forward, backward if gradients else None, onset, loss_value, more=more)
 
     def _sound(
-        self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
-    ) -> Array:
-        rows = tables.sound(numbers, found, digest)
-        if rows is None:
+        self, what: str, numbers: Sequence[Any], found: Rows, digest: str, more: Rows = ()
+    ) -> tuple[Array, Array | None]:
+        sound = tables.sound(numbers, found, digest, more)
+        if sound is None:
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
-        return rows
+        return sound
 
     def expectation(
         self, point: str, band: str | None, *, part: bool = False
@@ -280,7 +293,7 @@ class Journal:
         if not found:
             return None, ""
         ((id_, _, *numbers, problem, digest),) = found
-        rows = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
+        rows, _ = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
         return PredictedNumbers(run, rows if len(rows) else None), problem
 
@@ -290,7 +303,7 @@ class Journal:
         if not found:
             return None, None
         ((id_, problem, digest),) = found
-        rows = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
+        rows, _ = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
         return (Band(*rows.T) if len(rows) else None), problem
 
 

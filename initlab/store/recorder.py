@@ -17,7 +17,7 @@ from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import band_name, describe, name_of, point_name
 from initlab.store.provenance import inputs
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import BANDS, MEASURED, MORE, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.store.writer import Writer
 from initlab.theory.expectation import RUNS, PredictedNumbers, band_point
@@ -163,14 +163,16 @@ class Recorder:
         for index, outcome in done.outcomes.items():
             id_, m = self._ids[index], outcome.measurement
             numbers: tuple[Any, ...] = (outcome.status, None, None)
-            db.execute("DELETE FROM layers WHERE run = ?", (id_,))
+            for kind in (MEASURED, MORE):
+                self._writer.clear(kind, id_)
             hashed, reason = None, outcome.reason
             if m is not None:
                 numbers, reason = (outcome.status, m.nan_onset, _cell(m.loss_value)), m.reason
-                biased = self._plan.runs[index].bias is not None
-                rows, matrix = tables.layer_rows(m, biased=biased)
-                hashed = tables.digest(numbers, matrix)
+                run = self._plan.runs[index]
+                rows, matrix = tables.layer_rows(m, biased=run.bias is not None)
+                hashed = tables.digest(numbers, matrix, m.more)
                 self._writer.fill(MEASURED, id_, rows)
+                self._writer.fill(MORE, id_, tables.more_rows(m, run.extras))
             db.execute(
                 "UPDATE runs SET status = ?, nan_onset = ?, loss_value = ?, reason = ?,"
                 " seconds = ?, digest = ?, environment = ? WHERE id = ?",

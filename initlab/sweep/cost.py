@@ -3,7 +3,7 @@
 import os
 from itertools import pairwise
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import MORE, columns
 from initlab.errors import InputError
 from initlab.spec.plan import Plan
 from initlab.store.work import plan_work
@@ -23,7 +23,8 @@ def memory_bytes(plan: Plan, jobs: int) -> int:
     """An estimate of the most memory a sweep uses: its largest shares, at once and as results."""
     shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
     layers = min(sum(run.depth for run in plan.runs), AT_ONCE)
-    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + COLUMNS * 8)
+    columns_ = COLUMNS + (len(MORE) if any(run.extras for run in plan.runs) else 0)
+    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + columns_ * 8)
 
 
 def check_memory(plan: Plan, jobs: int) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from initlab.catalog.columns import MORE
 from initlab.errors import InputError
-from initlab.network.measurement import BACKWARD, FORWARD, Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement, recorded
 from initlab.spec.run import Choice, Run
 from initlab.spec.samples import read_samples
 from initlab.spec.shares import Share
@@ -94,6 +95,11 @@ def _compared(
         biased = any(layer.bias is not None for layer in run.layers)
         names = BACKWARD if biased else BACKWARD[:-1]
         parts.append((names, kept.backward, again.backward))
+    more = recorded(run.extras, kept) or recorded(run.extras, again)
+    for m in (kept, again):
+        m.more = None if m.more is None else m.more[:, [n in more for n in MORE]]
+    if more:
+        parts.append((more, kept.more, again.more))
     compared, differing, largest, first = 0, 0, 0.0, ""
     for names, old, new in parts:
         a, b = (np.empty((0, 0)) if x is None else x[:, : len(names)] for x in (old, new))

@@ -1,5 +1,6 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -84,10 +85,17 @@ class PredictedNumbers:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is expected of a run, and a band where one was simulated."""
+    """What is expected of a run, and a band where one was simulated.
+
+    `extra_layers` and `extra_run` hold columns of the group "extra", which store/asked.py writes
+    where a run records gradients: of every layer, shape (depth,), nan where theory is silent; and
+    of the whole run.
+    """
 
     expected: PredictedNumbers
     band: Band | None = None
+    extra_layers: Mapping[str, Array] = field(default_factory=dict)
+    extra_run: Mapping[str, float | None] = field(default_factory=dict)
 
     def layers(self, std: Array) -> Array | None:
         """Columns LAYERS for the layers that were measured, shape (layers, columns); nan is empty.

@@ -90,6 +90,7 @@ def test_a_range_refuses(fields):
         (Axis(nested=True), ["uniform"], ["uniform"]),
         (Axis(nested=True), ["uniform", [6, 7]], ["uniform", [6, 7]]),
         (Axis(nested=True), [0.5, "a"], [[0.5, "a"]]),
+        (Axis(nested=True), ["1/3", "2/3"], [["1/3", "2/3"]]),
     ],
 )
 def test_an_axis_is_read_as_a_list(axis, value, values):

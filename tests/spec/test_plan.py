@@ -151,6 +151,24 @@ def test_parameters_stand_behind_their_field(plan_of):
     assert fields[fields.index("bias") + 1 :][:2] == ["bias.mean", "bias.std"]
 
 
+def test_a_later_parameter_is_a_column_as_soon_as_one_run_sets_it(plan_of):
+    inits = ["lecun_normal", {"scheme": "lecun_uniform", "fan": "in"}]
+    assert "init.fan" not in plan_of(init=inits).fields
+    inits += [{"scheme": "lecun_normal", "fan": "geo"}, "xavier_normal"]
+    plan = plan_of(init=inits, last={"activation": ["tanh", {"name": "sin", "omega": [1, 30]}]})
+    # at its default where the record has it and nobody sets it; empty where it has none
+    by_init = [cells["init.fan"] for cells in plan.cells[::3]]
+    assert by_init == ["in", "in", "geo", None]
+    assert [cells["last.activation.omega"] for cells in plan.cells[:3]] == [None, 1.0, 30.0]
+    assert plan.fields.index("init.fan") > plan.fields.index("init.gain")
+
+
+def test_a_later_parameter_without_a_default_is_empty_where_nobody_sets_it(plan_of):
+    plain, scaled = ({"scheme": "sparse", "sparsity": 0.5, **more} for more in ({}, {"gain": 2}))
+    assert "init.gain" not in plan_of(init=plain).fields
+    assert [cells["init.gain"] for cells in plan_of(init=[plain, scaled]).cells] == [None, 2.0]
+
+
 def test_axes_are_the_columns_in_which_runs_differ(plan_of):
     assert plan_of(seeds=5).axes == []
     assert plan_of(depth=[2, 3], seeds=5).axes == ["depth"]

@@ -72,6 +72,43 @@ def test_runs_that_differ_in_anything_have_other_names():
     assert points[1 + list(other).index("seed")] == points[0]
 
 
+#: names of runs of before the parameters `fan`, `omega` and `gain` of sparse, made by the code
+#: before them: journals of that time are continued
+OLDER = {
+    "lecun_normal": "88ad286432ae2a798074f78e26288553",
+    "sparse": "a481b325a948321de6b2d1b6d06d3c4e",
+    "sin": "3482a1dbc310c466e3a340caa0d3551d",
+}
+
+
+@pytest.mark.parametrize("given", [
+    {"init": "lecun_normal"}, {"init": {"scheme": "lecun_normal", "fan": "in"}},
+    {"init": {"scheme": "sparse", "sparsity": 0.5}},
+    {"activation": "sin"}, {"activation": {"name": "sin", "omega": 1}},
+], ids=str)  # fmt: skip
+def test_a_parameter_that_came_later_leaves_older_runs_their_names(given):
+    (run,) = load_plan({**SHAPE, **given}).runs
+    name = "sin" if "activation" in given else run.init.name
+    assert name_of(run) == OLDER[name]
+    assert "omega" not in run.activation.parameters
+    assert "fan" not in run.init.parameters
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"init": {"scheme": "lecun_normal", "fan": "out"}},
+        {"init": {"scheme": "sparse", "sparsity": 0.5, "gain": 1}},
+        {"activation": {"name": "sin", "omega": 30}},
+    ],
+    ids=str,
+)
+def test_a_parameter_that_came_later_names_a_run_where_it_is_set(given):
+    (run,) = load_plan({**SHAPE, **given}).runs
+    assert name_of(run) not in OLDER.values()
+    assert rebuilt(json.loads(json.dumps(describe(run)))) == run
+
+
 def test_equal_runs_of_other_specs_have_one_name():
     one = load_plan({**SHAPE, "seeds": 3, "thresholds": {"vanishing": 1e-9}, "about": "x"})
     two = load_plan(
