@@ -18,6 +18,7 @@ Group = Literal[
     "gradients",
     "neurons",
     "quantiles",
+    "gradient_band",
     "extra",
 ]
 #: groups of layers.csv that a run has where its `record` names them, in their order
@@ -58,9 +59,10 @@ NO_THEORY = (
     " identity weights, neurons of fewer than 16 inputs"
 )
 NO_BAND = (
-    "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
-    " independent, for batches above 64, and with band: 0"
+    "empty for sparse, constant and identity weights, for networks that take more than half a"
+    " minute to draw, and with band: 0"
 )
+GRADIENT_BAND = "a column with band: {gradient: true}, which draws networks of any kind"
 
 # fmt: off
 COLUMNS = Table(
@@ -256,6 +258,24 @@ COLUMNS = Table(
             " by simulation for losses that compare samples or classes by margins, and for ctc;"
             f" empty where its mean tells nothing of a batch, and {NO_THEORY}",
             "Gumbel 1954 for softmax losses"),
+    _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
+            "10 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p50", "ratio",
+            "median of grad_std / grad_std of the last layer, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p90", "ratio",
+            "90 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p10", "-1..1",
+            "10 % quantile of cosine, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p50", "-1..1",
+            "median of cosine, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p90", "-1..1",
+            "90 % quantile of cosine, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
 )
 # fmt: on
 
@@ -280,6 +300,8 @@ def columns(where: Where, *groups: Group) -> list[str]:
 def how_to_record(name: str) -> str | None:
     """What a spec says to have a column, "record: {neurons: true}"; None of one that all have."""
     group = COLUMNS[name].group if name in COLUMNS else "key"
+    if group == "gradient_band":
+        return "band: {gradient: true}"
     group = EXTRA_WITH if group == "extra" else group
     return f"record: {{{group}: true}}" if group in RECORDED else None
 

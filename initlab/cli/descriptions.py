@@ -86,7 +86,7 @@ def _facts(record: Record) -> Iterator[Fact]:
             files = "runs.csv and layers.csv" if record.where == "both" else f"{record.where}.csv"
             yield "", f"column of {files}, in units of {record.unit}"
             if how := how_to_record(record.name):
-                yield "", f"written where a spec says {how}"
+                yield "where a spec says", how
         case Task():
             yield "losses", ", ".join(loss.name for loss in losses_for(record.name))
         case Word():

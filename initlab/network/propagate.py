@@ -156,7 +156,7 @@ class _Pass:
     def _activate(self, index: int, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
         for activation, at in rows.by_activation(index):
-            _applied(activation)(pre[at], out[at], slope[at])
+            applied(activation)(pre[at], out[at], slope[at])
 
     def _end_burst(self, index: int, rows: Rows, finite_R: Array, out: Block, slope: Block) -> None:
         """Note runs that turned nan here. They go on as zeros, until they are taken out."""
@@ -207,7 +207,7 @@ class _Pass:
 
 
 @cache
-def _applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
+def applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
     """What writes phi(z) and phi'(z), given z and memory for both."""
     record, parameters = ACTIVATIONS[activation.name], activation.parameters
     function = record.bind(parameters)

@@ -5,10 +5,14 @@ from typing import Any
 
 from initlab.catalog import FIELDS
 from initlab.errors import nearest
+from initlab.spec.band import BandAsked
+from initlab.spec.fields import Strict
 from initlab.spec.model import LayerGrid, SpecFile
 from initlab.spec.thresholds import Thresholds
 
 Context = Mapping[str, Any]
+#: of fields of the head that are mappings
+MODELS: dict[Any, type[Strict]] = {"thresholds": Thresholds, "band": BandAsked}
 
 SENTENCES: dict[str, Callable[[Context], str]] = {
     "int_type": lambda _: "needs a whole number",
@@ -70,8 +74,8 @@ def _number(text: str) -> bool:
 
 def _unknown_key(loc: tuple[Any, ...]) -> str:
     key = str(loc[-1])
-    if loc[0] == "thresholds":
-        return f"thresholds has no {key!r}; {_instead(key, [*Thresholds.model_fields])}"
+    if loc[0] in MODELS:
+        return f"{loc[0]} has no {key!r}; {_instead(key, [*MODELS[loc[0]].model_fields])}"
     owner, loc = owner_of(loc)
     if len(loc) > 1:
         record = FIELDS[str(loc[0])][str(loc[-2])]

@@ -27,6 +27,7 @@ from initlab.catalog.arithmetic import is_expression
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
+from initlab.spec.band import BAND, Band
 from initlab.spec.fields import (
     EXPRESSION,
     Axis,
@@ -44,7 +45,6 @@ from initlab.spec.run import LATER
 from initlab.spec.thresholds import Thresholds
 
 LARGEST = 1_000_000
-BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
 DEFAULT = "default"  # a target in a word: what the loss draws by itself
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 
@@ -166,8 +166,6 @@ Target = Annotated[
     BeforeValidator(lambda value: None if value == DEFAULT else value),
     DefaultSchema(),
 ]
-Networks = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED)]
-Band = Annotated[Networks, CalculatedWhole()]
 Reduction = Literal["none", "sum", "mean"]
 
 
@@ -277,17 +275,11 @@ class Head(Strict):
     about: str = Field("", description="one line: the claim and its source")
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
     band: Band = Field(
-        BAND, description="networks simulated for the finite-width band of a point; 0: no band"
+        BAND,
+        validate_default=True,
+        description="networks simulated for the finite-width band of a point; 0: no band;"
+        " {gradient: true}: bands of gradient and cosine, too",
     )
-
-    @field_validator("band")
-    @classmethod
-    def _enough(cls, band: int) -> int:
-        if 0 < band < LEAST_SIMULATED:
-            raise PydanticCustomError(
-                "band", "needs 0, or at least {least} for its quantiles", {"least": LEAST_SIMULATED}
-            )
-        return band
 
 
 class SpecFile(Grid, Head):

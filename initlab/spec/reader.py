@@ -224,7 +224,7 @@ def _borrow(spec: dict[str, Any], at: Any, key: str, path: tuple[Any, ...]) -> N
 
 
 def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, tuple[Any, ...]]:
-    """One step down. A bare name on the way ("init: normal") becomes a mapping."""
+    """One step down. A bare name or number on the way ("init: normal") becomes a mapping."""
     if isinstance(at, list):
         index = _index(at, key, path, text)
         if isinstance(at[index], str) and path and path[-1] in FIELDS:
@@ -233,6 +233,8 @@ def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, t
     else:
         if isinstance(at.get(key), str) and key in FIELDS:
             at[key] = {FIELDS[key].key: at[key]}
+        elif key == "band" and not path and isinstance(at.get(key), int):
+            at[key] = {"networks": at[key]}
         elif at.get(key) is None:
             at[key] = {}
         inner, path = at[key], (*path, key)

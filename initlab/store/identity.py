@@ -6,13 +6,13 @@ A journal keeps runs under these names, so that a sweep finds again what was com
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
 from initlab.catalog import FIELDS
 from initlab.spec.run import LATER, Choice, Override, Run
 from initlab.theory.finite_width import BandPoint
+from initlab.theory.random_point import RandomPoint
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.
@@ -82,13 +82,26 @@ def point_name(run: Run) -> str:
     return name_of(run.point)
 
 
-def band_name(point: BandPoint, networks: int) -> str:
+def band_name(point: BandPoint | RandomPoint, networks: int) -> str:
     """The same for a finite-width band, simulated with so many networks."""
+    if isinstance(point, RandomPoint):
+        described = describe(point.run)
+        if point.run.input.path is not None:
+            described["input"] = [point.run.input.name, _content(point.run.input)]
+        if point.run.target is not None and point.run.target.path is not None:
+            described["target"] = [point.run.target.name, _content(point.run.target)]
+        return _hash(["random networks", described, point.gradient, point.networks(networks)])
     input_: Any = [point.input.name, point.input.parameters]
     if point.input.path is not None:
         input_ = [point.input.name, _content(point.input)]
-    activation = [point.activation.name, point.activation.parameters]
-    variances = [[len(list(alike)), *astuple(layer)] for layer, alike in groupby(point.variances)]
+    activation: list[Any] = [point.activation.name, point.activation.parameters]
+    if point.differing:
+        runs = groupby(point.differing)
+        activation = [[len(list(alike)), of.name, of.parameters] for of, alike in runs]
+    variances = [
+        [len(list(alike)), v.fan_in, v.fan_out, v.weight_variance, v.bias_variance, v.orthogonal]
+        for v, alike in groupby(point.variances)
+    ]
     return _hash([activation, variances, input_, point.batch, point.double, networks])
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,7 @@ import numpy as np
 
 from initlab.errors import FolderError
 from initlab.network.measurement import FORWARD, Measurement
+from initlab.spec.band import BandAsked
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
 from initlab.spec.thresholds import Thresholds
@@ -25,8 +27,8 @@ from initlab.store.damage import (
 )
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
-from initlab.store.tables import BANDS, MEASURED, MORE, POINTS, Kind, Rows
-from initlab.theory.expectation import RUNS, Expectation, PredictedNumbers
+from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, POINTS, Kind, Rows
+from initlab.theory.expectation import BAND, RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
 
@@ -127,6 +129,13 @@ class Journal:
         numbers = [name if name in known else "NULL" for name in kind.numbers]
         return self.layers(kind._replace(numbers=numbers), id_)
 
+    @property
+    def band_kinds(self) -> tuple[Kind, ...]:
+        """Where bands are kept; older journals have one place for them."""
+        later = GRADIENT_BANDS.table
+        found = self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", later)
+        return (BANDS, GRADIENT_BANDS) if found else (BANDS,)
+
     # what is swept -------------------------------------------------------------------------
 
     def about(self, key: str) -> Any:
@@ -167,7 +176,12 @@ class Journal:
     def _head(self) -> Head:
         """As it was validated; a part's name may be longer than that of a spec."""
         head = self.about("head")
-        return Head.model_construct(**head | {"thresholds": Thresholds(**head["thresholds"])})
+        with told_as_damage(self.path):
+            built = {
+                "thresholds": Thresholds(**head["thresholds"]),
+                "band": BandAsked.of(head["band"]),
+            }
+            return Head.model_construct(**head | built)
 
     def numbered(self) -> set[str]:
         """Names of the runs that are swept."""
@@ -182,9 +196,10 @@ class Journal:
 
     def bands_todo(self) -> int:
         """How many finite-width bands are not simulated yet."""
+        known = " UNION ALL ".join(f"SELECT name FROM {kind.table}" for kind in self.band_kinds)
         found = self.rows(
             "SELECT count(DISTINCT band) FROM runs WHERE number IS NOT NULL"
-            " AND band NOT IN (SELECT name FROM bands)"
+            f" AND band NOT IN ({known})"
         )
         return int(found[0][0])
 
@@ -299,12 +314,20 @@ class Journal:
 
     def _band(self, name: str) -> tuple[Band | None, str | None]:
         """A finite-width band, and what kept it from being simulated; None if nobody tried to."""
-        found = self.rows("SELECT id, problem, digest FROM bands WHERE name = ?", name)
-        if not found:
-            return None, None
-        ((id_, problem, digest),) = found
-        rows, _ = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
-        return (Band(*rows.T) if len(rows) else None), problem
+        for kind in reversed(self.band_kinds):  # what failed once is no gradient band yet
+            found = self.rows(f"SELECT id, problem, digest FROM {kind.table} WHERE name = ?", name)
+            if not found:
+                continue
+            ((id_, problem, digest),) = found
+            columns = self._sound(f"band {name}", (), self.layers(kind, id_), digest)[0].T
+            if not len(columns):
+                return None, problem
+            band = Band(*columns[: len(BAND)])
+            if kind is GRADIENT_BANDS:
+                gradient, cosine = np.split(columns[len(BAND) :], 2)
+                band = replace(band, gradient=gradient, cosine=cosine)
+            return band, problem
+        return None, None
 
 
 def _text(value: Any) -> str | None:

@@ -5,7 +5,6 @@ import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import Any
@@ -17,12 +16,13 @@ from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import band_name, describe, name_of, point_name
 from initlab.store.provenance import inputs
-from initlab.store.tables import BANDS, MEASURED, MORE, POINTS, Kind
+from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.store.writer import Writer
-from initlab.theory.expectation import RUNS, PredictedNumbers, band_point
+from initlab.theory.expectation import BAND, RUNS, PredictedNumbers, band_point
 from initlab.theory.finite_width import Band, BandPoint
 from initlab.theory.quadrature import Array
+from initlab.theory.random_point import RandomPoint
 
 
 class Recorder:
@@ -94,14 +94,15 @@ class Recorder:
 
     def _named(self, point: Run) -> tuple[str, str | None]:
         """What a point's prediction and its band are kept under."""
-        band = band_point(point) if self._plan.head.band else None
+        asked = self._plan.head.band
+        band = band_point(point, asked.gradient) if asked.networks else None
         name = None if band is None else self._band_names.get(band)
         if band is not None and name is None:  # of a part's point: another part simulates it
             name = self._band_names[band] = self._band_name(band)
         return point_name(point), name
 
-    def _band_name(self, band: BandPoint) -> str:
-        return band_name(band, self._plan.head.band)
+    def _band_name(self, band: BandPoint | RandomPoint) -> str:
+        return band_name(band, self._plan.head.band.networks)
 
     def finish(self, ended: str) -> None:
         """Say how this session ended; forget one that asked for the same and had nothing to do.
@@ -124,7 +125,11 @@ class Recorder:
         rows, wanted = self._writer.rows, self._wanted
         todo = {id_ for (id_,) in rows("SELECT id FROM runs WHERE status = 'todo'")}
         points = {name for (name,) in rows("SELECT name FROM points WHERE problem = ''")}
-        bands = {name for (name,) in rows("SELECT name FROM bands WHERE problem = ''")}
+        bands = {
+            name
+            for kind in self._writer.band_kinds
+            for (name,) in rows(f"SELECT name FROM {kind.table} WHERE problem = ''")
+        }
         return Work(
             [index for index, id_ in enumerate(self._ids) if id_ in todo],
             [p for p in wanted.points if self._names[p][0] not in points],
@@ -189,11 +194,16 @@ class Recorder:
             numbers = [expected.run[name] for name in RUNS]
             self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
 
-    def _keep_bands(self, points: Sequence[BandPoint], done: TaskResult) -> None:
+    def _keep_bands(self, points: Sequence[BandPoint | RandomPoint], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
             band, problem = (found, "") if isinstance(found, Band) else (None, found)
-            layers = None if band is None else np.stack(astuple(band), axis=1)
-            self._keep(BANDS, self._band_names[point], [], layers, str(problem))
+            kind, layers = BANDS, None
+            if band is not None:
+                columns = [getattr(band, name) for name in BAND]
+                if band.gradient is not None and band.cosine is not None:
+                    kind, columns = GRADIENT_BANDS, [*columns, *band.gradient, *band.cosine]
+                layers = np.stack(columns, axis=1)
+            self._keep(kind, self._band_names[point], [], layers, str(problem))
 
     def _keep(
         self, kind: Kind, name: str, numbers: list[Any], layers: Array | None, problem: str

@@ -18,6 +18,11 @@ from initlab.catalog.columns import MORE as MORE_COLUMNS
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement, recorded
 from initlab.theory.expectation import BAND, PREDICTED, RUNS
 
+#: columns of a band of gradient and cosine
+GRADIENT_BAND = [
+    f"{of}_{quantile}" for of in ("gradient", "cosine") for quantile in ("p10", "p50", "p90")
+]
+
 APPLICATION = 0x494E4C42  # "INLB": tells our journals from other databases
 AT_ONCE = 1000  # rows of one statement, which may have 32,766 values
 
@@ -95,6 +100,23 @@ CREATE INDEX attempts_of_a_run ON attempts (run);
 """
 
 
+#: tables that came later: a journal has them once it holds what they are for
+LATER = f"""
+CREATE TABLE IF NOT EXISTS gradient_bands (   -- bands of std, gradient and cosine
+    id INTEGER PRIMARY KEY,
+    name TEXT UNIQUE,
+    problem TEXT,
+    digest TEXT
+);
+CREATE TABLE IF NOT EXISTS gradient_band_layers (
+    band INTEGER REFERENCES gradient_bands,
+    layer INTEGER,
+    {", ".join([*BAND, *GRADIENT_BAND])},
+    PRIMARY KEY (band, layer)
+) WITHOUT ROWID;
+"""
+
+
 class Kind(NamedTuple):
     """What is kept under a name, with a row of numbers for every layer.
 
@@ -123,6 +145,7 @@ MEASURED = Kind("runs", "layers", "run", (*FORWARD, *BACKWARD))
 MORE = Kind("runs", "more_layers", "run", MORE_COLUMNS, late=True)
 POINTS = Kind("points", "predictions", "point", PREDICTED)
 BANDS = Kind("bands", "band_layers", "band", BAND)
+GRADIENT_BANDS = Kind("gradient_bands", "gradient_band_layers", "band", (*BAND, *GRADIENT_BAND))
 
 
 def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:

@@ -8,6 +8,7 @@ from initlab.errors import InputError
 from initlab.spec.plan import Plan
 from initlab.store.work import plan_work
 from initlab.theory.prediction import AT_ONCE
+from initlab.theory.random_point import RandomPoint
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
 PREDICTED_BYTES = 1024  # a layer, while its prediction is made
@@ -68,7 +69,8 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.backward else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    simulations = len({point.simulated for point in plan_work(plan).bands})
+    simulated = {point.simulated for point in plan_work(plan).bands}
+    asked = plan.head.band.networks
     return (
         plan.head.name,
         len(plan.runs),
@@ -77,5 +79,5 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
         drawn,
         round(flop / 1e9, 3),
         memory,
-        simulations * plan.head.band,
+        sum(p.networks(asked) if isinstance(p, RandomPoint) else asked for p in simulated),
     )

@@ -316,7 +316,7 @@ def test_a_number_may_be_an_expression(field, value, column, numbers):
 def test_seeds_thresholds_and_bands_may_be_expressions_too():
     found = plan(TEXT + "seeds: 2**2\nband: 20*2\nthresholds: {vanishing: 1/8, exploding: 10**3}\n")
     assert [run.seed for run in found.runs] == [0, 1, 2, 3]
-    assert found.head.band == 40
+    assert found.head.band.networks == 40
     assert found.head.thresholds.model_dump() == {"vanishing": 0.125, "exploding": 1000.0}
     assert [run.seed for run in runs(TEXT + "seeds: [2**31, 1+1]\n")] == [2**31, 2]
 

@@ -44,8 +44,14 @@ def check_column(y: str) -> None:
 def check_recorded(sweeps: Sequence[Sweep], y: str) -> None:
     """Raises InputError if `y` is a column that specs must ask for, and none of these did."""
     problem, group = not_recorded(y), COLUMNS[y].group
-    group = EXTRA_WITH if group == "extra" else group
-    if problem is not None and not any(records(s.runs, group).any() for s in sweeps):
+    if problem is None:
+        return
+    if group == "gradient_band":
+        there = any(sweep.layers[y].notna().any() for sweep in sweeps)
+    else:
+        recorded = EXTRA_WITH if group == "extra" else group
+        there = any(records(sweep.runs, recorded).any() for sweep in sweeps)
+    if not there:
         raise problem
 
 
