@@ -256,7 +256,7 @@ COLUMNS = Table(
             "E of the loss over outputs y = phi(z), z ~ N(0, predicted_pre_std^2), and its target",
             "to be compared with loss_value: expected of the untrained network at infinite width;"
             " by simulation for losses that compare samples or classes by margins, and for ctc;"
-            f" empty where its mean tells nothing of a batch, and {NO_THEORY}",
+            f" {NO_THEORY}, and where the mean tells nothing of a batch",
             "Gumbel 1954 for softmax losses"),
     _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
             "10 % quantile of grad_std / grad_std of the last layer, over random networks",
