@@ -12,7 +12,7 @@ from initlab.spec.run import Run
 from initlab.theory.initial_loss import InitialLoss, LastLayer
 
 SEED = 0
-LEAST, MOST = 64, 2048  # batches
+LEAST, MOST = 64, 1024  # batches
 VALUES = 1 << 21  # outputs that are drawn, about
 SURE = 0.002  # relative standard error at which it ends
 DOUBTFUL = 0.2  # relative standard error beyond which it is no estimate

@@ -15,7 +15,7 @@ Other losses are simulated, with outputs of that law (`network/initial_loss.py`)
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ import numpy as np
 from initlab.catalog import LOSSES
 from initlab.catalog.dtypes import DTYPES
 from initlab.catalog.table import load
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import LATER, Choice, Run
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array, expectations, nodes
@@ -74,7 +74,13 @@ def initial_loss(run: Run, last: LastLayer) -> InitialLoss:
         run: seeds do not matter.
         last: the law of its last layer.
     """
-    return _initial_loss(run.point, last)
+    # of all else that a run is, nothing matters: what does not differ here is computed once
+    head = replace(
+        run, shape=(1, run.shape[-1]), activation=last.activation, init=Choice(""), bias=None,
+        overrides=(), input=Choice(""), draws="layered", record="both", seed=0,
+        saturation=LATER["saturation"],
+    )  # fmt: skip
+    return _initial_loss(head, last)
 
 
 @lru_cache(4096)

@@ -67,7 +67,7 @@ def test_a_loss_that_is_infinite_is_no_estimate():
 
 @pytest.mark.parametrize(
     ("margin", "said"),
-    [(-4.0, "batches differ too much"), (-12.0, "all of 2048 simulated batches have the loss 0")],
+    [(-4.0, "batches differ too much"), (-12.0, "all of 1024 simulated batches have the loss 0")],
 )
 def test_what_hardly_a_batch_shows_is_no_estimate(margin, said):
     # hinges of a difference ~ N(0, 2): beyond 4 in 2 of a thousand batches, beyond 12 in none
