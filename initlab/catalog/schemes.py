@@ -30,8 +30,8 @@ THEORY = {
     "normal": INDEPENDENT,
     "uniform": INDEPENDENT,
     "truncated": INDEPENDENT,
-    "orthogonal": "predictions, no bands: entries are not independent",
-    "sparse": "predictions, no bands: entries are not independent",
+    "orthogonal": "predictions and bands",
+    "sparse": "predictions; entries are not independent: bands with band.gradient only",
     "identity": "none: weights are not independent draws of mean 0",
     "constant": "none, but for zeros: weights are not independent draws of mean 0",
 }

@@ -13,7 +13,7 @@ import typer
 from initlab.catalog.columns import always
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, text_height, unicode_stdout
-from initlab.errors import InputError
+from initlab.errors import InitlabError, InputError
 from initlab.report.selection import (
     LayerChoice,
     columns_in,
@@ -189,7 +189,19 @@ def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Sweep":
 
     name, about, path = folder
     runs = read_runs(path / RUNS_CSV)
-    return Sweep(name, runs, read_table(path / LAYERS_CSV, only), about)
+    return Sweep(name, runs, read_table(path / LAYERS_CSV, only), about, _silences(path))
+
+
+def _silences(path: Path) -> tuple[str, ...]:
+    """Why theory is silent on some points; nothing where the journal is not at hand to tell."""
+    from initlab.report.silences import silences
+    from initlab.store.folder import Folder
+
+    try:
+        with Folder(path).journal() as journal:
+            return silences(*journal.points())
+    except InitlabError:
+        return ()
 
 
 def _check_rows(files: Sequence[Path]) -> None:

@@ -42,7 +42,7 @@ from initlab.spec.fields import (
 )
 from initlab.spec.record import BOTH, Record
 from initlab.spec.run import LATER
-from initlab.spec.thresholds import Thresholds
+from initlab.spec.thresholds import Threshold, Thresholds
 
 LARGEST = 1_000_000
 DEFAULT = "default"  # a target in a word: what the loss draws by itself
@@ -232,9 +232,7 @@ class Grid(Strict):
         description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
         " true} measure more of every layer, full all of it",
     )
-    saturation: Annotated[
-        list[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]], Axis(numeric=True)
-    ] = Field(
+    saturation: Annotated[list[Threshold], Axis(numeric=True)] = Field(
         [LATER["saturation"]],
         description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )

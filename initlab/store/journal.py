@@ -16,6 +16,7 @@ from initlab.network.measurement import FORWARD, Measurement
 from initlab.spec.band import BandAsked
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.spec.thresholds import Thresholds
 from initlab.store import tables
 from initlab.store.damage import (
@@ -172,6 +173,19 @@ class Journal:
             plan = Plan(self._head(), runs, product, data, str(self.path), numbers)
             _ = plan.axes  # looks at every field of every run
         return plan
+
+    def points(self) -> tuple[list[Run], Head]:
+        """The first run of every point that is swept, and what the spec says beside its networks.
+
+        Input files are not read.
+        """
+        found = self.rows(
+            "SELECT description, min(number) FROM runs WHERE number IS NOT NULL"
+            " GROUP BY point ORDER BY min(number)"
+        )
+        head = self._head()
+        with told_as_damage(self.path):
+            return [rebuilt(json.loads(description)) for description, _ in found], head
 
     def _head(self) -> Head:
         """As it was validated; a part's name may be longer than that of a spec."""

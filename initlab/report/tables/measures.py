@@ -166,7 +166,10 @@ PREDICTED = "predicted: the median network of this width, or without a mark infi
 MARKS = f"{INSIDE} the measured std is in the band of 80 % of such networks, {OUTSIDE} it is not."
 RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
-PRED_RATIO = "pred ratio: at infinite width; with a mark, of the median network of this width."
+PRED_RATIO = (
+    "pred ratio: of the median network of this width, or without a mark infinite width's"
+    " (band: {gradient: true} simulates it)."
+)
 RATIO_BAND = "ratio band: 80 % of networks this wide lie there."
 RANGE = "range: 80 % of seeds."
 MEASURES = (
