@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from initlab.store import tables
 from initlab.store.damage import DamagedJournal
 from initlab.store.journal import Journal
-from initlab.store.tables import MEASURED, MORE, POINTS, Kind
+from initlab.store.tables import MEASURED, MORE, Kind
 from initlab.store.writer import Writer
 
 
@@ -31,7 +31,7 @@ def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "fail
     ]
     with writer.transaction() as db:
         taken = sum(_adopt_run(writer, db, other, name, statuses) for name in runs)
-        for kind in (POINTS, *other.band_kinds):
+        for kind in other.named_kinds:
             wanted = writer.rows(
                 f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
                 f" NOT IN ({_kept(writer, kind)})"
@@ -43,9 +43,9 @@ def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "fail
 
 def _kept(writer: Writer, kind: Kind) -> str:
     """A query of the names that are kept here already."""
-    if kind is POINTS or kind in writer.band_kinds:
+    if kind in writer.named_kinds:
         return f"SELECT name FROM {kind.table} WHERE problem = ''"
-    return "SELECT NULL WHERE FALSE"  # that table is made with its first band
+    return "SELECT NULL WHERE FALSE"  # that table is made with its first entry
 
 
 def _adopt_run(

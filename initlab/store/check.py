@@ -12,7 +12,7 @@ from initlab.store.files import LAYERS_CSV, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
 from initlab.store.publish import spec_text
 from initlab.store.rows import lines
-from initlab.store.tables import MEASURED, MORE, POINTS
+from initlab.store.tables import MEASURED, MORE
 
 
 def problems(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
@@ -48,7 +48,7 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
             yield name, f"no run has the status {status!r}"
     for read in (journal.sessions, journal.environments, journal.part, journal.inputs):
         read()  # raises if it is not as it was written
-    for kind in (POINTS, *journal.band_kinds):
+    for kind in journal.named_kinds:
         for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
             if not tables.digest_matches(numbers, journal.layers(kind, id_), digest):
                 yield name, f"the numbers of {kind.table} {named} are not those that were written"

@@ -28,7 +28,16 @@ from initlab.store.damage import (
 )
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
-from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, POINTS, Kind, Rows
+from initlab.store.tables import (
+    GRADIENT_BANDS,
+    MEASURED,
+    MORE,
+    MORE_POINTS,
+    NAMED,
+    POINTS,
+    Kind,
+    Rows,
+)
 from initlab.theory.expectation import BAND, RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
@@ -131,11 +140,15 @@ class Journal:
         return self.layers(kind._replace(numbers=numbers), id_)
 
     @property
-    def band_kinds(self) -> tuple[Kind, ...]:
-        """Where bands are kept; older journals have one place for them."""
-        later = GRADIENT_BANDS.table
-        found = self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", later)
-        return (BANDS, GRADIENT_BANDS) if found else (BANDS,)
+    def named_kinds(self) -> list[Kind]:
+        """Where predictions and bands are kept; older journals have fewer places for them."""
+        tables_ = {n for (n,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return [kind for kind in NAMED if kind.table in tables_]
+
+    @property
+    def band_kinds(self) -> list[Kind]:
+        """Those of bands."""
+        return [kind for kind in self.named_kinds if kind.key == "band"]
 
     # what is swept -------------------------------------------------------------------------
 
@@ -324,7 +337,19 @@ class Journal:
         ((id_, _, *numbers, problem, digest),) = found
         rows, _ = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
-        return PredictedNumbers(run, rows if len(rows) else None), problem
+        return PredictedNumbers(run, rows if len(rows) else None, self._more_of(point)), problem
+
+    def _more_of(self, point: str) -> Array | None:
+        """What theory says of a point beside the usual columns, if that was asked for."""
+        if MORE_POINTS not in self.named_kinds:
+            return None
+        table = MORE_POINTS.table
+        found = self.rows(f"SELECT id, digest FROM {table} WHERE name = ?", point)
+        if not found:
+            return None
+        ((id_, digest),) = found
+        rows, _ = self._sound(f"point {point}", (), self.layers(MORE_POINTS, id_), digest)
+        return rows if len(rows) else None
 
     def _band(self, name: str) -> tuple[Band | None, str | None]:
         """A finite-width band, and what kept it from being simulated; None if nobody tried to."""

@@ -16,10 +16,10 @@ from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import band_name, describe, name_of, point_name
 from initlab.store.provenance import inputs
-from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, POINTS, Kind
+from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, MORE_POINTS, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.store.writer import Writer
-from initlab.theory.expectation import BAND, RUNS, PredictedNumbers, band_point
+from initlab.theory.expectation import BAND, RUNS, PredictedNumbers, asks_more, band_point
 from initlab.theory.finite_width import Band, BandPoint
 from initlab.theory.quadrature import Array
 from initlab.theory.random_point import RandomPoint
@@ -124,17 +124,23 @@ class Recorder:
         """What is still to be done."""
         rows, wanted = self._writer.rows, self._wanted
         todo = {id_ for (id_,) in rows("SELECT id FROM runs WHERE status = 'todo'")}
-        points = {name for (name,) in rows("SELECT name FROM points WHERE problem = ''")}
-        bands = {
-            name
-            for kind in self._writer.band_kinds
-            for (name,) in rows(f"SELECT name FROM {kind.table} WHERE problem = ''")
-        }
+        points = self._kept(POINTS)
+        bands = {name for kind in self._writer.band_kinds for name in self._kept(kind)}
+        more = self._kept(MORE_POINTS) if MORE_POINTS in self._writer.named_kinds else set()
         return Work(
             [index for index, id_ in enumerate(self._ids) if id_ in todo],
-            [p for p in wanted.points if self._names[p][0] not in points],
+            [
+                p
+                for p in wanted.points
+                if self._names[p][0] not in (points & more if asks_more(p) else points)
+            ],
             [b for b in wanted.bands if self._band_names[b] not in bands],
         )
+
+    def _kept(self, kind: Kind) -> set[str]:
+        """Names of the points or bands that are kept."""
+        found = self._writer.rows(f"SELECT name FROM {kind.table} WHERE problem = ''")
+        return {name for (name,) in found}
 
     def commit(self, done: Sequence[TaskResult]) -> None:
         """Keep what came of some tasks, all of it or nothing.
@@ -174,7 +180,8 @@ class Recorder:
             if m is not None:
                 numbers, reason = (outcome.status, m.nan_onset, _cell(m.loss_value)), m.reason
                 run = self._plan.runs[index]
-                rows, matrix = tables.layer_rows(m, biased=run.bias is not None)
+                biased = any(layer.bias is not None for layer in run.layers)
+                rows, matrix = tables.layer_rows(m, biased=biased)
                 hashed = tables.digest(numbers, matrix, m.more)
                 self._writer.fill(MEASURED, id_, rows)
                 self._writer.fill(MORE, id_, tables.more_rows(m, run.extras))
@@ -192,7 +199,10 @@ class Recorder:
                 (found, "") if isinstance(found, PredictedNumbers) else (PredictedNumbers(), found)
             )
             numbers = [expected.run[name] for name in RUNS]
-            self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
+            name = self._names[point][0]
+            self._keep(POINTS, name, numbers, expected.layers, str(problem))
+            if asks_more(point):
+                self._keep(MORE_POINTS, name, [], expected.more, str(problem))
 
     def _keep_bands(self, points: Sequence[BandPoint | RandomPoint], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from initlab.catalog.columns import MORE as MORE_COLUMNS
 from initlab.network.measurement import BACKWARD, FORWARD, Measurement, recorded
-from initlab.theory.expectation import BAND, PREDICTED, RUNS
+from initlab.theory.expectation import BAND, MORE_PREDICTED, PREDICTED, RUNS
 
 #: columns of a band of gradient and cosine
 GRADIENT_BAND = [
@@ -100,28 +100,12 @@ CREATE INDEX attempts_of_a_run ON attempts (run);
 """
 
 
-#: tables that came later: a journal has them once it holds what they are for
-LATER = f"""
-CREATE TABLE IF NOT EXISTS gradient_bands (   -- bands of std, gradient and cosine
-    id INTEGER PRIMARY KEY,
-    name TEXT UNIQUE,
-    problem TEXT,
-    digest TEXT
-);
-CREATE TABLE IF NOT EXISTS gradient_band_layers (
-    band INTEGER REFERENCES gradient_bands,
-    layer INTEGER,
-    {", ".join([*BAND, *GRADIENT_BAND])},
-    PRIMARY KEY (band, layer)
-) WITHOUT ROWID;
-"""
-
-
 class Kind(NamedTuple):
     """What is kept under a name, with a row of numbers for every layer.
 
-    The table of layers of a `late` kind is no part of SCHEMA: a journal has it, and its columns,
-    from the moment on that something is kept there.
+    The tables of a `late` kind are no part of SCHEMA: a journal has them, and their columns, from
+    the moment on that something is kept there. Of one that is `apart`, that goes for the table of
+    names as well.
     """
 
     table: str
@@ -129,15 +113,21 @@ class Kind(NamedTuple):
     key: str
     numbers: Sequence[str]
     late: bool = False
+    apart: bool = False
 
     @property
-    def schema(self) -> str:
-        """The statement that makes the table of layers of a late kind."""
-        return (
+    def schema(self) -> list[str]:
+        """The statements that make the tables of a late kind."""
+        names = (
+            f"CREATE TABLE IF NOT EXISTS {self.table}"
+            " (id INTEGER PRIMARY KEY, name TEXT UNIQUE, problem TEXT, digest TEXT)"
+        )
+        layers = (
             f"CREATE TABLE IF NOT EXISTS {self.layers} ({self.key} INTEGER REFERENCES"
             f" {self.table}, layer INTEGER, {', '.join(self.numbers)},"
             f" PRIMARY KEY ({self.key}, layer)) WITHOUT ROWID"
         )
+        return [names, layers] if self.apart else [layers]
 
 
 MEASURED = Kind("runs", "layers", "run", (*FORWARD, *BACKWARD))
@@ -145,7 +135,16 @@ MEASURED = Kind("runs", "layers", "run", (*FORWARD, *BACKWARD))
 MORE = Kind("runs", "more_layers", "run", MORE_COLUMNS, late=True)
 POINTS = Kind("points", "predictions", "point", PREDICTED)
 BANDS = Kind("bands", "band_layers", "band", BAND)
-GRADIENT_BANDS = Kind("gradient_bands", "gradient_band_layers", "band", (*BAND, *GRADIENT_BAND))
+#: bands of std, gradient and cosine
+GRADIENT_BANDS = Kind(
+    "gradient_bands", "gradient_band_layers", "band", (*BAND, *GRADIENT_BAND), late=True, apart=True
+)
+#: what theory says beside the usual columns, of points that ask for it
+MORE_POINTS = Kind(
+    "more_points", "more_predictions", "point", MORE_PREDICTED, late=True, apart=True
+)
+#: those with a table of names, problems and digests
+NAMED = (POINTS, BANDS, GRADIENT_BANDS, MORE_POINTS)
 
 
 def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:

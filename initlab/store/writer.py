@@ -13,7 +13,7 @@ from initlab.store.damage import AGAIN, DamagedJournal, sqlite_errors
 from initlab.store.disk import sync_folder
 from initlab.store.identity import VERSION
 from initlab.store.journal import Journal
-from initlab.store.tables import GRADIENT_BANDS, Kind
+from initlab.store.tables import Kind
 
 NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p",
@@ -162,9 +162,8 @@ class Writer(Journal):
 
     def replace(self, kind: Kind, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """A point or band, its name first, in place of what was kept under that name."""
-        if kind is GRADIENT_BANDS:
-            for statement in filter(str.strip, tables.LATER.split(";")):
-                self._db.execute(statement)
+        if kind.late:
+            self._make(kind)
         old = self._db.execute(f"SELECT id FROM {kind.table} WHERE name = ?", values[:1]).fetchone()
         if old is not None:
             self._db.execute(f"DELETE FROM {kind.layers} WHERE {kind.key} = ?", old)
@@ -185,8 +184,9 @@ class Writer(Journal):
             self._db.execute(statement, values)
 
     def _make(self, kind: Kind) -> None:
-        """The table of a late kind, with all its columns, where it is not there yet."""
-        self._db.execute(kind.schema)
+        """The tables of a late kind, with all their columns, where they are not there yet."""
+        for statement in kind.schema:
+            self._db.execute(statement)
         for name in set(kind.numbers) - self._columns(kind):
             self._db.execute(f"ALTER TABLE {kind.layers} ADD COLUMN {name}")
 

@@ -22,6 +22,8 @@ LAYERS = columns("layers", "predicted")
 RUNS = [name for name in columns("runs", "predicted") if name not in LAYERS]
 #: those that theory knows without a simulation
 PREDICTED = ("predicted_pre_std", "predicted_std", "predicted_grad_std", "predicted_cosine")
+#: those that it says of points that ask for more; the loss stands at the last layer
+MORE_PREDICTED = ("weight_grad_std", "loss")
 #: columns of a band
 BAND = ("p10", "p50", "p90", "mean_log", "sd_log")
 #: columns of the bands of gradient and cosine, which are asked for
@@ -50,6 +52,11 @@ def band_point(run: Run, gradient: bool = False) -> BandPoint | RandomPoint | No
     )
 
 
+def asks_more(run: Run) -> bool:
+    """Whether theory is asked for MORE_PREDICTED: of runs that record gradients."""
+    return "gradients" in run.extras
+
+
 def why_no_band(run: Run, head: "Head") -> str:
     """Why a run has no finite-width band; empty where it has one."""
     if not head.band.networks:
@@ -62,11 +69,13 @@ class PredictedNumbers:
     """A prediction as numbers, all that is kept of it.
 
     `run` holds those of the whole network, columns RUNS; `layers` has shape (depth, PREDICTED), nan
-    where theory is silent, or is None where it does not hold at all.
+    where theory is silent, or is None where it does not hold at all. `more` has columns
+    MORE_PREDICTED, where they are asked for.
     """
 
     run: dict[str, float | int | None] = field(default_factory=lambda: dict.fromkeys(RUNS))
     layers: Array | None = None
+    more: Array | None = None
 
     @classmethod
     def of(cls, prediction: Prediction) -> "PredictedNumbers":
@@ -96,17 +105,25 @@ class PredictedNumbers:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is expected of a run, and a band where one was simulated.
-
-    `extra_layers` and `extra_run` hold columns of the group "extra", which store/asked.py writes
-    where a run records gradients: of every layer, shape (depth,), nan where theory is silent; and
-    of the whole run.
-    """
+    """What is expected of a run, and a band where one was simulated."""
 
     expected: PredictedNumbers
     band: Band | None = None
-    extra_layers: Mapping[str, Array] = field(default_factory=dict)
-    extra_run: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def extra_layers(self) -> Mapping[str, Array]:
+        """Columns of layers.csv that are asked for, shape (depth,), nan where theory is silent."""
+        more = self.expected.more
+        return {} if more is None else {"predicted_weight_grad_std": more[:, 0]}
+
+    @property
+    def extra_run(self) -> Mapping[str, float | None]:
+        """The same of runs.csv: of the gradient at layer 0."""
+        more = self.expected.more
+        if more is None:
+            return {}
+        gradient, loss = none_if_nan(float(more[0, 0])), none_if_nan(float(more[-1, 1]))
+        return {"predicted_weight_grad_std": gradient, "predicted_loss": loss}
 
     def layers(self, std: Array) -> Array | None:
         """Columns LAYERS for the layers that were measured, shape (layers, columns); nan is empty.
