@@ -252,6 +252,12 @@ COLUMNS = Table(
     _column("both", "predicted", "surprise", "standard deviations",
             "(ln std - mean of ln std) / std of ln std, over the simulated layers",
             f"beyond 5 or so this network is not what was specified; {NO_BAND}"),
+    _column("runs", "extra", "predicted_loss", "loss",
+            "E of the loss over outputs y = phi(z), z ~ N(0, predicted_pre_std^2), and its target",
+            "to be compared with loss_value: expected of the untrained network at infinite width;"
+            " by simulation for losses that compare samples or classes by margins, and for ctc;"
+            f" {NO_THEORY}, and where the mean tells nothing of a batch",
+            "Gumbel 1954 for softmax losses"),
     _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
             "10 % quantile of grad_std / grad_std of the last layer, over random networks",
             f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),

@@ -42,7 +42,8 @@ def values(path: str) -> list[str]:
     if field == "record":
         return ["true", "false"] if name in (BACKWARD, *RECORDED) else TEXTS * (not name)
     if field in FIELDS and name in ("", FIELDS[field].key):
-        return [*FIELDS[field], *(["none"] if field == "bias" and not name else [])]
+        word = {"bias": ["none"], "target": ["default"]}.get(field, [])
+        return [*FIELDS[field], *([] if name else word)]
     if field in FIELDS:
         found = [n for p in _parameters(field) if p.name == name for n in _names(p)]
         return list(dict.fromkeys(found))
@@ -63,6 +64,8 @@ def _parameters(field: str) -> list[Parameter]:
 def _names(parameter: Parameter) -> list[str]:
     if parameter.kind == "gain":
         return ["auto", *(name for name, record in ACTIVATIONS.items() if record.table_gain)]
+    if parameter.kind == "shares":
+        return ["uniform"]
     return ["true", "false"] if parameter.kind == "flag" else list(parameter.choices)
 
 

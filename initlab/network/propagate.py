@@ -180,7 +180,9 @@ class _Pass:
             if number in self.found.onset:
                 continue
             generator = self.draws[run.seed].generator("target")
-            target = losses.draw_target(run.loss, self.first.batch, width, generator, dtype)
+            target = losses.draw_target(
+                run.loss, self.first.batch, width, generator, dtype, run.target
+            )
             self.found.loss_value[number], gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )

@@ -240,7 +240,9 @@ class _Networks:
         for row, generator in enumerate(self.numbers.generators):
             if self.onset_R[row] < run.depth:
                 continue
-            target = losses.draw_target(run.loss, run.batch, run.shape[-1], generator, self.dtype)
+            target = losses.draw_target(
+                run.loss, run.batch, run.shape[-1], generator, self.dtype, run.target
+            )
             _, gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )

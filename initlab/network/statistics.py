@@ -35,9 +35,10 @@ def forward(
         scratch: memory to work in.
         saturation: a unit with |phi'(z)| below it counts as saturated.
     """
+    below = _in_range(saturation, slope_RBN.dtype)
     if _is_compiled(out_RBN):
-        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN, saturation=saturation)
-    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch, saturation=saturation)
+        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN, saturation=below)
+    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch, saturation=below)
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -63,6 +64,12 @@ def backward(
     if few and _is_compiled(delta_RBO):
         return compiled_sums.backward(gradient_RBO, delta_RBO, input_RBI, biased=biased)
     return torch_sums.backward(gradient_RBO, delta_RBO, input_RBI, scratch, biased=biased)
+
+
+def _in_range(saturation: float, dtype: torch.dtype) -> float:
+    """A threshold that a dtype can hold: as 0 it would count no slope at all, not even 0."""
+    limits = torch.finfo(dtype)
+    return min(max(saturation, limits.smallest_normal * limits.eps), limits.max)
 
 
 def _is_compiled(block: Tensor) -> bool:

@@ -2,22 +2,19 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
+from initlab.spec.feeding import Feeding, located, parted
 from initlab.spec.fields import ChoiceAxes
 from initlab.spec.hints import hints
 from initlab.spec.model import Grid, LayerGrid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Override, Run
-
-if TYPE_CHECKING:
-    from initlab.spec.samples import Samples
 
 MAX_RUNS = 10_000
 #: fields that are not one axis each
@@ -40,13 +37,13 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         )
     runs: dict[Run, None] = {}
     problems: dict[Problem, None] = {}
-    fed = cache(partial(_fed, cache(_samples)))  # each file and each batch of it once
+    feeding = Feeding()
     for index, grid in enumerate(spec.grids):
+        place = ("input", "target") if grid.target is None else ("target",)
         for run in _expand(grid, spec.folder):
-            found = [*_check(run)]
-            input_, problem = fed(run.input, run.shape[0], run.batch)
-            found += [(("input", "path"), problem)] if problem else []
-            runs[run if input_ is run.input else replace(run, input=input_)] = None
+            fed, found = feeding.fed(run, place)
+            runs[fed] = None
+            found = [*_check(run), *found]
             problems |= {spec.problem(index, path, text): None for path, text in found}
     if problems:
         raise SpecError(problems)
@@ -103,42 +100,6 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("loss", "blank"), f"the last layer has {outputs} outputs, valid are 0..{outputs - 1}"
 
 
-def _samples(path: str) -> "Samples | str":
-    """What a file holds, or what is wrong with it."""
-    from initlab.spec.samples import read_samples
-
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return f"{path}: is no UTF-8 text, which results can hold; rename the folder or the file"
-    try:
-        return read_samples(path)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    except InputError as error:
-        return error.message
-    except ValueError as error:
-        return f"{path} {error}"
-
-
-def _fed(
-    read: "Callable[[str], Samples | str]", input_: Choice, width: int, batch: int
-) -> tuple[Choice, str]:
-    """An input with the samples of its file, if it names one, and what is wrong with those."""
-    if input_.path is None:
-        return input_, ""
-    found = read(input_.path)
-    if isinstance(found, str):
-        return input_, found
-    samples, features = found.rows.shape
-    if features != width:
-        needed = f"the network takes {width} inputs (see shape:)"
-        return input_, f"{found.path} has {features} columns, {needed}"
-    if samples < batch:
-        return input_, f"{found.path} has {samples} rows, batch: {batch} needs as many"
-    return replace(input_, samples=found.first(batch)), ""
-
-
 def _lengths(grid: Grid) -> dict[str, int]:
     """How many values each field takes, without making them."""
     lengths: dict[str, int] = {}
@@ -176,13 +137,16 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     biases: Sequence[Choice | None] | None = None
     if grid.bias is not None:
         biases = [c for bias in grid.bias for c in (_choices(bias, "bias") if bias else [None])]
-    axes = [_values(getattr(grid, field), field) for field in fields]
+    axes: list[list[Any]] = [_values(getattr(grid, field) or [None], field) for field in fields]
     overrides = list(
         itertools.product(*(_overrides(at, layers) for at, layers in _differing(grid)))
     )
     for shape, *point in itertools.product(shapes, *axes):
         named = dict(zip(fields, point, strict=True))
-        named["input"] = _located(named["input"], folder)
+        input_, beside = parted(named["input"])
+        named["input"] = located(input_, folder)
+        target = named["target"] or beside
+        named["target"] = target and located(target, folder)
         for bias in biases if biases is not None else [_default_bias(named["init"])]:
             for differing in overrides:
                 own = tuple(_rebiased(o) if biases is None else o for o in differing)
@@ -218,14 +182,6 @@ def _rebiased(override: Override) -> Override:
     return replace(override, bias=_default_bias(override.init), rebiased=True)
 
 
-def _located(choice: Choice, folder: Path) -> Choice:
-    """A choice whose relative path, if it has one, starts in this folder."""
-    if choice.path is None:
-        return choice
-    path = str((folder / choice.path).resolve())
-    return replace(choice, items=tuple({**choice.parameters, "path": path}.items()))
-
-
 def _shapes(grid: Grid) -> list[tuple[int, ...]]:
     if grid.shape is not None:
         return [tuple(shape) for shape in grid.shape]
@@ -240,7 +196,7 @@ def _default_bias(init: Choice) -> Choice | None:
 def _values(values: Sequence[Any], field: str) -> list[Any]:
     if field not in FIELDS:
         return list(values)
-    return [choice for value in values for choice in _choices(value, field)]
+    return [c for value in values for c in (_choices(value, field) if value else [None])]
 
 
 def _choices(chosen: ChoiceAxes, field: str) -> Iterator[Choice]:

@@ -31,6 +31,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from initlab.catalog import ACTIVATIONS
 from initlab.catalog.arithmetic import LONGEST, PATTERN, evaluate, is_expression
 from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.targets import UNIFORM
 from initlab.errors import UnknownName
 
 MAX_STEPS = 100_000
@@ -136,7 +137,9 @@ class Axis:
                 raise PydanticCustomError(
                     "axis", "an axis needs at least one value; the list is empty"
                 )
-            return value if not self.nested or isinstance(value[0], list) else [value]
+            words = all(isinstance(x, str) and not is_expression(x) for x in value)
+            inside = words or any(isinstance(item, list) for item in value)
+            return value if not self.nested or inside else [value]
         if (self.numeric or self.whole) and isinstance(value, Mapping):
             return self._range(value)
         return [value]
@@ -281,6 +284,8 @@ def _parameter(p: Parameter) -> Any:
         return Annotated[list[str], Axis()]
     if p.kind == "gain":
         return Annotated[list[Gain], Axis(numeric=True)]
+    if p.kind == "shares":
+        return Annotated[list[Shares], Axis(nested=True)]
     return Annotated[list[Annotated[Annotated[float, number], Calculated()]], Axis(numeric=True)]
 
 
@@ -339,6 +344,43 @@ Gain = Annotated[
                 {"type": "number", "exclusiveMinimum": 0},
                 EXPRESSION,
                 {"enum": ["auto", *GAIN_NAMES]},
+            ]
+        }
+    ),
+]
+
+
+def _shares(value: Any) -> Any:
+    """`uniform`, or a number for each class, none negative; whether they sum to 1 is not asked."""
+    if value == UNIFORM:
+        return value
+    numbers = [calculated(x) for x in value] if isinstance(value, list | tuple) else []
+    fits = [
+        isinstance(x, int | float) and not isinstance(x, bool) and 0 <= x <= sys.float_info.max
+        for x in numbers
+    ]
+    if len(fits) < 2 or not all(fits):
+        raise PydanticCustomError(
+            "shares",
+            "needs uniform, or a share >= 0 for each of two classes or more, as in [0.7, 0.3];"
+            " got {got}",
+            {"got": repr(value)},
+        )
+    return tuple(float(x) for x in numbers)
+
+
+Shares = Annotated[
+    Any,
+    BeforeValidator(_shares),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": UNIFORM},
+                {
+                    "type": "array",
+                    "items": {"anyOf": [{"type": "number", "minimum": 0}, EXPRESSION]},
+                    "minItems": 2,
+                },
             ]
         }
     ),

@@ -15,7 +15,9 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -40,9 +42,10 @@ from initlab.spec.fields import (
 )
 from initlab.spec.record import BOTH, Record
 from initlab.spec.run import LATER
-from initlab.spec.thresholds import Thresholds
+from initlab.spec.thresholds import Threshold, Thresholds
 
 LARGEST = 1_000_000
+DEFAULT = "default"  # a target in a word: what the loss draws by itself
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 
 
@@ -111,6 +114,16 @@ class BiasSchema:
         return {"anyOf": [{"enum": ["none", False]}, *constant, *handler(schema)["anyOf"], short]}
 
 
+class DefaultSchema:
+    """Tells the JSON Schema of the word that leaves a field to what it is without it."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The word, beside what a schema has."""
+        return {"anyOf": [{"const": DEFAULT}, *handler(schema)["anyOf"]]}
+
+
 def _seeds(value: Any) -> Any:
     value = as_integer(calculated(value))
     if isinstance(value, int) and not isinstance(value, bool):
@@ -147,6 +160,11 @@ Bias = Annotated[
     Annotated[ChoiceAxes, OneOf(FIELDS["bias"])] | None,
     BeforeValidator(_bias),
     BiasSchema(),
+]
+Target = Annotated[
+    Annotated[ChoiceAxes, OneOf(FIELDS["target"])] | None,
+    BeforeValidator(lambda value: None if value == DEFAULT else value),
+    DefaultSchema(),
 ]
 Reduction = Literal["none", "sum", "mean"]
 
@@ -193,6 +211,9 @@ class Grid(Strict):
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
     )
+    target: Annotated[list[Target] | None, Axis()] = Field(
+        None, description="what the loss compares with; default: what it draws by itself"
+    )
     reduction: Annotated[list[Reduction], Axis()] = Field(
         ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
     )
@@ -211,15 +232,23 @@ class Grid(Strict):
         description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
         " true} measure more of every layer, full all of it",
     )
-    saturation: Annotated[
-        list[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]], Axis(numeric=True)
-    ] = Field(
+    saturation: Annotated[list[Threshold], Axis(numeric=True)] = Field(
         [LATER["saturation"]],
         description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )
     seeds: Annotated[
         list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
     ] = Field([0], description="how many (from 0), or a list")
+
+    @field_validator("input")
+    @classmethod
+    def _one_target(cls, fed: list[Any], info: ValidationInfo) -> list[Any]:
+        own = any(any(getattr(chosen, "target", ())) for chosen in fed)
+        if own and info.data.get("target") is not None:
+            raise PydanticCustomError(
+                "target", "has a target, which target: says, too; leave one of them out"
+            )
+        return fed
 
     @model_validator(mode="after")
     def _sized(self) -> "Grid":
@@ -298,12 +327,18 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
-        return value
+        return list(value) if isinstance(value, tuple) else value
 
     data = grid.model_dump()
-    for chosen in data["input"]:
-        if "path" in chosen:
-            chosen["path"] = [str((folder / path).resolve()) for path in chosen["path"]]
+    for chosen in (*data["input"], *filter(None, data["target"] or ())):
+        for key in ("path", "target"):
+            if key in chosen:
+                chosen[key] = [path and str((folder / path).resolve()) for path in chosen[key]]
+    for fed in data["input"]:
+        if fed.get("target") == [""]:
+            del fed["target"]  # as it has been written since before there was one
     unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
+    if data["target"] is not None:
+        data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
     plain = {k: one(v) for k, v in data.items() if k not in unsaid}
     return {**plain, "seeds": grid.seeds}

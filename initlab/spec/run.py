@@ -196,7 +196,12 @@ class Run:
             value = getattr(self, field)
             if isinstance(value, Choice):
                 cells[field] = value.name
-                cells.update({f"{field}.{key}": item for key, item in value.items})
+                cells.update({f"{field}.{key}": _cell(item) for key, item in value.items})
             else:
                 cells[field] = value
         return cells
+
+
+def _cell(item: Any) -> Any:
+    """A parameter as a cell: several numbers with spaces between."""
+    return " ".join(map(str, item)) if isinstance(item, tuple) else item

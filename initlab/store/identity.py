@@ -62,7 +62,7 @@ def _frozen(value: Any) -> Any:
 
 
 def name_of(run: Run) -> str:
-    """A hash of the run's description, the content of its input file, and the journal's version.
+    """A hash of the run's description, the content of its files, and the journal's version.
 
     The file's path counts, too: two files that hold the same are two runs of a spec.
 
@@ -72,6 +72,8 @@ def name_of(run: Run) -> str:
     described = describe(run)
     if run.input.path is not None:
         described["contents"] = _content(run.input)
+    if run.target is not None and run.target.path is not None:
+        described["target_contents"] = _content(run.target)
     return _hash(described)
 
 
@@ -86,6 +88,8 @@ def band_name(point: BandPoint | RandomPoint, networks: int) -> str:
         described = describe(point.run)
         if point.run.input.path is not None:
             described["input"] = [point.run.input.name, _content(point.run.input)]
+        if point.run.target is not None and point.run.target.path is not None:
+            described["target"] = [point.run.target.name, _content(point.run.target)]
         return _hash(["random networks", described, point.gradient, point.networks(networks)])
     input_: Any = [point.input.name, point.input.parameters]
     if point.input.path is not None:
@@ -101,10 +105,10 @@ def band_name(point: BandPoint | RandomPoint, networks: int) -> str:
     return _hash([activation, variances, input_, point.batch, point.double, networks])
 
 
-def _content(input_: Choice) -> str:
-    if input_.samples is None:
-        raise ValueError(f"{input_.path} was not read")
-    return input_.samples.digest
+def _content(read: Choice) -> str:
+    if read.samples is None:
+        raise ValueError(f"{read.path} was not read")
+    return read.samples.digest
 
 
 def _hash(description: Any) -> str:

@@ -55,6 +55,8 @@ def rerun(journal: Journal, number: int) -> Comparison:
     (kept,) = journal.outcomes(number)
     if run.input.path is not None:
         run = replace(run, input=_fed(run.input, journal, number))
+    if run.target is not None and run.target.path is not None:
+        run = replace(run, target=_fed(run.target, journal, number, column=True))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -70,17 +72,17 @@ def rerun(journal: Journal, number: int) -> Comparison:
     return _compared(run, kept.measurement, again, changed)
 
 
-def _fed(input_: Choice, journal: Journal, number: int) -> Choice:
-    """An input with the samples of its file, if that holds what it held."""
-    path = str(input_.path)
+def _fed(read: Choice, journal: Journal, number: int, *, column: bool = False) -> Choice:
+    """An input or a target with the rows of its file, if that holds what it held."""
+    path = str(read.path)
     changed = InputError(f"{path}: has changed since run {number} was measured")
     try:
-        samples = read_samples(path)
+        samples = read_samples(path, column=column)
     except ValueError:
         raise changed from None
     if samples.digest != journal.inputs().get(path):
         raise changed
-    return replace(input_, samples=samples)
+    return replace(read, samples=samples)
 
 
 def _compared(

@@ -321,6 +321,18 @@ def test_saturated_are_units_whose_slope_is_below_the_threshold(plan_of, dtype, 
         )
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_thresholds_beyond_a_dtype_count_slopes_of_zero_and_all_that_are_finite(plan_of, dtype):
+    # ReLU's slopes are 0 and 1
+    plan = plan_of(activation="relu", dtype=dtype, width=30, saturation=[1e-310, 1e-9, 0.05, 1e300])
+    outcomes, _ = in_memory(plan, theory=False)
+    *low, high = (o.measurement.forward for o in outcomes)
+    saturated, zero = FORWARD.index("saturated_fraction"), FORWARD.index("zero_fraction")
+    for found in low:
+        np.testing.assert_array_equal(found[:, saturated], found[:, zero])
+    assert (high[:, saturated] == 1).all()
+
+
 def test_the_threshold_changes_no_other_column(plan_of):
     (usual, other), _ = in_memory(plan_of(saturation=[0.05, 0.5]), theory=False)
     same = [name for name in FORWARD if name != "saturated_fraction"]

@@ -301,6 +301,7 @@ EXPRESSIONS = [
     ("bias", "[0, 1/10]", "bias.value", [0.0, 0.1]),
     ("bias", "{from: 0, to: 1, steps: 3}", "bias.value", [0.0, 0.5, 1.0]),
     ("input", "{name: normal, std: log(2)}", "input.std", [math.log(2)]),
+    ("saturation", "[1/20, 1/10]", "saturation", [0.05, 0.1]),
     ("loss", "{name: ctc, blank: 2-1}", "loss.blank", [1]),
     ("last", "{init: {scheme: orthogonal, gain: 1/100}}", "last.init.gain", [0.01]),
 ]  # fmt: skip
@@ -624,7 +625,7 @@ def test_a_resolved_spec_gives_the_same_runs(text):
 
 def test_a_resolved_spec_says_everything():
     resolved = plan(TEXT).data
-    unsaid = {"shape", "bias", "cases", "first", "last", "layers", "saturation"}
+    unsaid = {"shape", "bias", "cases", "first", "last", "layers", "saturation", "target"}
     assert set(resolved) == set(SpecFile.model_fields) - unsaid
     assert resolved["init"] == {
         "scheme": "kaiming_normal",

@@ -258,6 +258,19 @@ def test_a_change_is_found_and_mended_by_the_same_sweep(tmp_path, statement):
     assert timeless(path) == before
 
 
+@pytest.mark.parametrize("column", ["run", "layer", "q50"])
+@pytest.mark.parametrize("value", ["x", -1, 1e300, b"\xff", "[" * 5000])
+def test_an_edited_table_is_damage_and_no_bug(tmp_path, column, value):
+    path = swept(plan_with(record="full"), tmp_path)
+    db = sqlite3.connect(path / "journal.sqlite")
+    with db:
+        db.execute(f"UPDATE OR REPLACE more_layers SET {column} = ?", (value,))  # noqa: S608
+    db.close()
+    assert initlab("verify", path).exit_code == 1
+    for command in (["status"], ["export"], ["rerun", 0]):
+        assert initlab(command[0], path, *command[1:]).exit_code in (0, 1, 2)
+
+
 def test_parts_are_merged_to_what_one_sweep_gives(tmp_path):
     spec = tmp_path / "asked.yaml"
     spec.write_text(

@@ -158,6 +158,26 @@ def test_a_file_is_named_by_its_path_and_what_is_in_it():
         name_of(unread)
 
 
+def test_a_target_is_part_of_a_name_and_so_is_what_its_file_holds():
+    run = load_plan({**SHAPE, "loss": "l1"}).runs[0]
+    assert "target" not in describe(run)
+
+    def compared(path, digest):
+        samples = Samples(path, digest, np.ones((16, 24)), (0, 0, 0))
+        return replace(run, target=Choice("file", (("path", path),), samples))
+
+    others = [compared("a", "1"), compared("a", "2"), compared("b", "1"),
+              replace(run, target=Choice("constant", (("value", 1.0),))),
+              replace(run, target=Choice("classes", (("shares", (0.5, 0.5)),)))]  # fmt: skip
+    assert len({name_of(r) for r in (run, *others)}) == 6
+    shared = json.loads(json.dumps(describe(others[-1])))
+    assert rebuilt(shared) == others[-1]
+    with pytest.raises(ValueError, match="a was not read"):
+        name_of(replace(run, target=Choice("file", (("path", "a"),))))
+    # a band is of what a network gives, whatever that is compared with
+    assert {band_point(r) for r in others} == {band_point(run)}
+
+
 def test_bands_are_shared_by_what_they_depend_on():
     runs = load_plan(
         {**SHAPE, "init": ["he", {"scheme": "kaiming_uniform"}], "loss": ["mse", "l1"], "seeds": 2}
