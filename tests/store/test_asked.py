@@ -13,7 +13,6 @@ from initlab import load_plan, read_results
 from initlab.catalog.columns import MORE, RECORDED, always, columns
 from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
-from initlab.store import asked as asked_
 from initlab.store import tables
 from initlab.store.folder import Folder
 from initlab.store.outcome import Outcome
@@ -110,29 +109,18 @@ def test_numbers_are_published_to_the_last_bit(mixed):
         np.testing.assert_array_equal(own[list(MORE)].to_numpy(float), expected)
 
 
-def test_theory_s_extra_columns_have_one_place(monkeypatch):
-    """Columns of the group "extra" follow the measured ones, of runs that record gradients."""
-    named = {
-        ("layers", "extra"): ["predicted_x"],
-        ("runs", "extra"): ["predicted_x", "predicted_y"],
-    }
-    monkeypatch.setattr(
-        asked_,
-        "columns",
-        lambda where, *groups: named.get((where, *groups)) or columns(where, *groups),
-    )
+def test_theory_s_extra_columns_follow_the_measured_ones_of_runs_that_record_gradients():
     plan = plan_with(record=["both+gradients", "both"], depth=2)
     outcomes, _ = in_memory(plan)
-    extra = Expectation(
-        PredictedNumbers(),
-        extra_layers={"predicted_x": np.array([0.5, np.nan])},
-        extra_run={"predicted_y": 2.0},
-    )
-    outcomes = [Outcome("ok", o.measurement, expectation=extra) for o in outcomes]
+    more = np.array([[0.5, np.nan], [np.nan, 2.0]])  # the loss stands at the last layer
+    expected = Expectation(PredictedNumbers(more=more))
+    outcomes = [Outcome("ok", o.measurement, expectation=expected) for o in outcomes]
     runs, layers = (list(csv.reader(io.StringIO(t))) for t in csv_texts(plan, outcomes))
-    assert layers[0][-1] == "predicted_x"
+    assert layers[0][-1] == "predicted_weight_grad_std"
     assert [row[-1] for row in layers[1:]] == ["0.5", "", "", ""]
-    assert [row[-2:] for row in runs] == [["predicted_x", "predicted_y"], ["", "2.0"], ["", ""]]
+    at = [runs[0].index(name) for name in ("predicted_weight_grad_std", "predicted_loss")]
+    assert sorted(at) == [len(runs[0]) - 2, len(runs[0]) - 1]  # the last columns
+    assert [[row[k] for k in at] for row in runs[1:]] == [["0.5", "2.0"], ["", ""]]
 
 
 def test_parquet_has_them_with_types(mixed):
