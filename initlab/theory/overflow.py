@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from initlab.catalog import LOSSES
 from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import Run
-from initlab.theory.moments import Activation
+from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.quadrature import Array
 
 NORMAL = statistics.NormalDist()
@@ -38,12 +38,12 @@ class Limits:
     grad_underflow: int | None = None
 
 
-def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -> Limits:
+def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Array) -> Limits:
     """Where a network leaves its dtype.
 
     Args:
         run: the network.
-        phi: its activation.
+        curves: those of its layers, which know their activations.
         ln_q: ln of the pre-activations' variance, shape (depth,).
         std: of the activations, shape (depth,).
         ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
@@ -57,25 +57,42 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
         x = np.exp(np.where(ln_x > largest, np.inf, np.where(ln_x < smallest, -np.inf, ln_x)))
     with np.errstate(invalid="ignore", over="ignore"):
         # not |h| > largest, but its negation: nan counts as well
-        h = np.stack([np.abs(phi.values(x)), np.abs(phi.values(-x))])
-        over = ~(h <= np.exp(largest)).all(0)
-        zero = (h < np.exp(smallest)).all(0) if run.dtype != "float64" else (h == 0).all(0)
+        h = np.abs(curves.each(lambda own, at: own.activation.values(at), np.stack([x, -x], 1)))
+        over = ~(h <= np.exp(largest)).all(1)
+        zero = (h < np.exp(smallest)).all(1) if run.dtype != "float64" else (h == 0).all(1)
     nan_onset, zero_onset = _first(over), _first(zero)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
     if not run.backward:
         return Limits(zero_onset=zero_onset)
-    # at z = 0 torch takes the slope from below; where that is 0, nothing gets past a layer of zeros
-    stops = zero_onset is not None and run.depth > 1 and not phi.slopes(np.array([-1e-300]))[0]
-    ln_start = _ln_start(run, float(std[-1]))
+    stopped, ln_start = _stopped(run, curves, zero), _ln_start(run, float(std[-1]))
     if ln_start is None:
-        return Limits(zero_onset=zero_onset, grad_underflow=run.depth - 2 if stops else None)
+        return Limits(zero_onset=zero_onset, grad_underflow=stopped)
     ln_g = ln_grad / 2 + ln_start + reach
+    passed = slice(0 if stopped is None else stopped + 1, None)
+    overflow, underflow = _last(ln_g[passed] > largest), _last(ln_g[passed] < smallest)
     return Limits(
         zero_onset=zero_onset,
-        grad_overflow=None if stops else _last(ln_g > largest),
-        grad_underflow=run.depth - 2 if stops else _last(ln_g < smallest),
+        grad_overflow=overflow if overflow is None else overflow + passed.start,
+        grad_underflow=stopped if underflow is None else underflow + passed.start,
     )
+
+
+def _stopped(run: Run, curves: LayerCurves, zero: NDArray[np.bool_]) -> int | None:
+    """The last layer whose gradient is 0 because the layer after it is all zero and hands none on.
+
+    At z = 0 torch takes the slope from below.
+    """
+    below, at_0 = np.full((run.depth, 1), -1e-300), np.zeros((run.depth, 1))
+    slopes = curves.each(lambda own, at: own.activation.slopes(at), below)[:, 0]
+    values = curves.each(lambda own, at: own.activation.values(at), at_0)[:, 0]
+    dead, last = False, None
+    for layer, own in enumerate(run.layers):
+        # what was all zero stays so, where nothing is added
+        dead = bool(zero[layer]) or (dead and own.bias is None and not values[layer])
+        if dead and layer and not slopes[layer]:
+            last = layer - 1
+    return last
 
 
 def log_range(dtype: str) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice, Run
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
+from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 from initlab.theory.quadrature import Array
@@ -33,7 +34,8 @@ class Layers(NamedTuple):
 class Prediction:
     """What theory says of one network; only `reason` where it says nothing.
 
-    `fixed` holds its fixed points (arrays of one), where all of its layers have the same variances.
+    `fixed` holds the fixed points (arrays of one) of its body, the layers that no override is
+    about, where these have one activation and the same variances.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
     growth, which may be off by a factor that the last layers make (2.7 was seen).
     """
@@ -76,7 +78,7 @@ def predict(
     points = list(dict.fromkeys(run.point for run in runs))
     fed = {of: _input_moments(*of) for of in dict.fromkeys((p.input, p.batch) for p in points)}
     known: dict[Run, Prediction] = {}
-    groups: dict[Choice, list[_Network]] = {}
+    groups: dict[tuple[Choice, ...], list[_Network]] = {}
     for run in points:
         variances, moments = layer_variances(run), fed[run.input, run.batch]
         if isinstance(variances, str):
@@ -85,13 +87,19 @@ def predict(
             known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
         else:
             network = _Network(run, variances, moments)
-            groups.setdefault(run.activation, []).append(network)
-    for activation, group in groups.items():
-        curves = curves_of(activation)
+            groups.setdefault(_activations(run), []).append(network)
+    for activations, group in groups.items():
+        curves = LayerCurves([curves_of(activation) for activation in activations])
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[run.point] for run in runs]
+
+
+def _activations(run: Run) -> tuple[Choice, ...]:
+    """The one of all layers, or that of each: networks that agree in it go side by side."""
+    activations = tuple(layer.activation for layer in run.layers) if run.overrides else ()
+    return activations if len(set(activations)) > 1 else (run.layers[0].activation,)
 
 
 def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
@@ -108,9 +116,9 @@ def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
 
 
 def _predict(
-    curves: Curves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
+    curves: LayerCurves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
 ) -> dict[Run, Prediction]:
-    """Predictions for networks of one activation, side by side: arrays of shape (depth, R)."""
+    """Predictions for networks of the same laws, side by side: arrays of shape (depth, R)."""
     runs = [network.run for network in group]
     depth = max(run.depth for run in runs)
     padded = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
@@ -124,7 +132,7 @@ def _predict(
     if cosines:
         cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
     ln_grad = recursions.gradients(runs, padded, ln_q, at)
-    fixed = _fixed(curves, w2, b2, tick)
+    fixed = _fixed(curves, runs, w2, b2, tick)
     pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
     result = {}
     for index, run in enumerate(runs):
@@ -135,7 +143,7 @@ def _predict(
             grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
-        ends = limits(run, curves.activation, ln_q[own], at.std[own], ln_grad[own])
+        ends = limits(run, curves, ln_q[own], at.std[own], ln_grad[own])
         sure = _sure(run, float(at.ln_v[last]))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure)
     return result
@@ -148,16 +156,39 @@ def _sure(run: Run, ln_v: float) -> bool:
 
 
 def _fixed(
-    curves: Curves, w2: Array, b2: Array, tick: Callable[[], None]
+    curves: LayerCurves, runs: Sequence[Run], w2: Array, b2: Array, tick: Callable[[], None]
 ) -> dict[int, FixedPoints]:
-    """Fixed points of the networks whose layers all have one sigma_w > 0 and one sigma_b."""
-    alike = (np.ptp(w2, axis=0) <= 1e-12 * w2[0]) & (np.ptp(b2, axis=0) <= 1e-12 * b2[0])
-    where = np.flatnonzero(alike & (w2[0] > 0))
-    if not len(where):
-        return {}
-    variances, index = np.unique(
-        np.stack([w2[0, where], b2[0, where]]), axis=1, return_inverse=True
-    )
+    """Fixed points of the networks whose bodies have one activation, sigma_w > 0 and sigma_b."""
+    bodies: dict[Curves, list[tuple[int, float, float]]] = {}
+    for index, run in enumerate(runs):
+        body = _body(run)
+        if not body or len({id(curves.of(layer)) for layer in body}) > 1:
+            continue
+        own_w2, own_b2 = w2[body, index], b2[body, index]
+        alike = np.ptp(own_w2) <= 1e-12 * own_w2[0] and np.ptp(own_b2) <= 1e-12 * own_b2[0]
+        if alike and own_w2[0] > 0:
+            found = index, float(own_w2[0]), float(own_b2[0])
+            bodies.setdefault(curves.of(body[0]), []).append(found)
+    return {
+        index: point
+        for own, networks in bodies.items()
+        for index, point in _fixed_points(own, networks, tick)
+    }
+
+
+def _fixed_points(
+    curves: Curves, networks: list[tuple[int, float, float]], tick: Callable[[], None]
+) -> Iterator[tuple[int, FixedPoints]]:
+    """Of networks (index, sigma_w^2, sigma_b^2), of which equal ones are looked at once."""
+    where, w2, b2 = zip(*networks, strict=True)
+    variances, index = np.unique(np.array([w2, b2]), axis=1, return_inverse=True)
     sigma_w, sigma_b = np.sqrt(variances)
     every = fixed_points(curves, sigma_w, sigma_b, tick)
-    return {at: every.one(i) for at, i in zip(where.tolist(), index.ravel().tolist(), strict=True)}
+    for at, i in zip(where, index.ravel().tolist(), strict=True):
+        yield at, every.one(i)
+
+
+def _body(run: Run) -> list[int]:
+    """The layers that no override is about."""
+    other = {layer for override in run.overrides for layer in override.layers(run.depth)}
+    return [layer for layer in range(run.depth) if layer not in other]

@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import Draw
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import Choice, Layer, Run
 from initlab.theory.gains import scale_of
 
 LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
@@ -46,34 +46,40 @@ class LayerVariance:
 
 def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
     """The variances of every layer, or why theory does not hold for this network."""
-    return _layer_variances(run.shape, run.activation, run.init, run.bias)
+    return _layer_variances(run.shape, run.layers if run.overrides else run.layers[:1])
 
 
 @cache
 def _layer_variances(
-    shape: tuple[int, ...], activation: Choice, init: Choice, bias: Choice | None
+    shape: tuple[int, ...], layers: tuple[Layer, ...]
 ) -> tuple[LayerVariance, ...] | str:
-    layers = {}
-    for pair in dict.fromkeys(pairwise(shape)):
-        fans = Fans(*pair)
-        weights = _moments(init, fans, activation)
-        biases = _moments(bias, fans, activation) if bias else (0.0, 0.0)
-        variances = []
-        for what, choice, moments in (("weights", init, weights), ("biases", bias, biases)):
-            if moments is None:
-                return f"{choice and choice.name} {what} are not independent draws of mean 0"
-            if not math.isfinite(moments[1]):
-                return f"{what} whose variance is beyond float64"
-            if moments[0]:
-                return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
-            variances.append(moments[1])
-        draw, (weight_variance, bias_variance) = SCHEMES[init.name].draw(init.parameters), variances
-        inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
-        if inputs < LEAST_WIDTH:
-            return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
-        orthogonal = draw[0] == "orthogonal"
-        layers[pair] = LayerVariance(*pair, weight_variance, bias_variance, orthogonal)
-    return tuple(layers[pair] for pair in pairwise(shape))
+    """Of these layers, or of one for all."""
+    places = list(zip(pairwise(shape), cycle(layers), strict=False))
+    known: dict[tuple[tuple[int, int], Layer], LayerVariance] = {}
+    for place in dict.fromkeys(places):
+        variance = _layer_variance(*place)
+        if isinstance(variance, str):
+            return variance
+        known[place] = variance
+    return tuple(known[place] for place in places)
+
+
+def _layer_variance(pair: tuple[int, int], layer: Layer) -> LayerVariance | str:
+    fans, variances = Fans(*pair), []
+    for what, choice in (("weights", layer.init), ("biases", layer.bias)):
+        moments = (0.0, 0.0) if choice is None else _moments(choice, fans, layer.activation)
+        if moments is None:
+            return f"{choice and choice.name} {what} are not independent draws of mean 0"
+        if not math.isfinite(moments[1]):
+            return f"{what} whose variance is beyond float64"
+        if moments[0]:
+            return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
+        variances.append(moments[1])
+    draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
+    inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
+    if inputs < LEAST_WIDTH:
+        return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
+    return LayerVariance(*pair, variances[0], variances[1], draw[0] == "orthogonal")
 
 
 def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:

@@ -137,6 +137,64 @@ def test_every_kind_of_network(fields):
         np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
 
 
+BODY = {"activation": "tanh", "init": {"scheme": "lecun_normal", "gain": 1.3}}
+HEAD = {"activation": "identity", "init": {"scheme": "orthogonal", "gain": 0.01}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"last": HEAD},
+        {"last": {**HEAD, "bias": {"std": 0.5}}, "loss": "cross_entropy"},
+        {"first": {"activation": "sin", "init": {"scheme": "scaled_normal", "sigma_w": 2.5}}},
+        {"layers": {"1-2": {"activation": "relu", "init": "kaiming_normal"}}, "last": HEAD},
+        {"layers": {"2": {"init": {"scheme": "lecun_uniform", "gain": 3.0}}}},
+        {"layers": {"1": {"bias": {"std": 0.7}}}, "bias": None},
+    ],
+    ids=str,
+)
+def test_layers_that_differ(fields):
+    runs = load_plan({"shape": [500] * 5, **BODY, **fields, "seeds": 40, "batch": 8}).runs
+    for name, (mean, sd) in off(runs).items():
+        allowed = 5 * sd / 40**0.5 + (4 / 500 if name != "cosine" else 0.005)
+        np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+def test_an_override_that_says_the_same_changes_nothing(plan_of):
+    spec = {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.2}, "width": 40}
+    own = predict(plan_of(**spec).runs)[0]
+    same = {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.2}}
+    other = predict(plan_of(**spec, layers={"1": same}).runs)[0]
+    for ours, theirs in zip(own.layers, other.layers, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert own.limits == other.limits
+    assert own.fixed.q == other.fixed.q
+
+
+def test_the_fixed_point_is_that_of_the_body():
+    spec = {"depth": 20, "width": 256, **BODY}
+    (body,) = predict(load_plan(spec).runs)
+    (headed,) = predict(load_plan({**spec, "last": HEAD}).runs)
+    assert headed.fixed.q == body.fixed.q
+    assert headed.fixed.chi_1 == body.fixed.chi_1
+    # a head of gain 0.01 hands on 0.01^2 of the variance, and of the gradient's
+    assert headed.layers.pre_std[-1] == pytest.approx(0.01 * body.layers.std[-2], rel=1e-12)
+    np.testing.assert_array_equal(headed.layers.std[:-1], body.layers.std[:-1])
+    two = {"3-9": {"activation": "relu"}}
+    assert predict(load_plan({**spec, "layers": two}).runs)[0].fixed.q == body.fixed.q
+    assert predict(load_plan({**spec, "layers": {"0-19": HEAD}}).runs)[0].fixed is None
+
+
+def test_a_head_after_dead_layers(plan_of):
+    # zeros are cut by relu's slope at 0; the identity head above them still has a gradient
+    spec = {"depth": 5, "width": 32, "activation": "relu", "init": "zeros"}
+    (prediction,) = predict(
+        plan_of(**spec, last={"activation": "identity", "init": "lecun_normal"}).runs
+    )
+    assert (prediction.limits.zero_onset, prediction.limits.grad_underflow) == (0, 2)
+    assert predict(plan_of(**spec).runs)[0].limits.grad_underflow == 3
+
+
 def test_samples_of_a_file(tmp_path):
     # two clusters and lengths of one size: cosines of .9 within, 0 between, all followed apart
     rng = np.random.default_rng(1)
