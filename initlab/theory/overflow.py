@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from initlab.catalog import LOSSES
 from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import Run
+from initlab.theory.curves import Curves
 from initlab.theory.layer_curves import LayerCurves
+from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array
 
 NORMAL = statistics.NormalDist()
@@ -57,7 +59,7 @@ def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Arra
         x = np.exp(np.where(ln_x > largest, np.inf, np.where(ln_x < smallest, -np.inf, ln_x)))
     with np.errstate(invalid="ignore", over="ignore"):
         # not |h| > largest, but its negation: nan counts as well
-        h = np.abs(curves.each(lambda own, at: own.activation.values(at), np.stack([x, -x], 1)))
+        h = np.abs(curves.each(_farthest, x))
         over = ~(h <= np.exp(largest)).all(1)
         zero = (h < np.exp(smallest)).all(1) if run.dtype != "float64" else (h == 0).all(1)
     nan_onset, zero_onset = _first(over), _first(zero)
@@ -78,14 +80,21 @@ def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Arra
     )
 
 
+def _farthest(curves: Curves, x: Array) -> Array:
+    """phi of the largest and the smallest pre-activation, of which the weights make +-x."""
+    low, high = curves.activation.bounds
+    return curves.activation.values(np.stack([high + x, low - x], axis=1))
+
+
 def _stopped(run: Run, curves: LayerCurves, zero: NDArray[np.bool_]) -> int | None:
     """The last layer whose gradient is 0 because the layer after it is all zero and hands none on.
 
     At z = 0 torch takes the slope from below.
     """
-    below, at_0 = np.full((run.depth, 1), -1e-300), np.zeros((run.depth, 1))
-    slopes = curves.each(lambda own, at: own.activation.slopes(at), below)[:, 0]
-    values = curves.each(lambda own, at: own.activation.values(at), at_0)[:, 0]
+    if not zero.any():
+        return None
+    slopes = [_slopes(curves.of(layer).activation) for layer in range(run.depth)]
+    values = [curves.of(layer).activation.values(np.zeros(1))[0] for layer in range(run.depth)]
     dead, last = False, None
     for layer, own in enumerate(run.layers):
         # what was all zero stays so, where nothing is added
@@ -93,6 +102,12 @@ def _stopped(run: Run, curves: LayerCurves, zero: NDArray[np.bool_]) -> int | No
         if dead and layer and not slopes[layer]:
             last = layer - 1
     return last
+
+
+def _slopes(phi: Activation) -> bool:
+    """Whether phi has a slope where the weights add nothing to the biases."""
+    low, high = phi.bounds
+    return bool(phi.slopes(np.linspace(low, high, 33) - 1e-300).any())
 
 
 def log_range(dtype: str) -> tuple[float, float]:

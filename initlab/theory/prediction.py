@@ -15,7 +15,8 @@ from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import LayerVariance, layer_variances
+from initlab.theory.shifts import Shift
+from initlab.theory.variances import LayerLaw, layer_laws
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -24,7 +25,7 @@ LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
 class Layers(NamedTuple):
     """Predictions for every layer of one network, each shape (depth,)."""
 
-    pre_std: Array  # sqrt(q)
+    pre_std: Array  # sqrt(q), centred as it is measured
     std: Array  # sqrt(V - E^2): centred, as it is measured
     grad_std: Array  # of dL/dh, relative to the last layer's
     cosine: Array  # mean over pairs of different samples; nan of a batch of one
@@ -52,11 +53,15 @@ class Prediction:
         return self.sure_start and self.limits.nan_onset is None
 
 
+#: what the curves of a layer are of
+Kind = tuple[Choice, Shift | None]
+
+
 class _Network(NamedTuple):
     """What theory sees of a run."""
 
     run: Run
-    variances: tuple[LayerVariance, ...]
+    laws: tuple[LayerLaw, ...]
     moments: InputMoments
 
 
@@ -78,28 +83,27 @@ def predict(
     points = list(dict.fromkeys(run.point for run in runs))
     fed = {of: _input_moments(*of) for of in dict.fromkeys((p.input, p.batch) for p in points)}
     known: dict[Run, Prediction] = {}
-    groups: dict[tuple[Choice, ...], list[_Network]] = {}
+    groups: dict[tuple[Kind, ...], list[_Network]] = {}
     for run in points:
-        variances, moments = layer_variances(run), fed[run.input, run.batch]
-        if isinstance(variances, str):
-            known[run] = Prediction(reason=variances)
+        laws, moments = layer_laws(run), fed[run.input, run.batch]
+        if isinstance(laws, str):
+            known[run] = Prediction(reason=laws)
         elif moments is None:
             known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
         else:
-            network = _Network(run, variances, moments)
-            groups.setdefault(_activations(run), []).append(network)
-    for activations, group in groups.items():
-        curves = LayerCurves([curves_of(activation) for activation in activations])
+            groups.setdefault(_kinds(laws), []).append(_Network(run, laws, moments))
+    for kinds, group in groups.items():
+        curves = LayerCurves([curves_of(*kind) for kind in kinds])
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[run.point] for run in runs]
 
 
-def _activations(run: Run) -> tuple[Choice, ...]:
+def _kinds(laws: tuple[LayerLaw, ...]) -> tuple[Kind, ...]:
     """The one of all layers, or that of each: networks that agree in it go side by side."""
-    activations = tuple(layer.activation for layer in run.layers) if run.overrides else ()
-    return activations if len(set(activations)) > 1 else (run.layers[0].activation,)
+    kinds = tuple((law.activation, law.shift) for law in laws)
+    return kinds if len(set(kinds)) > 1 else kinds[:1]
 
 
 def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
@@ -121,7 +125,8 @@ def _predict(
     """Predictions for networks of the same laws, side by side: arrays of shape (depth, R)."""
     runs = [network.run for network in group]
     depth = max(run.depth for run in runs)
-    padded = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
+    laws = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
+    padded = [[law.variance for law in own] for own in laws]
     w2 = np.array([[layer.sigma_w2 for layer in variances] for variances in padded]).T
     b2 = np.array([[layer.bias_variance for layer in variances] for variances in padded]).T
     inputs = [network.moments for network in group]
@@ -133,7 +138,7 @@ def _predict(
         cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
     ln_grad = recursions.gradients(runs, padded, ln_q, at)
     fixed = _fixed(curves, runs, w2, b2, tick)
-    pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
+    grad_std, pre_std = recursions.exp(ln_grad / 2), recursions.exp(_spread(laws, ln_q) / 2)
     result = {}
     for index, run in enumerate(runs):
         own, last = (slice(run.depth), index), (run.depth - 1, index)
@@ -147,6 +152,16 @@ def _predict(
         sure = _sure(run, float(at.ln_v[last]))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure)
     return result
+
+
+def _spread(laws: list[tuple[LayerLaw, ...]], ln_q: Array) -> Array:
+    """ln of the variance of z, shape (depth, R), to which biases that are not normal add theirs."""
+    if not any(law.shift for own in laws for law in own):
+        return ln_q
+    biases = [[0.0 if law.shift is None else law.shift.variance for law in own] for own in laws]
+    with np.errstate(divide="ignore"):
+        spread: Array = np.logaddexp(ln_q, np.log(np.array(biases).T))
+    return spread
 
 
 def _sure(run: Run, ln_v: float) -> bool:
@@ -184,6 +199,8 @@ def _fixed_points(
     variances, index = np.unique(np.array([w2, b2]), axis=1, return_inverse=True)
     sigma_w, sigma_b = np.sqrt(variances)
     every = fixed_points(curves, sigma_w, sigma_b, tick)
+    if curves.shift is not None:  # E z^2, as other q's are
+        every = every._replace(q=every.q + curves.shift.mean**2 + curves.shift.variance)
     for at, i in zip(where, index.ravel().tolist(), strict=True):
         yield at, every.one(i)
 

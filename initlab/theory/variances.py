@@ -7,14 +7,16 @@ gradients.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import cycle, pairwise
+from typing import NamedTuple
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import Draw
 from initlab.spec.run import Choice, Layer, Run
 from initlab.theory.gains import scale_of
+from initlab.theory.shifts import Shift, bias_law
 
 LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
 
@@ -44,42 +46,86 @@ class LayerVariance:
         return self.fan_out * self.weight_variance
 
 
+class LayerLaw(NamedTuple):
+    """What theory follows a signal through a layer by.
+
+    `variance` is that of the weights, and of the part of the biases that is normal around 0;
+    `shift` is the law of biases that are not, None where all are.
+    """
+
+    variance: LayerVariance
+    activation: Choice
+    shift: Shift | None
+
+
+def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
+    """The law of every layer, or why theory does not hold for this network."""
+    return _layer_laws(run.shape, run.layers if run.overrides else run.layers[:1])
+
+
 def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
-    """The variances of every layer, or why theory does not hold for this network."""
+    """The variances of every layer, or why they are not all there is to know: biases have a mean.
+
+    A bias that is not normal counts as one of its variance.
+    """
     return _layer_variances(run.shape, run.layers if run.overrides else run.layers[:1])
+
+
+@cache
+def _layer_laws(shape: tuple[int, ...], layers: tuple[Layer, ...]) -> tuple[LayerLaw, ...] | str:
+    """Of these layers, or of one for all."""
+    places = list(zip(pairwise(shape), cycle(layers), strict=False))
+    known: dict[tuple[tuple[int, int], Layer], LayerLaw] = {}
+    for place in dict.fromkeys(places):
+        law = _layer_law(*place)
+        if isinstance(law, str):
+            return law
+        known[place] = law
+    return tuple(known[place] for place in places)
 
 
 @cache
 def _layer_variances(
     shape: tuple[int, ...], layers: tuple[Layer, ...]
 ) -> tuple[LayerVariance, ...] | str:
-    """Of these layers, or of one for all."""
-    places = list(zip(pairwise(shape), cycle(layers), strict=False))
-    known: dict[tuple[tuple[int, int], Layer], LayerVariance] = {}
-    for place in dict.fromkeys(places):
-        variance = _layer_variance(*place)
-        if isinstance(variance, str):
-            return variance
-        known[place] = variance
-    return tuple(known[place] for place in places)
+    laws = _layer_laws(shape, layers)
+    if isinstance(laws, str):
+        return laws
+    found = []
+    for law, layer in zip(laws, cycle(layers), strict=False):
+        variance = law.variance
+        if law.shift is not None and layer.bias is not None:
+            fans = Fans(variance.fan_in, variance.fan_out)
+            moments = _moments(layer.bias, fans, layer.activation)
+            if moments is None:
+                return f"{layer.bias.name} biases are not independent draws of mean 0"
+            if moments[0]:
+                return f"biases of mean {moments[0]:.3g}; a band needs a mean of 0"
+            variance = replace(variance, bias_variance=moments[1])
+        found.append(variance)
+    return tuple(found)
 
 
-def _layer_variance(pair: tuple[int, int], layer: Layer) -> LayerVariance | str:
-    fans, variances = Fans(*pair), []
-    for what, choice in (("weights", layer.init), ("biases", layer.bias)):
-        moments = (0.0, 0.0) if choice is None else _moments(choice, fans, layer.activation)
-        if moments is None:
-            return f"{choice and choice.name} {what} are not independent draws of mean 0"
-        if not math.isfinite(moments[1]):
-            return f"{what} whose variance is beyond float64"
-        if moments[0]:
-            return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
-        variances.append(moments[1])
+def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
+    fans = Fans(*pair)
+    moments = _moments(layer.init, fans, layer.activation)
+    if moments is None:
+        return f"{layer.init.name} weights are not independent draws of mean 0"
+    if not math.isfinite(moments[1]):
+        return "weights whose variance is beyond float64"
+    if moments[0]:
+        return f"weights of mean {moments[0]:.3g}; theory needs a mean of 0"
+    biases = None if layer.bias is None else bias_law(layer.bias, fans, layer.activation)
+    normal, shift = biases or (0.0, None)
+    largest = 0.0 if shift is None else max(abs(shift.low), abs(shift.high))
+    if not math.isfinite(normal + largest * largest):
+        return "biases whose variance is beyond float64"
     draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
     inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
     if inputs < LEAST_WIDTH:
         return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
-    return LayerVariance(*pair, variances[0], variances[1], draw[0] == "orthogonal")
+    variance = LayerVariance(*pair, moments[1], normal, draw[0] == "orthogonal")
+    return LayerLaw(variance, layer.activation, shift)
 
 
 def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:

@@ -160,6 +160,46 @@ def test_layers_that_differ(fields):
         np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
 
 
+BIASES = [
+    {"scheme": "uniform", "a": -2, "b": 2},
+    {"scheme": "constant", "value": 0.5},
+    {"scheme": "trunc_normal", "std": 1.0, "mean": 0.3, "a": -1.0, "b": 1.5},
+    {"mean": 1.0, "std": 0.5},
+]
+
+
+@pytest.mark.parametrize("bias", BIASES, ids=str)
+@pytest.mark.parametrize("activation", ["hardtanh", "relu", "gelu", "sin"])
+def test_biases_of_any_law(activation, bias):
+    spec = {"shape": [500] * 5, "activation": activation, "bias": bias, "batch": 8}
+    runs = load_plan({**spec, "init": {"scheme": "lecun_normal", "gain": 1.2}, "seeds": 40}).runs
+    for name, (mean, sd) in off(runs).items():
+        allowed = 5 * sd / 40**0.5 + (4 / 500 if name != "cosine" else 0.005)
+        np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+def test_the_fixed_point_counts_the_bias(plan_of):
+    # identity, sigma_w^2 = 1/2, b = 1: s^2 = (s^2 + 1) / 2 = 1, E z^2 = s^2 + 1 = 2
+    init = {"scheme": "scaled_normal", "sigma_w": 0.5**0.5}
+    bias = {"scheme": "constant", "value": 1.0}
+    fields = {"activation": "identity", "init": init, "bias": bias, "width": 64}
+    (prediction,) = predict(plan_of(**fields, depth=80).runs)
+    assert prediction.fixed.q == pytest.approx([2.0])
+    assert prediction.fixed.chi_1 == pytest.approx([0.5])
+    # centred, as it is measured
+    assert prediction.layers.pre_std[-1] == pytest.approx(1.0)
+
+
+def test_biases_that_switch_every_neuron_off(plan_of):
+    init = {"scheme": "scaled_normal", "sigma_w": 0.01}
+    bias = {"scheme": "uniform", "a": -2.0, "b": -1.0}
+    (prediction,) = predict(
+        plan_of(activation="relu", init=init, bias=bias, width=64, depth=5).runs
+    )
+    assert (prediction.limits.zero_onset, prediction.limits.grad_underflow) == (0, 3)
+    assert prediction.layers.std[0] < 1e-100
+
+
 def test_an_override_that_says_the_same_changes_nothing(plan_of):
     spec = {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.2}, "width": 40}
     own = predict(plan_of(**spec).runs)[0]

@@ -8,7 +8,7 @@ import pytest
 from initlab import load_plan
 from initlab.catalog import SCHEMES
 from initlab.network.weights import layers_of
-from initlab.theory.variances import layer_variances
+from initlab.theory.variances import layer_laws, layer_variances
 
 SHAPE = [300, 200, 400, 300]
 # what is required, and what moves a law; every scheme is tested with its defaults too
@@ -71,6 +71,16 @@ def test_biases(bias, variance):
     variances = layer_variances(run_of("lecun_normal", {}, bias=bias))
     expected = [variance(fan_in) for fan_in in SHAPE[:-1]]
     assert [law.bias_variance for law in variances] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "bias", [{"mean": 1.0}, {"scheme": "constant", "value": 0.1}, {"scheme": "uniform"}], ids=str
+)
+def test_biases_of_a_mean_are_followed_but_have_no_variances_alone(bias):
+    run = run_of("lecun_normal", {}, bias=bias)
+    laws = layer_laws(run)
+    assert all(law.shift.mean for law in laws)
+    assert "biases" in layer_variances(run)
 
 
 @pytest.mark.parametrize(
