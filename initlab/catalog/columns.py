@@ -42,12 +42,13 @@ def _column(
 _TORCH_STD = "torch.std: centred, unbiased (n - 1), over batch and neurons"
 #: what a prediction needs; `describe` says it of every predicted column
 NO_THEORY = (
-    "empty where theory does not hold: weights or biases of a mean that is not 0, constant or"
-    " identity weights, neurons of fewer than 16 inputs"
+    "empty where theory does not hold: weights of a mean that is not 0, constant or identity"
+    " weights"
 )
 NO_BAND = (
     "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
-    " independent, for batches above 64, and with band: 0"
+    " independent, for biases of a mean that is not 0, for neurons of fewer than 16 inputs whose"
+    " weights are not normal, for batches above 64, and with band: 0"
 )
 
 # fmt: off

@@ -16,7 +16,7 @@ from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits
 from initlab.theory.quadrature import Array
 from initlab.theory.shifts import Shift
-from initlab.theory.variances import LayerLaw, layer_laws
+from initlab.theory.variances import LayerLaw, approximation, layer_laws
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -38,7 +38,8 @@ class Prediction:
     `fixed` holds the fixed points (arrays of one) of its body, the layers that no override is
     about, where these have one activation and the same variances.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
-    growth, which may be off by a factor that the last layers make (2.7 was seen).
+    growth, which may be off by a factor that the last layers make (2.7 was seen). `approximate`
+    says why the numbers are not those of infinite width; empty where they are.
     """
 
     reason: str = ""
@@ -46,6 +47,7 @@ class Prediction:
     limits: Limits = field(default_factory=Limits)
     fixed: FixedPoints | None = None
     sure_start: bool = True
+    approximate: str = ""
 
     @property
     def gradient_known(self) -> bool:
@@ -150,7 +152,8 @@ def _predict(
         )
         ends = limits(run, curves, ln_q[own], at.std[own], ln_grad[own])
         sure = _sure(run, float(at.ln_v[last]))
-        result[run] = Prediction("", layers, ends, fixed.get(index), sure)
+        words = approximation(group[index].laws)
+        result[run] = Prediction("", layers, ends, fixed.get(index), sure, words)
     return result
 
 

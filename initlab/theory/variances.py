@@ -18,7 +18,7 @@ from initlab.spec.run import Choice, Layer, Run
 from initlab.theory.gains import scale_of
 from initlab.theory.shifts import Shift, bias_law
 
-LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
+LEAST_WIDTH = 16  # below it, a sum of weights that are not normal is far from normal
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class LayerLaw(NamedTuple):
     """What theory follows a signal through a layer by.
 
     `variance` is that of the weights, and of the part of the biases that is normal around 0;
-    `shift` is the law of biases that are not, None where all are.
+    `shift` is the law of biases that are not, None where all are. `few` is the number of inputs of
+    a neuron where these are few and their weights not normal: then z is not quite normal either.
     """
 
     variance: LayerVariance
     activation: Choice
     shift: Shift | None
+    few: float | None = None
 
 
 def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
@@ -64,11 +66,17 @@ def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
 
 
 def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
-    """The variances of every layer, or why they are not all there is to know: biases have a mean.
+    """The variances of every layer, or why they are not all there is to know.
 
     A bias that is not normal counts as one of its variance.
     """
     return _layer_variances(run.shape, run.layers if run.overrides else run.layers[:1])
+
+
+def approximation(laws: tuple[LayerLaw, ...]) -> str:
+    """Why predictions by these laws are approximate; empty where nothing is known against them."""
+    few = [law.few for law in laws if law.few is not None]
+    return f"neurons of {min(few):.3g} inputs whose weights are not normal" if few else ""
 
 
 @cache
@@ -91,6 +99,8 @@ def _layer_variances(
     laws = _layer_laws(shape, layers)
     if isinstance(laws, str):
         return laws
+    if why := approximation(laws):
+        return why
     found = []
     for law, layer in zip(laws, cycle(layers), strict=False):
         variance = law.variance
@@ -122,10 +132,10 @@ def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
         return "biases whose variance is beyond float64"
     draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
     inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
-    if inputs < LEAST_WIDTH:
-        return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
+    # given h, a sum of normal weights is normal, however few
+    few = inputs if inputs < LEAST_WIDTH and draw[0] != "normal" and moments[1] else None
     variance = LayerVariance(*pair, moments[1], normal, draw[0] == "orthogonal")
-    return LayerLaw(variance, layer.activation, shift)
+    return LayerLaw(variance, layer.activation, shift, few)
 
 
 def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:

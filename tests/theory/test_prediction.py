@@ -11,9 +11,11 @@ from initlab.catalog import ACTIVATIONS, COLUMNS, INPUTS, LOSSES
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import measure
 from initlab.spec.shares import Share
-from initlab.theory.expectation import PredictedNumbers
+from initlab.theory.expectation import PredictedNumbers, band_point
+from initlab.theory.finite_width import bands
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
+from initlab.theory.overflow import Limits
 from initlab.theory.prediction import predict
 
 pytestmark = pytest.mark.xdist_group("wide")  # networks that many tests look at are measured once
@@ -198,6 +200,31 @@ def test_biases_that_switch_every_neuron_off(plan_of):
     )
     assert (prediction.limits.zero_onset, prediction.limits.grad_underflow) == (0, 3)
     assert prediction.layers.std[0] < 1e-100
+
+
+@pytest.mark.parametrize(
+    "shape", [[784, 256, 256, 8, 1], [2, 256, 256, 256], [15, 256, 1], [3, 1]], ids=str
+)
+@pytest.mark.parametrize("batch", [2, 8])
+def test_narrow_layers_are_predicted(shape, batch):
+    spec = {"shape": shape, "activation": "tanh", "init": "lecun_normal", "batch": batch}
+    run = load_plan(spec).runs[0]
+    (prediction,) = predict([run])
+    assert np.isfinite(prediction.layers.std).all()
+    assert prediction.approximate == ""
+    assert prediction.limits == Limits()
+    band = bands([band_point(run)], 20)[0]
+    assert np.isfinite(band.p50[[i for i, n in enumerate(shape[1:]) if n * batch > 1]]).all()
+
+
+def test_the_mean_square_of_narrow_layers_is_the_predicted_one():
+    # E h^2 over networks is exact at any width where phi is linear: 2 inputs, then 4 neurons
+    spec = {"shape": [2, 4, 1], "activation": "identity", "init": "lecun_normal", "batch": 8}
+    run = load_plan(spec).runs[0]
+    rng = np.random.default_rng(1)
+    x, w, v = (rng.standard_normal((20_000, *size)) for size in ((8, 2), (2, 4), (4, 1)))
+    y = x @ (w / 2**0.5) @ (v / 2)
+    assert predict([run])[0].layers.std[-1] ** 2 == pytest.approx((y * y).mean(), rel=0.1)
 
 
 def test_an_override_that_says_the_same_changes_nothing(plan_of):
