@@ -55,8 +55,8 @@ def _column(
 _TORCH_STD = "torch.std: centred, unbiased (n - 1), over batch and neurons"
 #: what a prediction needs; `describe` says it of every predicted column
 NO_THEORY = (
-    "empty where theory does not hold: weights or biases of a mean that is not 0, constant or"
-    " identity weights, neurons of fewer than 16 inputs"
+    "empty where theory does not hold: weights of a mean that is not 0, constant or identity"
+    " weights"
 )
 NO_BAND = (
     "empty for sparse, constant and identity weights, for networks that take more than half a"

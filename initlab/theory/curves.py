@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from initlab.spec.run import Choice
 from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array
+from initlab.theory.shifted import shifted
+from initlab.theory.shifts import Shift
 
 NODES = 16  # of a patch; measured against quadrature, the interpolation is good to 1e-11
 TERMS, LONG = 128, 512  # of the series of the correlation map
@@ -80,11 +82,11 @@ class Patches:
 
 
 class Curves:
-    """Everything that predictions need of one activation."""
+    """Everything that predictions need of one activation, and of biases that are not normal."""
 
-    def __init__(self, activation: Activation) -> None:
-        self.activation = activation
-        self._affine = bool(activation.values(np.zeros(1))[0])  # near 0: phi(0) + phi'(0) x
+    def __init__(self, activation: Activation, shift: Shift | None = None) -> None:
+        self.activation, self.shift = activation, shift
+        self._affine = activation.affine
         (low, self._low_power), (high, self._high_power) = map(self._straight, (-KNOTS, KNOTS))
         self._points = Patches(self._point, (low, high))
         ends = max(low, -SCALE_FREE), min(high, SCALE_FREE)
@@ -209,6 +211,9 @@ class CorrelationMap(NamedTuple):
 
 
 @cache
-def curves_of(activation: Choice) -> Curves:
-    """The curves of an activation; made once a process, as they are needed."""
-    return Curves(Activation(activation))
+def curves_of(activation: Choice, shift: Shift | None = None) -> Curves:
+    """The curves of an activation; made once a process, as they are needed.
+
+    Where biases are not normal, those of z = b + s x, over ln s^2.
+    """
+    return Curves(shifted(activation, shift), shift)

@@ -42,6 +42,8 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
         backward = backward or _verdict(layers.grad_std[::-1], thresholds)
         reasons.append(_backward(run, prediction, layers, forward, backward))
     reasons.append(_reach(run, prediction))
+    if prediction.approximate:
+        reasons.append(f"approximate: {prediction.approximate}")
     return Diagnosis(forward, backward, "; ".join(filter(None, reasons)))
 
 

@@ -57,8 +57,11 @@ def choice_of(name: str, **parameters: float) -> Choice:
 class Activation:
     """Moments of one activation, by quadrature in float64.
 
-    `values(x)` is phi(x), `with_slope(x)` both phi(x) and phi'(x).
+    `values(x)` is phi(x), `with_slope(x)` both phi(x) and phi'(x). `bounds` are those of a bias
+    that is not part of x.
     """
+
+    bounds = 0.0, 0.0
 
     def __init__(self, choice: Choice) -> None:
         record, parameters = ACTIVATIONS[choice.name], choice.parameters
@@ -73,6 +76,11 @@ class Activation:
         else:
             self.values = _quiet(lambda x: own(x, **parameters))
             self.with_slope = _by_complex_step(self.values)
+
+    @property
+    def affine(self) -> bool:
+        """Whether phi is a number and a slope for small q: phi(0) + phi'(0) x, phi(0) not 0."""
+        return bool(self.values(np.zeros(1))[0])
 
     def slopes(self, x: Array) -> Array:
         """phi'(x)."""
@@ -105,10 +113,14 @@ class Activation:
         K = E G(s) G(s) with G(s) = E phi(s + r), r ~ N(0, (1 - |c|) q); for c < 0, E G(s) G(-s).
         Exact where `series` converges slowly, and slow itself.
         """
-        f = self.slopes if slope else self.values
-        shared, rest = math.sqrt(abs(c) * q), math.sqrt((1 - abs(c)) * q)
         moments = self.moments(np.array([q]))
         size = float(moments.slope[0] if slope else moments.second[0])  # K at c = 1
+        return float(self._kernels(np.zeros(1), q, c, size, slope=slope)[0])
+
+    def _kernels(self, mean: Array, q: float, c: float, size: float, *, slope: bool) -> Array:
+        """The same of pre-activations of these means, shape (Q,); `size` is about K at c = 1."""
+        f = self.slopes if slope else self.values
+        shared, rest = math.sqrt(abs(c) * q), math.sqrt((1 - abs(c)) * q)
 
         def half(s: Array) -> Array:
             if not rest:
@@ -128,7 +140,7 @@ class Activation:
             return (first * (first if c > 0 else half(-s)))[None]
 
         if not shared:
-            return float(half(np.zeros(1))[0] ** 2)
+            return half(mean) ** 2
         # G has no kink any more, but bends within a few `rest` of each. It is a quadrature itself
         bends = [
             sign * k + 6 * side * rest
@@ -136,10 +148,10 @@ class Activation:
             for sign in (-1, 1)
             for side in (-1, 0, 1)
         ]
-        found = expectations(
-            product, np.zeros(1), np.array([shared]), bends, 1e-12, floor=1e-13 * size
-        )
-        return float(found[0, 0])
+        found: Array = expectations(
+            product, mean, np.full_like(mean, shared), bends, 1e-12, floor=1e-13 * size
+        )[0]
+        return found
 
     def series(self, q: Array, n: int) -> Array:
         """Shares a_k^2 of V(q), k < n, with K(q, c) = sum a_k^2 c^k (Mehler 1866). Shape (Q, n)."""

@@ -16,6 +16,8 @@ from initlab.catalog import LOSSES
 from initlab.catalog.dtypes import DTYPES
 from initlab.catalog.targets import LABELS
 from initlab.spec.run import Run
+from initlab.theory.curves import Curves
+from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array
 
@@ -39,12 +41,12 @@ class Limits:
     grad_underflow: int | None = None
 
 
-def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -> Limits:
+def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Array) -> Limits:
     """Where a network leaves its dtype.
 
     Args:
         run: the network.
-        phi: its activation.
+        curves: those of its layers, which know their activations.
         ln_q: ln of the pre-activations' variance, shape (depth,).
         std: of the activations, shape (depth,).
         ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
@@ -58,25 +60,55 @@ def limits(run: Run, phi: Activation, ln_q: Array, std: Array, ln_grad: Array) -
         x = np.exp(np.where(ln_x > largest, np.inf, np.where(ln_x < smallest, -np.inf, ln_x)))
     with np.errstate(invalid="ignore", over="ignore"):
         # not |h| > largest, but its negation: nan counts as well
-        h = np.stack([np.abs(phi.values(x)), np.abs(phi.values(-x))])
-        over = ~(h <= np.exp(largest)).all(0)
-        zero = (h < np.exp(smallest)).all(0) if run.dtype != "float64" else (h == 0).all(0)
+        h = np.abs(curves.each(_farthest, x))
+        over = ~(h <= np.exp(largest)).all(1)
+        zero = (h < np.exp(smallest)).all(1) if run.dtype != "float64" else (h == 0).all(1)
     nan_onset, zero_onset = _first(over), _first(zero)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
     if not run.backward:
         return Limits(zero_onset=zero_onset)
-    # at z = 0 torch takes the slope from below; where that is 0, nothing gets past a layer of zeros
-    stops = zero_onset is not None and run.depth > 1 and not phi.slopes(np.array([-1e-300]))[0]
-    ln_start = _ln_start(run, float(std[-1]))
+    stopped, ln_start = _stopped(run, curves, zero), _ln_start(run, float(std[-1]))
     if ln_start is None:
-        return Limits(zero_onset=zero_onset, grad_underflow=run.depth - 2 if stops else None)
+        return Limits(zero_onset=zero_onset, grad_underflow=stopped)
     ln_g = ln_grad / 2 + ln_start + reach
+    passed = slice(0 if stopped is None else stopped + 1, None)
+    overflow, underflow = _last(ln_g[passed] > largest), _last(ln_g[passed] < smallest)
     return Limits(
         zero_onset=zero_onset,
-        grad_overflow=None if stops else _last(ln_g > largest),
-        grad_underflow=run.depth - 2 if stops else _last(ln_g < smallest),
+        grad_overflow=overflow if overflow is None else overflow + passed.start,
+        grad_underflow=stopped if underflow is None else underflow + passed.start,
     )
+
+
+def _farthest(curves: Curves, x: Array) -> Array:
+    """phi of the largest and the smallest pre-activation, of which the weights make +-x."""
+    low, high = curves.activation.bounds
+    return curves.activation.values(np.stack([high + x, low - x], axis=1))
+
+
+def _stopped(run: Run, curves: LayerCurves, zero: NDArray[np.bool_]) -> int | None:
+    """The last layer whose gradient is 0 because the layer after it is all zero and hands none on.
+
+    At z = 0 torch takes the slope from below.
+    """
+    if not zero.any():
+        return None
+    slopes = [_slopes(curves.of(layer).activation) for layer in range(run.depth)]
+    values = [curves.of(layer).activation.values(np.zeros(1))[0] for layer in range(run.depth)]
+    dead, last = False, None
+    for layer, own in enumerate(run.layers):
+        # what was all zero stays so, where nothing is added
+        dead = bool(zero[layer]) or (dead and own.bias is None and not values[layer])
+        if dead and layer and not slopes[layer]:
+            last = layer - 1
+    return last
+
+
+def _slopes(phi: Activation) -> bool:
+    """Whether phi has a slope where the weights add nothing to the biases."""
+    low, high = phi.bounds
+    return bool(phi.slopes(np.linspace(low, high, 33) - 1e-300).any())
 
 
 def log_range(dtype: str) -> tuple[float, float]:

@@ -11,10 +11,12 @@ from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice, Run
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
+from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits, starts_as_known
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import LayerVariance, layer_variances
+from initlab.theory.shifts import Shift
+from initlab.theory.variances import LayerLaw, approximation, layer_laws
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -23,7 +25,7 @@ LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
 class Layers(NamedTuple):
     """Predictions for every layer of one network, each shape (depth,)."""
 
-    pre_std: Array  # sqrt(q)
+    pre_std: Array  # sqrt(q), centred as it is measured
     std: Array  # sqrt(V - E^2): centred, as it is measured
     grad_std: Array  # of dL/dh, relative to the last layer's
     cosine: Array  # mean over pairs of different samples; nan of a batch of one
@@ -33,9 +35,11 @@ class Layers(NamedTuple):
 class Prediction:
     """What theory says of one network; only `reason` where it says nothing.
 
-    `fixed` holds its fixed points (arrays of one), where all of its layers have the same variances.
+    `fixed` holds the fixed points (arrays of one) of its body, the layers that no override is
+    about, where these have one activation and the same variances.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
-    growth, which may be off by a factor that the last layers make (2.7 was seen).
+    growth, which may be off by a factor that the last layers make (2.7 was seen). `approximate`
+    says why the numbers are not those of infinite width; empty where they are.
     """
 
     reason: str = ""
@@ -43,6 +47,7 @@ class Prediction:
     limits: Limits = field(default_factory=Limits)
     fixed: FixedPoints | None = None
     sure_start: bool = True
+    approximate: str = ""
 
     @property
     def gradient_known(self) -> bool:
@@ -50,11 +55,15 @@ class Prediction:
         return self.sure_start and self.limits.nan_onset is None
 
 
+#: what the curves of a layer are of
+Kind = tuple[Choice, Shift | None]
+
+
 class _Network(NamedTuple):
     """What theory sees of a run."""
 
     run: Run
-    variances: tuple[LayerVariance, ...]
+    laws: tuple[LayerLaw, ...]
     moments: InputMoments
 
 
@@ -76,22 +85,27 @@ def predict(
     points = list(dict.fromkeys(run.point for run in runs))
     fed = {of: _input_moments(*of) for of in dict.fromkeys((p.input, p.batch) for p in points)}
     known: dict[Run, Prediction] = {}
-    groups: dict[Choice, list[_Network]] = {}
+    groups: dict[tuple[Kind, ...], list[_Network]] = {}
     for run in points:
-        variances, moments = layer_variances(run), fed[run.input, run.batch]
-        if isinstance(variances, str):
-            known[run] = Prediction(reason=variances)
+        laws, moments = layer_laws(run), fed[run.input, run.batch]
+        if isinstance(laws, str):
+            known[run] = Prediction(reason=laws)
         elif moments is None:
             known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
         else:
-            network = _Network(run, variances, moments)
-            groups.setdefault(run.activation, []).append(network)
-    for activation, group in groups.items():
-        curves = curves_of(activation)
+            groups.setdefault(_kinds(laws), []).append(_Network(run, laws, moments))
+    for kinds, group in groups.items():
+        curves = LayerCurves([curves_of(*kind) for kind in kinds])
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines=cosines, tick=tick)
     return [known[run.point] for run in runs]
+
+
+def _kinds(laws: tuple[LayerLaw, ...]) -> tuple[Kind, ...]:
+    """The one of all layers, or that of each: networks that agree in it go side by side."""
+    kinds = tuple((law.activation, law.shift) for law in laws)
+    return kinds if len(set(kinds)) > 1 else kinds[:1]
 
 
 def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
@@ -108,12 +122,13 @@ def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
 
 
 def _predict(
-    curves: Curves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
+    curves: LayerCurves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
 ) -> dict[Run, Prediction]:
-    """Predictions for networks of one activation, side by side: arrays of shape (depth, R)."""
+    """Predictions for networks of the same laws, side by side: arrays of shape (depth, R)."""
     runs = [network.run for network in group]
     depth = max(run.depth for run in runs)
-    padded = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
+    laws = [own + (own[-1],) * (depth - len(own)) for _, own, _ in group]
+    padded = [[law.variance for law in own] for own in laws]
     w2 = np.array([[layer.sigma_w2 for layer in variances] for variances in padded]).T
     b2 = np.array([[layer.bias_variance for layer in variances] for variances in padded]).T
     inputs = [network.moments for network in group]
@@ -124,8 +139,8 @@ def _predict(
     if cosines:
         cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
     ln_grad = recursions.gradients(runs, padded, ln_q, at)
-    fixed = _fixed(curves, w2, b2, tick)
-    pre_std, grad_std = (recursions.exp(half) for half in (ln_q / 2, ln_grad / 2))
+    fixed = _fixed(curves, runs, w2, b2, tick)
+    grad_std, pre_std = recursions.exp(ln_grad / 2), recursions.exp(_spread(laws, ln_q) / 2)
     result = {}
     for index, run in enumerate(runs):
         own, last = (slice(run.depth), index), (run.depth - 1, index)
@@ -135,10 +150,21 @@ def _predict(
             grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
         )
-        ends = limits(run, curves.activation, ln_q[own], at.std[own], ln_grad[own])
+        ends = limits(run, curves, ln_q[own], at.std[own], ln_grad[own])
         sure = _sure(run, float(at.ln_v[last]))
-        result[run] = Prediction("", layers, ends, fixed.get(index), sure)
+        words = approximation(group[index].laws)
+        result[run] = Prediction("", layers, ends, fixed.get(index), sure, words)
     return result
+
+
+def _spread(laws: list[tuple[LayerLaw, ...]], ln_q: Array) -> Array:
+    """ln of the variance of z, shape (depth, R), to which biases that are not normal add theirs."""
+    if not any(law.shift for own in laws for law in own):
+        return ln_q
+    biases = [[0.0 if law.shift is None else law.shift.variance for law in own] for own in laws]
+    with np.errstate(divide="ignore"):
+        spread: Array = np.logaddexp(ln_q, np.log(np.array(biases).T))
+    return spread
 
 
 def _sure(run: Run, ln_v: float) -> bool:
@@ -150,16 +176,41 @@ def _sure(run: Run, ln_v: float) -> bool:
 
 
 def _fixed(
-    curves: Curves, w2: Array, b2: Array, tick: Callable[[], None]
+    curves: LayerCurves, runs: Sequence[Run], w2: Array, b2: Array, tick: Callable[[], None]
 ) -> dict[int, FixedPoints]:
-    """Fixed points of the networks whose layers all have one sigma_w > 0 and one sigma_b."""
-    alike = (np.ptp(w2, axis=0) <= 1e-12 * w2[0]) & (np.ptp(b2, axis=0) <= 1e-12 * b2[0])
-    where = np.flatnonzero(alike & (w2[0] > 0))
-    if not len(where):
-        return {}
-    variances, index = np.unique(
-        np.stack([w2[0, where], b2[0, where]]), axis=1, return_inverse=True
-    )
+    """Fixed points of the networks whose bodies have one activation, sigma_w > 0 and sigma_b."""
+    bodies: dict[Curves, list[tuple[int, float, float]]] = {}
+    for index, run in enumerate(runs):
+        body = _body(run)
+        if not body or len({id(curves.of(layer)) for layer in body}) > 1:
+            continue
+        own_w2, own_b2 = w2[body, index], b2[body, index]
+        alike = np.ptp(own_w2) <= 1e-12 * own_w2[0] and np.ptp(own_b2) <= 1e-12 * own_b2[0]
+        if alike and own_w2[0] > 0:
+            found = index, float(own_w2[0]), float(own_b2[0])
+            bodies.setdefault(curves.of(body[0]), []).append(found)
+    return {
+        index: point
+        for own, networks in bodies.items()
+        for index, point in _fixed_points(own, networks, tick)
+    }
+
+
+def _fixed_points(
+    curves: Curves, networks: list[tuple[int, float, float]], tick: Callable[[], None]
+) -> Iterator[tuple[int, FixedPoints]]:
+    """Of networks (index, sigma_w^2, sigma_b^2), of which equal ones are looked at once."""
+    where, w2, b2 = zip(*networks, strict=True)
+    variances, index = np.unique(np.array([w2, b2]), axis=1, return_inverse=True)
     sigma_w, sigma_b = np.sqrt(variances)
     every = fixed_points(curves, sigma_w, sigma_b, tick)
-    return {at: every.one(i) for at, i in zip(where.tolist(), index.ravel().tolist(), strict=True)}
+    if curves.shift is not None:  # E z^2, as other q's are
+        every = every._replace(q=every.q + curves.shift.mean**2 + curves.shift.variance)
+    for at, i in zip(where, index.ravel().tolist(), strict=True):
+        yield at, every.one(i)
+
+
+def _body(run: Run) -> list[int]:
+    """The layers that no override is about."""
+    other = {layer for override in run.overrides for layer in override.layers(run.depth)}
+    return [layer for layer in range(run.depth) if layer not in other]

@@ -54,22 +54,44 @@ def expectations(
     Returns:
         Shape (K, Q); nan where the panels did not suffice.
     """
-    owner, left, right = _panels(mean, sigma, kinks)
 
     def rule(start: Array, end: Array, of: NDArray[np.int_]) -> Array:
         z, weights = _nodes(start, end)
         result: Array = (f(mean[of, None] + sigma[of, None] * z) * weights).sum(-1)
         return result
 
+    return integrals(rule, *_panels(mean, sigma, kinks), len(mean), tolerance, floor)
+
+
+def integrals(
+    rule: Callable[[Array, Array, NDArray[np.int_]], Array],
+    owner: NDArray[np.int_],
+    left: Array,
+    right: Array,
+    owners: int,
+    tolerance: float = TOLERANCE,
+    floor: float | Array = UNDERFLOW,
+) -> Array:
+    """Integrals over panels (left, right) of P owners, halved until they agree; shape (K, owners).
+
+    Args:
+        rule: the integrals of K functions over panels, from their ends and owners; shape (K, P).
+        owner: of every panel, as `left` and `right` are its ends; shape (P,).
+        left: shape (P,).
+        right: shape (P,).
+        owners: how many there are.
+        tolerance: as of `expectations`.
+        floor: as of `expectations`.
+    """
     whole = rule(left, right, owner)
-    size = _summed(np.abs(whole), owner, len(mean))
+    size = _summed(np.abs(whole), owner, owners)
     allowed, total = np.maximum(tolerance * size, floor), np.zeros_like(size)
     for _ in range(DEEPEST):
         middle = (left + right) / 2
         low, high = rule(left, middle, owner), rule(middle, right, owner)
         with np.errstate(invalid="ignore"):
             done = (np.abs(low + high - whole) <= allowed[:, owner]).all(0)
-        total += _summed((low + high)[:, done], owner[done], len(mean))
+        total += _summed((low + high)[:, done], owner[done], owners)
         open_ = ~done & np.isfinite(low + high).all(0)
         total[:, owner[~done & ~open_]] = np.nan
         if not open_.any() or 2 * open_.sum() > MOST_PANELS:
@@ -81,16 +103,24 @@ def expectations(
     return total
 
 
-def hermite(f: Callable[[Array], Array], sigma: Array, kinks: Sequence[float], n: int) -> Array:
-    """Coefficients a_k = E f(sigma z) h_k(z) of the first n normalised Hermite polynomials.
+def hermite(
+    f: Callable[[Array], Array],
+    sigma: Array,
+    kinks: Sequence[float],
+    n: int,
+    mean: Array | None = None,
+) -> Array:
+    """Coefficients a_k = E f(mean + sigma z) h_k(z) of the first n normalised Hermite polynomials.
 
-    h_0 = 1, h_1 = z, sqrt(k + 1) h_k+1 = z h_k - sqrt(k) h_k-1. Shape (Q, n), sigma (Q,).
+    h_0 = 1, h_1 = z, sqrt(k + 1) h_k+1 = z h_k - sqrt(k) h_k-1. Shape (Q, n), sigma and mean (Q,).
     """
     coefficients = np.empty((len(sigma), n))
-    owner, left, right = _panels(np.zeros_like(sigma), sigma, kinks)
+    mean = np.zeros_like(sigma) if mean is None else mean
+    owner, left, right = _panels(mean, sigma, kinks)
     z, weights = _nodes(left, right)
     # the recurrence is linear, so it holds for f h_k times the weights as well
-    now, first = f(sigma[owner, None] * z) * weights, np.searchsorted(owner, np.arange(len(sigma)))
+    now = f(mean[owner, None] + sigma[owner, None] * z) * weights
+    first = np.searchsorted(owner, np.arange(len(sigma)))
     before = np.zeros_like(z)
     for k in range(n):
         coefficients[:, k] = np.add.reduceat(now.sum(-1), first)
@@ -113,11 +143,16 @@ def nodes(sigma: float, kinks: Sequence[float] = ()) -> tuple[Array, Array]:
     return sigma * z.ravel(), total
 
 
+def gauss_legendre(start: Array, end: Array) -> tuple[Array, Array]:
+    """Points and weights of int f(z) dz on panels, shape (P, n)."""
+    half = (end - start)[:, None] / 2
+    return (end + start)[:, None] / 2 + half * NODES, half * WEIGHTS
+
+
 def _nodes(start: Array, end: Array) -> tuple[Array, Array]:
     """Points and weights of int f(z) e^(-z^2/2) / sqrt(2 pi) dz on panels, shape (P, n)."""
-    half = (end - start)[:, None] / 2
-    z = (end + start)[:, None] / 2 + half * NODES
-    return z, half * WEIGHTS * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    z, weights = gauss_legendre(start, end)
+    return z, weights * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
 
 
 def _panels(

@@ -11,7 +11,7 @@ sigma_w^2 = fan_in Var W:
 (Poole et al. 2016, eq. 3 and 5; Schoenholz et al. 2017, eq. 10.) Lengths are kept as logarithms: a
 network that explodes leaves the numbers of float64.
 
-Shapes: R networks of one activation side by side, (depth, R); short ones are padded at the end.
+Shapes: R networks side by side, (depth, R); short ones are padded at the end.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ import numpy as np
 from initlab.catalog import LOSSES
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Run
-from initlab.theory.curves import CorrelationMap, Curves, CurveValues
+from initlab.theory.curves import CorrelationMap, CurveValues
+from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.quadrature import Array
 from initlab.theory.variances import LayerVariance
 
@@ -43,14 +44,14 @@ def _ln(x: Array) -> Array:
     return result
 
 
-def lengths(curves: Curves, w2: Array, b2: Array, second: Array) -> Array:
+def lengths(curves: LayerCurves, w2: Array, b2: Array, second: Array) -> Array:
     """ln q of every layer, shape (depth, R)."""
     ln_q = np.empty_like(w2)
     ln_w2, ln_b2 = _ln(w2), _ln(b2)
     square = _ln(second)
     for layer in range(len(w2)):
         ln_q[layer] = np.logaddexp(ln_w2[layer] + square, ln_b2[layer])
-        square = curves.ln_v(ln_q[layer])
+        square = curves.of(layer).ln_v(ln_q[layer])
     return ln_q
 
 
@@ -103,7 +104,7 @@ def _kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
 
 
 def cosines(
-    curves: Curves,
+    curves: LayerCurves,
     ln_q: Array,
     at: CurveValues,
     w2: Array,
@@ -123,12 +124,14 @@ def cosines(
     ln_first = _ln(np.array([second for second, _ in inputs]))
     weights = exp(_ln(w2) + np.concatenate([ln_first[None], at.ln_v[:-1]]) - ln_q)[..., None]
     biases = exp(_ln(b2) - ln_q)[..., None]
-    cosine, slope_at_1 = np.empty_like(ln_q), curves.slope_at_1(ln_q)[..., None]
+    cosine = np.empty_like(ln_q)
+    slope_at_1 = curves.each(lambda own, at: own.slope_at_1(at), ln_q)[..., None]
     at_once = max(1, MAPS // len(inputs))
     for layer in range(len(ln_q)):
         if layer % at_once == 0:
             part = slice(layer, layer + at_once)
-            maps = CorrelationMap.of(curves.series(ln_q[part])[:, :, None], slope_at_1[part])
+            shares = curves.each(lambda own, at: own.series(at), ln_q[part], layer)
+            maps = CorrelationMap.of(shares[:, :, None], slope_at_1[part])
         c = np.clip(weights[layer] * c + biases[layer], -1, 1)
         mapped = maps.at(layer % at_once)(c)
         error = np.minimum(np.abs(mapped.slope) * weights[layer] * error + mapped.bound, 2)

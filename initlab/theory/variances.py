@@ -7,16 +7,18 @@ gradients.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
+from typing import NamedTuple
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import Draw
-from initlab.spec.run import Choice, Run
+from initlab.spec.run import Choice, Layer, Run
 from initlab.theory.gains import scale_of
+from initlab.theory.shifts import Shift, bias_law
 
-LEAST_WIDTH = 16  # below it a sum over a layer is far from normal
+LEAST_WIDTH = 16  # below it, a sum of weights that are not normal is far from normal
 
 
 @dataclass(frozen=True)
@@ -44,36 +46,96 @@ class LayerVariance:
         return self.fan_out * self.weight_variance
 
 
+class LayerLaw(NamedTuple):
+    """What theory follows a signal through a layer by.
+
+    `variance` is that of the weights, and of the part of the biases that is normal around 0;
+    `shift` is the law of biases that are not, None where all are. `few` is the number of inputs of
+    a neuron where these are few and their weights not normal: then z is not quite normal either.
+    """
+
+    variance: LayerVariance
+    activation: Choice
+    shift: Shift | None
+    few: float | None = None
+
+
+def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
+    """The law of every layer, or why theory does not hold for this network."""
+    return _layer_laws(run.shape, run.layers if run.overrides else run.layers[:1])
+
+
 def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
-    """The variances of every layer, or why theory does not hold for this network."""
-    return _layer_variances(run.shape, run.activation, run.init, run.bias)
+    """The variances of every layer, or why they are not all there is to know.
+
+    A bias that is not normal counts as one of its variance.
+    """
+    return _layer_variances(run.shape, run.layers if run.overrides else run.layers[:1])
+
+
+def approximation(laws: tuple[LayerLaw, ...]) -> str:
+    """Why predictions by these laws are approximate; empty where nothing is known against them."""
+    few = [law.few for law in laws if law.few is not None]
+    return f"neurons of {min(few):.3g} inputs whose weights are not normal" if few else ""
+
+
+@cache
+def _layer_laws(shape: tuple[int, ...], layers: tuple[Layer, ...]) -> tuple[LayerLaw, ...] | str:
+    """Of these layers, or of one for all."""
+    places = list(zip(pairwise(shape), cycle(layers), strict=False))
+    known: dict[tuple[tuple[int, int], Layer], LayerLaw] = {}
+    for place in dict.fromkeys(places):
+        law = _layer_law(*place)
+        if isinstance(law, str):
+            return law
+        known[place] = law
+    return tuple(known[place] for place in places)
 
 
 @cache
 def _layer_variances(
-    shape: tuple[int, ...], activation: Choice, init: Choice, bias: Choice | None
+    shape: tuple[int, ...], layers: tuple[Layer, ...]
 ) -> tuple[LayerVariance, ...] | str:
-    layers = {}
-    for pair in dict.fromkeys(pairwise(shape)):
-        fans = Fans(*pair)
-        weights = _moments(init, fans, activation)
-        biases = _moments(bias, fans, activation) if bias else (0.0, 0.0)
-        variances = []
-        for what, choice, moments in (("weights", init, weights), ("biases", bias, biases)):
+    laws = _layer_laws(shape, layers)
+    if isinstance(laws, str):
+        return laws
+    if why := approximation(laws):
+        return why
+    found = []
+    for law, layer in zip(laws, cycle(layers), strict=False):
+        variance = law.variance
+        if law.shift is not None and layer.bias is not None:
+            fans = Fans(variance.fan_in, variance.fan_out)
+            moments = _moments(layer.bias, fans, layer.activation)
             if moments is None:
-                return f"{choice and choice.name} {what} are not independent draws of mean 0"
-            if not math.isfinite(moments[1]):
-                return f"{what} whose variance is beyond float64"
+                return f"{layer.bias.name} biases are not independent draws of mean 0"
             if moments[0]:
-                return f"{what} of mean {moments[0]:.3g}; theory needs a mean of 0"
-            variances.append(moments[1])
-        draw, (weight_variance, bias_variance) = SCHEMES[init.name].draw(init.parameters), variances
-        inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
-        if inputs < LEAST_WIDTH:
-            return f"neurons of {inputs:.3g} inputs; theory needs at least {LEAST_WIDTH}"
-        orthogonal = draw[0] == "orthogonal"
-        layers[pair] = LayerVariance(*pair, weight_variance, bias_variance, orthogonal)
-    return tuple(layers[pair] for pair in pairwise(shape))
+                return f"biases of mean {moments[0]:.3g}; a band needs a mean of 0"
+            variance = replace(variance, bias_variance=moments[1])
+        found.append(variance)
+    return tuple(found)
+
+
+def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
+    fans = Fans(*pair)
+    moments = _moments(layer.init, fans, layer.activation)
+    if moments is None:
+        return f"{layer.init.name} weights are not independent draws of mean 0"
+    if not math.isfinite(moments[1]):
+        return "weights whose variance is beyond float64"
+    if moments[0]:
+        return f"weights of mean {moments[0]:.3g}; theory needs a mean of 0"
+    biases = None if layer.bias is None else bias_law(layer.bias, fans, layer.activation)
+    normal, shift = biases or (0.0, None)
+    largest = 0.0 if shift is None else max(abs(shift.low), abs(shift.high))
+    if not math.isfinite(normal + largest * largest):
+        return "biases whose variance is beyond float64"
+    draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
+    inputs = pair[0] * (_sparse(draw, fans)[1] if draw[0] == "sparse" else 1)
+    # given h, a sum of normal weights is normal, however few
+    few = inputs if inputs < LEAST_WIDTH and draw[0] != "normal" and moments[1] else None
+    variance = LayerVariance(*pair, moments[1], normal, draw[0] == "orthogonal")
+    return LayerLaw(variance, layer.activation, shift, few)
 
 
 def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:

@@ -11,9 +11,11 @@ from initlab.catalog import ACTIVATIONS, COLUMNS, INPUTS, LOSSES
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import measure
 from initlab.spec.shares import Share
-from initlab.theory.expectation import PredictedNumbers
+from initlab.theory.expectation import PredictedNumbers, band_point
+from initlab.theory.finite_width import bands
 from initlab.theory.meanfield import FixedPoints
 from initlab.theory.moments import Activation
+from initlab.theory.overflow import Limits
 from initlab.theory.prediction import predict
 
 pytestmark = pytest.mark.xdist_group("wide")  # networks that many tests look at are measured once
@@ -135,6 +137,129 @@ def test_every_kind_of_network(fields):
     for name, (mean, sd) in off(runs).items():
         allowed = 5 * sd / 40**0.5 + (bias if name != "cosine" else 0.005)
         np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+BODY = {"activation": "tanh", "init": {"scheme": "lecun_normal", "gain": 1.3}}
+HEAD = {"activation": "identity", "init": {"scheme": "orthogonal", "gain": 0.01}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"last": HEAD},
+        {"last": {**HEAD, "bias": {"std": 0.5}}, "loss": "cross_entropy"},
+        {"first": {"activation": "sin", "init": {"scheme": "scaled_normal", "sigma_w": 2.5}}},
+        {"layers": {"1-2": {"activation": "relu", "init": "kaiming_normal"}}, "last": HEAD},
+        {"layers": {"2": {"init": {"scheme": "lecun_uniform", "gain": 3.0}}}},
+        {"layers": {"1": {"bias": {"std": 0.7}}}, "bias": None},
+    ],
+    ids=str,
+)
+def test_layers_that_differ(fields):
+    runs = load_plan({"shape": [500] * 5, **BODY, **fields, "seeds": 40, "batch": 8}).runs
+    for name, (mean, sd) in off(runs).items():
+        allowed = 5 * sd / 40**0.5 + (4 / 500 if name != "cosine" else 0.005)
+        np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+BIASES = [
+    {"scheme": "uniform", "a": -2, "b": 2},
+    {"scheme": "constant", "value": 0.5},
+    {"scheme": "trunc_normal", "std": 1.0, "mean": 0.3, "a": -1.0, "b": 1.5},
+    {"mean": 1.0, "std": 0.5},
+]
+
+
+@pytest.mark.parametrize("bias", BIASES, ids=str)
+@pytest.mark.parametrize("activation", ["hardtanh", "relu", "gelu", "sin"])
+def test_biases_of_any_law(activation, bias):
+    spec = {"shape": [500] * 5, "activation": activation, "bias": bias, "batch": 8}
+    runs = load_plan({**spec, "init": {"scheme": "lecun_normal", "gain": 1.2}, "seeds": 40}).runs
+    for name, (mean, sd) in off(runs).items():
+        allowed = 5 * sd / 40**0.5 + (4 / 500 if name != "cosine" else 0.005)
+        np.testing.assert_array_less(np.abs(mean), allowed + 1e-9, err_msg=name)
+
+
+def test_the_fixed_point_counts_the_bias(plan_of):
+    # identity, sigma_w^2 = 1/2, b = 1: s^2 = (s^2 + 1) / 2 = 1, E z^2 = s^2 + 1 = 2
+    init = {"scheme": "scaled_normal", "sigma_w": 0.5**0.5}
+    bias = {"scheme": "constant", "value": 1.0}
+    fields = {"activation": "identity", "init": init, "bias": bias, "width": 64}
+    (prediction,) = predict(plan_of(**fields, depth=80).runs)
+    assert prediction.fixed.q == pytest.approx([2.0])
+    assert prediction.fixed.chi_1 == pytest.approx([0.5])
+    # centred, as it is measured
+    assert prediction.layers.pre_std[-1] == pytest.approx(1.0)
+
+
+def test_biases_that_switch_every_neuron_off(plan_of):
+    init = {"scheme": "scaled_normal", "sigma_w": 0.01}
+    bias = {"scheme": "uniform", "a": -2.0, "b": -1.0}
+    (prediction,) = predict(
+        plan_of(activation="relu", init=init, bias=bias, width=64, depth=5).runs
+    )
+    assert (prediction.limits.zero_onset, prediction.limits.grad_underflow) == (0, 3)
+    assert prediction.layers.std[0] < 1e-100
+
+
+@pytest.mark.parametrize(
+    "shape", [[784, 256, 256, 8, 1], [2, 256, 256, 256], [15, 256, 1], [3, 1]], ids=str
+)
+@pytest.mark.parametrize("batch", [2, 8])
+def test_narrow_layers_are_predicted(shape, batch):
+    spec = {"shape": shape, "activation": "tanh", "init": "lecun_normal", "batch": batch}
+    run = load_plan(spec).runs[0]
+    (prediction,) = predict([run])
+    assert np.isfinite(prediction.layers.std).all()
+    assert prediction.approximate == ""
+    assert prediction.limits == Limits()
+    band = bands([band_point(run)], 20)[0]
+    assert np.isfinite(band.p50[[i for i, n in enumerate(shape[1:]) if n * batch > 1]]).all()
+
+
+def test_the_mean_square_of_narrow_layers_is_the_predicted_one():
+    # E h^2 over networks is exact at any width where phi is linear: 2 inputs, then 4 neurons
+    spec = {"shape": [2, 4, 1], "activation": "identity", "init": "lecun_normal", "batch": 8}
+    run = load_plan(spec).runs[0]
+    rng = np.random.default_rng(1)
+    x, w, v = (rng.standard_normal((20_000, *size)) for size in ((8, 2), (2, 4), (4, 1)))
+    y = x @ (w / 2**0.5) @ (v / 2)
+    assert predict([run])[0].layers.std[-1] ** 2 == pytest.approx((y * y).mean(), rel=0.1)
+
+
+def test_an_override_that_says_the_same_changes_nothing(plan_of):
+    spec = {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.2}, "width": 40}
+    own = predict(plan_of(**spec).runs)[0]
+    same = {"activation": "gelu", "init": "lecun_normal", "bias": {"std": 0.2}}
+    other = predict(plan_of(**spec, layers={"1": same}).runs)[0]
+    for ours, theirs in zip(own.layers, other.layers, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert own.limits == other.limits
+    assert own.fixed.q == other.fixed.q
+
+
+def test_the_fixed_point_is_that_of_the_body():
+    spec = {"depth": 20, "width": 256, **BODY}
+    (body,) = predict(load_plan(spec).runs)
+    (headed,) = predict(load_plan({**spec, "last": HEAD}).runs)
+    assert headed.fixed.q == body.fixed.q
+    assert headed.fixed.chi_1 == body.fixed.chi_1
+    # a head of gain 0.01 hands on 0.01^2 of the variance, and of the gradient's
+    assert headed.layers.pre_std[-1] == pytest.approx(0.01 * body.layers.std[-2], rel=1e-12)
+    np.testing.assert_array_equal(headed.layers.std[:-1], body.layers.std[:-1])
+    two = {"3-9": {"activation": "relu"}}
+    assert predict(load_plan({**spec, "layers": two}).runs)[0].fixed.q == body.fixed.q
+    assert predict(load_plan({**spec, "layers": {"0-19": HEAD}}).runs)[0].fixed is None
+
+
+def test_a_head_after_dead_layers(plan_of):
+    # zeros are cut by relu's slope at 0; the identity head above them still has a gradient
+    spec = {"depth": 5, "width": 32, "activation": "relu", "init": "zeros"}
+    (prediction,) = predict(
+        plan_of(**spec, last={"activation": "identity", "init": "lecun_normal"}).runs
+    )
+    assert (prediction.limits.zero_onset, prediction.limits.grad_underflow) == (0, 2)
+    assert predict(plan_of(**spec).runs)[0].limits.grad_underflow == 3
 
 
 def test_samples_of_a_file(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from initlab import load_plan
 from initlab.catalog import SCHEMES
 from initlab.network.weights import layers_of
-from initlab.theory.variances import layer_variances
+from initlab.theory.variances import approximation, layer_laws, layer_variances
 
 SHAPE = [300, 200, 400, 300]
 # what is required, and what moves a law; every scheme is tested with its defaults too
@@ -107,14 +107,24 @@ def test_biases(bias, variance):
 
 
 @pytest.mark.parametrize(
+    "bias", [{"mean": 1.0}, {"scheme": "constant", "value": 0.1}, {"scheme": "uniform"}], ids=str
+)
+def test_biases_of_a_mean_are_followed_but_have_no_variances_alone(bias):
+    run = run_of("lecun_normal", {}, bias=bias)
+    laws = layer_laws(run)
+    assert all(law.shift.mean for law in laws)
+    assert "biases" in layer_variances(run)
+
+
+@pytest.mark.parametrize(
     ("scheme", "parameters", "fields", "reason"),
     [
         ("normal", {"mean": 0.1, "std": 0.1}, {}, "weights of mean 0.1; theory needs a mean of 0"),
         ("normal", {}, {"bias": {"mean": 1.0, "std": 0.1}}, "biases of mean 1"),
         ("normal", {}, {"bias": {"scheme": "constant", "value": 0.1}}, "constant biases are not"),
         ("trunc_normal", {"std": 1.0, "a": 0.5, "b": 1.0}, {}, "weights of mean 0.7"),
-        ("normal", {}, {"shape": [300, 15, 300]}, "neurons of 15 inputs"),
-        ("normal", {}, {"shape": [15, 300, 300]}, "neurons of 15 inputs"),
+        ("lecun_uniform", {}, {"shape": [300, 15, 300]}, "neurons of 15 inputs"),
+        ("orthogonal", {}, {"shape": [15, 300, 300]}, "neurons of 15 inputs"),
         ("sparse", {"sparsity": 0.98}, {}, "neurons of 6 inputs"),  # of 300
     ],
 )
@@ -122,9 +132,19 @@ def test_why_theory_does_not_hold(scheme, parameters, fields, reason):
     assert reason in layer_variances(run_of(scheme, parameters, **fields))
 
 
-def test_a_narrow_output_does_not_matter():
-    # nothing is summed over it
-    assert not isinstance(layer_variances(run_of("normal", {}, shape=[300, 300, 10])), str)
+@pytest.mark.parametrize("shape", [[784, 256, 8, 1], [2, 256, 256], [15, 30], [300, 300, 10]])
+def test_of_normal_weights_few_inputs_do(shape):
+    # given h, a sum of normal weights is normal
+    run = run_of("lecun_normal", {}, shape=shape)
+    assert approximation(layer_laws(run)) == ""
+    assert not isinstance(layer_variances(run), str)
+
+
+def test_of_others_few_inputs_are_told():
+    laws = layer_laws(run_of("lecun_uniform", {}, shape=[300, 8, 12, 300]))
+    assert [law.few for law in laws] == [None, 8, 12]
+    assert approximation(laws) == "neurons of 8 inputs whose weights are not normal"
+    assert approximation(layer_laws(run_of("zeros", {}, shape=[8, 8]))) == ""
 
 
 @pytest.mark.parametrize("cut", [1e-5, 9.99e-4, 1.001e-3, 0.1, 1.0, 6.0])
