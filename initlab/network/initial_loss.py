@@ -34,7 +34,7 @@ def simulated(run: Run, last: LastLayer) -> InitialLoss:
     most = min(max(VALUES // (run.batch * run.shape[-1]), LEAST), MOST)
     values: list[float] = []
     while len(values) < most:
-        z = math.exp(last.ln_q / 2) * _correlated(run, last.cosine, generator)
+        z = last.mean + math.exp(last.ln_q / 2) * _correlated(run, last.cosine, generator)
         y = phi(z).to(dtype)
         target = draw_target(run.loss, run.batch, run.shape[-1], generator, drawn_in, run.target)
         values.append(loss_value(run.loss, run.reduction, y, target))

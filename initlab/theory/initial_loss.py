@@ -28,6 +28,8 @@ from initlab.spec.run import LATER, Choice, Run
 from initlab.theory.curves import curves_of
 from initlab.theory.moments import Activation
 from initlab.theory.quadrature import Array, expectations, nodes
+from initlab.theory.shifted import shifted
+from initlab.theory.shifts import Shift
 from initlab.theory.target_law import TargetLaw, ignored_share, target_law
 
 TOLERANCE = 1e-10  # of a panel
@@ -38,14 +40,26 @@ HEAVY = "its mean is carried by outputs that a batch of {n} seldom has"
 
 
 class LastLayer(NamedTuple):
-    """The law of the last layer's pre-activations: N(0, q), two samples of a correlation `cosine`.
+    """The law of the last layer's pre-activations: N(mean, q), two samples of a correlation.
 
-    `ln_q` is ln q, -inf where all of them are 0; a `cosine` of nan is not known.
+    `ln_q` is ln q, -inf where all of them are the mean; a `cosine`, the correlation, of nan is not
+    known.
     """
 
     activation: Choice
     ln_q: float
     cosine: float = 0.0
+    mean: float = 0.0
+
+    @property
+    def shift(self) -> Shift | None:
+        """What is added to N(0, q)."""
+        return Shift(self.mean, self.mean) if self.mean else None
+
+    @property
+    def phi(self) -> Activation:
+        """The outputs, of N(0, q)."""
+        return shifted(self.activation, self.shift)
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,7 @@ def _pointwise(run: Run, last: LastLayer) -> InitialLoss:
 
 def _square(last: LastLayer, law: TargetLaw) -> _Mean:
     """E (y - t)^2 = E y^2 - 2 E y E t + E t^2."""
-    at = curves_of(last.activation).at(np.array([max(last.ln_q, -1e4)]))
+    at = curves_of(last.activation, last.shift).at(np.array([max(last.ln_q, -1e4)]))
     rms = np.exp(at.ln_v / 2)
     value = rms**2 - 2 * at.mean * rms * law.mean + law.second
     return _Mean(float(value[0]))
@@ -128,7 +142,7 @@ def _by_quadrature(run: Run, last: LastLayer, law: TargetLaw) -> _Mean:
     """E and E^2 of a loss over y = phi(z) and t."""
     record, p = LOSSES[run.loss.name], run.loss.parameters
     loss, bits = load(str(record.pointwise)), precision(run.dtype)
-    phi = Activation(last.activation)
+    phi = last.phi
 
     def over_values(y: Array) -> Array:
         value = loss(y[..., None], law.values, p, bits)
@@ -172,7 +186,7 @@ def precision(dtype: str) -> int:
 def _softmax(run: Run, last: LastLayer) -> InitialLoss:
     """-sum_c t_c log softmax(y)_c, and for a divergence what the entropy of t adds."""
     record, outputs = LOSSES[run.loss.name], run.shape[-1]
-    sigma, phi = float(np.exp(last.ln_q / 2)), Activation(last.activation)
+    sigma, phi = float(np.exp(last.ln_q / 2)), last.phi
     z, weights = nodes(sigma, phi.kinks) if sigma else (np.zeros(1), np.ones(1))
     y = phi.values(z)
     value = float(log_sum_exp(y, weights, outputs) - y @ weights)

@@ -47,6 +47,22 @@ def test_mse_is_the_variances_of_both(q):
     assert value("mse", q, activation="relu", target=three) == pytest.approx(expected, rel=1e-9)
 
 
+def test_outputs_of_a_mean():
+    run = run_of("mse")
+    last = LastLayer(run.layers[-1].activation, math.log(0.5), 0.0, 2.0)  # y ~ N(2, 0.5)
+    assert initial_loss(run, last).value == pytest.approx(1 + 0.5 + 4, rel=1e-10)
+    # of a sigmoid's logits, all alike, -log sigmoid(2) where t = 1, and log(1 + e^2) where t = 0
+    bits = run_of("bce", dtype="float64")
+    sure = LastLayer(bits.layers[-1].activation, -math.inf, 0.0, 2.0)
+    expected = (math.log1p(math.exp(-2)) + math.log1p(math.exp(2))) / 2
+    assert initial_loss(bits, sure).value == pytest.approx(expected, rel=1e-9)
+    # what is the same for all classes tells none of them
+    classes = run_of("cross_entropy")
+    moved, still = (LastLayer(last.activation, 0.0, 0.0, mean) for mean in (3.0, 0.0))
+    pair = initial_loss(classes, moved).value, initial_loss(classes, still).value
+    assert pair[0] == pytest.approx(pair[1], rel=1e-9)
+
+
 def test_cross_entropy_of_many_classes():
     # E ln sum e^y of C = 1000, q = 1: ln C + q/2 for large C, less (e - 1) / 2C to first order
     expected = math.log(1000) + 0.5
