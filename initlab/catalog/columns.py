@@ -205,10 +205,12 @@ COLUMNS = Table(
     _column("runs", "predicted", "predicted_q", "1",
             "fixed point of q = sigma_w^2 E phi(sqrt(q) z)^2 + sigma_b^2",
             "variance of the pre-activations that lengths run into, 0 and inf among them; empty"
-            f" also where layers differ in sigma_w or sigma_b; {NO_THEORY}",
+            " also where layers that no override is about differ in sigma_w or sigma_b;"
+            f" {NO_THEORY}",
             "Poole et al. 2016, eq. 3"),
     _column("runs", "predicted", "chi_1", "1",
-            "sigma_w^2 E phi'(sqrt(q) z)^2 at q = predicted_q",
+            "fan_out Var W E phi'(sqrt(q) z)^2 at q = predicted_q; where fans differ, its geometric"
+            " mean over all layers but the first",
             "growth of the gradient's variance from layer to layer: 1 is the edge of chaos;"
             " empty as predicted_q",
             "Poole et al. 2016, eq. 6"),

@@ -4,14 +4,17 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from initlab.formatting import around_one, layer_count, times
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
-from initlab.theory.prediction import Layers, Prediction
+from initlab.theory.prediction import Layers, Prediction, body_of, tapering
 from initlab.theory.quadrature import Array
 
+ARRIVED = 0.1  # share of q* by which a variance may be off it
 DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2017)
 
 
@@ -30,9 +33,8 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
     if layers is None:
         return Diagnosis(None, None, f"no prediction: {prediction.reason}")
     if math.isnan(float(layers.std[-1])):
-        return Diagnosis(
-            None, None, f"no prediction: {run.activation.name} cannot be resolved there"
-        )
+        lost = run.layers[int(np.isnan(layers.std).argmax())].activation.name
+        return Diagnosis(None, None, f"no prediction: {lost} cannot be resolved there")
     limits = prediction.limits
     forward = "nan" if limits.nan_onset is not None else _verdict(layers.std, thresholds)
     reasons = [_forward(run, prediction, layers, forward)]
@@ -40,7 +42,7 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
     if limits.nan_onset is None and run.backward:
         backward = "nan" if limits.grad_overflow is not None else None
         backward = backward or _verdict(layers.grad_std[::-1], thresholds)
-        reasons.append(_backward(run, prediction, layers, forward, backward))
+        reasons.append(_backward(run, prediction, forward, backward, thresholds))
     reasons.append(_reach(run, prediction))
     if prediction.approximate:
         reasons.append(f"approximate: {prediction.approximate}")
@@ -77,17 +79,20 @@ def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str
         way = "explodes" if word == "exploding" else "vanishes"
         return f"signal {way}: std {times(ratio)} over {_layers(run.depth)}{dies}"
     q = float(fixed.q[0]) if fixed is not None else math.nan
-    if 0 < q < math.inf:
+    # a fixed point is a reason where lengths have arrived there
+    if 0 < q < math.inf and abs(float(layers.pre_std[-1]) ** 2 / q - 1) < ARRIVED:
         return f"signal steady: q* = {q:.4g}, std {last:.3g}{dies}"
     return f"signal steady: std {times(ratio)} over {_layers(run.depth)}{dies}"
 
 
-def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, word: str) -> str:
-    limits, fixed = prediction.limits, prediction.fixed
-    chi_1 = float(fixed.chi_1[0]) if fixed is not None else math.nan
-    because = "" if math.isnan(chi_1) else f"chi_1 = {around_one(chi_1)}, "
-    ratio = float(layers.grad_std[0])
+def _backward(
+    run: Run, prediction: Prediction, forward: str, word: str, thresholds: Thresholds
+) -> str:
+    limits, layers = prediction.limits, prediction.layers
+    ratio = float(layers.grad_std[0]) if layers is not None else math.nan
     about = "" if prediction.sure_start else "about "
+    supports = _supports(run, prediction, word, thresholds)
+    because = _because(run, prediction, supports=supports)
     gradient = f"{because}gradient {about}{times(ratio)} over {_layers(run.depth)}"
     if word == "steady":
         return f"gradient steady: {gradient}"
@@ -99,15 +104,59 @@ def _backward(run: Run, prediction: Prediction, layers: Layers, forward: str, wo
     }.get(word, "")
     way = "vanishes" if word == "vanishing" else "explodes"
     only = f"; {described(run.init)} is steady forward only" if forward == "steady" else ""
-    return f"gradient {way} backwards: {gradient}{dies}{only}{_instead(run)}"
+    only = only if supports else ""
+    instead = _instead(run) if supports or prediction.fixed is None else ""
+    return f"gradient {way} backwards: {gradient}{dies}{only}{instead}"
+
+
+def _supports(run: Run, prediction: Prediction, word: str, thresholds: Thresholds) -> bool:
+    """Whether chi_1 alone, layer by layer, would make of a gradient what becomes of it."""
+    chi_1 = float(prediction.fixed.chi_1[0]) if prediction.fixed is not None else math.nan
+    if math.isnan(chi_1):
+        return False
+    if word == "nan":
+        return chi_1 > 1
+    ln_ratio = (run.depth - 1) / 2 * math.log(chi_1) if chi_1 else -math.inf
+    # beyond float64 is far beyond any threshold
+    ratio = math.exp(min(max(ln_ratio, -700), 700)) if run.depth > 1 else 1.0
+    return verdict(1.0, ratio, thresholds) == word
+
+
+def _because(run: Run, prediction: Prediction, *, supports: bool) -> str:
+    """What makes a gradient grow or shrink: chi_1, the fans, or one layer that differs."""
+    ratio = tapering(run)
+    fans = "" if abs(ratio - 1) < 1e-9 else f"fan_out / fan_in = {ratio:.3g} a layer"
+    if supports and prediction.fixed is not None:
+        chi_1 = around_one(float(prediction.fixed.chi_1[0]))
+        return f"chi_1 = {chi_1}{f' ({fans})' if fans else ''}, "
+    step = _one_step(run, prediction)
+    return f"{fans}, " if fans else step
+
+
+def _one_step(run: Run, prediction: Prediction) -> str:
+    """A layer that differs from the others, where it makes more than half of the whole factor."""
+    if prediction.layers is None or not run.overrides or run.depth < 2:
+        return ""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(prediction.layers.grad_std)
+        steps = logs[:-1] - logs[1:]
+    if not np.isfinite(steps).all():
+        return ""
+    layer = int(np.abs(steps).argmax())
+    factor = float(np.exp(steps[layer]))
+    most = abs(steps[layer]) > abs(logs[0]) / 2 and abs(steps[layer]) > 1
+    return f"{times(factor)} through layer {layer + 1} alone, " if most else ""
 
 
 def _instead(run: Run) -> str:
-    """Where the edge of chaos is."""
-    if run.bias is not None:
-        return f"; for other scales: initlab recommend --activation {run.activation.name}"
-    gain = _critical(run.activation)
-    name = described(run.activation)
+    """Where the edge of chaos of the body's activation is."""
+    body = {(run.layers[i].activation, run.layers[i].bias is not None) for i in body_of(run)}
+    if len(body) != 1:
+        return ""
+    ((activation, biased),) = body
+    if biased:
+        return f"; for other scales: initlab recommend --activation {activation.name}"
+    gain, name = _critical(activation), described(activation)
     return f"; critical gain of {name}: {gain:.4g}" if gain else f"; {name} has no critical gain"
 
 

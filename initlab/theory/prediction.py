@@ -1,7 +1,9 @@
 """What theory says of every layer of a network before it is built; many networks at once."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +38,8 @@ class Prediction:
     """What theory says of one network; only `reason` where it says nothing.
 
     `fixed` holds the fixed points (arrays of one) of its body, the layers that no override is
-    about, where these have one activation and the same variances.
+    about, where these have one activation and the same variances; chi_1 is the gradient's growth a
+    layer, with fan_out Var W where fans differ.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
     growth, which may be off by a factor that the last layers make (2.7 was seen). `approximate`
     says why the numbers are not those of infinite width; empty where they are.
@@ -181,7 +184,7 @@ def _fixed(
     """Fixed points of the networks whose bodies have one activation, sigma_w > 0 and sigma_b."""
     bodies: dict[Curves, list[tuple[int, float, float]]] = {}
     for index, run in enumerate(runs):
-        body = _body(run)
+        body = body_of(run)
         if not body or len({id(curves.of(layer)) for layer in body}) > 1:
             continue
         own_w2, own_b2 = w2[body, index], b2[body, index]
@@ -190,7 +193,7 @@ def _fixed(
             found = index, float(own_w2[0]), float(own_b2[0])
             bodies.setdefault(curves.of(body[0]), []).append(found)
     return {
-        index: point
+        index: point._replace(chi_1=point.chi_1 * tapering(runs[index]))
         for own, networks in bodies.items()
         for index, point in _fixed_points(own, networks, tick)
     }
@@ -210,7 +213,17 @@ def _fixed_points(
         yield at, every.one(i)
 
 
-def _body(run: Run) -> list[int]:
+def body_of(run: Run) -> list[int]:
     """The layers that no override is about."""
     other = {layer for override in run.overrides for layer in override.layers(run.depth)}
     return [layer for layer in range(run.depth) if layer not in other]
+
+
+def tapering(run: Run) -> float:
+    """Geometric mean of fan_out / fan_in over the layers of the body that a gradient passes.
+
+    A gradient is multiplied by fan_out Var W, a signal by fan_in Var W.
+    """
+    pairs = list(pairwise(run.shape))
+    logs = [math.log(pairs[layer][1] / pairs[layer][0]) for layer in body_of(run) if layer]
+    return math.exp(sum(logs) / len(logs)) if logs else 1.0

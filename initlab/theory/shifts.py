@@ -93,6 +93,8 @@ class Shift:
     def smoothed(self, z: Array, s: Array) -> tuple[Array, Array]:
         """The density p of z = b + s x, and r = p E[s x | z], of a law that is no constant.
 
+        `z` has shape (P, n), `s` (P, 1).
+
         Given z, b is N(m, v) between low and high, with 1/v = 1/s^2 + 1/std^2, m = v (z/s^2 +
         peak/std^2); p is N(peak, std^2 + s^2) times the share of that N(m, v) that lies between.
         """
@@ -104,19 +106,36 @@ class Shift:
         low, high = (self.low - m) / root, (self.high - m) / root
         # the difference of two numbers near 0, not near 1
         share = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
-        normal_low, normal_high = (np.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (low, high))
-        if math.isinf(self.std):
-            height: Array | float = 1 / (self.high - self.low)
-        else:
-            spread = np.sqrt(self.std**2 + s * s)
-            mass = ndtr((self.high - self.peak) / self.std) - ndtr(
-                (self.low - self.peak) / self.std
-            )
-            height = np.exp(-np.square((z - self.peak) / spread) / 2) / (
-                math.sqrt(2 * math.pi) * spread * mass
-            )
         # E[b | z] = m - sqrt(v) (n(high) - n(low)) / share
-        return height * share, height * ((z - m) * share + root * (normal_high - normal_low))
+        moved = (z - m) * share + root * (_normal(high) - _normal(low))
+        narrow = np.ravel(root) > (self.high - self.low) / FLAT
+        if narrow.any():  # there, differences have few digits: their integrals by a rule
+            points, weights = RULES[6]
+            half = (self.high - self.low) / 2
+            b = (self.low + self.high) / 2 + half * points
+            near = np.array([_normal((x - m[narrow]) / root[narrow]) for x in b])
+            near *= (half * weights)[:, None, None] / root[narrow]
+            share[narrow] = near.sum(0)
+            moved[narrow] = (near * (z[narrow] - b[:, None, None])).sum(0)
+        height = self._height(z, s)
+        return height * share, height * moved
+
+    def _height(self, z: Array, s: Array) -> Array | float:
+        """N(peak, std^2 + s^2) at z, over the share of N(peak, std^2) between low and high."""
+        from scipy.special import ndtr
+
+        if math.isinf(self.std):
+            return 1 / (self.high - self.low)
+        spread = np.sqrt(self.std**2 + s * s)
+        above, below = (ndtr((end - self.peak) / self.std) for end in (self.high, self.low))
+        height: Array = _normal((z - self.peak) / spread) / (spread * (above - below))
+        return height
+
+
+def _normal(x: Array) -> Array:
+    """n(x)."""
+    density: Array = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return density
 
 
 @cache

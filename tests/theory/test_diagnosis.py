@@ -1,11 +1,13 @@
 """Verdicts before the run, and their reasons."""
 
+import re
+
 import pytest
 
 from initlab import load_plan
 from initlab.network.propagate import measure
 from initlab.spec.run import Choice
-from initlab.spec.thresholds import Thresholds
+from initlab.spec.thresholds import Thresholds, verdict
 from initlab.store.outcome import Outcome, result_cells
 from initlab.theory.diagnosis import described, diagnose
 from initlab.theory.prediction import predict
@@ -137,3 +139,58 @@ def test_a_choice_is_described_with_what_is_not_its_default():
     assert described(Choice("leaky_relu", (("negative_slope", 0.2),))) == (
         "leaky_relu(negative_slope=0.2)"
     )
+
+
+HEAD = {"activation": "identity", "init": {"scheme": "lecun_normal", "gain": 0.01}}
+MANY = {
+    "shape": [[64] * 13, [512, 256, 128, 64, 32, 16], [16, 32, 64, 128, 256], [784, 64, 64, 64]],
+    "activation": ["tanh", "relu", "sigmoid", "gelu"],
+    "init": {"scheme": "lecun_normal", "gain": [0.3, 1.0, 1.5, 4.0]},
+}
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("last", [None, {"activation": "identity", "init": "zeros"},
+                                  HEAD], ids=str)  # fmt: skip
+def test_no_reason_contradicts_its_verdict(loss, last):
+    extra = {} if last is None else {"last": last}
+    runs = load_plan({**MANY, **extra, "loss": loss}).runs
+    for run, prediction in zip(runs, predict(runs), strict=True):
+        found = diagnose(run, prediction, THRESHOLDS)
+        for part in found.why.split("; "):
+            if cited := re.search(r"chi_1 = ([\d.e+-]+)", part):
+                growth = float(cited[1]) ** ((run.depth - 1) / 2)
+                word = verdict(1.0, growth, THRESHOLDS)
+                assert part.startswith(f"gradient {WORDS[found.backward]}"), found.why
+                assert word == found.backward, found.why
+            if cited := re.search(r"signal steady: q\* = ([\d.e+-]+)", part):
+                assert 0.9 < prediction.layers.pre_std[-1] ** 2 / float(cited[1]) < 1.11
+
+
+WORDS = {"steady": "steady", "vanishing": "vanishes", "exploding": "explodes"}
+
+
+def test_of_a_taper_the_fans_are_told():
+    # lecun: sigma_w^2 = 1 in every layer, and fan_out Var W = 1/2 in all but the first
+    spec = {"shape": [512, 512, 256, 128, 64], "activation": "identity", "init": "lecun_normal"}
+    (run,) = load_plan({**spec, "loss": "cross_entropy"}).runs
+    (prediction,) = predict([run])
+    assert prediction.fixed.chi_1 == pytest.approx([0.5])
+    assert prediction.layers.grad_std[0] == pytest.approx(0.5**1.5)
+    why = diagnose(run, prediction, THRESHOLDS).why
+    assert "chi_1 = 0.500 (fan_out / fan_in = 0.5 a layer)" in why
+
+
+def test_of_a_head_the_layer_is_told_and_the_body_advised():
+    head = {"activation": "identity", "init": {"scheme": "orthogonal", "gain": 1e-4}}
+    found = seen(activation="tanh", init="lecun_normal", depth=10, last=head)
+    assert found.backward == "vanishing"
+    assert "through layer 9 alone" in found.why
+    other = {"layers": {"3-5": {"activation": "relu"}}}
+    found = seen(activation="tanh", init={"scheme": "lecun_normal", "gain": 3.0}, **other)
+    assert "critical gain of tanh: 1" in found.why
+
+
+def test_approximate_predictions_say_so():
+    found = seen(activation="tanh", init="lecun_uniform", depth=3, width=8)
+    assert "approximate: neurons of 8 inputs whose weights are not normal" in found.why
