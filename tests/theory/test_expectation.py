@@ -170,9 +170,9 @@ def test_bands_of_gradient_and_cosine_stand_apart():
     (outcome,), _ = in_memory(plan)
     expectation = outcome.expectation
     band, table = expectation.band, expectation.gradient_band
-    assert GRADIENT_BAND == [
+    assert [
         f"predicted_{of}_{q}" for of in ("grad_std", "cosine") for q in ("p10", "p50", "p90")
-    ]
+    ] == GRADIENT_BAND
     np.testing.assert_array_equal(table, np.vstack([band.gradient, band.cosine]).T)
     cells = expectation.gradient_cells()
     # a signal ends at the last layer, a gradient at layer 0
