@@ -5,9 +5,9 @@ from benchmarks.sweeping import computed
 from benchmarks.table import Row
 from benchmarks.timing import Contender, side_by_side
 from benchmarks.workloads import GRID, Sweep, mode
-from initlab.store.work import SimulateTask
+from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import run_task
-from initlab.theory.expectation import band_point
+from initlab.theory.finite_width import BandPoint
 
 BAND = 400  # the default
 WANTED = 2.5  # times as long as without bands
@@ -46,8 +46,8 @@ def _default(rounds: int, gradients: bool) -> list[Row]:
 
 def _simulated(rounds: int) -> Row:
     plan = BUILT.plan(gradients=False)
-    points = list(dict.fromkeys(p for run in plan.runs if (p := band_point(run)) is not None))
-    task = SimulateTask(tuple(points), REPLICATES)
+    points = tuple(p for p in plan_work(plan).bands if isinstance(p, BandPoint))
+    task = SimulateTask(points, REPLICATES)
     seconds = side_by_side(
         {
             "simulated": Contender(lambda: run_task(task), len(points) * REPLICATES),

@@ -44,7 +44,8 @@ class Kept:
         for index, run in enumerate(self.plan.runs):
             outcome = self.measured.get(index, Outcome("interrupted"))
             expected = self.expected.get(run.point, PredictedNumbers())
-            band = self.bands.get(band_point(run)) if self.plan.head.band else None
+            asked = self.plan.head.band
+            band = self.bands.get(band_point(run, asked.gradient)) if asked.networks else None
             reason = outcome.reason or "; ".join(self.problems)
             yield replace(outcome, reason=reason, expectation=Expectation(expected, band))
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from benchmarks.__main__ import PARTS
+from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, COLUMNS, LOSSES, RULES, TABLES
 from initlab.cli.app import COMMANDS, build, function_of
 from initlab.spec.model import SpecFile
@@ -70,6 +72,19 @@ def test_every_field_of_a_spec_is_documented(field):
     spec = (ROOT / "docs/spec.md").read_text()
     table = spec[spec.index("| field |") : spec.index("## From the shell")]
     assert f"`{field}`" in table
+
+
+SPEC_PAGE = (ROOT / "docs/spec.md").read_text()
+
+
+SPECS = [t for t in re.findall(r"```yaml\n(.*?)```", SPEC_PAGE, re.DOTALL) if "activation:" in t]
+
+
+@pytest.mark.parametrize("text", SPECS)
+def test_every_spec_of_the_page_on_specs_is_one(text):
+    fields = yaml.safe_load(text)
+    size = {} if "shape" in fields else {"depth": 2, "width": 4}
+    assert load_plan({"init": "he", **size, **fields}).runs
 
 
 def documented(file: str) -> list[list[str]]:

@@ -7,12 +7,13 @@ from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand, Task
 from initlab.catalog.rules import ALLOWABLE, RULES, Rule
 from initlab.catalog.schemes import BIAS_SCHEMES, SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.targets import TARGETS, Target
 from initlab.catalog.words import WORDS, Word
 
 #: every table, by the plural that `initlab list` takes
 TABLES: dict[str, Table[Record]] = {
     table.plural: table
-    for table in (SCHEMES, ACTIVATIONS, LOSSES, TASKS, INPUTS, COLUMNS, RULES, WORDS)
+    for table in (SCHEMES, ACTIVATIONS, LOSSES, TASKS, INPUTS, TARGETS, COLUMNS, RULES, WORDS)
 }
 
 #: the table behind every field of a spec that names a record
@@ -22,6 +23,7 @@ FIELDS: dict[str, Table[Record]] = {
     "input": INPUTS,
     "bias": BIAS_SCHEMES,
     "loss": LOSSES,
+    "target": TARGETS,
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "RULES",
     "SCHEMES",
     "TABLES",
+    "TARGETS",
     "TASKS",
     "WORDS",
     "Activation",
@@ -47,6 +50,7 @@ __all__ = [
     "Rule",
     "Scheme",
     "Table",
+    "Target",
     "Task",
     "Word",
 ]

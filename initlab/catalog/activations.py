@@ -231,11 +231,14 @@ ACTIVATIONS = Table(
     ),
     Activation(
         name="sin",
-        function="torch:sin",
-        formula="sin z",
+        function="initlab.network.activations:sin",
+        formula="sin(omega z)",
         about="periodic, for implicit representations",
         source="Sitzmann et al. 2020",
         aliases=("sine",),
+        parameters=(
+            Parameter("omega", "frequency", 1.0, minimum=1 / LARGE, maximum=LARGE, later=True),
+        ),
     ),
     Activation(
         name="erf",

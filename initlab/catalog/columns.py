@@ -9,7 +9,20 @@ from typing import Literal
 from initlab.catalog.table import Record, Table
 
 Where = Literal["layers", "runs", "both"]
-Group = Literal["key", "forward", "backward", "result", "predicted"]
+Group = Literal[
+    "key",
+    "forward",
+    "backward",
+    "result",
+    "predicted",
+    "gradients",
+    "neurons",
+    "quantiles",
+    "gradient_band",
+    "extra",
+]
+#: groups of layers.csv that a run has where its `record` names them, in their order
+RECORDED: tuple[Group, ...] = ("gradients", "neurons", "quantiles")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,10 +59,10 @@ NO_THEORY = (
     " weights"
 )
 NO_BAND = (
-    "empty where theory does not hold, for orthogonal and sparse weights, whose entries are not"
-    " independent, for biases of a mean that is not 0, for neurons of fewer than 16 inputs whose"
-    " weights are not normal, for batches above 64, and with band: 0"
+    "empty for sparse, constant and identity weights, for networks that take more than half a"
+    " minute to draw, and with band: 0"
 )
+GRADIENT_BAND = "a column with band: {gradient: true}, which draws networks of any kind"
 
 # fmt: off
 COLUMNS = Table(
@@ -87,7 +100,7 @@ COLUMNS = Table(
             "share of h == 0",
             "activations that are exactly zero: inactive ReLUs, or underflow"),
     _column("layers", "forward", "saturated_fraction", "0..1",
-            "share of |phi'(z)| < 0.05",
+            "share of |phi'(z)| < saturation, which is 0.05 where the spec does not set it",
             "units that let less than a twentieth of the gradient through; inactive ReLUs count",
             "after Glorot & Bengio 2010, sec. 3"),
     _column("layers", "forward", "finite_fraction", "0..1",
@@ -106,6 +119,50 @@ COLUMNS = Table(
     _column("layers", "backward", "bias_grad_std", "loss / 1",
             "torch.std of dL/db: centred, unbiased, over neurons",
             "standard deviation of the bias gradient; empty without a bias"),
+    _column("layers", "gradients", "grad_rms", "loss / 1",
+            "sqrt(mean of (dL/dh)^2), not centred, over batch and neurons",
+            "root mean square of the gradient at the layer's output"),
+    _column("layers", "gradients", "grad_norm", "loss / 1",
+            "sqrt(sum of (dL/dh)^2) over batch and neurons: the Frobenius norm",
+            "size of the gradient at the layer's output"),
+    _column("layers", "gradients", "pre_grad_norm", "loss / 1",
+            "sqrt(sum of (dL/dz)^2) over batch and neurons: the Frobenius norm",
+            "size of the gradient at the pre-activations; of one sample it is that of dL/db, the"
+            " speed at which the layer learns",
+            "Nielsen 2015, ch. 5"),
+    _column("layers", "gradients", "weight_grad_norm", "loss / 1",
+            "sqrt(sum of (dL/dW)^2) over all weights of the layer: the Frobenius norm",
+            "size of the weight gradient, which clipping by norm compares"),
+    _column("layers", "gradients", "weight_rms", "1",
+            "sqrt(mean of W^2), not centred, over all weights of the layer as they are used",
+            "size of a weight"),
+    _column("layers", "gradients", "update_ratio", "loss / 1",
+            "sqrt(mean of (dL/dW)^2) / sqrt(mean of W^2)",
+            "size of a step of plain gradient descent at learning rate 1, relative to the weights;"
+            " inf where all weights are 0",
+            "Karpathy 2016, CS231n notes"),
+    _column("layers", "neurons", "neuron_std", "1",
+            "median over neurons of torch.std over the batch: centred, unbiased",
+            "how much a typical neuron tells samples apart; of an even number of neurons the mean"
+            " of the middle two; nan for a batch of one, and below a finite_fraction of 1"),
+    _column("layers", "neurons", "dead_fraction", "0..1",
+            "share of neurons with h == 0 for every sample of the batch",
+            "neurons that say nothing about this batch: dead ReLUs, or underflow"),
+    _column("layers", "quantiles", "q01", "1",
+            "1 % quantile of h over batch and neurons, linear between values as in torch.quantile",
+            "nearly the least activation; nan below a finite_fraction of 1"),
+    _column("layers", "quantiles", "q25", "1",
+            "25 % quantile, likewise",
+            "a quarter of the activations lie below; nan below a finite_fraction of 1"),
+    _column("layers", "quantiles", "q50", "1",
+            "median, likewise",
+            "half of the activations lie below; nan below a finite_fraction of 1"),
+    _column("layers", "quantiles", "q75", "1",
+            "75 % quantile, likewise",
+            "three quarters of the activations lie below; nan below a finite_fraction of 1"),
+    _column("layers", "quantiles", "q99", "1",
+            "99 % quantile, likewise",
+            "nearly the largest activation; nan below a finite_fraction of 1"),
     _column("runs", "key", "run", "index",
             "0, 1, 2, ... in the order of the spec",
             "one network: one point of the spec and one seed"),
@@ -197,10 +254,38 @@ COLUMNS = Table(
     _column("both", "predicted", "surprise", "standard deviations",
             "(ln std - mean of ln std) / std of ln std, over the simulated layers",
             f"beyond 5 or so this network is not what was specified; {NO_BAND}"),
+    _column("runs", "extra", "predicted_loss", "loss",
+            "E of the loss over outputs y = phi(z), z ~ N(0, predicted_pre_std^2), and its target",
+            "to be compared with loss_value: expected of the untrained network at infinite width;"
+            " by simulation for losses that compare samples or classes by margins, and for ctc;"
+            f" {NO_THEORY}, and where the mean tells nothing of a batch",
+            "Gumbel 1954 for softmax losses"),
+    _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
+            "10 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p50", "ratio",
+            "median of grad_std / grad_std of the last layer, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_grad_std_p90", "ratio",
+            "90 % quantile of grad_std / grad_std of the last layer, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p10", "-1..1",
+            "10 % quantile of cosine, over random networks",
+            f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p50", "-1..1",
+            "median of cosine, over random networks",
+            f"what a network of this width has; {GRADIENT_BAND}"),
+    _column("both", "gradient_band", "predicted_cosine_p90", "-1..1",
+            "90 % quantile of cosine, over random networks",
+            f"upper end of the band of 80 % of networks; {GRADIENT_BAND}"),
 )
 # fmt: on
 
 
+#: measured columns that a run has where its `record` names their group
+MORE = tuple(c.name for group in RECORDED for c in COLUMNS.values() if c.group == group)
+#: columns of the group "extra" are written where a run records this
+EXTRA_WITH: Group = "gradients"
 #: columns that hold text
 WORDS = ("status", "reason", "forward_verdict", "backward_verdict")
 
@@ -212,3 +297,17 @@ def columns(where: Where, *groups: Group) -> list[str]:
         for c in COLUMNS.values()
         if c.where in (where, "both") and (not groups or c.group in groups)
     ]
+
+
+def how_to_record(name: str) -> str | None:
+    """What a spec says to have a column, "record: {neurons: true}"; None of one that all have."""
+    group = COLUMNS[name].group if name in COLUMNS else "key"
+    if group == "gradient_band":
+        return "band: {gradient: true}"
+    group = EXTRA_WITH if group == "extra" else group
+    return f"record: {{{group}: true}}" if group in RECORDED else None
+
+
+def always(where: Where) -> list[str]:
+    """Names of the columns that a file has whatever its spec asks for, in order."""
+    return [name for name in columns(where) if how_to_record(name) is None]

@@ -113,7 +113,16 @@ INPUTS = Table(
     ),
     Input(
         name="file",
-        parameters=(Parameter("path", "a .csv or .npy file, one sample a row", kind="text"),),
+        parameters=(
+            Parameter("path", "a .csv or .npy file, one sample a row", kind="text"),
+            Parameter(
+                "target",
+                "a file of targets, a row for each of these; short for target:",
+                "",
+                "text",
+                later=True,
+            ),
+        ),
         formula="x = rows of the file",
         draw="initlab.network.inputs:from_file",
         moments=_of_file,

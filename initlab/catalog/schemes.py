@@ -30,8 +30,8 @@ THEORY = {
     "normal": INDEPENDENT,
     "uniform": INDEPENDENT,
     "truncated": INDEPENDENT,
-    "orthogonal": "predictions, no bands: entries are not independent",
-    "sparse": "predictions, no bands: entries are not independent",
+    "orthogonal": "predictions and bands",
+    "sparse": "predictions; entries are not independent: bands with band.gradient only",
     "identity": "none: weights are not independent draws of mean 0",
     "constant": "none, but for zeros: weights are not independent draws of mean 0",
 }
@@ -44,9 +44,22 @@ class Fans:
     fan_in: int
     fan_out: int
 
-    def mode(self, name: str) -> int:
-        """The fan that Kaiming's `mode` names."""
-        return self.fan_in if name == "fan_in" else self.fan_out
+    def mode(self, name: str) -> float:
+        """The fan that a `mode` or a `fan` names: fan_in, fan_out, fan_avg or fan_geo_avg.
+
+        Raises:
+            ValueError: no such fan.
+        """
+        match name.removeprefix("fan_"):
+            case "in":
+                return self.fan_in
+            case "out":
+                return self.fan_out
+            case "avg":
+                return (self.fan_in + self.fan_out) / 2
+            case "geo" | "geo_avg":
+                return math.sqrt(self.fan_in * self.fan_out)
+        raise ValueError(f"no fan {name!r}; known: fan_in, fan_out, fan_avg, fan_geo_avg")
 
 
 def _sound(_: Parameters) -> str | None:
@@ -101,7 +114,27 @@ def _he(fans: Fans, p: Parameters, spread: float) -> tuple[float, float]:
 
 
 def _lecun(fans: Fans, p: Parameters, spread: float) -> tuple[float, float]:
-    return float(p["gain"]) / math.sqrt(fans.fan_in) * spread, 0.0
+    return float(p["gain"]) / math.sqrt(_fan(fans, p)) * spread, 0.0
+
+
+def _fan(fans: Fans, p: Parameters) -> float:
+    return fans.mode(str(p.get("fan", FAN.default)))
+
+
+def _scaled_variance(fans: Fans, p: Parameters) -> tuple[float, float]:
+    # Var W = scale / fan, whatever the draw
+    std = math.sqrt(p["scale"] / fans.mode(p["mode"]))
+    return std / DISTRIBUTIONS[p["distribution"]][1], 0.0
+
+
+def _sparse_scale(fans: Fans, p: Parameters) -> tuple[float, float]:
+    if "gain" not in p:
+        return p["std"], 0.0
+    # of the fan_in inputs of a neuron, on average (fan_out - zeros) / fan_out have a weight, as
+    # every column has that share of its own
+    zeros = math.ceil(p["sparsity"] * fans.fan_out)
+    inputs = fans.fan_in * (fans.fan_out - zeros) / fans.fan_out
+    return float(p["gain"]) / math.sqrt(inputs) if inputs else 0.0, 0.0
 
 
 def _uniform_check(p: Parameters) -> str | None:
@@ -122,8 +155,17 @@ def _truncated(p: Parameters) -> Draw:
 
 
 GAIN = Parameter("gain", "a number, an activation's name, or auto", 1.0, kind="gain", above=0)
+OMEGA = Parameter("omega", "omega of the activation sin(omega z)", 30.0, above=0)
 MEAN = Parameter("mean", "mean of the weights", 0.0)
 STD = Parameter("std", "standard deviation of the weights", 1.0, minimum=0)
+FAN = Parameter(
+    "fan",
+    "which fan to divide by: avg is their mean, geo the square root of their product",
+    "in",
+    kind="choice",
+    choices=("in", "out", "avg", "geo"),
+    later=True,
+)
 HE = (
     Parameter("a", "negative slope of the leaky_relu that follows", 0.0),
     Parameter(
@@ -139,9 +181,17 @@ HE = (
         "leaky_relu",
         kind="choice",
         choices=tuple(name for name, a in ACTIVATIONS.items() if a.table_gain),
+        also={n: name for name, a in ACTIVATIONS.items() if a.table_gain for n in a.aliases},
     ),
 )
 ROOT3 = math.sqrt(3.0)
+#: draws of variance_scaling, and the std of one: of N(0, 1) cut at +-2 it is
+#: sqrt(1 - 4 n(2) / (2 N(2) - 1)), n and N the normal density and distribution
+DISTRIBUTIONS: Mapping[str, tuple[Draw, float]] = {
+    "normal": (("normal",), 1.0),
+    "truncated_normal": (("truncated", -2.0, 2.0), 0.87962566103423978),
+    "uniform": (("uniform",), 1 / ROOT3),
+}
 
 SCHEMES = Table(
     "scheme",
@@ -190,7 +240,7 @@ SCHEMES = Table(
         name="lecun_normal",
         draw=_draw("normal"),
         scale=lambda f, p: _lecun(f, p, 1.0),
-        parameters=(GAIN,),
+        parameters=(GAIN, FAN),
         formula="N(0, gain^2 / fan_in)",
         about="keeps the variance of a linear network; what SELU asks for",
         source="LeCun et al. 1998, Efficient BackProp, sec. 4.6",
@@ -199,7 +249,7 @@ SCHEMES = Table(
         name="lecun_uniform",
         draw=_draw("uniform"),
         scale=lambda f, p: _lecun(f, p, ROOT3),
-        parameters=(GAIN,),
+        parameters=(GAIN, FAN),
         formula="U(-a, a), a = gain sqrt(3 / fan_in)",
         about="LeCun with uniform draws",
         source="LeCun et al. 1998, Efficient BackProp, sec. 4.6",
@@ -207,11 +257,57 @@ SCHEMES = Table(
     Scheme(
         name="scaled_normal",
         draw=_draw("normal"),
-        scale=lambda f, p: (p["sigma_w"] / math.sqrt(f.fan_in), 0.0),
-        parameters=(Parameter("sigma_w", "std of the weights times sqrt(fan_in)", above=0),),
+        scale=lambda f, p: (p["sigma_w"] / math.sqrt(_fan(f, p)), 0.0),
+        parameters=(Parameter("sigma_w", "std of the weights times sqrt(fan_in)", above=0), FAN),
         formula="N(0, sigma_w^2 / fan_in)",
         about="the parametrisation of mean-field theory",
         source="Poole et al. 2016, eq. 1",
+    ),
+    Scheme(
+        name="variance_scaling",
+        draw=lambda p: DISTRIBUTIONS[p["distribution"]][0],
+        scale=_scaled_variance,
+        parameters=(
+            Parameter("scale", "Var W times the fan: 2 for ReLU", 1.0, above=0),
+            Parameter(
+                "mode",
+                "which fan to divide by: avg is their mean, geo_avg the root of their product",
+                "fan_in",
+                kind="choice",
+                choices=("fan_in", "fan_out", "fan_avg", "fan_geo_avg"),
+            ),
+            Parameter(
+                "distribution",
+                "truncated_normal is cut at 2 std, and widened so that Var W is what it says",
+                "truncated_normal",
+                kind="choice",
+                choices=tuple(DISTRIBUTIONS),
+                also={"untruncated_normal": "normal"},
+            ),
+        ),
+        formula="Var W = scale / fan",
+        about="Var W by any draw; glorot_normal, he_normal and lecun_normal of Keras and JAX are"
+        " its truncated normals, those here are not truncated",
+        source="Keras, VarianceScaling; JAX, jax.nn.initializers.variance_scaling",
+    ),
+    Scheme(
+        name="siren",
+        draw=_draw("uniform"),
+        scale=lambda f, p: (math.sqrt(6.0 / f.fan_in) / p["omega"], 0.0),
+        parameters=(OMEGA,),
+        bias="torch_default",
+        formula="U(-a, a), a = sqrt(6 / fan_in) / omega; biases as nn.Linear has them",
+        about="for the hidden layers of a network of sin(omega z): omega z keeps a std near 1",
+        source="Sitzmann et al. 2020, sec. 3.2; biases as in their code",
+    ),
+    Scheme(
+        name="siren_first",
+        draw=_draw("uniform"),
+        scale=lambda f, _: (1.0 / f.fan_in, 0.0),
+        bias="torch_default",
+        formula="U(-1 / fan_in, 1 / fan_in); biases as nn.Linear has them",
+        about="for the first layer of a network of sin(omega z), whose inputs lie in -1 to 1",
+        source="Sitzmann et al. 2020, sec. 3.2 and supplement; biases as in their code",
     ),
     Scheme(
         name="normal",
@@ -296,14 +392,22 @@ SCHEMES = Table(
     Scheme(
         name="sparse",
         draw=lambda p: ("sparse", p["sparsity"]),
-        scale=lambda _, p: (p["std"], 0.0),
+        scale=_sparse_scale,
         parameters=(
             Parameter("sparsity", "fraction of zeros in every column", minimum=0, below=1),
             Parameter("std", "std of the weights that are not zero", 0.01, minimum=0),
+            Parameter(
+                "gain",
+                "in place of std: std = gain / sqrt(inputs of a neuron whose weight is not zero,"
+                " on average), so that Var z does not depend on sparsity",
+                kind="gain",
+                above=0,
+                later=True,
+            ),
         ),
         formula="N(0, std^2), ceil(sparsity fan_out) zeros in every column",
         about="few inputs a neuron, each with a weight of full size",
-        source="Martens 2010",
+        source="Martens 2010, sec. 5",
     ),
     Scheme(
         name="torch_default",

@@ -2,23 +2,27 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
 from initlab.errors import UnknownName, nearest
 
 #: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`; a
-#: "tensor" may always be left out
-Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor"]
+#: "tensor" may always be left out; "shares" are "uniform" or numbers, one for each class
+Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor", "shares"]
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One option of a record, with the range that its value may have.
 
-    `default=None` makes it required, unless it is a tensor. Bounds are inclusive, `above` and
-    `below` exclusive.
+    `default=None` makes it required, unless it is a tensor or came later. Bounds are inclusive,
+    `above` and `below` exclusive. `also` are other names of some choices.
+
+    A parameter that came `later` than its record must leave older results what they are: at its
+    default it is no part of a run, and so neither a column nor in the run's name. Functions of a
+    record get it only where it has another value; without a default it is just left out.
     """
 
     name: str
@@ -30,11 +34,13 @@ class Parameter:
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
+    also: Mapping[str, str] = field(default_factory=dict, hash=False)
+    later: bool = False
 
     @property
     def required(self) -> bool:
         """Whether a spec must give it."""
-        return self.default is None and self.kind != "tensor"
+        return self.default is None and self.kind != "tensor" and not self.later
 
     def __str__(self) -> str:
         return self.name if self.default is None else f"{self.name}={self.default}"
@@ -53,8 +59,23 @@ class Record:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Values of the parameters that have one."""
-        return {p.name: p.default for p in self.parameters if p.default is not None}
+        """Values of the parameters that have one, but of those that came later."""
+        return {p.name: p.default for p in self.parameters if p.default is not None and not p.later}
+
+    @property
+    def later(self) -> dict[str, Any]:
+        """Values of the parameters that came later, where nobody sets them."""
+        return {p.name: p.default for p in self.parameters if p.later}
+
+    @property
+    def every_default(self) -> dict[str, Any]:
+        """What each parameter is where nobody sets it; None where it is then left out."""
+        return {**self.defaults, **self.later}
+
+    def settled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters without those that came later and are at their default."""
+        later = self.later
+        return {k: v for k, v in parameters.items() if k not in later or v != later[k]}
 
 
 R = TypeVar("R", bound=Record, covariant=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from initlab.catalog import Parameter
+from initlab.catalog.arithmetic import evaluate, is_expression
 from initlab.errors import InputError
 from initlab.formatting import as_json, cut
 
@@ -44,6 +45,7 @@ def parse(p: Parameter, value: Any) -> Any:
     if p.kind == "tensor":
         return value
     if p.kind == "choice":
+        value = p.also.get(value, value) if isinstance(value, str) else value
         if value not in p.choices:
             raise ValueError(f"needs one of {', '.join(p.choices)}, got {_short(value)}")
         return value
@@ -62,7 +64,9 @@ def _number(p: Parameter, value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(problem)
     try:
-        number = to_float(value) if isinstance(value, str) else float(value)
+        number = to_number(value) if isinstance(value, str) else float(value)
+    except NotEvaluated as error:
+        raise ValueError(f"{problem}: {error}") from None
     except (ValueError, OverflowError):
         raise ValueError(problem) from None
     if not math.isfinite(number) or (p.kind == "integer" and not number.is_integer()):
@@ -103,6 +107,28 @@ def to_float(text: str) -> float:
     if "_" in text or not text.isascii():
         raise ValueError(f"no number: {text[:40]!r}")
     return float(text)
+
+
+class NotEvaluated(ValueError):
+    """A text that is meant as arithmetic, and why it has no value."""
+
+
+def to_number(text: str) -> float:
+    """The number that a text is, as for `to_float`, or that an expression is: 5/3, sqrt(2).
+
+    Raises:
+        ValueError: it is none.
+        NotEvaluated: it is an expression without a value.
+    """
+    try:
+        return to_float(text)
+    except ValueError:
+        if not is_expression(text):
+            raise
+    try:
+        return float(evaluate(text))
+    except ValueError as error:
+        raise NotEvaluated(str(error)) from None
 
 
 def to_int(text: str) -> int:

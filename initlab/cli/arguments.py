@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.catalog import ACTIVATIONS
-from initlab.catalog.values import parse, split, to_float, to_int
+from initlab.catalog.values import NotEvaluated, parse, split, to_int, to_number
 from initlab.cli.completion import activation_names, settings, specs
 from initlab.errors import InputError, nearest
 
@@ -70,7 +70,7 @@ def activations(names: Sequence[str], params: Sequence[str]) -> "list[Choice]":
             raise InputError(f"--param {name}: {error}", fix) from None
     choices = []
     for record in records:
-        own = {p.name: values.get(p.name, p.default) for p in record.parameters}
+        own = record.settled({p.name: values.get(p.name, p.default) for p in record.parameters})
         choices.append(Choice(record.name, tuple(own.items())))
     return choices
 
@@ -145,14 +145,16 @@ def span(
 
 
 def sigma(text: str, option: str, *, zero: bool = True, example: str = "") -> float:
-    """A number from SMALLEST to LARGEST, or 0 if `zero` allows it.
+    """A number from SMALLEST to LARGEST, or 0 if `zero` allows it; sqrt(2) is one, too.
 
     Raises:
         InputError: it is none.
     """
     fix = example or f"{option} 0.5"
     try:
-        value = to_float(text)
+        value = to_number(text)
+    except NotEvaluated as error:
+        raise InputError(f"{option} {text}: {error}", fix) from None
     except ValueError:
         raise InputError(f"{option}: needs a number, got {text!r}", fix) from None
     if not (SMALLEST <= value <= LARGEST or (zero and value == 0)):

@@ -14,6 +14,7 @@ from initlab.catalog import (
     Task,
     Word,
 )
+from initlab.catalog.columns import how_to_record
 from initlab.catalog.losses import MEANING, losses_for
 from initlab.catalog.schemes import THEORY
 from initlab.catalog.table import Parameter
@@ -84,6 +85,8 @@ def _facts(record: Record) -> Iterator[Fact]:
         case Column():
             files = "runs.csv and layers.csv" if record.where == "both" else f"{record.where}.csv"
             yield "", f"column of {files}, in units of {record.unit}"
+            if how := how_to_record(record.name):
+                yield "where a spec says", how
         case Task():
             yield "losses", ", ".join(loss.name for loss in losses_for(record.name))
         case Word():
@@ -122,6 +125,7 @@ def _example(record: Record) -> dict[str, object]:
 def _parameter(p: Parameter) -> str:
     default = "required" if p.required else f"default {p.default}"
     default = "a list or a file; left out by default" if p.kind == "tensor" else default
+    default = "left out by default" if p.later and p.default is None else default
     bounds = [
         text
         for bound, text in (

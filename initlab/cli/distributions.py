@@ -3,7 +3,7 @@
 import math
 import re
 
-from initlab.catalog.values import to_float
+from initlab.catalog.values import NotEvaluated, to_float, to_number
 from initlab.cli import output
 from initlab.cli.arguments import span
 from initlab.errors import InputError
@@ -161,7 +161,11 @@ def _parse(text: str, where: str, most: int) -> list[float]:
     numbers = []
     for index, cell in enumerate(cells):
         try:
-            numbers.append(to_float(cell))
+            numbers.append(to_number(cell))
+        except NotEvaluated as error:
+            raise InputError(
+                f"{where}: {cell[:60]} (index {index} of {len(cells)}): {error}", LIKE_THIS
+            ) from None
         except ValueError:
             header = "; is it a header? remove it" if index == 0 and len(rows) > 1 else ""
             raise InputError(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import always
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, text_height, unicode_stdout
-from initlab.errors import InputError
+from initlab.errors import InitlabError, InputError
 from initlab.report.selection import (
     LayerChoice,
     columns_in,
@@ -101,11 +101,13 @@ def check_shown(shown: Shown, plans: "Sequence[Plan]") -> None:
         UnknownName: no such column.
     """
     from initlab.report.tables.measures import NAMES
+    from initlab.store.asked import Asked
 
     if shown.choice is not None:
         shown.choice.check(max(run.depth for plan in plans for run in plan.runs))
     fields = [name for p in plans for name in (p.axes if shown.by_layer else p.fields)]
-    known = ["run", *fields, "seed", *columns("layers" if shown.by_layer else "runs")]
+    asked = [n for p in plans for n in (Asked(p).layers if shown.by_layer else Asked(p).runs)]
+    known = ["run", *fields, "seed", *always("layers" if shown.by_layer else "runs"), *asked]
     if chosen(shown.wanted) not in (Format.table, Format.md):
         known = [*(["spec"] if len(plans) > 1 else []), *known]
     elif not shown.by_layer:
@@ -187,7 +189,19 @@ def _read(folder: tuple[str, str, Path], only: list[str] | None) -> "Sweep":
 
     name, about, path = folder
     runs = read_runs(path / RUNS_CSV)
-    return Sweep(name, runs, read_table(path / LAYERS_CSV, only), about)
+    return Sweep(name, runs, read_table(path / LAYERS_CSV, only), about, _silences(path))
+
+
+def _silences(path: Path) -> tuple[str, ...]:
+    """Why theory is silent on some points; nothing where the journal is not at hand to tell."""
+    from initlab.report.silences import silences
+    from initlab.store.folder import Folder
+
+    try:
+        with Folder(path).journal() as journal:
+            return silences(*journal.points())
+    except InitlabError:
+        return ()
 
 
 def _check_rows(files: Sequence[Path]) -> None:

@@ -21,6 +21,11 @@ def relu_squared(z: Tensor) -> Tensor:
     return z.relu().square()
 
 
+def sin(z: Tensor, omega: float = 1.0) -> Tensor:
+    """sin(omega z) (Sitzmann et al. 2020)."""
+    return torch.sin(z if omega == 1 else omega * z)
+
+
 def _ones(z: Tensor) -> Tensor:
     return torch.ones((), dtype=z.dtype)
 

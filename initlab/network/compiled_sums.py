@@ -30,14 +30,16 @@ _BACKWARD = np.dtype([("gradient", _SUMS), ("weights", _SUMS)])
 _Found = NDArray[np.void]
 
 
-def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor) -> Forward:
+def forward(
+    pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, *, saturation: float = SATURATED_BELOW
+) -> Forward:
     """What `statistics.forward` has."""
     runs, batch, width = out_RBN.shape
     blocks = pre_RBN, out_RBN, slope_RBN
     found, direction = np.empty(runs, _FORWARD), np.empty(width)
     _functions()[0](
         runs, batch, width, *map(_stride, blocks), *(block.data_ptr() for block in blocks),
-        SATURATED_BELOW, LEFT, direction.ctypes.data, found.ctypes.data,
+        saturation, LEFT, direction.ctypes.data, found.ctypes.data,
     )  # fmt: skip
     largest, finite = found["abs_max"].copy(), found["finite"] / (batch * width)
     for row in np.flatnonzero(finite < 1):  # the library's is of those that are not nan

@@ -27,7 +27,7 @@ from initlab.network.products import linear
 from initlab.network.rows import Rows
 from initlab.network.scratch import VECTOR, Block, Scratch
 from initlab.network.sums import Array
-from initlab.network.weights import scaled
+from initlab.network.weights import affine_rms, rms, scaled
 from initlab.spec.run import Run
 
 #: powers of two: inputs below 2^-60 are multiplied as 2^-40, those above 2^60 as 2^40
@@ -44,6 +44,8 @@ class Linear:
         first: a run that speaks for all where they agree.
         draws: unit draws, by seed.
         scratch: memory to work in.
+
+    Where runs record gradients, `weight_rms_R` is that of the weights of the last layer forward.
     """
 
     def __init__(self, first: Run, draws: Mapping[int, Draws], scratch: Scratch) -> None:
@@ -53,6 +55,8 @@ class Linear:
         self.scratch = scratch
         self.dtype: torch.dtype = getattr(torch, first.dtype)
         self.layers = list(starmap(Fans, pairwise(first.shape)))
+        self.weighs = "gradients" in first.extras
+        self.weight_rms_R: Array = np.empty(0)
 
     def forward(self, index: int, rows: Rows, h_RBI: Tensor, size_R: Array) -> Block:
         """Pre-activations of every run, whose inputs are of some size.
@@ -89,12 +93,17 @@ class Linear:
         own_R11 = scale_R11 if moved_R11 is None else scale_R11 * moved_R11
         scaled_RBI = self.scratch.take("scaled", x_RBI.shape, x_RBI.dtype)
         torch.mul(x_RBI, own_R11, out=scaled_RBI)
-        products, biases = [], []
+        products, biases, weighed = [], [], []
         for seed, at in rows.by_seed:
             unit_OI, bias_O = self._drawn(index, seed)
+            if self.weighs and not backward:
+                shift = 0.0 if shift_R11 is None else shift_R11[at].double().numpy().ravel()
+                weighed.append(affine_rms(unit_OI, scale_R11[at].double().numpy().ravel(), shift))
             biases += [] if bias_O is None else [(at, bias_O)]
             own_MI = scaled_RBI[at].flatten(0, 1)
             products.append(linear(own_MI, unit_OI.T if backward else unit_OI, self.batch))
+        if weighed:
+            self.weight_rms_R = np.concatenate(weighed)
         product = products[0] if len(products) == 1 else torch.cat(products)
         result = self._padded(index, backward, product.view(len(rows), self.batch, -1))
         if moved_R11 is not None:
@@ -107,7 +116,9 @@ class Linear:
         self, index: int, rows: Rows, x_RBI: Tensor, backward: bool
     ) -> tuple[Block, Biases]:
         """A product for every run, with weights made once for those of equal scale and shift."""
-        fans, biases = self.layers[index], []
+        fans, biases, weighs = self.layers[index], [], self.weighs and not backward
+        if weighs:
+            self.weight_rms_R = np.empty(len(rows))
         result = self._memory(index, len(rows), backward)
         for seed, at in rows.by_seed:
             unit_OI, bias_O = self._drawn(index, seed)
@@ -117,6 +128,8 @@ class Linear:
                 alike[rows.scales(index, fans, "init")[row]].append(row)
             for (scale, shift), group in alike.items():
                 weights_OI = scaled(unit_OI, scale, shift, self.dtype, self.scratch)
+                if weighs:
+                    self.weight_rms_R[group] = rms(weights_OI)
                 matrix = weights_OI if backward else weights_OI.T
                 for row in group:
                     torch.mm(x_RBI[row], matrix, out=result.RBN[row])

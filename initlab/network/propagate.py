@@ -18,6 +18,7 @@ from initlab.network.draws import Draws, draws_of
 from initlab.network.inputs import draw_input
 from initlab.network.linear import Linear
 from initlab.network.measurement import FORWARD, Measurement
+from initlab.network.recorded import Recorded
 from initlab.network.rows import Rows
 from initlab.network.scratch import Block, scratch_of_thread
 from initlab.network.sums import Array, Backward, Forward
@@ -87,13 +88,14 @@ class _Pass:
         self.linear = Linear(self.first, self.draws, self.scratch)
         self.layers: list[_Layer] = []
         self.found = _Found()
+        self.recorded = Recorded(self.first, self.all) if self.first.extras else None
         self.on_layer = on_layer
 
     def measurements(self) -> dict[int, Measurement]:
         rows, output_RBN = self._forward()
         if self.both and len(self.found.onset) < len(self.all):
             self._backward(rows, self._losses(rows, output_RBN))
-        return _measurements(self.first, self.all, self.found)
+        return _measurements(self.first, self.all, self.found, self.recorded)
 
     # forward -------------------------------------------------------------------------------
 
@@ -112,8 +114,12 @@ class _Pass:
             pre = self.linear.forward(index, rows, h_RBN, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
             self._activate(index, rows, pre.flat, out.flat, slope.flat)
-            sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
+            sums = statistics.forward(
+                pre.RBN, out.RBN, slope.RBN, self.scratch, saturation=self.first.saturation
+            )
             self.found.forward.append((rows, sums))
+            if self.recorded:
+                self.recorded.forward(index, rows, out.RBN, sums.finite, self.linear.weight_rms_R)
             if self.both:
                 self.layers.append(_Layer(rows, h_RBN, slope.RBN))
             if (sums.finite < 1).any():
@@ -150,7 +156,7 @@ class _Pass:
     def _activate(self, index: int, rows: Rows, pre: Tensor, out: Tensor, slope: Tensor) -> None:
         """Fill in phi(z) and phi'(z), the latter as autograd has it; flat blocks."""
         for activation, at in rows.by_activation(index):
-            _applied(activation)(pre[at], out[at], slope[at])
+            applied(activation)(pre[at], out[at], slope[at])
 
     def _end_burst(self, index: int, rows: Rows, finite_R: Array, out: Block, slope: Block) -> None:
         """Note runs that turned nan here. They go on as zeros, until they are taken out."""
@@ -174,7 +180,9 @@ class _Pass:
             if number in self.found.onset:
                 continue
             generator = self.draws[run.seed].generator("target")
-            target = losses.draw_target(run.loss, self.first.batch, width, generator, dtype)
+            target = losses.draw_target(
+                run.loss, self.first.batch, width, generator, dtype, run.target
+            )
             self.found.loss_value[number], gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )
@@ -191,13 +199,15 @@ class _Pass:
                 gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=biased
             )
             self.found.backward.append((rows, sums))
+            if self.recorded:
+                self.recorded.backward(index, rows, sums, delta_RBO, self.scratch)
             if index:
                 size_R = np.sqrt(sums.gradient.squares) * sums.gradient.unit
                 gradient_RBO = self.linear.backward(index, rows, delta_RBO, size_R).RBN
 
 
 @cache
-def _applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
+def applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
     """What writes phi(z) and phi'(z), given z and memory for both."""
     record, parameters = ACTIVATIONS[activation.name], activation.parameters
     function = record.bind(parameters)
@@ -214,7 +224,9 @@ def _applied(activation: Choice) -> Callable[[Tensor, Tensor, Tensor], None]:
     return record.bind_into(parameters) or by_autograd
 
 
-def _measurements(first: Run, everyone: Rows, found: _Found) -> dict[int, Measurement]:
+def _measurements(
+    first: Run, everyone: Rows, found: _Found, recorded: Recorded | None
+) -> dict[int, Measurement]:
     """A measurement by each run's number."""
     forward, backward = tables.of_runs(first, found.forward, found.backward)
     measurements = {}
@@ -230,5 +242,7 @@ def _measurements(first: Run, everyone: Rows, found: _Found) -> dict[int, Measur
                 f"layer {onset}: {1 - m.forward[-1, FINITE]:.2%} of the activations are not finite;"
                 " the run stops there"
             )
+        if recorded:
+            m.more = recorded.of(number, reached, gradients=m.backward is not None)
         measurements[number] = m
     return measurements

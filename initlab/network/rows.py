@@ -82,7 +82,7 @@ class Rows:
             start = end
 
     def affine(self, index: int, fans: Fans, part: str) -> Affine:
-        """Scale and shift of every row's weights ("init") or biases ("bias") of a layer, as drawn."""
+        """Scale and shift of a layer's weights ("init") or biases ("bias") in every row."""
         key = self._kind(index), fans, part
         if key not in self._affine:
             dtype = getattr(torch, self.runs[0].draw_dtype)

@@ -14,15 +14,31 @@ from torch import Tensor
 from initlab import native
 from initlab.network import compiled_sums, torch_sums
 from initlab.network.scratch import Scratch
-from initlab.network.sums import Backward, Forward
+from initlab.network.sums import SATURATED_BELOW, Backward, Forward
 
 
 @np.errstate(invalid="ignore", over="ignore")  # in a run that has just burst
-def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
-    """Sums of one layer, from pre-activations, activations and slopes phi'(z) of equal shapes."""
+def forward(
+    pre_RBN: Tensor,
+    out_RBN: Tensor,
+    slope_RBN: Tensor,
+    scratch: Scratch,
+    *,
+    saturation: float = SATURATED_BELOW,
+) -> Forward:
+    """Sums of one layer.
+
+    Args:
+        pre_RBN: pre-activations z.
+        out_RBN: activations phi(z).
+        slope_RBN: slopes phi'(z).
+        scratch: memory to work in.
+        saturation: a unit with |phi'(z)| below it counts as saturated.
+    """
+    below = _in_range(saturation, slope_RBN.dtype)
     if _is_compiled(out_RBN):
-        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN)
-    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch)
+        return compiled_sums.forward(pre_RBN, out_RBN, slope_RBN, saturation=below)
+    return torch_sums.forward(pre_RBN, out_RBN, slope_RBN, scratch, saturation=below)
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -48,6 +64,12 @@ def backward(
     if few and _is_compiled(delta_RBO):
         return compiled_sums.backward(gradient_RBO, delta_RBO, input_RBI, biased=biased)
     return torch_sums.backward(gradient_RBO, delta_RBO, input_RBI, scratch, biased=biased)
+
+
+def _in_range(saturation: float, dtype: torch.dtype) -> float:
+    """A threshold that a dtype can hold: as 0 it would count no slope at all, not even 0."""
+    limits = torch.finfo(dtype)
+    return min(max(saturation, limits.smallest_normal * limits.eps), limits.max)
 
 
 def _is_compiled(block: Tensor) -> bool:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SATURATED_BELOW = 0.05  # a unit with |phi'(z)| below this counts as saturated
+from initlab.spec.run import LATER
+
+SATURATED_BELOW = LATER["saturation"]  # by default: a unit with |phi'(z)| below it is saturated
 LEFT = 1e-3  # of the squares, must be left once the mean is taken out; three digits of 16 may go
 
 Array = NDArray[np.float64]
@@ -29,7 +31,7 @@ class Forward(NamedTuple):
     sums: Sums
     abs_max: Array  # max |h|
     zeros: Array  # number of h = 0
-    saturated: Array  # number of |phi'(z)| < SATURATED_BELOW
+    saturated: Array  # number of |phi'(z)| below the threshold of saturation
     finite: Array  # share of finite h
     direction: Array  # |sum_b h_b / |h_b||
     samples: Array  # number of samples that are not all zero
@@ -41,6 +43,13 @@ class Backward(NamedTuple):
     gradient: Sums
     weights: Sums
     biases: Sums | None
+
+
+def powers_of_two(largest: Array) -> Array:
+    """Units in which values up to `largest` lie below 1, so that their squares are numbers."""
+    exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
+    power: Array = np.ldexp(1.0, exponent.clip(-1000, 1000))
+    return power
 
 
 def cancels(centred: Array, squares: Array) -> NDArray[np.bool_]:

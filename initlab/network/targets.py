@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from initlab.catalog.targets import LINEAR_CLASSES
+
 Parameters = Mapping[str, Any]
 Tensors = tuple[Tensor, ...]
-LINEAR_CLASSES = 10
 
 # adapters: the last layer's output (B, N) -> operands ---------------------------------------------
 
@@ -148,9 +149,14 @@ def transcript(shape: Shape, p: Parameters, g: Generator, _: torch.dtype) -> Ten
     return labels, torch.tensor(frames), torch.tensor(frames // 2)
 
 
+def linear_weight(outputs: int, g: Generator, dtype: torch.dtype) -> Tensor:
+    """The weights of a linear layer to 10 classes, N(0, 1/N)."""
+    return _normal((LINEAR_CLASSES, outputs), g, dtype).div(outputs**0.5)
+
+
 def linear(shape: Shape, _: Parameters, g: Generator, dtype: torch.dtype) -> Tensors:
     """The weights of a linear layer to 10 classes, N(0, 1/N), and one class a sample."""
-    weight = _normal((LINEAR_CLASSES, shape[1]), g, dtype) / shape[1] ** 0.5
+    weight = linear_weight(shape[1], g, dtype)
     return weight, torch.randint(LINEAR_CLASSES, shape[:1], generator=g)
 
 

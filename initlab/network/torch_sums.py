@@ -15,7 +15,15 @@ from torch import Tensor
 
 from initlab.network.products import products_of_runs
 from initlab.network.scratch import Scratch
-from initlab.network.sums import SATURATED_BELOW, Array, Backward, Forward, Sums, cancels
+from initlab.network.sums import (
+    SATURATED_BELOW,
+    Array,
+    Backward,
+    Forward,
+    Sums,
+    cancels,
+    powers_of_two,
+)
 
 FORMED = 2**18  # weight gradients in memory at a time, where they are formed
 COUNTS_EXACTLY = 2**24  # ones that float32 can add up
@@ -40,15 +48,9 @@ def _double(scratch: Scratch, name: str, *blocks_RBN: Tensor) -> _Double:
         copy.copy_(block)
     unit = np.ones(shape[:2])
     if blocks_RBN[0].dtype == torch.float64:
-        unit = _powers_of_two(x_KRBN.abs().amax((2, 3)).numpy())
+        unit = powers_of_two(x_KRBN.abs().amax((2, 3)).numpy())
         x_KRBN.div_(torch.from_numpy(unit)[:, :, None, None])
     return _Double(x_KRBN, unit)
-
-
-def _powers_of_two(largest: Array) -> Array:
-    exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-    power: Array = np.ldexp(1.0, exponent.clip(-1000, 1000))
-    return power
 
 
 def _row_sums(x: Tensor) -> Array:
@@ -75,10 +77,24 @@ def _sums(x_KRBN: Tensor, unit: Array, row_sums: Array, row_norms: Array) -> Sum
     return Sums(total, squares, centred, unit)
 
 
+def norms_of_runs(x_RBN: Tensor, scratch: Scratch) -> Array:
+    """The Frobenius norm of every run's block, shape (R,)."""
+    x_1RBN, unit = _double(scratch, "x", x_RBN)
+    norms: Array = np.sqrt(np.square(_norms(x_1RBN[0])).sum(-1)) * unit[0]
+    return norms
+
+
 # forward -------------------------------------------------------------------------------------
 
 
-def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratch) -> Forward:
+def forward(
+    pre_RBN: Tensor,
+    out_RBN: Tensor,
+    slope_RBN: Tensor,
+    scratch: Scratch,
+    *,
+    saturation: float = SATURATED_BELOW,
+) -> Forward:
     """What `statistics.forward` has."""
     x_KRBN, unit = _double(scratch, "x", pre_RBN, out_RBN)
     row_sums, row_norms = _row_sums(x_KRBN), _norms(x_KRBN)
@@ -100,7 +116,7 @@ def forward(pre_RBN: Tensor, out_RBN: Tensor, slope_RBN: Tensor, scratch: Scratc
         abs_max=largest,
         zeros=_count(torch.eq(out_RBN, 0, out=_hits(out_RBN, scratch))),
         saturated=_count(
-            torch.lt(_abs(slope_RBN, scratch), SATURATED_BELOW, out=_hits(slope_RBN, scratch))
+            torch.lt(_abs(slope_RBN, scratch), saturation, out=_hits(slope_RBN, scratch))
         ),
         finite=finite,
         direction=_norms(direction_R1N)[:, 0],

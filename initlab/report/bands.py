@@ -10,7 +10,16 @@ from initlab.report.statistics import Array, counted
 if TYPE_CHECKING:
     import pandas as pd
 
-P10, P50, P90 = "predicted_std_p10", "predicted_std_p50", "predicted_std_p90"
+BANDED = ("std", "grad_std", "cosine")  # columns of which networks are simulated
+
+
+def band_columns(name: str) -> tuple[str, str, str]:
+    """Where the quantiles at 10, 50 and 90 % stand of simulated networks."""
+    low, median, high = (f"predicted_{name}_p{share}" for share in (10, 50, 90))
+    return low, median, high
+
+
+P10, P50, P90 = band_columns("std")
 
 
 def first_known(values: Array) -> Array:
@@ -48,6 +57,18 @@ def predicted_std(runs: "pd.DataFrame") -> Array:
     infinite = np.where(runs["predicted_nan_onset"].notna(), np.inf, infinite)
     found = np.where(np.isnan(median), infinite, median)
     return np.where(np.isnan(median) & ~np.isnan(low), np.inf, found)
+
+
+def ratio_band(runs: "pd.DataFrame") -> tuple[Array, Array, Array]:
+    """Low, median and high of every run's gradient at layer 0 over that at the last; nan if none.
+
+    What is measured beside it is `gradient_ratio`.
+    """
+    none = np.full(len(runs), np.nan)
+    low, median, high = (
+        runs[name].to_numpy(float) if name in runs else none for name in band_columns("grad_std")
+    )
+    return low, median, band_by_layer(low, high)[1]
 
 
 def expected_by_layer(median: Array, infinite: Array) -> Array:

@@ -10,7 +10,13 @@ from typing import Any
 
 from initlab.catalog.columns import WORDS
 
-TEXT = ("spec", "input.path", *WORDS)  # columns whose text may look like a number
+TEXT = (
+    "spec",
+    "input.path",
+    "target.path",
+    "target.shares",
+    *WORDS,
+)  # columns whose text may look like a number
 
 
 def cell_value(column: str, cell: str) -> Any:

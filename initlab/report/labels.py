@@ -11,6 +11,7 @@ from initlab.formatting import short
 PLAIN = ("spec", "activation", "init", "loss", "dtype")  # their values say what they are of
 ABSENT = "-"
 NO_BIAS = "none"  # as one writes it in a spec
+PARTS = {"first": 2, "last": 2, "layers": 3}  # of the name of a field of some layers: last.init
 DIGITS = (6, 17)  # of numbers: more where these do not tell them apart
 
 
@@ -21,6 +22,12 @@ def fields_of(runs: pd.DataFrame) -> list[str]:
     return ["spec", *fields] if "spec" in names else fields
 
 
+def owner(name: str) -> str:
+    """The field that a column is of: "init" of init.gain, "last.init" of last.init.gain."""
+    parts = name.split(".")
+    return ".".join(parts[: PARTS.get(parts[0], 1)])
+
+
 def varying(runs: pd.DataFrame) -> list[str]:
     """Those in which runs differ."""
     return [name for name in fields_of(runs) if runs[name].nunique(dropna=False) > 1]
@@ -29,11 +36,16 @@ def varying(runs: pd.DataFrame) -> list[str]:
 def axes_of(runs: pd.DataFrame) -> list[str]:
     """Those that name a run: a parameter only where its field does not vary itself."""
     names = varying(runs)
-    return [name for name in names if "." not in name or name.partition(".")[0] not in names]
+    return [name for name in names if owner(name) == name or owner(name) not in names]
 
 
 def heading(runs: pd.DataFrame, axis: str) -> str:
-    """A field in short, "std" of init.std; in full where several fields of that name vary."""
+    """A field in short, "std" of init.std; in full where several fields of that name vary.
+
+    What only some layers have is always in full: it is not what the others have.
+    """
+    if "." in owner(axis):
+        return axis
     last = axis.rpartition(".")[2]
     alike = {name for name in varying(runs) if name.rpartition(".")[2] == last}
     return axis if len(alike | {axis}) > 1 else last
@@ -64,8 +76,8 @@ def texts_of(runs: pd.DataFrame, axis: str, *, apart: bool = True) -> pd.Series:
     names = _texts(runs[axis])
     names = names.replace(ABSENT, NO_BIAS) if axis == "bias" else names
     given = pd.Series("", index=runs.index)
-    for column in (name for name in fields_of(runs) if name.startswith(f"{axis}.")):
-        values, parameter = _texts(runs[column]), column.partition(".")[2]
+    for column in (n for n in fields_of(runs) if owner(n) == axis != n):
+        values, parameter = _texts(runs[column]), column.removeprefix(f"{axis}.")
         differ = values.groupby(names).transform("nunique") > 1
         defaults = {name: _default(axis, name, parameter) for name in names.unique()}
         said = (differ == apart) & (values != ABSENT) & (values != names.map(defaults))
@@ -100,6 +112,7 @@ def _with(texts: pd.Series, more: pd.Series) -> pd.Series:
 
 def _default(axis: str, name: str, parameter: str) -> str:
     """What a parameter of a name is where nobody sets it."""
-    table = FIELDS.get(axis)
+    table = FIELDS.get(axis.rpartition(".")[2])
     known = table is not None and name in table
-    return text_of(table[name].defaults.get(parameter)) if table is not None and known else ""
+    defaults = table[name].every_default if table is not None and known else {}
+    return text_of(defaults.get(parameter)) if known else ""

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import columns, how_to_record
 from initlab.catalog.values import to_int
 from initlab.errors import InputError, UnknownName
 
@@ -75,7 +75,17 @@ def columns_in(text: str) -> list[str]:
     return names
 
 
-def unknown_column(name: str, known: Sequence[str]) -> UnknownName:
+def not_recorded(name: str) -> InputError | None:
+    """What is wrong with a column that specs must ask for, where none did; None of any other."""
+    how = how_to_record(name)
+    if how is None:
+        return None
+    return InputError(
+        f"column {name!r}: no run here has it", f"{how} in the spec, which asks for it"
+    )
+
+
+def unknown_column(name: str, known: Sequence[str]) -> InputError:
     """What is wrong with a column that is none of `known`, and how to see it if it is of others."""
     from initlab.report.tables.measures import NAMES
 
@@ -85,6 +95,8 @@ def unknown_column(name: str, known: Sequence[str]) -> UnknownName:
         return UnknownName("column of layers", name, known, fix)
     if not by_layer and name in columns("layers"):
         return UnknownName("column of runs", name, known, f"--layers --columns {name}")
+    if (problem := not_recorded(name)) is not None:
+        return problem
     if not by_layer and name in NAMES:
         return UnknownName("column of runs.csv", name, known, "--format table")
     return UnknownName("column", name, known, f"--columns with any of {', '.join(known)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from initlab.catalog.columns import COLUMNS
+from initlab.catalog.columns import COLUMNS, RECORDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,8 @@ def _ratio(runs: "pd.DataFrame", above: str, below: str, infinite: Array) -> Arr
 def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least: int = 0) -> Array:
     """A column of layers.csv as (runs, layers); nan where a run has no row, or no number.
 
-    As many layers as some run reached, and `least` at least.
+    As many layers as some run reached, and `least` at least. A column that is not there, as
+    nobody asked for it, is nan.
     """
     import pandas as pd
 
@@ -123,7 +124,8 @@ def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least
     kept = at >= 0
     layer = layers["layer"].to_numpy()[kept].astype(int)  # an empty table has no dtype
     found = np.full((len(runs), int(layer.max(initial=least - 1)) + 1), np.nan)
-    found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
+    if column in layers:
+        found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
     return found
 
 
@@ -131,9 +133,24 @@ def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:
     """`by_layer` as it counts among seeds.
 
     Of the signal, what is no number is infinite from the layer on where a run turned nan; of the
-    gradient, wherever it was measured and is no number. Theory's columns stay as they are.
+    gradient, wherever it was measured and is no number. Theory's columns stay as they are, and so
+    do those of runs that did not record them.
     """
     group = COLUMNS[column].group if column in COLUMNS else "key"
+    if group in RECORDED:
+        asked = records(runs, group)
+        part = "backward" if group == "gradients" else "forward"
+        counts = _counted(values, runs, part)
+        return np.where(asked[:, None], counts, values)
+    return _counted(values, runs, group)
+
+
+def records(runs: "pd.DataFrame", group: str) -> Array:
+    """Which runs record a group of columns."""
+    return np.asarray(runs["record"].astype(str).str.split("+").map(lambda x: group in x), bool)
+
+
+def _counted(values: Array, runs: "pd.DataFrame", group: str) -> Array:
     if group == "forward":
         start = np.where(turned_nan(runs), runs["nan_onset"].to_numpy(float), np.inf)
     elif group == "backward" and not np.isnan(values).all():

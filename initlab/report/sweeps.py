@@ -19,12 +19,14 @@ class Sweep:
         runs: runs.csv.
         layers: layers.csv, of its columns those that are needed.
         about: one line that its spec says of itself.
+        silences: why theory says nothing of some points, or has no band.
     """
 
     name: str
     runs: "pd.DataFrame"
     layers: "pd.DataFrame"
     about: str = ""
+    silences: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

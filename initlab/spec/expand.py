@@ -2,21 +2,19 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
+from initlab.spec.feeding import Feeding, located, parted
 from initlab.spec.fields import ChoiceAxes
+from initlab.spec.hints import hints
 from initlab.spec.model import Grid, LayerGrid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Override, Run
-
-if TYPE_CHECKING:
-    from initlab.spec.samples import Samples
 
 MAX_RUNS = 10_000
 #: fields that are not one axis each
@@ -39,19 +37,20 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         )
     runs: dict[Run, None] = {}
     problems: dict[Problem, None] = {}
-    fed = cache(partial(_fed, cache(_samples)))  # each file and each batch of it once
+    feeding = Feeding()
     for index, grid in enumerate(spec.grids):
+        place = ("input", "target") if grid.target is None else ("target",)
         for run in _expand(grid, spec.folder):
-            found = [*_check(run)]
-            input_, problem = fed(run.input, run.shape[0], run.batch)
-            found += [(("input", "path"), problem)] if problem else []
-            runs[run if input_ is run.input else replace(run, input=input_)] = None
+            fed, found = feeding.fed(run, place)
+            runs[fed] = None
+            found = [*_check(run), *found]
             problems |= {spec.problem(index, path, text): None for path, text in found}
     if problems:
         raise SpecError(problems)
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
-    return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name)
+    said = hints(spec.grids)
+    return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name, hints=said)
 
 
 def _product(counted: Sequence[dict[str, int]], total: int) -> str:
@@ -101,61 +100,35 @@ def _check_loss(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("loss", "blank"), f"the last layer has {outputs} outputs, valid are 0..{outputs - 1}"
 
 
-def _samples(path: str) -> "Samples | str":
-    """What a file holds, or what is wrong with it."""
-    from initlab.spec.samples import read_samples
-
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return f"{path}: is no UTF-8 text, which results can hold; rename the folder or the file"
-    try:
-        return read_samples(path)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    except InputError as error:
-        return error.message
-    except ValueError as error:
-        return f"{path} {error}"
-
-
-def _fed(
-    read: "Callable[[str], Samples | str]", input_: Choice, width: int, batch: int
-) -> tuple[Choice, str]:
-    """An input with the samples of its file, if it names one, and what is wrong with those."""
-    if input_.path is None:
-        return input_, ""
-    found = read(input_.path)
-    if isinstance(found, str):
-        return input_, found
-    samples, features = found.rows.shape
-    if features != width:
-        needed = f"the network takes {width} inputs (see shape:)"
-        return input_, f"{found.path} has {features} columns, {needed}"
-    if samples < batch:
-        return input_, f"{found.path} has {samples} rows, batch: {batch} needs as many"
-    return replace(input_, samples=found.first(batch)), ""
-
-
 def _lengths(grid: Grid) -> dict[str, int]:
     """How many values each field takes, without making them."""
-    lengths = {}
+    lengths: dict[str, int] = {}
     for field in Grid.model_fields:
         values = getattr(grid, field)
-        if values is not None and field not in ("first", "last", "layers"):
+        if field == "layers":
+            for at, layers in (values or {}).items():
+                lengths |= _layer_lengths(f"layers.{at}", layers)
+        elif isinstance(values, LayerGrid):
+            lengths |= _layer_lengths(field, values)
+        elif values is not None:
             lengths[field] = sum(_variants(value) for value in values)
-    for at, layers in _differing(grid):
-        name = at if at in ("first", "last") else f"layers.{at}"
-        for field in LayerGrid.model_fields:
-            if (values := getattr(layers, field)) is not None:
-                lengths[f"{name}.{field}"] = sum(_variants(value) for value in values)
     return lengths
+
+
+def _layer_lengths(name: str, layers: LayerGrid) -> dict[str, int]:
+    given = {field: getattr(layers, field) for field in LayerGrid.model_fields}
+    return {
+        f"{name}.{field}": sum(_variants(value) for value in values)
+        for field, values in given.items()
+        if values is not None
+    }
 
 
 def _variants(value: Any) -> int:
     if not isinstance(value, ChoiceAxes):
         return 1
-    return math.prod(len(v) for v in value.model_dump().values() if isinstance(v, list))
+    # an empty list is a parameter of which nothing is said
+    return math.prod(len(v) for v in value.model_dump().values() if v and isinstance(v, list))
 
 
 def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
@@ -164,13 +137,16 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     biases: Sequence[Choice | None] | None = None
     if grid.bias is not None:
         biases = [c for bias in grid.bias for c in (_choices(bias, "bias") if bias else [None])]
-    axes = [_values(getattr(grid, field), field) for field in fields]
+    axes: list[list[Any]] = [_values(getattr(grid, field) or [None], field) for field in fields]
     overrides = list(
         itertools.product(*(_overrides(at, layers) for at, layers in _differing(grid)))
     )
     for shape, *point in itertools.product(shapes, *axes):
         named = dict(zip(fields, point, strict=True))
-        named["input"] = _located(named["input"], folder)
+        input_, beside = parted(named["input"])
+        named["input"] = located(input_, folder)
+        target = named["target"] or beside
+        named["target"] = target and located(target, folder)
         for bias in biases if biases is not None else [_default_bias(named["init"])]:
             for differing in overrides:
                 own = tuple(_rebiased(o) if biases is None else o for o in differing)
@@ -180,11 +156,10 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
 
 def _differing(grid: Grid) -> Iterator[tuple[str, LayerGrid]]:
     """Which layers have something of their own; later ones win over earlier ones."""
-    yield from (grid.layers or {}).items()
-    if grid.first is not None:
-        yield "first", grid.first
-    if grid.last is not None:
-        yield "last", grid.last
+    named = {**(grid.layers or {}), "first": grid.first, "last": grid.last}
+    for at, layers in named.items():
+        if layers is not None and any(layers.model_dump().values()):
+            yield at, layers
 
 
 def _overrides(at: str, layers: LayerGrid) -> list[Override]:
@@ -207,14 +182,6 @@ def _rebiased(override: Override) -> Override:
     return replace(override, bias=_default_bias(override.init), rebiased=True)
 
 
-def _located(choice: Choice, folder: Path) -> Choice:
-    """A choice whose relative path, if it has one, starts in this folder."""
-    if choice.path is None:
-        return choice
-    path = str((folder / choice.path).resolve())
-    return replace(choice, items=tuple({**choice.parameters, "path": path}.items()))
-
-
 def _shapes(grid: Grid) -> list[tuple[int, ...]]:
     if grid.shape is not None:
         return [tuple(shape) for shape in grid.shape]
@@ -229,12 +196,13 @@ def _default_bias(init: Choice) -> Choice | None:
 def _values(values: Sequence[Any], field: str) -> list[Any]:
     if field not in FIELDS:
         return list(values)
-    return [choice for value in values for choice in _choices(value, field)]
+    return [c for value in values for c in (_choices(value, field) if value else [None])]
 
 
 def _choices(chosen: ChoiceAxes, field: str) -> Iterator[Choice]:
     """Every combination of the parameters of one chosen record."""
-    parameters = chosen.model_dump()
-    name = parameters.pop(FIELDS[field].key)
+    parameters = {name: value for name, value in chosen.model_dump().items() if value != []}
+    record = FIELDS[field][parameters.pop(FIELDS[field].key)]
     for values in itertools.product(*parameters.values()):
-        yield Choice(name, tuple(zip(parameters, values, strict=True)))
+        settled = record.settled(dict(zip(parameters, values, strict=True)))
+        yield Choice(record.name, tuple(settled.items()))

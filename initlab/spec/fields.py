@@ -29,12 +29,55 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from initlab.catalog import ACTIVATIONS
+from initlab.catalog.arithmetic import LONGEST, PATTERN, evaluate, is_expression
 from initlab.catalog.table import Parameter, Record, Table
+from initlab.catalog.targets import UNIFORM
 from initlab.errors import UnknownName
 
 MAX_STEPS = 100_000
+SHOWN = 60  # characters of an expression in a message
 LEAST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1  # torch's int64
 TABLE_GAINS = [name for name, record in ACTIVATIONS.items() if record.table_gain]
+GAIN_NAMES = [n for name in TABLE_GAINS for n in (name, *ACTIVATIONS[name].aliases)]
+#: what JSON Schema sees of an expression
+EXPRESSION = {"type": "string", "pattern": PATTERN, "maxLength": LONGEST}
+
+
+def calculated(value: Any) -> Any:
+    """The number that an expression is; anything else as it is."""
+    if not (isinstance(value, str) and is_expression(value)):
+        return value
+    try:
+        return evaluate(value)
+    except ValueError as error:
+        given = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+        raise PydanticCustomError(
+            "arithmetic", "{given}: {problem}", {"given": given, "problem": str(error)}
+        ) from None
+
+
+class Calculated:
+    """Of a field that holds a number: it may be an expression, too."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, value: Any) -> Any:
+        return calculated(value)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), EXPRESSION]}
+
+
+class CalculatedWhole(Calculated):
+    """The same where the number counts something: 6/2 is 3."""
+
+    def _read(self, value: Any) -> Any:
+        return as_integer(calculated(value))
 
 
 class Strict(BaseModel):
@@ -48,12 +91,15 @@ class ChoiceAxes(Strict):
     """A record picked from a table, every parameter an axis. Its subclasses are made by `OneOf`."""
 
 
+End = Annotated[Annotated[float, Field(strict=True, allow_inf_nan=False)], Calculated()]
+
+
 class Range(Strict):
     """Evenly spaced numbers, both ends included: {from: 0.5, to: 3, steps: 26, scale: log}."""
 
-    start: float = Field(alias="from", strict=True, allow_inf_nan=False)
-    stop: float = Field(alias="to", strict=True, allow_inf_nan=False)
-    steps: int = Field(strict=True, ge=2, le=MAX_STEPS)
+    start: End = Field(alias="from")
+    stop: End = Field(alias="to")
+    steps: Annotated[Annotated[int, Field(strict=True, ge=2, le=MAX_STEPS)], CalculatedWhole()]
     scale: Literal["linear", "log"] = "linear"
 
     def values(self, whole: bool) -> list[float] | list[int]:
@@ -91,7 +137,9 @@ class Axis:
                 raise PydanticCustomError(
                     "axis", "an axis needs at least one value; the list is empty"
                 )
-            return value if not self.nested or isinstance(value[0], list) else [value]
+            words = all(isinstance(x, str) and not is_expression(x) for x in value)
+            inside = words or any(isinstance(item, list) for item in value)
+            return value if not self.nested or inside else [value]
         if (self.numeric or self.whole) and isinstance(value, Mapping):
             return self._range(value)
         return [value]
@@ -203,9 +251,8 @@ def _model(record: Record, key: str) -> type[ChoiceAxes]:
     for p in record.parameters:
         if p.kind == "tensor":
             continue  # a spec holds no tensors
-        default = (
-            Field(description=p.about) if p.required else Field([p.default], description=p.about)
-        )
+        absent = [] if p.default is None else [p.default]  # [] of a later one: nobody said any
+        default = Field(description=p.about) if p.required else Field(absent, description=p.about)
         fields[p.name] = (_parameter(p), default)
     return create_model(
         record.name,
@@ -226,18 +273,46 @@ def _parameter(p: Parameter) -> Any:
         low = LEAST_INTEGER if p.minimum is None else p.minimum
         high = LARGEST_INTEGER if p.maximum is None else p.maximum
         count = Field(strict=True, ge=low, le=high, gt=p.above, lt=p.below)
-        return Annotated[list[Annotated[int, count]], Axis(whole=True)]
+        return Annotated[
+            list[Annotated[Annotated[int, count], CalculatedWhole()]], Axis(whole=True)
+        ]
     if p.kind == "choice":
-        return Annotated[list[Literal[*p.choices]], Axis()]  # type: ignore[valid-type]
+        words = Literal[*p.choices]  # type: ignore[valid-type]
+        choice: Any = Annotated[words, Also(p.also)] if p.also else words
+        return Annotated[list[choice], Axis()]
     if p.kind == "text":
         return Annotated[list[str], Axis()]
     if p.kind == "gain":
         return Annotated[list[Gain], Axis(numeric=True)]
-    return Annotated[list[Annotated[float, number]], Axis(numeric=True)]
+    if p.kind == "shares":
+        return Annotated[list[Shares], Axis(nested=True)]
+    return Annotated[list[Annotated[Annotated[float, number], Calculated()]], Axis(numeric=True)]
+
+
+@dataclass(frozen=True)
+class Also:
+    """Other names of some choices, as a spec may give them."""
+
+    names: Mapping[str, str]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: self.names.get(value, value) if isinstance(value, str) else value,
+            handler(source),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"enum": [*handler(schema)["enum"], *self.names]}
 
 
 def _gain(value: Any) -> Any:
     """A positive number, `auto`, or an activation in torch's gain table."""
+    if isinstance(value, str) and value not in ACTIVATIONS:
+        value = calculated(value)
     if isinstance(value, str) and value != "auto":
         try:
             record = ACTIVATIONS[value]
@@ -264,6 +339,49 @@ Gain = Annotated[
     Any,
     BeforeValidator(_gain),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"enum": ["auto", *TABLE_GAINS]}]}
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                EXPRESSION,
+                {"enum": ["auto", *GAIN_NAMES]},
+            ]
+        }
+    ),
+]
+
+
+def _shares(value: Any) -> Any:
+    """`uniform`, or a number for each class, none negative; whether they sum to 1 is not asked."""
+    if value == UNIFORM:
+        return value
+    numbers = [calculated(x) for x in value] if isinstance(value, list | tuple) else []
+    fits = [
+        isinstance(x, int | float) and not isinstance(x, bool) and 0 <= x <= sys.float_info.max
+        for x in numbers
+    ]
+    if len(fits) < 2 or not all(fits):
+        raise PydanticCustomError(
+            "shares",
+            "needs uniform, or a share >= 0 for each of two classes or more, as in [0.7, 0.3];"
+            " got {got}",
+            {"got": repr(value)},
+        )
+    return tuple(float(x) for x in numbers)
+
+
+Shares = Annotated[
+    Any,
+    BeforeValidator(_shares),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": UNIFORM},
+                {
+                    "type": "array",
+                    "items": {"anyOf": [{"type": "number", "minimum": 0}, EXPRESSION]},
+                    "minItems": 2,
+                },
+            ]
+        }
     ),
 ]

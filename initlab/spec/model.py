@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -22,14 +23,29 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from initlab.catalog import FIELDS
+from initlab.catalog.arithmetic import is_expression
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
-from initlab.spec.fields import Axis, ChoiceAxes, OneOf, Range, Strict, as_integer
-from initlab.spec.thresholds import Thresholds
+from initlab.spec.band import BAND, Band
+from initlab.spec.fields import (
+    EXPRESSION,
+    Axis,
+    Calculated,
+    CalculatedWhole,
+    ChoiceAxes,
+    OneOf,
+    Range,
+    Strict,
+    as_integer,
+    calculated,
+)
+from initlab.spec.record import BOTH, Record
+from initlab.spec.run import LATER
+from initlab.spec.thresholds import Threshold, Thresholds
 
 LARGEST = 1_000_000
-BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
+DEFAULT = "default"  # a target in a word: what the loss draws by itself
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
 
 
@@ -40,8 +56,13 @@ def _bias(value: Any) -> Any:
         raise PydanticCustomError(
             "bias", "say how biases are drawn: {std: 0.05}, zeros or torch_default"
         )
-    if isinstance(value, Mapping) and FIELDS["bias"].key not in value:
-        return {FIELDS["bias"].key: "normal", **value}
+    key = FIELDS["bias"].key
+    named = isinstance(value, str) and (value in FIELDS["bias"] or not is_expression(value))
+    if isinstance(value, int | float | str) and not named:
+        return {key: "constant", "value": value}
+    if isinstance(value, Mapping) and key not in value:
+        # a range is that of a number
+        return {key: "constant", "value": value} if "from" in value else {key: "normal", **value}
     return value
 
 
@@ -68,7 +89,7 @@ def _layers(value: Any) -> Any:
                 raise PydanticCustomError(
                     "layers",
                     "layer {index} is named twice, by {one} and {two}",
-                    {"index": index, "one": str(named[index]), "two": str(key)},
+                    {"index": index, "one": str(named[index]), "two": str(key), "key": str(key)},
                 )
             named[index] = key
     return {re.sub(r"\s", "", str(key)): item for key, item in value.items()}
@@ -80,20 +101,31 @@ class BiasSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """No bias by word, and a normal bias by its std alone."""
-        numbers = Axis(numeric=True)
-        std: Any = TypeAdapter(Annotated[list[float], numbers]).json_schema()
+        """No bias by word, a constant by its number, and a normal bias by its std alone."""
+        number = Annotated[float, Calculated()]
+        std: Any = TypeAdapter(Annotated[list[number], Axis(numeric=True)]).json_schema()
+        constant = [{"type": "number"}, EXPRESSION, Range.model_json_schema()]
         short = {
             "type": "object",
             "properties": {"std": std, "mean": std},
             "required": ["std"],
             "additionalProperties": False,
         }
-        return {"anyOf": [{"enum": ["none", False]}, *handler(schema)["anyOf"], short]}
+        return {"anyOf": [{"enum": ["none", False]}, *constant, *handler(schema)["anyOf"], short]}
+
+
+class DefaultSchema:
+    """Tells the JSON Schema of the word that leaves a field to what it is without it."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The word, beside what a schema has."""
+        return {"anyOf": [{"const": DEFAULT}, *handler(schema)["anyOf"]]}
 
 
 def _seeds(value: Any) -> Any:
-    value = as_integer(value)
+    value = as_integer(calculated(value))
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= LARGEST:
             raise PydanticCustomError("seeds", f"needs 1 to {LARGEST:,} seeds, or a list of them")
@@ -106,15 +138,18 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".-") or "spec"
 
 
-Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
+Count = Annotated[Annotated[int, Field(strict=True, ge=1, le=LARGEST)], CalculatedWhole()]
 Counts = Annotated[list[Count], Axis(whole=True)]
-Seed = Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)]
+Seed = Annotated[Annotated[int, Field(strict=True, ge=0, le=LAST_SEED)], CalculatedWhole()]
 SEEDS = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": LARGEST},
+        EXPRESSION,
         {
             "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": LAST_SEED},
+            "items": {
+                "anyOf": [{"type": "integer", "minimum": 0, "maximum": LAST_SEED}, EXPRESSION]
+            },
             "minItems": 1,
         },
         Range.model_json_schema(),
@@ -126,7 +161,11 @@ Bias = Annotated[
     BeforeValidator(_bias),
     BiasSchema(),
 ]
-Band = Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED), BeforeValidator(as_integer)]
+Target = Annotated[
+    Annotated[ChoiceAxes, OneOf(FIELDS["target"])] | None,
+    BeforeValidator(lambda value: None if value == DEFAULT else value),
+    DefaultSchema(),
+]
 Reduction = Literal["none", "sum", "mean"]
 
 
@@ -163,14 +202,17 @@ class Grid(Strict):
         None, description="how biases are drawn; without it there are none (but for torch_default)"
     )
     first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
-    last: LayerGrid | None = Field(
-        None, description="what the last layer has of its own: {activation: identity} is a head"
-    )
     layers: Layers | None = Field(
         None, description="what some layers have of their own: {3: {...}, 5-9: {...}}"
     )
+    last: LayerGrid | None = Field(
+        None, description="what the last layer has of its own: {activation: identity} is a head"
+    )
     loss: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["loss"])]], Axis()] = Field(
         ["mse"], validate_default=True, description="on the last layer's activations"
+    )
+    target: Annotated[list[Target] | None, Axis()] = Field(
+        None, description="what the loss compares with; default: what it draws by itself"
     )
     reduction: Annotated[list[Reduction], Axis()] = Field(
         ["mean"], description="none: each sample's own loss, whose gradient equals sum's"
@@ -185,12 +227,28 @@ class Grid(Strict):
     draws: Annotated[list[Literal["layered", "script"]], Axis()] = Field(
         ["layered"], description="layered: a seed a layer; script: as a plain PyTorch script draws"
     )
-    record: Annotated[list[Literal["both", "forward"]], Axis()] = Field(
-        ["both"], description="forward skips the backward pass"
+    record: Annotated[list[Record], Axis()] = Field(
+        [BOTH],
+        description="forward skips the backward pass; {gradients: true, neurons: true, quantiles:"
+        " true} measure more of every layer, full all of it",
+    )
+    saturation: Annotated[list[Threshold], Axis(numeric=True)] = Field(
+        [LATER["saturation"]],
+        description="a unit whose slope |phi'(z)| is below it counts as saturated",
     )
     seeds: Annotated[
         list[Seed], Field(min_length=1), BeforeValidator(_seeds), WithJsonSchema(SEEDS)
     ] = Field([0], description="how many (from 0), or a list")
+
+    @field_validator("input")
+    @classmethod
+    def _one_target(cls, fed: list[Any], info: ValidationInfo) -> list[Any]:
+        own = any(any(getattr(chosen, "target", ())) for chosen in fed)
+        if own and info.data.get("target") is not None:
+            raise PydanticCustomError(
+                "target", "has a target, which target: says, too; leave one of them out"
+            )
+        return fed
 
     @model_validator(mode="after")
     def _sized(self) -> "Grid":
@@ -215,17 +273,11 @@ class Head(Strict):
     about: str = Field("", description="one line: the claim and its source")
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
     band: Band = Field(
-        BAND, description="networks simulated for the finite-width band of a point; 0: no band"
+        BAND,
+        validate_default=True,
+        description="networks simulated for the finite-width band of a point; 0: no band;"
+        " {gradient: true}: bands of gradient and cosine, too",
     )
-
-    @field_validator("band")
-    @classmethod
-    def _enough(cls, band: int) -> int:
-        if 0 < band < LEAST_SIMULATED:
-            raise PydanticCustomError(
-                "band", "needs 0, or at least {least} for its quantiles", {"least": LEAST_SIMULATED}
-            )
-        return band
 
 
 class SpecFile(Grid, Head):
@@ -269,16 +321,24 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
     """A grid as YAML would say it: an axis of one value is that value, a path is absolute."""
 
     def one(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: one(item) for key, item in value.items()}
+        if isinstance(value, dict):  # without what nobody said
+            said = {key: item for key, item in value.items() if item is not None and item != []}
+            return {key: one(item) for key, item in said.items()}
         if isinstance(value, list):
             items = [one(item) for item in value]
             return items[0] if len(items) == 1 and not isinstance(items[0], list) else items
-        return value
+        return list(value) if isinstance(value, tuple) else value
 
     data = grid.model_dump()
-    for chosen in data["input"]:
-        if "path" in chosen:
-            chosen["path"] = [str((folder / path).resolve()) for path in chosen["path"]]
-    plain = {k: one(v) for k, v in data.items() if v is not None}
+    for chosen in (*data["input"], *filter(None, data["target"] or ())):
+        for key in ("path", "target"):
+            if key in chosen:
+                chosen[key] = [path and str((folder / path).resolve()) for path in chosen[key]]
+    for fed in data["input"]:
+        if fed.get("target") == [""]:
+            del fed["target"]  # as it has been written since before there was one
+    unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
+    if data["target"] is not None:
+        data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
+    plain = {k: one(v) for k, v in data.items() if k not in unsaid}
     return {**plain, "seeds": grid.seeds}

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from initlab.catalog import FIELDS
 from initlab.errors import InputError
 from initlab.spec.model import Head
 from initlab.spec.run import FIELD_ORDER, LATER, Run
@@ -22,7 +23,8 @@ class Plan:
     """Every run of a spec, in the spec's order.
 
     `data` is the spec with every default filled in, `source` the file that it came from. A part of
-    a plan has some of its runs only, and `numbered` tells which.
+    a plan has some of its runs only, and `numbered` tells which. `hints` are what the user may have
+    meant otherwise.
     """
 
     head: Head
@@ -32,6 +34,7 @@ class Plan:
     source: str = ""
     numbered: tuple[int, ...] | None = None
     part: "Part | None" = None
+    hints: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -53,7 +56,7 @@ class Plan:
         for field in FIELD_ORDER:
             order += OVERRIDES if field == "overrides" else [field]
         names = [n for field in order if field not in unused for n in by_field.get(field, ())]
-        return [{name: row.get(name) for name in names} for row in rows]
+        return [{name: row.get(name, _unsaid(row, name)) for name in names} for row in rows]
 
     @property
     def fields(self) -> list[str]:
@@ -111,6 +114,16 @@ class Plan:
             numbered=tuple(indices),
             part=Part(number, parts, self),
         )
+
+
+def _unsaid(row: Mapping[str, Any], column: str) -> Any:
+    """What a parameter that came later is where its record has it and nobody sets it."""
+    owner, _, parameter = column.rpartition(".")
+    table = FIELDS.get(owner.rpartition(".")[2])
+    name = row.get(owner)
+    if table is None or name is None or name not in table:
+        return None
+    return table[name].later.get(parameter)
 
 
 @dataclass(frozen=True)

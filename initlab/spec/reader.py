@@ -3,7 +3,7 @@
 import copy
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,8 +14,8 @@ from initlab.catalog import FIELDS
 from initlab.errors import InputError, Problem, SpecError
 from initlab.formatting import cut
 from initlab.spec import yamlfile
-from initlab.spec.messages import wording
-from initlab.spec.model import Grid, Head, Spec, safe_name
+from initlab.spec.messages import owner_of, wording
+from initlab.spec.model import Grid, Head, LayerGrid, Spec, safe_name
 
 #: fields whose override leaves true what a spec says about its networks
 HARMLESS = (*Head.model_fields, "seeds")
@@ -110,7 +110,7 @@ class _Validator:
             return model.model_validate(data)
         except ValidationError as error:
             for problem in error.errors():
-                path = tuple(problem["loc"])
+                path = _as_written(data, problem)
                 inside = case is not None and ("cases", case, *path[:1]) in self.document.places
                 self._add((*(("cases", case) if inside else ()), *path), wording(problem))
             return None
@@ -119,10 +119,23 @@ class _Validator:
         known = self.document.known(path)
         # field, index, record, parameter: what a bare name or an override leaves without a place
         inside = path[2:] if path[:1] == ("cases",) else path
+        inside = owner_of(inside)[1]
         if len(inside) > 3 and inside[0] in FIELDS and inside[3] not in known:
             known = (*known, inside[3])
         text = "".join(f"[{e}]" if isinstance(e, int) else f".{e}" for e in known).lstrip(".")
         self.problems[Problem(self.document.where(path), text, message)] = None
+
+
+def _as_written(data: dict[str, Any], problem: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a problem is, with the name of some layers as the spec writes it: "5 - 9"."""
+    path = tuple(problem["loc"])
+    if problem["type"] == "layers":
+        key = problem.get("ctx", {}).get("key")
+        return path if key is None else (*path, key)
+    if path[:1] == ("layers",) and len(path) > 1 and isinstance(data.get("layers"), dict):
+        written = [k for k in data["layers"] if "".join(str(k).split()) == path[1]]
+        return ("layers", *written[:1], *path[2:])
+    return path
 
 
 def _tell(data: dict[str, Any], overrides: Sequence[str]) -> None:
@@ -160,7 +173,8 @@ def _override(document: yamlfile.Document, text: str) -> None:
             for rival in RIVALS.get(keys[0], ()):
                 case.pop(rival, None)
             # an entry of one list is not the same entry of another
-            if keys[0] in case and not (len(keys) > 1 and keys[1].isdigit()):
+            listed = len(keys) > 1 and keys[1].isdigit() and keys[0] != "layers"
+            if keys[0] in case and not listed:
                 parts.append(("cases", index))
     for rival in RIVALS.get(keys[0], ()):
         document.data.pop(rival, None)
@@ -184,6 +198,7 @@ def _set(
     for element in root:
         at = at[element]
     for key in keys[:-1]:
+        _borrow(document.data, at, key, path)
         at, path = _inside(at, key, path, text)
     last: Any = keys[-1]
     if isinstance(at, list):
@@ -192,8 +207,24 @@ def _set(
     document.mark((*path, last), f"--set {text}")
 
 
+def _borrow(spec: dict[str, Any], at: Any, key: str, path: tuple[Any, ...]) -> None:
+    """Have some layers begin from what all have: last.init.gain=2 is the spec's init with a gain.
+
+    Only where that is one choice, which no case changes.
+    """
+    owner, inside = owner_of((*(path[2:] if path[:1] == ("cases",) else path), key))
+    wanted = owner and inside == (key,) and key in LayerGrid.model_fields
+    if not wanted or not isinstance(at, dict) or at.get(key) is not None:
+        return
+    cases = spec.get("cases")
+    parts = [spec, *(cases if isinstance(cases, list) else [])]
+    said = [part[key] for part in parts if isinstance(part, dict) and part.get(key) is not None]
+    if len(said) == 1 and isinstance(said[0], str | dict):
+        at[key] = copy.deepcopy(said[0])
+
+
 def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, tuple[Any, ...]]:
-    """One step down. A bare name on the way ("init: normal") becomes a mapping."""
+    """One step down. A bare name or number on the way ("init: normal") becomes a mapping."""
     if isinstance(at, list):
         index = _index(at, key, path, text)
         if isinstance(at[index], str) and path and path[-1] in FIELDS:
@@ -202,6 +233,8 @@ def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, t
     else:
         if isinstance(at.get(key), str) and key in FIELDS:
             at[key] = {FIELDS[key].key: at[key]}
+        elif key == "band" and not path and isinstance(at.get(key), int):
+            at[key] = {"networks": at[key]}
         elif at.get(key) is None:
             at[key] = {}
         inner, path = at[key], (*path, key)

@@ -106,8 +106,8 @@ class Run:
 
     `shape` is the input's width, then each layer's; a uniform shape came from depth and width.
     `activation`, `init` and `bias` are those of all layers that `overrides` do not mention, of
-    which later ones win. `record` is "both" or "forward", and then, each after a "+", what is
-    measured beside the usual columns.
+    which later ones win. `record` is a canonical text of spec/record.py: "both" or "forward", and
+    then, each after a "+", what is measured beside the usual columns.
     """
 
     shape: tuple[int, ...]
@@ -196,7 +196,12 @@ class Run:
             value = getattr(self, field)
             if isinstance(value, Choice):
                 cells[field] = value.name
-                cells.update({f"{field}.{key}": item for key, item in value.items})
+                cells.update({f"{field}.{key}": _cell(item) for key, item in value.items})
             else:
                 cells[field] = value
         return cells
+
+
+def _cell(item: Any) -> Any:
+    """A parameter as a cell: several numbers with spaces between."""
+    return " ".join(map(str, item)) if isinstance(item, tuple) else item

@@ -49,8 +49,12 @@ class Samples:
         return hashlib.sha256(raw).hexdigest() != self.digest
 
 
-def read_samples(path: str) -> Samples:
+def read_samples(path: str, *, column: bool = False) -> Samples:
     """The rows of a .npy or .csv file.
+
+    Args:
+        path: of the file.
+        column: a vector is taken as a table of one column.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,6 +69,8 @@ def read_samples(path: str) -> Samples:
         raise ValueError(
             f"is not a table of numbers, one sample a row, without a header: {error}"
         ) from None
+    if column and rows.ndim == 1:
+        rows = rows[:, None]
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"needs a table of samples x features, has shape {rows.shape}")
     table: NDArray[np.float64] = np.array(rows, dtype=np.float64)

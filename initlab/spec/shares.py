@@ -65,10 +65,11 @@ class Share:
 def run_bytes(run: Run) -> int:
     """What one run of a share needs beside the weights.
 
-    Blocks to work in, eight of a layer in float64; and for the backward pass each layer's input and
-    slope phi'(z).
+    Blocks to work in, eight of a layer in float64, three more where neurons or quantiles are
+    recorded; and for the backward pass each layer's input and slope phi'(z).
     """
-    blocks = 8 * 8 * run.batch * max(run.shape)
+    count = 11 if run.extras & {"neurons", "quantiles"} else 8
+    blocks = count * 8 * run.batch * max(run.shape)
     kept = 2 * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
     return blocks + (kept if run.backward else 0)
 

@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from initlab.spec.fields import Strict
+from initlab.spec.fields import Calculated, Strict
 
-Threshold = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Threshold = Annotated[Positive, Calculated()]
 
 
 class Thresholds(Strict):

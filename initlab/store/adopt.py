@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from initlab.store import tables
 from initlab.store.damage import DamagedJournal
 from initlab.store.journal import Journal
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import MEASURED, MORE, Kind
 from initlab.store.writer import Writer
 
 
@@ -31,14 +31,21 @@ def adopt(writer: Writer, other: Journal, statuses: Sequence[str] = ("ok", "fail
     ]
     with writer.transaction() as db:
         taken = sum(_adopt_run(writer, db, other, name, statuses) for name in runs)
-        for kind in (POINTS, BANDS):
+        for kind in other.named_kinds:
             wanted = writer.rows(
                 f"SELECT DISTINCT {kind.key} FROM runs WHERE number IS NOT NULL AND {kind.key}"
-                f" NOT IN (SELECT name FROM {kind.table} WHERE problem = '')"
+                f" NOT IN ({_kept(writer, kind)})"
             )
             for (name,) in wanted:
                 _adopt_point(writer, other, kind, name)
     return taken
+
+
+def _kept(writer: Writer, kind: Kind) -> str:
+    """A query of the names that are kept here already."""
+    if kind in writer.named_kinds:
+        return f"SELECT name FROM {kind.table} WHERE problem = ''"
+    return "SELECT NULL WHERE FALSE"  # that table is made with its first entry
 
 
 def _adopt_run(
@@ -52,13 +59,13 @@ def _adopt_run(
             " WHERE name = ? AND status != 'todo'",
             name,
         )
-        rows = other.layers(MEASURED, id_)
+        rows, more = other.layers(MEASURED, id_), other.more_layers(MORE, id_)
         environment = json.loads(where) if where else None
     except (DamagedJournal, ValueError):  # broken just there, or not there
         return False
     if status not in statuses:
         return False
-    if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed):
+    if status == "ok" and not tables.digest_matches((status, onset, loss), rows, hashed, more):
         return False
     here = writer.environment_id(environment) if environment else None
     ((mine,),) = writer.rows("SELECT id FROM runs WHERE name = ?", name)
@@ -68,6 +75,7 @@ def _adopt_run(
         (status, reason, seconds, onset, loss, hashed, here, mine),
     )
     writer.fill(MEASURED, mine, rows)
+    writer.fill(MORE, mine, more)
     return True
 
 

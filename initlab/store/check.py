@@ -12,7 +12,7 @@ from initlab.store.files import LAYERS_CSV, RUNS_CSV, SPEC
 from initlab.store.journal import Journal
 from initlab.store.publish import spec_text
 from initlab.store.rows import lines
-from initlab.store.tables import BANDS, MEASURED, POINTS
+from initlab.store.tables import MEASURED, MORE
 
 
 def problems(path: Path, journal: Journal) -> Iterator[tuple[str, str]]:
@@ -39,7 +39,8 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
     for id_, number, status, onset, loss, digest in journal.rows(
         "SELECT id, number, status, nan_onset, loss_value, digest FROM runs WHERE status = 'ok'"
     ):
-        if not tables.digest_matches((status, onset, loss), journal.layers(MEASURED, id_), digest):
+        found, more = journal.layers(MEASURED, id_), journal.more_layers(MORE, id_)
+        if not tables.digest_matches((status, onset, loss), found, digest, more):
             which = f"run {number}" if number is not None else "a run of an earlier spec"
             yield name, f"the numbers of {which} are not those that were written"
     for (status,) in journal.rows("SELECT DISTINCT status FROM runs"):
@@ -47,7 +48,7 @@ def broken(journal: Journal) -> Iterator[tuple[str, str]]:
             yield name, f"no run has the status {status!r}"
     for read in (journal.sessions, journal.environments, journal.part, journal.inputs):
         read()  # raises if it is not as it was written
-    for kind in (POINTS, BANDS):
+    for kind in journal.named_kinds:
         for id_, named, *numbers, _, digest in journal.rows(f"SELECT * FROM {kind.table}"):
             if not tables.digest_matches(numbers, journal.layers(kind, id_), digest):
                 yield name, f"the numbers of {kind.table} {named} are not those that were written"

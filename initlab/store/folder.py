@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import always
 from initlab.errors import FolderError, InputError
 from initlab.spec import yamlfile
 from initlab.store.files import JOURNAL, LAYERS_CSV, LOCK, RUNS_CSV, SPEC
@@ -84,8 +84,8 @@ def open_published(path: Path) -> Folder:
             )
         raise _no_results(path, RUNS_CSV, LAYERS_CSV)
     for file, needed in (
-        (folder.runs_csv, {"run", "seed", "depth", *columns("runs")}),
-        (folder.layers_csv, {"run", "seed", *columns("layers")}),
+        (folder.runs_csv, {"run", "seed", "depth", *always("runs")}),
+        (folder.layers_csv, {"run", "seed", *always("layers")}),
     ):
         lacking = needed - _header(file)
         if lacking:

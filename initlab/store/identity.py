@@ -6,13 +6,13 @@ A journal keeps runs under these names, so that a sweep finds again what was com
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
 from initlab.catalog import FIELDS
 from initlab.spec.run import LATER, Choice, Override, Run
 from initlab.theory.finite_width import BandPoint
+from initlab.theory.random_point import RandomPoint
 
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.
@@ -21,12 +21,11 @@ VERSION = 2
 
 def describe(run: Run) -> dict[str, Any]:
     """A run as JSON can have it, every default filled in; `rebuilt` turns it back."""
-    described = {
+    return {
         name: _plain(getattr(run, name))
         for name in Run.__dataclass_fields__
         if name not in LATER or getattr(run, name) != LATER[name]
     }
-    return described
 
 
 def _plain(value: Any) -> Any:
@@ -63,7 +62,7 @@ def _frozen(value: Any) -> Any:
 
 
 def name_of(run: Run) -> str:
-    """A hash of the run's description, the content of its input file, and the journal's version.
+    """A hash of the run's description, the content of its files, and the journal's version.
 
     The file's path counts, too: two files that hold the same are two runs of a spec.
 
@@ -73,6 +72,8 @@ def name_of(run: Run) -> str:
     described = describe(run)
     if run.input.path is not None:
         described["contents"] = _content(run.input)
+    if run.target is not None and run.target.path is not None:
+        described["target_contents"] = _content(run.target)
     return _hash(described)
 
 
@@ -81,20 +82,33 @@ def point_name(run: Run) -> str:
     return name_of(run.point)
 
 
-def band_name(point: BandPoint, networks: int) -> str:
+def band_name(point: BandPoint | RandomPoint, networks: int) -> str:
     """The same for a finite-width band, simulated with so many networks."""
+    if isinstance(point, RandomPoint):
+        described = describe(point.run)
+        if point.run.input.path is not None:
+            described["input"] = [point.run.input.name, _content(point.run.input)]
+        if point.run.target is not None and point.run.target.path is not None:
+            described["target"] = [point.run.target.name, _content(point.run.target)]
+        return _hash(["random networks", described, point.gradient, point.networks(networks)])
     input_: Any = [point.input.name, point.input.parameters]
     if point.input.path is not None:
         input_ = [point.input.name, _content(point.input)]
-    activation = [point.activation.name, point.activation.parameters]
-    variances = [[len(list(alike)), *astuple(layer)] for layer, alike in groupby(point.variances)]
+    activation: list[Any] = [point.activation.name, point.activation.parameters]
+    if point.differing:
+        runs = groupby(point.differing)
+        activation = [[len(list(alike)), of.name, of.parameters] for of, alike in runs]
+    variances = [
+        [len(list(alike)), v.fan_in, v.fan_out, v.weight_variance, v.bias_variance, v.orthogonal]
+        for v, alike in groupby(point.variances)
+    ]
     return _hash([activation, variances, input_, point.batch, point.double, networks])
 
 
-def _content(input_: Choice) -> str:
-    if input_.samples is None:
-        raise ValueError(f"{input_.path} was not read")
-    return input_.samples.digest
+def _content(read: Choice) -> str:
+    if read.samples is None:
+        raise ValueError(f"{read.path} was not read")
+    return read.samples.digest
 
 
 def _hash(description: Any) -> str:

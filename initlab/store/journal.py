@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
@@ -12,8 +13,10 @@ import numpy as np
 
 from initlab.errors import FolderError
 from initlab.network.measurement import FORWARD, Measurement
+from initlab.spec.band import BandAsked
 from initlab.spec.model import Head
 from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.spec.thresholds import Thresholds
 from initlab.store import tables
 from initlab.store.damage import (
@@ -25,8 +28,17 @@ from initlab.store.damage import (
 )
 from initlab.store.identity import VERSION, rebuilt
 from initlab.store.outcome import Outcome
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
-from initlab.theory.expectation import RUNS, Expectation, PredictedNumbers
+from initlab.store.tables import (
+    GRADIENT_BANDS,
+    MEASURED,
+    MORE,
+    MORE_POINTS,
+    NAMED,
+    POINTS,
+    Kind,
+    Rows,
+)
+from initlab.theory.expectation import BAND, RUNS, Expectation, PredictedNumbers
 from initlab.theory.finite_width import Band
 from initlab.theory.quadrature import Array
 
@@ -115,6 +127,29 @@ class Journal:
             id_,
         )
 
+    def _columns(self, kind: Kind) -> set[str]:
+        """Those of a kind's table of layers; none where there is no such table."""
+        return {name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", kind.layers)}
+
+    def more_layers(self, kind: Kind, id_: int) -> list[tuple[Any, ...]]:
+        """The same of a late kind: NULL in columns that came later, nothing without its table."""
+        known = self._columns(kind)
+        if not known:
+            return []
+        numbers = [name if name in known else "NULL" for name in kind.numbers]
+        return self.layers(kind._replace(numbers=numbers), id_)
+
+    @property
+    def named_kinds(self) -> list[Kind]:
+        """Where predictions and bands are kept; older journals have fewer places for them."""
+        tables_ = {n for (n,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return [kind for kind in NAMED if kind.table in tables_]
+
+    @property
+    def band_kinds(self) -> list[Kind]:
+        """Those of bands."""
+        return [kind for kind in self.named_kinds if kind.key == "band"]
+
     # what is swept -------------------------------------------------------------------------
 
     def about(self, key: str) -> Any:
@@ -152,10 +187,28 @@ class Journal:
             _ = plan.axes  # looks at every field of every run
         return plan
 
+    def points(self) -> tuple[list[Run], Head]:
+        """The first run of every point that is swept, and what the spec says beside its networks.
+
+        Input files are not read.
+        """
+        found = self.rows(
+            "SELECT description, min(number) FROM runs WHERE number IS NOT NULL"
+            " GROUP BY point ORDER BY min(number)"
+        )
+        head = self._head()
+        with told_as_damage(self.path):
+            return [rebuilt(json.loads(description)) for description, _ in found], head
+
     def _head(self) -> Head:
         """As it was validated; a part's name may be longer than that of a spec."""
         head = self.about("head")
-        return Head.model_construct(**head | {"thresholds": Thresholds(**head["thresholds"])})
+        with told_as_damage(self.path):
+            built = {
+                "thresholds": Thresholds(**head["thresholds"]),
+                "band": BandAsked.of(head["band"]),
+            }
+            return Head.model_construct(**head | built)
 
     def numbered(self) -> set[str]:
         """Names of the runs that are swept."""
@@ -170,9 +223,10 @@ class Journal:
 
     def bands_todo(self) -> int:
         """How many finite-width bands are not simulated yet."""
+        known = " UNION ALL ".join(f"SELECT name FROM {kind.table}" for kind in self.band_kinds)
         found = self.rows(
             "SELECT count(DISTINCT band) FROM runs WHERE number IS NOT NULL"
-            " AND band NOT IN (SELECT name FROM bands)"
+            f" AND band NOT IN ({known})"
         )
         return int(found[0][0])
 
@@ -244,21 +298,22 @@ class Journal:
         self, id_: int, number: int, onset: int | None, loss: Any, digest: str
     ) -> Measurement:
         found = self.layers(MEASURED, id_)
-        rows = self._sound(f"run {number}", ("ok", onset, loss), found, digest)
+        others = self.more_layers(MORE, id_)
+        rows, more = self._sound(f"run {number}", ("ok", onset, loss), found, digest, others)
         forward, backward = np.split(rows, [len(FORWARD)], axis=1)
         gradients = found[0][len(FORWARD)] is not None
         loss_value = None if loss is None else float(loss)
-        return Measurement(forward, backward if gradients else None, onset, loss_value)
+        return Measurement(forward, backward if gradients else None, onset, loss_value, more=more)
 
     def _sound(
-        self, what: str, numbers: Sequence[Any], found: Sequence[Sequence[Any]], digest: str
-    ) -> Array:
-        rows = tables.sound(numbers, found, digest)
-        if rows is None:
+        self, what: str, numbers: Sequence[Any], found: Rows, digest: str, more: Rows = ()
+    ) -> tuple[Array, Array | None]:
+        sound = tables.sound(numbers, found, digest, more)
+        if sound is None:
             raise DamagedJournal(
                 f"{self.path}: the numbers of {what} are not those that were written", AGAIN
             )
-        return rows
+        return sound
 
     def expectation(
         self, point: str, band: str | None, *, part: bool = False
@@ -280,18 +335,38 @@ class Journal:
         if not found:
             return None, ""
         ((id_, _, *numbers, problem, digest),) = found
-        rows = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
+        rows, _ = self._sound(f"point {point}", numbers, self.layers(POINTS, id_), digest)
         run = dict(zip(RUNS, numbers, strict=True))
-        return PredictedNumbers(run, rows if len(rows) else None), problem
+        return PredictedNumbers(run, rows if len(rows) else None, self._more_of(point)), problem
+
+    def _more_of(self, point: str) -> Array | None:
+        """What theory says of a point beside the usual columns, if that was asked for."""
+        if MORE_POINTS not in self.named_kinds:
+            return None
+        table = MORE_POINTS.table
+        found = self.rows(f"SELECT id, digest FROM {table} WHERE name = ?", point)
+        if not found:
+            return None
+        ((id_, digest),) = found
+        rows, _ = self._sound(f"point {point}", (), self.layers(MORE_POINTS, id_), digest)
+        return rows if len(rows) else None
 
     def _band(self, name: str) -> tuple[Band | None, str | None]:
         """A finite-width band, and what kept it from being simulated; None if nobody tried to."""
-        found = self.rows("SELECT id, problem, digest FROM bands WHERE name = ?", name)
-        if not found:
-            return None, None
-        ((id_, problem, digest),) = found
-        rows = self._sound(f"band {name}", (), self.layers(BANDS, id_), digest)
-        return (Band(*rows.T) if len(rows) else None), problem
+        for kind in reversed(self.band_kinds):  # what failed once is no gradient band yet
+            found = self.rows(f"SELECT id, problem, digest FROM {kind.table} WHERE name = ?", name)
+            if not found:
+                continue
+            ((id_, problem, digest),) = found
+            columns = self._sound(f"band {name}", (), self.layers(kind, id_), digest)[0].T
+            if not len(columns):
+                return None, problem
+            band = Band(*columns[: len(BAND)])
+            if kind is GRADIENT_BANDS:
+                gradient, cosine = np.split(columns[len(BAND) :], 2)
+                band = replace(band, gradient=gradient, cosine=cosine)
+            return band, problem
+        return None, None
 
 
 def _text(value: Any) -> str | None:

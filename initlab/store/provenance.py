@@ -117,6 +117,7 @@ def _asked(*command: str, settings: Mapping[str, str] = MappingProxyType({})) ->
 
 
 def inputs(runs: Iterable[Run]) -> dict[str, Samples]:
-    """What networks are fed from files, by their paths."""
-    read = {run.input.samples.path: run.input.samples for run in runs if run.input.samples}
+    """What networks are fed from files, and compared with, by their paths."""
+    choices = [choice for run in runs for choice in (run.input, run.target) if choice]
+    read = {choice.samples.path: choice.samples for choice in choices if choice.samples}
     return dict(sorted(read.items()))

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from initlab.catalog.columns import COLUMNS, WORDS
+from initlab.catalog.columns import COLUMNS, WORDS, how_to_record
 from initlab.errors import FolderError, in_short
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ ROWS_AT_ONCE = 20_000  # of a table of which some columns are kept
 
 def read_table(file: Path, only: list[str] | None = None) -> "pd.DataFrame":
     """A CSV file of ours, all columns or some; in those of words `nan` and empty cells are text.
+
+    A column that `only` names and no run of it has recorded is nan.
 
     Raises:
         FolderError: it is no table any more.
@@ -33,6 +35,8 @@ def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
 
     with file.open(encoding="utf-8") as opened:
         header = opened.readline().rstrip("\n").split(",")
+    absent = [n for n in only or () if n not in header and how_to_record(n)]  # of another spec
+    only = None if only is None else [name for name in only if name not in absent]
     missing = {name: [] if name in WORDS else ["", "nan"] for name in header}
     options: dict[str, Any] = {"keep_default_na": False, "na_values": missing}
     if only is None:
@@ -40,6 +44,7 @@ def _read(file: Path, only: list[str] | None) -> "pd.DataFrame":
     else:
         with pd.read_csv(file, **options, usecols=only, chunksize=ROWS_AT_ONCE) as parts:
             table = pd.concat(list(parts), ignore_index=True)
+    table = table.assign(**dict.fromkeys(absent, float("nan")))
     measured = [n for n in map(str, table) if n in COLUMNS and n not in WORDS]
     return table.astype(
         {

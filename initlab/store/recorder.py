@@ -5,7 +5,6 @@ import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import Any
@@ -17,12 +16,13 @@ from initlab.spec.run import Run
 from initlab.store import tables
 from initlab.store.identity import band_name, describe, name_of, point_name
 from initlab.store.provenance import inputs
-from initlab.store.tables import BANDS, MEASURED, POINTS, Kind
+from initlab.store.tables import BANDS, GRADIENT_BANDS, MEASURED, MORE, MORE_POINTS, POINTS, Kind
 from initlab.store.work import MeasureTask, PredictTask, TaskResult, Work, plan_work
 from initlab.store.writer import Writer
-from initlab.theory.expectation import RUNS, PredictedNumbers, band_point
+from initlab.theory.expectation import BAND, RUNS, PredictedNumbers, asks_more, band_point
 from initlab.theory.finite_width import Band, BandPoint
 from initlab.theory.quadrature import Array
+from initlab.theory.random_point import RandomPoint
 
 
 class Recorder:
@@ -94,14 +94,15 @@ class Recorder:
 
     def _named(self, point: Run) -> tuple[str, str | None]:
         """What a point's prediction and its band are kept under."""
-        band = band_point(point) if self._plan.head.band else None
+        asked = self._plan.head.band
+        band = band_point(point, asked.gradient) if asked.networks else None
         name = None if band is None else self._band_names.get(band)
         if band is not None and name is None:  # of a part's point: another part simulates it
             name = self._band_names[band] = self._band_name(band)
         return point_name(point), name
 
-    def _band_name(self, band: BandPoint) -> str:
-        return band_name(band, self._plan.head.band)
+    def _band_name(self, band: BandPoint | RandomPoint) -> str:
+        return band_name(band, self._plan.head.band.networks)
 
     def finish(self, ended: str) -> None:
         """Say how this session ended; forget one that asked for the same and had nothing to do.
@@ -123,13 +124,23 @@ class Recorder:
         """What is still to be done."""
         rows, wanted = self._writer.rows, self._wanted
         todo = {id_ for (id_,) in rows("SELECT id FROM runs WHERE status = 'todo'")}
-        points = {name for (name,) in rows("SELECT name FROM points WHERE problem = ''")}
-        bands = {name for (name,) in rows("SELECT name FROM bands WHERE problem = ''")}
+        points = self._kept(POINTS)
+        bands = {name for kind in self._writer.band_kinds for name in self._kept(kind)}
+        more = self._kept(MORE_POINTS) if MORE_POINTS in self._writer.named_kinds else set()
         return Work(
             [index for index, id_ in enumerate(self._ids) if id_ in todo],
-            [p for p in wanted.points if self._names[p][0] not in points],
+            [
+                p
+                for p in wanted.points
+                if self._names[p][0] not in (points & more if asks_more(p) else points)
+            ],
             [b for b in wanted.bands if self._band_names[b] not in bands],
         )
+
+    def _kept(self, kind: Kind) -> set[str]:
+        """Names of the points or bands that are kept."""
+        found = self._writer.rows(f"SELECT name FROM {kind.table} WHERE problem = ''")
+        return {name for (name,) in found}
 
     def commit(self, done: Sequence[TaskResult]) -> None:
         """Keep what came of some tasks, all of it or nothing.
@@ -163,14 +174,17 @@ class Recorder:
         for index, outcome in done.outcomes.items():
             id_, m = self._ids[index], outcome.measurement
             numbers: tuple[Any, ...] = (outcome.status, None, None)
-            db.execute("DELETE FROM layers WHERE run = ?", (id_,))
+            for kind in (MEASURED, MORE):
+                self._writer.clear(kind, id_)
             hashed, reason = None, outcome.reason
             if m is not None:
                 numbers, reason = (outcome.status, m.nan_onset, _cell(m.loss_value)), m.reason
-                biased = self._plan.runs[index].bias is not None
+                run = self._plan.runs[index]
+                biased = any(layer.bias is not None for layer in run.layers)
                 rows, matrix = tables.layer_rows(m, biased=biased)
-                hashed = tables.digest(numbers, matrix)
+                hashed = tables.digest(numbers, matrix, m.more)
                 self._writer.fill(MEASURED, id_, rows)
+                self._writer.fill(MORE, id_, tables.more_rows(m, run.extras))
             db.execute(
                 "UPDATE runs SET status = ?, nan_onset = ?, loss_value = ?, reason = ?,"
                 " seconds = ?, digest = ?, environment = ? WHERE id = ?",
@@ -185,13 +199,21 @@ class Recorder:
                 (found, "") if isinstance(found, PredictedNumbers) else (PredictedNumbers(), found)
             )
             numbers = [expected.run[name] for name in RUNS]
-            self._keep(POINTS, self._names[point][0], numbers, expected.layers, str(problem))
+            name = self._names[point][0]
+            self._keep(POINTS, name, numbers, expected.layers, str(problem))
+            if asks_more(point):
+                self._keep(MORE_POINTS, name, [], expected.more, str(problem))
 
-    def _keep_bands(self, points: Sequence[BandPoint], done: TaskResult) -> None:
+    def _keep_bands(self, points: Sequence[BandPoint | RandomPoint], done: TaskResult) -> None:
         for point, found in zip(points, done.found, strict=True):
             band, problem = (found, "") if isinstance(found, Band) else (None, found)
-            layers = None if band is None else np.stack(astuple(band), axis=1)
-            self._keep(BANDS, self._band_names[point], [], layers, str(problem))
+            kind, layers = BANDS, None
+            if band is not None:
+                columns = [getattr(band, name) for name in BAND]
+                if band.gradient is not None and band.cosine is not None:
+                    kind, columns = GRADIENT_BANDS, [*columns, *band.gradient, *band.cosine]
+                layers = np.stack(columns, axis=1)
+            self._keep(kind, self._band_names[point], [], layers, str(problem))
 
     def _keep(
         self, kind: Kind, name: str, numbers: list[Any], layers: Array | None, problem: str

@@ -1,6 +1,6 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from initlab.catalog.columns import columns
 from initlab.formatting import csv_line
 from initlab.spec.plan import Plan
+from initlab.store.asked import Asked
 from initlab.store.files import LAYERS_CSV, RUNS_CSV
 from initlab.store.floats import row_texts
 from initlab.store.outcome import RESULTS, STD, Outcome, result_cells
@@ -18,6 +19,7 @@ from initlab.theory.quadrature import Array
 
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
+GRADIENT_BAND = columns("layers", "gradient_band")
 UNMEASURED, UNKNOWN = "," * len(BACKWARD), "," * (len(PREDICTED) - 1)
 
 
@@ -26,12 +28,14 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
 
     runs.csv has a line for every run, failed ones too; layers.csv one for every layer reached.
     """
-    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS])
-    yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *KEY, *FORWARD, *BACKWARD, *PREDICTED])
-    expected = _PredictedText()
+    asked, more = Asked(plan), GRADIENT_BAND if plan.head.band.gradient else []
+    usual = [*KEY, *FORWARD, *BACKWARD, *PREDICTED, *more]
+    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS, *more, *asked.runs])
+    yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *usual, *asked.layers])
+    expected = _PredictedText(more)
     for index, outcome in enumerate(outcomes):
-        yield RUNS_CSV, _run_line(plan, index, outcome)
-        yield LAYERS_CSV, _layer_lines(plan, index, outcome, expected)
+        yield RUNS_CSV, _run_line(plan, index, outcome, asked)
+        yield LAYERS_CSV, _layer_lines(plan, index, outcome, expected, asked)
 
 
 class _PredictedText:
@@ -39,12 +43,23 @@ class _PredictedText:
     and follow each other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[str]) -> None:
+        self.more = more  # columns of a gradient's band
         self.expectation: Expectation | None = None
         self.shared: list[str] = []
 
     def texts(self, outcome: Outcome, std: Array) -> Iterable[str]:
         """The predicted columns of every layer that was reached."""
+        texts = self._usual(outcome, std)
+        if not self.more:
+            return texts
+        known = None if outcome.expectation is None else outcome.expectation.gradient_band
+        if known is None:
+            return (text + "," * len(self.more) for text in texts)
+        return map(",".join, zip(texts, row_texts(known[: len(std)], nan=""), strict=True))
+
+    def _usual(self, outcome: Outcome, std: Array) -> Iterable[str]:
+        """Those that every sweep has."""
         table = None if outcome.expectation is None else outcome.expectation.layers(std)
         if table is None:
             return [UNKNOWN] * len(std)
@@ -57,14 +72,17 @@ class _PredictedText:
         return map(",".join, zip(self.shared, surprises, strict=False))
 
 
-def _run_line(plan: Plan, index: int, outcome: Outcome) -> str:
-    fields, seed = plan.cells[index].values(), plan.runs[index].seed
+def _run_line(plan: Plan, index: int, outcome: Outcome, asked: Asked) -> str:
+    fields, run = plan.cells[index].values(), plan.runs[index]
     results = result_cells(outcome, plan.head.thresholds)
-    cells = [plan.numbers[index], *fields, seed, *(results[name] for name in RESULTS)]
-    return csv_line(cells)
+    names = (*RESULTS, *(GRADIENT_BAND if plan.head.band.gradient else ()))
+    cells = [plan.numbers[index], *fields, run.seed, *(results.get(name) for name in names)]
+    return csv_line([*cells, *asked.run_cells(run, outcome)])
 
 
-def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _PredictedText) -> str:
+def _layer_lines(
+    plan: Plan, index: int, outcome: Outcome, expected: _PredictedText, asked: Asked
+) -> str:
     """The lines of every layer that was reached."""
     m, run = outcome.measurement, plan.runs[index]
     if m is None:
@@ -82,8 +100,9 @@ def _layer_lines(plan: Plan, index: int, outcome: Outcome, expected: _PredictedT
         texts = [
             t if has else t.rpartition(",")[0] + "," for t, has in zip(texts, biased, strict=True)
         ]
-    parts = zip(keys, texts, expected.texts(outcome, m.forward[:, STD]), strict=True)
-    return "".join([f"{prefix},{key},{text}{empty},{more}\n" for key, text, more in parts])
+    theory, more = expected.texts(outcome, m.forward[:, STD]), asked.layer_texts(run, outcome)
+    parts = zip(keys, texts, theory, more, strict=True)
+    return "".join([f"{prefix},{key},{text}{empty},{t}{end}\n" for key, text, t, end in parts])
 
 
 @lru_cache(64)

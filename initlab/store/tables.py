@@ -6,16 +6,22 @@ numbers have no declared type, as a REAL column would turn -0.0 into 0.0.
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.network.measurement import BACKWARD, FORWARD, Measurement
-from initlab.theory.expectation import BAND, PREDICTED, RUNS
+from initlab.catalog.columns import MORE as MORE_COLUMNS
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement, recorded
+from initlab.theory.expectation import BAND, MORE_PREDICTED, PREDICTED, RUNS
+
+#: columns of a band of gradient and cosine
+GRADIENT_BAND = [
+    f"{of}_{quantile}" for of in ("gradient", "cosine") for quantile in ("p10", "p50", "p90")
+]
 
 APPLICATION = 0x494E4C42  # "INLB": tells our journals from other databases
 AT_ONCE = 1000  # rows of one statement, which may have 32,766 values
@@ -95,17 +101,50 @@ CREATE INDEX attempts_of_a_run ON attempts (run);
 
 
 class Kind(NamedTuple):
-    """What is kept under a name, with a row of numbers for every layer."""
+    """What is kept under a name, with a row of numbers for every layer.
+
+    The tables of a `late` kind are no part of SCHEMA: a journal has them, and their columns, from
+    the moment on that something is kept there. Of one that is `apart`, that goes for the table of
+    names as well.
+    """
 
     table: str
     layers: str
     key: str
     numbers: Sequence[str]
+    late: bool = False
+    apart: bool = False
+
+    @property
+    def schema(self) -> list[str]:
+        """The statements that make the tables of a late kind."""
+        names = (
+            f"CREATE TABLE IF NOT EXISTS {self.table}"
+            " (id INTEGER PRIMARY KEY, name TEXT UNIQUE, problem TEXT, digest TEXT)"
+        )
+        layers = (
+            f"CREATE TABLE IF NOT EXISTS {self.layers} ({self.key} INTEGER REFERENCES"
+            f" {self.table}, layer INTEGER, {', '.join(self.numbers)},"
+            f" PRIMARY KEY ({self.key}, layer)) WITHOUT ROWID"
+        )
+        return [names, layers] if self.apart else [layers]
 
 
 MEASURED = Kind("runs", "layers", "run", (*FORWARD, *BACKWARD))
+#: what runs have that record more than the usual columns
+MORE = Kind("runs", "more_layers", "run", MORE_COLUMNS, late=True)
 POINTS = Kind("points", "predictions", "point", PREDICTED)
 BANDS = Kind("bands", "band_layers", "band", BAND)
+#: bands of std, gradient and cosine
+GRADIENT_BANDS = Kind(
+    "gradient_bands", "gradient_band_layers", "band", (*BAND, *GRADIENT_BAND), late=True, apart=True
+)
+#: what theory says beside the usual columns, of points that ask for it
+MORE_POINTS = Kind(
+    "more_points", "more_predictions", "point", MORE_PREDICTED, late=True, apart=True
+)
+#: those with a table of names, problems and digests
+NAMED = (POINTS, BANDS, GRADIENT_BANDS, MORE_POINTS)
 
 
 def or_null(rows: NDArray[np.float64]) -> list[list[Any]]:
@@ -126,28 +165,49 @@ def restored(rows: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
     return np.fromiter(chain.from_iterable(rows), np.float64, math.prod(shape)).reshape(shape)
 
 
-def digest(numbers: Sequence[Any], rows: NDArray[np.float64]) -> str:
-    """A hash of numbers of a run, and of those of its layers."""
-    one_nan = np.where(np.isnan(rows), np.nan, rows)  # of the many bit patterns
+def digest(
+    numbers: Sequence[Any],
+    rows: NDArray[np.float64],
+    more: NDArray[np.float64] | None = None,
+) -> str:
+    """A hash of numbers of a run, of those of its layers, and of columns MORE where it has them.
+
+    Of the latter each counts with its name, if it holds a number: a column that is added to MORE
+    does not change what was written before.
+    """
     hashed = hashlib.sha256(repr(tuple(numbers)).encode())
-    hashed.update(np.ascontiguousarray(one_nan, dtype="<f8").tobytes())
+    hashed.update(_bytes(rows))
+    for name, column in sorted(zip(MORE.numbers, () if more is None else more.T, strict=False)):
+        if not np.isnan(column).all():
+            hashed.update(name.encode() + _bytes(column))
     return hashed.hexdigest()[:32]
 
 
+def _bytes(numbers: NDArray[np.float64]) -> bytes:
+    one_nan = np.where(np.isnan(numbers), np.nan, numbers)  # of the many bit patterns
+    return np.ascontiguousarray(one_nan, dtype="<f8").tobytes()
+
+
+Rows = Sequence[Sequence[Any]]
+
+
 def sound(
-    numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str
-) -> NDArray[np.float64] | None:
-    """Rows of layers, as read, restored; None where these are not those whose hash was written."""
+    numbers: Sequence[Any], rows: Rows, written: str, more: Rows = ()
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None] | None:
+    """Rows of layers, as read, restored, and those of MORE, None where there are none of them.
+
+    None where these are not those whose hash was written.
+    """
     try:
-        found = restored(rows)
+        found, others = restored(rows), restored(more) if more else None
     except (TypeError, ValueError):  # no numbers
         return None
-    return found if digest(numbers, found) == written else None
+    return (found, others) if digest(numbers, found, others) == written else None
 
 
-def digest_matches(numbers: Sequence[Any], rows: Sequence[Sequence[Any]], written: str) -> bool:
+def digest_matches(numbers: Sequence[Any], rows: Rows, written: str, more: Rows = ()) -> bool:
     """Whether numbers and rows of layers, as read, are those whose hash was written."""
-    return sound(numbers, rows, written) is not None
+    return sound(numbers, rows, written, more) is not None
 
 
 def layer_rows(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArray[np.float64]]:
@@ -161,6 +221,21 @@ def layer_rows(m: Measurement, *, biased: bool) -> tuple[list[list[Any]], NDArra
     return rows, matrix
 
 
+def more_rows(m: Measurement, extras: Collection[str]) -> list[list[Any]]:
+    """A run's rows of the table of MORE; none where it records no more.
+
+    Args:
+        m: what was measured.
+        extras: the groups that the run records.
+    """
+    if m.more is None:
+        return []
+    names, rows = recorded(extras, m), m.more.tolist()
+    for layer, column in np.argwhere(np.isnan(m.more)).tolist():
+        rows[layer][column] = "nan" if MORE.numbers[column] in names else None
+    return cast(list[list[Any]], rows)
+
+
 def statements(
     kind: Kind, id_: int, rows: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, list[Any]]]:
@@ -172,7 +247,10 @@ def statements(
             values.append(id_)
             values.append(layer)
             values += row
-        yield insert(kind.layers, len(values) // len(part), len(part)), values
+        table = kind.layers
+        if kind.late:  # whose columns may stand in another order
+            table += f" ({', '.join([kind.key, 'layer', *kind.numbers])})"
+        yield insert(table, len(values) // len(part), len(part)), values
 
 
 @lru_cache(64)  # one of a thousand rows is a long text

@@ -12,6 +12,7 @@ from initlab.spec.shares import Share
 from initlab.store.outcome import Outcome
 from initlab.theory.expectation import PredictedNumbers, band_point
 from initlab.theory.finite_width import Band, BandPoint
+from initlab.theory.random_point import RandomPoint
 
 SIMULATED_PER_BUILT = 7  # networks simulated in about the time in which one passes forward
 
@@ -46,21 +47,25 @@ class PredictTask:
 
 @dataclass(frozen=True)
 class SimulateTask:
-    """Simulate the finite-width bands of points that share their draws."""
+    """Simulate the finite-width bands of points that share their draws; `networks` are asked for.
 
-    points: tuple[BandPoint, ...]
+    A point whose networks are drawn whole is alone.
+    """
+
+    points: "tuple[BandPoint, ...] | tuple[RandomPoint]"
     networks: int
 
     @property
     def layers(self) -> int:
         """Layers to be simulated; some count as one layer of a network that is built."""
         simulated = {point.simulated for point in self.points}
-        layers = sum(len(point.variances) for point in simulated)
-        return layers * self.networks // SIMULATED_PER_BUILT
+        drawn = sum(p.layers(self.networks) for p in simulated if isinstance(p, RandomPoint))
+        layers = sum(len(p.variances) for p in simulated if isinstance(p, BandPoint))
+        return drawn + layers * self.networks // SIMULATED_PER_BUILT
 
     def split(self) -> "list[SimulateTask]":
         """The same points, each by itself."""
-        return [SimulateTask((point,), self.networks) for point in self.points]
+        return [SimulateTask((point,), self.networks) for point in self.points]  # type: ignore[arg-type]
 
 
 Task = MeasureTask | PredictTask | SimulateTask
@@ -85,7 +90,7 @@ class Work:
 
     runs: list[int]
     points: list[Run]
-    bands: list[BandPoint]
+    bands: list[BandPoint | RandomPoint]
 
     def __bool__(self) -> bool:
         return bool(self.runs or self.points or self.bands)
@@ -94,10 +99,11 @@ class Work:
 def plan_work(plan: Plan) -> Work:
     """All that a plan asks for, each once. Bands of all parts of a plan are shared out evenly."""
     points = list(dict.fromkeys(run.point for run in plan.runs))
-    wanted: list[BandPoint] = []
-    if plan.head.band:
+    wanted: list[BandPoint | RandomPoint] = []
+    if plan.head.band.networks:
         runs = points if plan.part is None else plan.part.whole.runs
-        wanted = list(dict.fromkeys(s for run in runs if (s := band_point(run)) is not None))
+        found = (band_point(run, plan.head.band.gradient) for run in runs)
+        wanted = list(dict.fromkeys(point for point in found if point is not None))
     if plan.part is not None:
         wanted = wanted[plan.part.number - 1 :: plan.part.parts]
     return Work(list(range(len(plan.runs))), points, wanted)

@@ -162,6 +162,8 @@ class Writer(Journal):
 
     def replace(self, kind: Kind, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> None:
         """A point or band, its name first, in place of what was kept under that name."""
+        if kind.late:
+            self._make(kind)
         old = self._db.execute(f"SELECT id FROM {kind.table} WHERE name = ?", values[:1]).fetchone()
         if old is not None:
             self._db.execute(f"DELETE FROM {kind.layers} WHERE {kind.key} = ?", old)
@@ -169,10 +171,24 @@ class Writer(Journal):
         inserted = self._db.execute(tables.insert(kind.table, 1 + len(values)), [None, *values])
         self.fill(kind, inserted.lastrowid or 0, rows)
 
+    def clear(self, kind: Kind, id_: int) -> None:
+        """Forget the rows for the layers of a run, point or band."""
+        if not kind.late or self._columns(kind):
+            self._db.execute(f"DELETE FROM {kind.layers} WHERE {kind.key} = ?", (id_,))
+
     def fill(self, kind: Kind, id_: int, rows: Sequence[Sequence[Any]]) -> None:
         """Rows for the layers of a run, point or band."""
+        if rows and kind.late:
+            self._make(kind)
         for statement, values in tables.statements(kind, id_, rows):
             self._db.execute(statement, values)
+
+    def _make(self, kind: Kind) -> None:
+        """The tables of a late kind, with all their columns, where they are not there yet."""
+        for statement in kind.schema:
+            self._db.execute(statement)
+        for name in set(kind.numbers) - self._columns(kind):
+            self._db.execute(f"ALTER TABLE {kind.layers} ADD COLUMN {name}")
 
     def environment_id(self, description: dict[str, Any]) -> int:
         """The number of a description of versions and machine."""

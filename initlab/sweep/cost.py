@@ -3,11 +3,12 @@
 import os
 from itertools import pairwise
 
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import MORE, columns
 from initlab.errors import InputError
 from initlab.spec.plan import Plan
 from initlab.store.work import plan_work
 from initlab.theory.prediction import AT_ONCE
+from initlab.theory.random_point import RandomPoint
 
 LIBRARIES_BYTES = 400 << 20  # torch and pandas, loaded
 PREDICTED_BYTES = 1024  # a layer, while its prediction is made
@@ -23,7 +24,8 @@ def memory_bytes(plan: Plan, jobs: int) -> int:
     """An estimate of the most memory a sweep uses: its largest shares, at once and as results."""
     shares = sorted((share.memory_bytes for share in plan.shares(jobs)), reverse=True)
     layers = min(sum(run.depth for run in plan.runs), AT_ONCE)
-    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + COLUMNS * 8)
+    columns_ = COLUMNS + (len(MORE) if any(run.extras for run in plan.runs) else 0)
+    return LIBRARIES_BYTES + sum(shares[:jobs]) + layers * (PREDICTED_BYTES + columns_ * 8)
 
 
 def check_memory(plan: Plan, jobs: int) -> None:
@@ -67,7 +69,8 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
             flop += sum(products) + (sum(products[1:]) if run.backward else 0)
     layers = sum(run.depth for run in plan.runs)
     memory = round(memory_bytes(plan, jobs) / 2**20)
-    simulations = len({point.simulated for point in plan_work(plan).bands})
+    simulated = {point.simulated for point in plan_work(plan).bands}
+    asked = plan.head.band.networks
     return (
         plan.head.name,
         len(plan.runs),
@@ -76,5 +79,5 @@ def estimate(plan: Plan, jobs: int) -> tuple[str, int, int, int, int, float, int
         drawn,
         round(flop / 1e9, 3),
         memory,
-        simulations * plan.head.band,
+        sum(p.networks(asked) if isinstance(p, RandomPoint) else asked for p in simulated),
     )

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from initlab.catalog.columns import MORE
 from initlab.errors import InputError
-from initlab.network.measurement import BACKWARD, FORWARD, Measurement
+from initlab.network.measurement import BACKWARD, FORWARD, Measurement, recorded
 from initlab.spec.run import Choice, Run
 from initlab.spec.samples import read_samples
 from initlab.spec.shares import Share
@@ -54,6 +55,8 @@ def rerun(journal: Journal, number: int) -> Comparison:
     (kept,) = journal.outcomes(number)
     if run.input.path is not None:
         run = replace(run, input=_fed(run.input, journal, number))
+    if run.target is not None and run.target.path is not None:
+        run = replace(run, target=_fed(run.target, journal, number, column=True))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -69,17 +72,17 @@ def rerun(journal: Journal, number: int) -> Comparison:
     return _compared(run, kept.measurement, again, changed)
 
 
-def _fed(input_: Choice, journal: Journal, number: int) -> Choice:
-    """An input with the samples of its file, if that holds what it held."""
-    path = str(input_.path)
+def _fed(read: Choice, journal: Journal, number: int, *, column: bool = False) -> Choice:
+    """An input or a target with the rows of its file, if that holds what it held."""
+    path = str(read.path)
     changed = InputError(f"{path}: has changed since run {number} was measured")
     try:
-        samples = read_samples(path)
+        samples = read_samples(path, column=column)
     except ValueError:
         raise changed from None
     if samples.digest != journal.inputs().get(path):
         raise changed
-    return replace(input_, samples=samples)
+    return replace(read, samples=samples)
 
 
 def _compared(
@@ -92,6 +95,11 @@ def _compared(
         biased = any(layer.bias is not None for layer in run.layers)
         names = BACKWARD if biased else BACKWARD[:-1]
         parts.append((names, kept.backward, again.backward))
+    more = recorded(run.extras, kept) or recorded(run.extras, again)
+    for m in (kept, again):
+        m.more = None if m.more is None else m.more[:, [n in more for n in MORE]]
+    if more:
+        parts.append((more, kept.more, again.more))
     compared, differing, largest, first = 0, 0, 0.0, ""
     for names, old, new in parts:
         a, b = (np.empty((0, 0)) if x is None else x[:, : len(names)] for x in (old, new))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cache
+from typing import Any
 
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import Interrupted, in_short
@@ -25,6 +26,7 @@ from initlab.store.work import (
 from initlab.theory.expectation import PredictedNumbers
 from initlab.theory.finite_width import Band, BandPoint, bands
 from initlab.theory.prediction import predict
+from initlab.theory.random_point import RandomPoint
 
 PREDICTED_AT_ONCE = 2000  # points of one task
 BANDS_AT_ONCE = 16  # simulations of one task: their draws, shared, cost little any more
@@ -41,16 +43,18 @@ def tasks_of(plan: Plan, remaining: Work, jobs: int) -> list[Task]:
     return [
         *(MeasureTask(share) for share in plan.shares(jobs, remaining.runs)),
         *(PredictTask(tuple(part)) for part in batched(by_activation, PREDICTED_AT_ONCE)),
-        *_simulations(remaining.bands, plan.head.band, jobs),
+        *_simulations(remaining.bands, plan.head.band.networks, jobs),
     ]
 
 
-def _simulations(points: Sequence[BandPoint], networks: int, jobs: int) -> Iterator[SimulateTask]:
+def _simulations(
+    points: Sequence[BandPoint | RandomPoint], networks: int, jobs: int
+) -> Iterator[SimulateTask]:
     """In groups that share their draws, cut so that every job has work.
 
     Points that share a simulation stay together.
     """
-    groups: dict[object, dict[BandPoint, list[BandPoint]]] = {}
+    groups: dict[object, dict[Any, list[Any]]] = {}
     for point in points:
         groups.setdefault(point.draws, {}).setdefault(point.simulated, []).append(point)
     fair = max(1, math.ceil(sum(map(len, groups.values())) / jobs))
@@ -87,7 +91,7 @@ def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[PredictedNu
     try:
         if isinstance(task, PredictTask):
             return [PredictedNumbers.of(p) for p in predict(task.points, tick=lambda: tick(0))]
-        return bands(task.points, task.networks, lambda count: tick(count // SIMULATED_PER_BUILT))
+        return _bands(task, tick)
     except Interrupted:
         raise
     except Exception as error:
@@ -95,6 +99,17 @@ def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[PredictedNu
             return [found for alone in task.split() for found in _found(alone, tick)]
         what = "prediction" if isinstance(task, PredictTask) else "band"
         return [f"no {what}: {in_short(error)}"]
+
+
+def _bands(task: SimulateTask, tick: Tick) -> list[Band]:
+    """The bands of points that are all of one kind."""
+    simulated = [point for point in task.points if isinstance(point, BandPoint)]
+    if simulated:
+        return bands(simulated, task.networks, lambda count: tick(count // SIMULATED_PER_BUILT))
+    from initlab.network.random_networks import random_band
+
+    drawn = [point for point in task.points if isinstance(point, RandomPoint)]
+    return [random_band(point, point.networks(task.networks), tick) for point in drawn]
 
 
 def _measured(share: Share, tick: Tick) -> dict[int, Outcome]:

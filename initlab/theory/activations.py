@@ -168,4 +168,10 @@ def arctan(z: Numbers) -> Numbers:
     return _pieces(_abs(z), 1.0, np.arctan(z), far)
 
 
-tanh, sin = np.tanh, np.sin
+def sin(z: Numbers, omega: float = 1.0) -> Numbers:
+    """sin(omega z)."""
+    result: Numbers = np.sin(omega * z)
+    return result
+
+
+tanh = np.tanh

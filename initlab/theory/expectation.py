@@ -1,48 +1,67 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
-from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
-from initlab.catalog.schemes import INDEPENDENT, THEORY
 from initlab.formatting import none_if_nan
 from initlab.spec.run import Run
-from initlab.theory.finite_width import MOST_SAMPLES, Band, BandPoint
+from initlab.theory.finite_width import Band, BandPoint
 from initlab.theory.prediction import Prediction
 from initlab.theory.quadrature import Array
-from initlab.theory.variances import LayerVariance, layer_variances
+from initlab.theory.random_point import RandomPoint, no_band, normal_variances
+
+if TYPE_CHECKING:
+    from initlab.spec.model import Head
 
 #: columns of layers.csv, in their order, and those of runs.csv alone
 LAYERS = columns("layers", "predicted")
 RUNS = [name for name in columns("runs", "predicted") if name not in LAYERS]
 #: those that theory knows without a simulation
 PREDICTED = ("predicted_pre_std", "predicted_std", "predicted_grad_std", "predicted_cosine")
+#: those that it says of points that ask for more; the loss stands at the last layer
+MORE_PREDICTED = ("weight_grad_std", "loss")
 #: columns of a band
 BAND = ("p10", "p50", "p90", "mean_log", "sd_log")
+#: columns of the bands of gradient and cosine, which are asked for
+GRADIENT_BAND = columns("layers", "gradient_band")
 
 
-def band_point(run: Run) -> BandPoint | None:
-    """The band that a run is measured against; None where there is none."""
-    variances = layer_variances(run)
-    draw = str(SCHEMES[run.init.name].draw(run.init.parameters)[0])
-    if isinstance(variances, str) or THEORY[draw] != INDEPENDENT or run.batch > MOST_SAMPLES:
-        return None
+def band_point(run: Run, gradient: bool = False) -> BandPoint | RandomPoint | None:
+    """The band that a run is measured against; None where there is none.
+
+    Args:
+        run: of any seed.
+        gradient: whether gradient and cosine are to have bands, too.
+    """
+    variances = None if gradient else normal_variances(run)
+    if variances is None:
+        return None if no_band(run, gradient) else RandomPoint.of(run, gradient=gradient)
+    differing = tuple(layer.activation for layer in run.layers) if run.overrides else ()
+    alike = len(set(differing)) == 1
     return BandPoint(
-        run.activation, _rounded(variances), run.input, run.batch, run.draw_dtype == "float64"
+        differing[0] if differing else run.activation,
+        variances,
+        run.input,
+        run.batch,
+        run.draw_dtype == "float64",
+        () if alike else differing,
     )
 
 
-@cache
-def _rounded(variances: tuple[LayerVariance, ...]) -> tuple[LayerVariance, ...]:
-    """Two schemes of one variance come to it by other roundings; they are to share a band."""
-    return tuple(
-        replace(layer, weight_variance=float(f"{layer.weight_variance:.12g}"))
-        for layer in variances
-    )
+def asks_more(run: Run) -> bool:
+    """Whether theory is asked for MORE_PREDICTED: of runs that record gradients."""
+    return "gradients" in run.extras
+
+
+def why_no_band(run: Run, head: "Head") -> str:
+    """Why a run has no finite-width band; empty where it has one."""
+    if not head.band.networks:
+        return "band: 0"
+    return no_band(run, head.band.gradient)
 
 
 @dataclass(frozen=True)
@@ -50,11 +69,13 @@ class PredictedNumbers:
     """A prediction as numbers, all that is kept of it.
 
     `run` holds those of the whole network, columns RUNS; `layers` has shape (depth, PREDICTED), nan
-    where theory is silent, or is None where it does not hold at all.
+    where theory is silent, or is None where it does not hold at all. `more` has columns
+    MORE_PREDICTED, where they are asked for.
     """
 
     run: dict[str, float | int | None] = field(default_factory=lambda: dict.fromkeys(RUNS))
     layers: Array | None = None
+    more: Array | None = None
 
     @classmethod
     def of(cls, prediction: Prediction) -> "PredictedNumbers":
@@ -89,16 +110,32 @@ class Expectation:
     expected: PredictedNumbers
     band: Band | None = None
 
+    @property
+    def extra_layers(self) -> Mapping[str, Array]:
+        """Columns of layers.csv that are asked for, shape (depth,), nan where theory is silent."""
+        more = self.expected.more
+        return {} if more is None else {"predicted_weight_grad_std": more[:, 0]}
+
+    @property
+    def extra_run(self) -> Mapping[str, float | None]:
+        """The same of runs.csv: of the gradient at layer 0."""
+        more = self.expected.more
+        if more is None:
+            return {}
+        gradient, loss = none_if_nan(float(more[0, 0])), none_if_nan(float(more[-1, 1]))
+        return {"predicted_weight_grad_std": gradient, "predicted_loss": loss}
+
     def layers(self, std: Array) -> Array | None:
         """Columns LAYERS for the layers that were measured, shape (layers, columns); nan is empty.
 
         Args:
             std: as measured, shape (layers,).
         """
-        if self.expected.layers is None:
+        if self.expected.layers is None and self.band is None:
             return None
-        reached = slice(len(std))
-        parts = dict(zip(PREDICTED, self.expected.layers[reached].T, strict=True))
+        reached, parts = slice(len(std)), {}
+        if self.expected.layers is not None:
+            parts = dict(zip(PREDICTED, self.expected.layers[reached].T, strict=True))
         if self.band is not None:
             parts |= {
                 "predicted_std_p10": self.band.p10[reached],
@@ -117,13 +154,33 @@ class Expectation:
         """
         cells: dict[str, Any] = dict.fromkeys([*RUNS, *LAYERS]) | self.expected.run
         layers = self.expected.layers
-        if layers is None:
+        known = self.band.p50 if layers is None and self.band is not None else layers
+        if known is None:
             return cells
-        ends = np.full(len(layers), np.nan)
+        ends = np.full(len(known), np.nan)
         ends[: 0 if std is None else len(std)] = std
         table = self.layers(ends)
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
-            last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
+            if layers is not None:
+                last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
             cells |= {name: none_if_nan(value) for name, value in last.items()}
         return cells
+
+    @property
+    def gradient_band(self) -> Array | None:
+        """Columns GRADIENT_BAND of every layer, shape (depth, columns); None where there are none.
+
+        nan is empty.
+        """
+        if self.band is None or self.band.gradient is None or self.band.cosine is None:
+            return None
+        return np.concatenate([self.band.gradient, self.band.cosine]).T
+
+    def gradient_cells(self) -> dict[str, float | None]:
+        """The same in runs.csv: of the gradient at layer 0, of the cosine at the last layer."""
+        table = self.gradient_band
+        if table is None:
+            return dict.fromkeys(GRADIENT_BAND)
+        ends = [*table[0, :3].tolist(), *table[-1, 3:].tolist()]
+        return dict(zip(GRADIENT_BAND, map(none_if_nan, ends), strict=True))

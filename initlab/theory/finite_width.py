@@ -35,6 +35,12 @@ class BandPoint:
     input: Choice
     batch: int
     double: bool = False
+    differing: tuple[Choice, ...] = ()  # the activation of each layer, where they are not all alike
+
+    @property
+    def activations(self) -> tuple[Choice, ...]:
+        """The activation of each layer."""
+        return self.differing or (self.activation,) * len(self.variances)
 
     @property
     def draws(self) -> tuple[Any, ...]:
@@ -46,7 +52,7 @@ class BandPoint:
     def unitless(self) -> bool:
         """Whether the scale of the weights multiplies every signal and changes nothing else."""
         biased = any(layer.bias_variance for layer in self.variances)
-        return not biased and _homogeneous(self.activation)
+        return not biased and all(map(_homogeneous, {self.activation, *self.differing}))
 
     @property
     def simulated(self) -> "BandPoint":
@@ -70,6 +76,8 @@ class Band:
     """The law of each layer's std over random networks, arrays of shape (depth,).
 
     Where some networks hold what is not finite, moments are nan, and quantiles that they reach.
+    `gradient` and `cosine`, each of shape (3, depth), hold the quantiles p10, p50 and p90 of
+    grad_std relative to the last layer's and of the cosine, where they were asked for.
     """
 
     p10: Array
@@ -77,6 +85,8 @@ class Band:
     p90: Array
     mean_log: Array
     sd_log: Array
+    gradient: Array | None = None
+    cosine: Array | None = None
 
     def surprise(self, std: Array) -> Array:
         """(ln std - its mean) / its standard deviation, layer by layer; nan where there is none."""
@@ -94,7 +104,7 @@ def bands(
     A point's band does not depend on the others. `tick` is called for every layer, with the number
     of networks simulated.
     """
-    return [_band(stds) for stds in simulated_stds(points, replicates, tick)]
+    return [band_of(stds) for stds in simulated_stds(points, replicates, tick)]
 
 
 def simulated_stds(
@@ -132,11 +142,20 @@ def _in_units(point: BandPoint, simulated: Simulated) -> Array:
     return std
 
 
-def _band(stds: Array) -> Band:
+def quantiles(values: Array) -> Array:
+    """10, 50 and 90 % over the replicates of (R, depth) values, shape (3, depth).
+
+    What is not finite counts as largest; quantiles that it reaches are nan.
+    """
+    with np.errstate(invalid="ignore"):
+        largest = np.where(np.isfinite(values), values, np.inf)
+        found = np.quantile(largest, [0.1, 0.5, 0.9], axis=0)
+        return np.where(np.isfinite(found), found, np.nan)
+
+
+def band_of(stds: Array) -> Band:
     """Quantiles and moments over the replicates of (R, depth) stds."""
+    p10, p50, p90 = quantiles(stds)
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest = np.where(np.isfinite(stds), stds, np.inf)
-        quantiles = np.quantile(largest, [0.1, 0.5, 0.9], axis=0)
-        p10, p50, p90 = np.where(np.isfinite(quantiles), quantiles, np.nan)
         logs = np.log(stds)
         return Band(p10, p50, p90, logs.mean(0), logs.std(0, ddof=1))

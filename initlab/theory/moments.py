@@ -43,14 +43,15 @@ def choice_of(name: str, **parameters: float) -> Choice:
         InputError: it has no such parameter.
     """
     record = ACTIVATIONS[name]
+    names = [p.name for p in record.parameters]
     for given in parameters:
-        if given not in record.defaults:
-            known = ", ".join(record.defaults) or "none"
+        if given not in names:
+            known = ", ".join(names) or "none"
             raise InputError(
                 f"{record.name} has no parameter {given!r}; known: {known}",
                 f"initlab describe {record.name}",
             )
-    return Choice(record.name, tuple({**record.defaults, **parameters}.items()))
+    return Choice(record.name, tuple(record.settled({**record.defaults, **parameters}).items()))
 
 
 class Activation:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from initlab.catalog import LOSSES
 from initlab.catalog.dtypes import DTYPES
+from initlab.catalog.targets import LABELS
 from initlab.spec.run import Run
 from initlab.theory.curves import Curves
 from initlab.theory.layer_curves import LayerCurves
@@ -130,13 +131,25 @@ def largest_of(n: Array) -> Array:
 def ln_start(run: Run, std: float) -> float | None:
     """ln of the std of dL/dh at the last layer, before training; None where it is not known."""
     record, outputs = LOSSES[run.loss.name], run.shape[-1]
-    if record.start is None:
+    if record.start is None or not starts_as_known(run):
         return None
     with np.errstate(over="ignore"):
         start = float(np.log(record.start(outputs, np.square(std))))
     if run.reduction == "mean":
         start -= float(np.log(run.batch * (outputs if record.unit == "value" else 1)))
     return start
+
+
+def starts_as_known(run: Run) -> bool:
+    """Whether `start` of the run's loss holds: it is of the target that the loss draws by itself.
+
+    One class a sample is as good as another: whatever the shares, of N entries one is 1.
+    """
+    if run.target is None:
+        return True
+    labels = LOSSES[run.loss.name].target in LABELS
+    samples = run.target.samples
+    return labels and (samples is None or samples.rows.shape[1] == 1)
 
 
 def _first(where: NDArray[np.bool_]) -> int | None:

@@ -15,7 +15,7 @@ from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.meanfield import FixedPoints, fixed_points
-from initlab.theory.overflow import Limits, limits
+from initlab.theory.overflow import Limits, limits, starts_as_known
 from initlab.theory.quadrature import Array
 from initlab.theory.shifts import Shift
 from initlab.theory.variances import LayerLaw, approximation, layer_laws
@@ -190,6 +190,8 @@ def _spread(laws: list[tuple[LayerLaw, ...]], ln_q: Array) -> Array:
 def _sure(run: Run, ln_v: float) -> bool:
     """Whether dL/dy is known: y - t is, and softmax(y) - t while y is small, of an rms of 1."""
     record = LOSSES[run.loss.name]
+    if not starts_as_known(run):
+        return False
     return record.start is not None and (record.residual or ln_v <= LARGE)
 
 

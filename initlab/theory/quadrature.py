@@ -131,6 +131,18 @@ def hermite(
     return coefficients
 
 
+def nodes(sigma: float, kinks: Sequence[float] = ()) -> tuple[Array, Array]:
+    """Points x of N(0, sigma^2) and their weights, for functions that are smooth but at the kinks.
+
+    Gauss-Legendre on the panels of `expectations`, none of them halved; weights sum to 1. A sum
+    over them is exact to some 12 digits where f has no scale below sigma / 4.
+    """
+    _, left, right = _panels(np.zeros(1), np.array([sigma]), kinks)
+    z, weights = _nodes(left, right)
+    total: Array = weights.ravel() / weights.sum()
+    return sigma * z.ravel(), total
+
+
 def gauss_legendre(start: Array, end: Array) -> tuple[Array, Array]:
     """Points and weights of int f(z) dz on panels, shape (P, n)."""
     half = (end - start)[:, None] / 2

@@ -62,7 +62,7 @@ def simulate(
     `tick` is called for every layer, with the number of networks simulated.
     """
     drawn = max(NEURONS, ACTIVATIONS_DRAWN // points[0].batch)
-    light = [point for point in points if _light_tailed(point.activation)]
+    light = [p for p in points if all(map(_light_tailed, {p.activation, *p.differing}))]
     heavy = [point for point in points if point not in light]
     found = _simulate(light, replicates, drawn, tick) | _simulate(heavy, replicates, ALL, tick)
     again = [point for point in light if point not in found]
@@ -131,8 +131,9 @@ class _Signal:
 
     def __init__(self, point: "BandPoint", fed: Layer) -> None:
         self.point, self.unitless, self.layer = point, point.unitless, fed
-        self.phi = ACTIVATIONS[point.activation.name].bind(point.activation.parameters)
-        self.curves = gram_curves_of(point.activation)
+        self.activations, each = point.activations, {point.activation, *point.differing}
+        self.phi = {of: ACTIVATIONS[of.name].bind(of.parameters) for of in each}
+        self.curves = {of: gram_curves_of(of) for of in each}
         shape = len(fed.gram_RBB), len(point.variances)
         self.simulated = Simulated(np.empty(shape), np.empty(shape), np.empty(shape, dtype=int))
         self.resolved = True  # by quadrature, so that theory knows what to expect
@@ -144,10 +145,11 @@ class _Signal:
     def through(self, index: int, normal_RMB: "Tensor") -> None:
         """Pass a layer, and note what its activations are."""
         law, (replicates, batch) = self.point.variances[index], self.layer.gram_RBB.shape[:2]
+        own = self.activations[index]
         # where one sample stands for all, it takes the numbers of the others
         normal_RMB = normal_RMB.view(replicates, -1, batch)[:, : law.fan_out]
         self.layer, known = self.passed(
-            self.layer, law, self.unitless, normal_RMB, self.phi, self.curves
+            self.layer, law, self.unitless, normal_RMB, self.phi[own], self.curves[own]
         )
         layer = self.layer
         self.resolved &= known

@@ -13,6 +13,12 @@ BAD = [
     ("gain elu --param alpha=x", "needs a finite number, got x"),
     ("gain elu --param alpha", "--param alpha: needs a value"),
     ("gain elu --param alpha=1 --param alpha=2", "--param alpha: given twice, as 1 and 2"),
+    ("gain elu --param alpha=1/0", "--param alpha: needs a finite number, got 1/0: it divides by"),
+    (
+        "critical tanh --sigma-b srqt(2)",
+        "--sigma-b srqt(2): 'srqt' is not known; did you mean sqrt",
+    ),
+    ("phase tanh --sigma-w 1:1/0:3", "--sigma-w 1/0: it divides by zero"),
     ("critical nope", "unknown activation 'nope'"),
     ("critical tanh --sigma-b -0.1", "--sigma-b: needs 0, or a number from 1e-06"),
     ("critical tanh --sigma-b nan", "--sigma-b: needs 0, or a number from 1e-06"),
@@ -48,3 +54,20 @@ def test_bad_input_is_named_and_ends_in_2(command, words):
     assert done.exit_code == 2
     assert done.stdout == ""
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("expression", "number"),
+    [
+        ("gain elu --param alpha=5/2", "gain elu --param alpha=2.5"),
+        ("gain sine --param omega=2**-1", "gain sin --param omega=0.5"),
+        ("gain sin --param omega=1", "gain sin"),  # its default
+        ("critical tanh --sigma-b 1/4", "critical tanh --sigma-b 0.25"),
+        ("phase tanh --sigma-w 3/2:sqrt(4):2", "phase tanh --sigma-w 1.5:2:2"),
+        ("entropy --p 1/2,1/4,1/4", "entropy --p 0.5,0.25,0.25"),
+    ],
+)  # fmt: skip
+def test_a_number_may_be_an_expression(expression, number):
+    done, expected = initlab(*shlex.split(expression)), initlab(*shlex.split(number))
+    assert done.exit_code == 0
+    assert done.stdout == expected.stdout

@@ -43,7 +43,8 @@ def test_paths_are_offered_once_and_lead_into_fields():
     found = list(paths())
     assert len(set(found)) == len(found)
     assert {path.partition(".")[0] for path in found} == set(SpecFile.model_fields)
-    for path in ("init.scheme", "init.gain", "loss.delta", "thresholds.vanishing", "loss.name"):
+    for path in ("init.scheme", "init.gain", "loss.delta", "thresholds.vanishing", "loss.name",
+                 "last.activation", "first.init.gain", "last.bias.scheme"):  # fmt: skip
         assert path in found
 
 
@@ -59,8 +60,20 @@ def test_paths_are_offered_once_and_lead_into_fields():
         ("dtype", ["float64", "float32", "bfloat16", "float16"]),
         ("draws", ["layered", "script"]),
         ("reduction", ["none", "sum", "mean"]),
-        ("init.mode", ["fan_in", "fan_out"]),
+        # of kaiming_normal the first two, of variance_scaling all
+        ("init.mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]),
+        ("init.fan", ["in", "out", "avg", "geo"]),
+        ("last.activation", list(ACTIVATIONS)),
+        ("first.init.scheme", list(SCHEMES)),
+        ("layers.5-9.activation", list(ACTIVATIONS)),
+        ("layers.3.init.mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]),
+        ("last", []),
+        ("last.loss", []),
+        ("layers", []),
+        ("layers.3", []),
         ("loss.full", ["true", "false"]),
+        ("record.quantiles", ["true", "false"]),
+        ("record.nope", []),
         ("depth", []),
         ("loss.delta", []),
         ("init.nope", []),
@@ -82,8 +95,10 @@ def test_a_gain_may_be_an_activation_s_or_auto():
 
 
 @pytest.mark.parametrize(
-    "path", ["activation", "dtype", "draws", "record", "reduction", "init.mode"]
-)
+    "path",
+    ["activation", "dtype", "draws", "record", "record.neurons", "record.gradients", "reduction",
+     "init.mode", "last.activation", "layers.0.activation", "first.init.mode"],
+)  # fmt: skip
 def test_every_value_that_is_offered_is_taken(tmp_path, path):
     for value in values(path):
-        assert accepted(tmp_path, f"{path}={value}")
+        assert accepted(tmp_path, f"{path}={value}", init="variance_scaling")

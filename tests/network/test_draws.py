@@ -30,6 +30,12 @@ def truncated(mean, std, a, b):
     return stats.truncnorm((a - mean) / std, (b - mean) / std, loc=mean, scale=std)
 
 
+def cut_normal(std):
+    """The normal of this std after it is cut at two of its stds before (Keras, JAX)."""
+    unit = stats.truncnorm(-2, 2)  # scipy's own std, not the constant of the source
+    return stats.truncnorm(-2, 2, scale=std / unit.std())
+
+
 SLOPE = 0.4
 GLOROT = FAN_IN + FAN_OUT
 CUT = {"mean": 0.1, "std": 0.5, "a": -0.4, "b": 0.8}
@@ -51,6 +57,23 @@ LAWS = [
     ("lecun_normal", {}, normal(1 / math.sqrt(FAN_IN))),
     ("lecun_uniform", {"gain": 1.3}, uniform(1.3 * math.sqrt(3 / FAN_IN))),
     ("scaled_normal", {"sigma_w": 1.7}, normal(1.7 / math.sqrt(FAN_IN))),
+    ("lecun_normal", {"fan": "geo"}, normal((FAN_IN * FAN_OUT) ** -0.25)),
+    ("lecun_uniform", {"fan": "out"}, uniform(math.sqrt(3 / FAN_OUT))),
+    ("scaled_normal", {"sigma_w": 1.7, "fan": "avg"}, normal(1.7 / math.sqrt(GLOROT / 2))),
+    ("variance_scaling", {}, cut_normal(1 / math.sqrt(FAN_IN))),
+    ("variance_scaling", {"scale": 2, "mode": "fan_out"}, cut_normal(math.sqrt(2 / FAN_OUT))),
+    (
+        "variance_scaling",
+        {"mode": "fan_avg", "distribution": "normal"},
+        normal(math.sqrt(2 / GLOROT)),
+    ),
+    (
+        "variance_scaling",
+        {"mode": "fan_geo_avg", "distribution": "uniform"},
+        uniform(math.sqrt(3) * (FAN_IN * FAN_OUT) ** -0.25),
+    ),
+    ("siren", {}, uniform(math.sqrt(6 / FAN_IN) / 30)),
+    ("siren_first", {}, uniform(1 / FAN_IN)),
     ("normal", {}, normal(1)),
     ("normal", {"mean": 0.3, "std": 0.2}, normal(0.2, 0.3)),
     ("uniform", {}, stats.uniform(0, 1)),
@@ -138,6 +161,29 @@ def test_sparse_zeros_and_the_law_of_the_rest(sparsity):
         per_row = (weights == 0).sum((0, 2)).numpy()
         error = math.sqrt(count * share * (1 - share))
         assert np.abs(per_row - count * share).max() <= ERRORS * error
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.9, 0.97])
+def test_a_gain_makes_pre_activations_of_sparse_weights_as_large_whatever_the_sparsity(sparsity):
+    # Var z = gain^2 for inputs of mean square 1. Of h = (1, ..., 1) a neuron's z is the sum of its
+    # row: n = FAN_OUT DEPTH sums, independent but for the counts, of kurtosis 3 (FAN_IN - k) / (k
+    # FAN_IN) beyond a normal's, k non-zero inputs each
+    weights = torch.stack(
+        [w for w, _ in layers("sparse", {"sparsity": sparsity, "gain": 1.7})[::2]]
+    )
+    z = weights.double().sum(2).flatten()
+    k = FAN_IN * (1 - math.ceil(sparsity * FAN_OUT) / FAN_OUT)
+    error = 1.7**2 * math.sqrt((2 + 3 * (FAN_IN - k) / (k * FAN_IN)) / len(z))
+    assert abs(float((z**2).mean()) - 1.7**2) <= ERRORS * error
+    # and the weights that are not zero have one std, gain / sqrt(k)
+    left = weights[weights != 0].double()
+    assert abs(float((left**2).mean()) * k / 1.7**2 - 1) <= ERRORS * math.sqrt(2 / len(left))
+
+
+def test_a_gain_of_weights_that_are_all_zero():
+    # ceil(0.5 x 1) = 1 of one row: nothing is left, and no scale makes up for it
+    ((weights, _),) = layers("sparse", {"sparsity": 0.5, "gain": 2}, shape=[9, 1], batch=2)
+    assert not weights.any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -58,6 +58,9 @@ def assert_equal(found: dict[Run, Measurement], expected: dict[Run, Measurement]
         assert (m.backward is None) == (other.backward is None)
         if m.backward is not None:
             np.testing.assert_array_equal(m.backward, other.backward, str(run))
+        assert (m.more is None) == (other.more is None)
+        if m.more is not None:
+            np.testing.assert_array_equal(m.more, other.more, str(run))
         assert (m.nan_onset, m.reason, m.loss_value) == (
             other.nan_onset,
             other.reason,
@@ -68,7 +71,7 @@ def assert_equal(found: dict[Run, Measurement], expected: dict[Run, Measurement]
 @pytest.mark.parametrize("dtype", list(BURSTS))
 @pytest.mark.parametrize(("width", "batch"), SIZES, ids=lambda value: str(value))
 def test_alone_or_side_by_side(width, batch, dtype):
-    plan = grid(width, batch, dtype)
+    plan = grid(width, batch, dtype, record="full")
     together = run_all(plan)
     onsets = {m.nan_onset for m in together.values()}
     assert None in onsets
@@ -91,6 +94,13 @@ def mixed() -> tuple[Plan, dict[Run, Measurement]]:
                 {"init": {"scheme": "lecun_normal", "gain": [0.5, "auto"]}, "dtype": "float64"},
                 {"init": "xavier_uniform", "loss": ["mse", "cross_entropy"], "draws": "script"},
                 {"init": "orthogonal", "bias": [{"std": 0.1}, "zeros"], "record": "forward"},
+                {"init": ["lecun_normal", {"scheme": "normal", "std": 1e18}], "record": "full"},
+                {"init": "he", "dtype": "float64", "record": ["full", "forward+neurons"]},
+                {
+                    "init": "he",
+                    "last": {"activation": ["identity", "tanh"], "bias": {"std": [0.1, 0.2]}},
+                    "layers": {1: {"activation": ["relu", "sigmoid"]}},
+                },
             ],
         }
     )
@@ -116,7 +126,9 @@ def test_the_whole_grid_forward_and_backward(jobs):
 @pytest.mark.parametrize("draws", ["layered", "script"])
 @pytest.mark.parametrize("init", ["normal", "torch_default", "orthogonal"])
 def test_draws_kept_or_drawn_again(plan_of, monkeypatch, init, draws):
-    plan = plan_of(depth=5, width=9, init=init, draws=draws, activation=["tanh", "relu"])
+    plan = plan_of(
+        depth=5, width=9, init=init, draws=draws, activation=["tanh", "relu"], record="full"
+    )
     assert plan.shares()[0].keeps_draws
     kept = run_all(plan)
     monkeypatch.setattr(shares, "KEEP_BYTES", 0)
@@ -147,6 +159,7 @@ def test_unequal_shares(plan_of, cuts):
         batch=5,
         activation=["tanh", "relu", "silu", "sin"],
         init={"scheme": "normal", "std": {"from": 0.01, "to": 1, "steps": 16}},
+        record="full",
     )
     (share,) = plan.shares()
     whole = measure(share)

@@ -41,6 +41,40 @@ def _fan_in(w):
     return w.shape[-1]
 
 
+def _variance_scaling(w, scale=1.0, mode="fan_in", distribution="truncated_normal"):
+    # as Keras has it: fans of a (fan_out, fan_in) matrix, and 0.8796 the std of N(0, 1) cut at +-2
+    fan_out, fan_in = w.shape
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2,
+           "fan_geo_avg": math.sqrt(fan_in * fan_out)}[mode]  # fmt: skip
+    if distribution == "truncated_normal":
+        std = math.sqrt(scale / fan) / 0.87962566103423978
+        INIT.trunc_normal_(w, 0, std, -2 * std, 2 * std)
+    elif distribution == "normal":
+        INIT.normal_(w, 0, math.sqrt(scale / fan))
+    else:
+        INIT.uniform_(w, -math.sqrt(3 * scale / fan), math.sqrt(3 * scale / fan))
+
+
+def _lecun(w, gain=1.0, fan="in"):
+    fan_out, fan_in = w.shape
+    size = {"in": fan_in, "out": fan_out, "avg": (fan_in + fan_out) / 2,
+            "geo": math.sqrt(fan_in * fan_out)}[fan]  # fmt: skip
+    return gain / math.sqrt(size)
+
+
+def _sparse(w, sparsity, std=0.01, gain=None):
+    if gain is not None:
+        zeros = math.ceil(sparsity * w.shape[0])
+        inputs = w.shape[1] * (1 - zeros / w.shape[0])
+        std = gain / math.sqrt(inputs) if inputs else 0.0
+    INIT.sparse_(w, sparsity, std)
+
+
+def _siren(w, omega=30.0):
+    bound = math.sqrt(6 / _fan_in(w)) / omega
+    INIT.uniform_(w, -bound, bound)
+
+
 def _torch_default(w):  # weight and bias of nn.Linear, in whose constructor they were drawn
     raise AssertionError("torch_default draws nothing after the constructor")
 
@@ -51,11 +85,14 @@ TORCH = {
     "xavier_normal": _glorot(INIT.xavier_normal_),
     "kaiming_uniform": _he(INIT.kaiming_uniform_),
     "kaiming_normal": _he(INIT.kaiming_normal_),
-    "lecun_normal": lambda w, gain=1.0: INIT.normal_(w, 0, gain / math.sqrt(_fan_in(w))),
-    "lecun_uniform": lambda w, gain=1.0: INIT.uniform_(
-        w, -gain * math.sqrt(3 / _fan_in(w)), gain * math.sqrt(3 / _fan_in(w))
+    "lecun_normal": lambda w, **p: INIT.normal_(w, 0, _lecun(w, **p)),
+    "lecun_uniform": lambda w, **p: INIT.uniform_(
+        w, -_lecun(w, **p) * math.sqrt(3), _lecun(w, **p) * math.sqrt(3)
     ),
-    "scaled_normal": lambda w, sigma_w: INIT.normal_(w, 0, sigma_w / math.sqrt(_fan_in(w))),
+    "scaled_normal": lambda w, sigma_w, fan="in": INIT.normal_(w, 0, _lecun(w, sigma_w, fan)),
+    "variance_scaling": _variance_scaling,
+    "siren": _siren,
+    "siren_first": lambda w: INIT.uniform_(w, -1 / _fan_in(w), 1 / _fan_in(w)),
     "normal": INIT.normal_,
     "uniform": INIT.uniform_,
     "trunc_normal": INIT.trunc_normal_,
@@ -63,7 +100,7 @@ TORCH = {
     "zeros": INIT.zeros_,
     "orthogonal": INIT.orthogonal_,
     "identity": lambda w, gain=1.0: INIT.eye_(w).mul_(gain),
-    "sparse": INIT.sparse_,
+    "sparse": _sparse,
     "torch_default": _torch_default,
 }
 
@@ -80,6 +117,15 @@ MORE = [
     ("kaiming_normal", {"nonlinearity": "selu"}),
     ("lecun_normal", {"gain": 2.5}),
     ("lecun_uniform", {"gain": 0.3}),
+    ("lecun_normal", {"fan": "out"}),
+    ("lecun_normal", {"fan": "geo", "gain": 2.0}),
+    ("lecun_uniform", {"fan": "avg"}),
+    ("scaled_normal", {"sigma_w": 1.5, "fan": "geo"}),
+    ("variance_scaling", {"scale": 2.0}),  # Keras's he_normal
+    ("variance_scaling", {"mode": "fan_avg"}),  # Keras's glorot_normal
+    ("variance_scaling", {"mode": "fan_out", "distribution": "normal"}),
+    ("variance_scaling", {"mode": "fan_geo_avg", "distribution": "uniform", "scale": 0.3}),
+    ("siren", {"omega": 5.0}),
     ("normal", {"mean": 0.1, "std": 0.02}),
     ("normal", {"std": 0.0}),
     ("uniform", {"a": -0.25, "b": 0.75}),
@@ -92,6 +138,7 @@ MORE = [
     ("identity", {"gain": 0.9}),
     ("sparse", {"sparsity": 0.9, "std": 0.3}),
     ("sparse", {"sparsity": 0.0}),
+    ("sparse", {"sparsity": 0.7, "gain": 1.5}),
 ]
 
 
@@ -238,3 +285,31 @@ def test_every_gain_of_the_table_by_name(name):
     choice = Choice("orthogonal", (("gain", name),))
     scale, _ = scale_of(choice, Fans(2, 2), Choice("relu"))
     assert scale == pytest.approx(_torch_gain(name), rel=1e-12)
+
+
+def test_layers_that_differ_are_drawn_in_the_order_of_a_script():
+    shape, dtype = [6, 9, 9, 4], torch.float32
+    (run,) = load_plan(
+        {
+            "shape": shape,
+            "activation": "relu",
+            "init": "kaiming_normal",
+            "layers": {1: {"init": "torch_default"}},
+            "last": {"init": {"scheme": "orthogonal", "gain": 0.01}, "bias": {"std": 0.1}},
+            "draws": "script",
+            "seeds": [5],
+        }
+    ).runs
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(5)
+        biases = [False, True, True]
+        layers = [nn.Linear(i, o, bias=b, dtype=dtype)
+                  for (i, o), b in zip(pairwise(shape), biases, strict=True)]  # fmt: skip
+        nn.init.kaiming_normal_(layers[0].weight)
+        nn.init.orthogonal_(layers[2].weight, gain=0.01)
+        nn.init.normal_(layers[2].bias, std=0.1)
+    for (weight, bias), layer in zip(layers_of(run), layers, strict=True):
+        assert_same(weight, layer.weight)
+        assert (bias is None) == (layer.bias is None)
+        if bias is not None:
+            assert_same(bias, layer.bias)

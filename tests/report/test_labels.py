@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from initlab.report.labels import axes_of, heading, labels, texts_of, varying
+from initlab.report.labels import ABSENT, axes_of, heading, labels, owner, texts_of, varying
 
 
 def runs(**fields):
@@ -82,3 +82,42 @@ def test_parameters_of_one_name_have_that_of_their_field():
 def test_what_a_run_does_not_have_is_not_said():
     table = runs(width=[16.0, None], shape=[None, "4x8x2"], activation=["tanh", "relu"])
     assert labels(table, axes_of(table)).tolist() == ["width 16, tanh", "shape 4x8x2, relu"]
+
+
+HEADS = {
+    "activation": ["tanh", "tanh", "relu"],
+    "bias": [None, None, None],
+    "last.activation": ["identity"] * 3,
+    "last.init": ["orthogonal", "orthogonal", "normal"],
+    "last.init.gain": [0.01, 1.0, None],
+    "last.init.std": [None, None, 0.3],
+    "layers.5-9.bias": ["normal", "none", None],
+    "layers.5-9.bias.std": [0.5, None, None],
+}
+
+
+def test_what_some_layers_have_is_named_in_full():
+    table = runs(**HEADS)
+    assert axes_of(table) == ["activation", "last.init", "layers.5-9.bias"]
+    assert heading(table, "last.init") == "last.init"
+    assert texts_of(table, "last.init").tolist() == [
+        "orthogonal(gain=0.01)", "orthogonal", "normal",  # a gain of 1 is the default
+    ]  # fmt: skip
+    assert texts_of(table, "layers.5-9.bias").tolist() == ["normal", "none", ABSENT]
+    assert labels(table, ["last.init"]).tolist() == [
+        "last.init orthogonal(gain=0.01)", "last.init orthogonal", "last.init normal",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("depth", "depth"),
+        ("init.gain", "init"),
+        ("last.init", "last.init"),
+        ("last.init.gain", "last.init"),
+        ("layers.3.activation.negative_slope", "layers.3.activation"),
+    ],
+)
+def test_a_parameter_belongs_to_its_own_field(column, field):
+    assert owner(column) == field

@@ -3,7 +3,13 @@
 import pytest
 
 from initlab.errors import InputError, UnknownName
-from initlab.report.selection import LayerChoice, columns_in, only_columns, only_layers
+from initlab.report.selection import (
+    LayerChoice,
+    columns_in,
+    not_recorded,
+    only_columns,
+    only_layers,
+)
 
 TABLE = ["run,layer,std\n", "0,0,0.1\n", "0,1,0.2\n", "1,0,nan\n", "1,1,\n", '1,2,"a,b"\n']
 
@@ -70,3 +76,17 @@ def test_names_are_separated_by_commas_and_told_once():
 def test_columns_without_a_name_are_not_all_columns():
     with pytest.raises(InputError, match="names no column"):
         columns_in(" ,")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("neuron_std", "neurons"), ("q99", "quantiles"), ("grad_rms", "gradients")]
+)
+def test_a_column_that_nobody_recorded_says_how_to(name, group):
+    with pytest.raises(InputError, match="no run here has recorded it") as refused:
+        list(only_columns(TABLE, [name]))
+    assert refused.value.fix == f"record: {{{group}: true}} measures it"
+
+
+def test_a_column_that_every_folder_has_needs_no_record():
+    assert not_recorded("std") is None
+    assert not_recorded("run") is None

@@ -115,3 +115,23 @@ def test_a_table_without_layers_has_none_but_those_that_are_asked_for():
 )
 def test_seeds_are_counted_where_there_are_several(counts, text):
     assert seed_count(counts) == text
+
+
+# columns that specs ask for ----------------------------------------------------------------------
+
+
+def test_what_a_run_did_not_record_is_no_infinity():
+    # all turned nan at layer 1; the second never measured the column
+    table = runs(nan_onset=[1.0, 1.0], record=["both+neurons", "both"], depth=[3, 3])
+    values = np.array([[0.5, NAN, NAN], [NAN, NAN, NAN]])
+    for column in ("neuron_std", "dead_fraction"):
+        found = counted_by_layer(values, table, column)
+        np.testing.assert_array_equal(found, [[0.5, INF, INF], [NAN] * 3])
+    np.testing.assert_array_equal(counted_by_layer(values, table, "q50"), values)
+
+
+def test_a_recorded_gradient_counts_as_the_gradient_does():
+    table = runs(backward_verdict=["nan", ""], record=["both+gradients"] * 2, depth=[2, 2])
+    values = np.array([[NAN, 2.0], [NAN, NAN]])
+    found = counted_by_layer(values, table, "grad_norm")
+    np.testing.assert_array_equal(found, [[INF, 2.0], [NAN, NAN]])

@@ -180,3 +180,97 @@ def test_every_scheme_is_planned_with_the_bias_it_brings(plan_of, name):
     (run,) = plan_of(init={"scheme": name, **given}).runs
     assert run.init.parameters == {**SCHEMES[name].defaults, **given}
     assert (run.bias.name if run.bias else None) == SCHEMES[name].bias
+
+
+# layers that differ -----------------------------------------------------------------------------
+
+
+def names_of(run, field):
+    choices = [getattr(layer, field) for layer in run.layers]
+    return [choice and choice.name for choice in choices]
+
+
+def test_a_layer_takes_what_is_said_of_it_and_else_what_all_have(plan_of):
+    (run,) = plan_of(
+        depth=6,
+        width=3,
+        activation="tanh",
+        init="he",
+        bias={"std": 0.1},
+        layers={1: {"activation": "relu"}, "2-4": {"init": "orthogonal", "bias": "none"}},
+        first={"init": "lecun_normal"},
+        last={"activation": "identity", "bias": "zeros"},
+    ).runs
+    assert names_of(run, "activation") == ["tanh", "relu", "tanh", "tanh", "tanh", "identity"]
+    assert names_of(run, "init") == [
+        "lecun_normal", "kaiming_normal", "orthogonal", "orthogonal", "orthogonal", "kaiming_normal"
+    ]  # fmt: skip
+    assert names_of(run, "bias") == ["normal", "normal", None, None, None, "zeros"]
+
+
+def test_first_and_last_win_over_layers_and_the_last_over_the_first(plan_of):
+    said = {"layers": {"0-1": {"activation": "relu"}}, "last": {"activation": "gelu"}}
+    deep, shallow = plan_of(depth=[2, 1], first={"activation": "silu"}, **said, cases=[
+        {"depth": 2}, {"depth": 1, "layers": {0: {"activation": "relu"}}}]).runs  # fmt: skip
+    assert names_of(deep, "activation") == ["silu", "gelu"]
+    assert names_of(shallow, "activation") == ["gelu"]
+
+
+def test_every_key_of_a_layer_is_an_axis(plan_of):
+    plan = plan_of(
+        depth=3,
+        last={
+            "activation": ["identity", "tanh"],
+            "init": {"scheme": "orthogonal", "gain": [0.01, 0.1, 1]},
+            "bias": ["none", {"std": [0.1, 0.2]}],
+        },
+        layers={1: {"activation": ["relu", "elu"]}},
+    )
+    # 2 activations x 3 gains x 3 biases x 2 activations of layer 1
+    assert len(set(plan.runs)) == 36
+    assert "2 layers.1.activation x 2 last.activation x 3 last.init x 3 last.bias" in plan.product
+
+
+def test_layers_of_which_nothing_is_said_are_like_all_others(plan_of):
+    assert plan_of(depth=3, last={}, first={}, layers={1: {}}).runs == plan_of(depth=3).runs
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        # an initialiser brings its bias along, as everywhere
+        ({"init": "he", "last": {"init": "torch_default"}}, [None, None, "torch_default"]),
+        ({"init": "torch_default", "last": {"init": "he"}}, ["torch_default"] * 2 + [None]),
+        ({"init": "he", "bias": "zeros", "last": {"init": "torch_default"}}, ["zeros"] * 3),
+        (
+            {"init": "torch_default", "last": {"bias": "none"}},
+            ["torch_default", "torch_default", None],
+        ),
+        ({"init": "torch_default", "last": {"activation": "relu"}}, ["torch_default"] * 3),
+    ],
+)
+def test_the_bias_of_a_layer_that_says_none(plan_of, fields, expected):
+    (run,) = plan_of(depth=3, **fields).runs
+    assert names_of(run, "bias") == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"layers": {3: {"activation": "relu"}}}, r"layers\.3: there is no layer 3.*0\.\.2"),
+        ({"layers": {"1-7": {"activation": "relu"}}}, "there is no layer 7"),
+        ({"layers": {"2-1": {"activation": "relu"}}}, "2-1 ends before it begins"),
+        ({"layers": {"1-2": {}, 2: {}}}, "layer 2 is named twice, by 1-2 and 2"),
+        ({"layers": {-1: {}}}, "counted from 0; got -1"),
+        ({"layers": {"one": {}}}, "counted from 0; got one"),
+        ({"layers": [{"activation": "relu"}]}, "needs a mapping"),
+        ({"last": {"init": {"scheme": "uniform", "a": 2}}}, r"last\.init.*: uniform needs a < b"),
+        (
+            {"layers": {1: {"bias": {"scheme": "uniform", "a": 2}}}},
+            r"layers\.1\.bias: uniform needs",
+        ),
+    ],
+)
+def test_layers_that_cannot_be_built_are_refused(plan_of, fields, message):
+    with pytest.raises(SpecError, match=message):
+        plan_of(**{"depth": 3, **fields})

@@ -86,6 +86,11 @@ def test_a_range_refuses(fields):
         (Axis(numeric=True), {"from": 1, "to": 9, "steps": 3}, [1.0, 5.0, 9.0]),
         (Axis(nested=True), [4, 5], [[4, 5]]),
         (Axis(nested=True), [[4, 5], [6, 7]], [[4, 5], [6, 7]]),
+        (Axis(nested=True), "uniform", ["uniform"]),
+        (Axis(nested=True), ["uniform"], ["uniform"]),
+        (Axis(nested=True), ["uniform", [6, 7]], ["uniform", [6, 7]]),
+        (Axis(nested=True), [0.5, "a"], [[0.5, "a"]]),
+        (Axis(nested=True), ["1/3", "2/3"], [["1/3", "2/3"]]),
     ],
 )
 def test_an_axis_is_read_as_a_list(axis, value, values):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from initlab.errors import SpecError
-from initlab.spec.messages import SENTENCES, wording
+from initlab.spec.messages import SENTENCES, owner_of, wording
 from initlab.spec.model import Grid, Head
 
 BASE = {"depth": 3, "width": 4, "activation": "tanh", "init": "kaiming_normal"}
@@ -86,7 +86,7 @@ KINDS = [
         {"name": "a/b"},
         "needs letters, digits, '.', '_' and '-' only, got 'a/b'",
     ),
-    ("literal_error", Grid, {"record": "none"}, "needs one of 'both' or 'forward', got 'none'"),
+    ("literal_error", Grid, {"draws": "none"}, "needs one of 'layered' or 'script', got 'none'"),
 ]
 
 
@@ -134,7 +134,21 @@ def test_quotes_are_no_matter_where_text_is_needed():
 @pytest.mark.parametrize(("letters", "shown"), [(58, "x" * 58 + "'"), (59, "x" * 56 + "...")])
 def test_a_value_of_more_than_60_characters_is_cut(letters, shown):
     # with its two quotes, 58 letters are 60 characters
-    assert said({"record": "x" * letters}).endswith(f"got '{shown}")
+    assert said({"draws": "x" * letters}).endswith(f"got '{shown}")
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "inside"),
+    [
+        (("last", "init", 0, "normal", "std"), "last", ("init", 0, "normal", "std")),
+        (("first",), "first", ()),
+        (("layers", "5-9", "bias"), "layers.5-9", ("bias",)),
+        (("layers",), "", ("layers",)),  # about none in particular
+        (("init", 0), "", ("init", 0)),
+    ],
+)
+def test_which_layers_a_path_is_about(path, owner, inside):
+    assert owner_of(path) == (owner, inside)
 
 
 # what is missing --------------------------------------------------------------------------------

@@ -151,6 +151,24 @@ def test_parameters_stand_behind_their_field(plan_of):
     assert fields[fields.index("bias") + 1 :][:2] == ["bias.mean", "bias.std"]
 
 
+def test_a_later_parameter_is_a_column_as_soon_as_one_run_sets_it(plan_of):
+    inits = ["lecun_normal", {"scheme": "lecun_uniform", "fan": "in"}]
+    assert "init.fan" not in plan_of(init=inits).fields
+    inits += [{"scheme": "lecun_normal", "fan": "geo"}, "xavier_normal"]
+    plan = plan_of(init=inits, last={"activation": ["tanh", {"name": "sin", "omega": [1, 30]}]})
+    # at its default where the record has it and nobody sets it; empty where it has none
+    by_init = [cells["init.fan"] for cells in plan.cells[::3]]
+    assert by_init == ["in", "in", "geo", None]
+    assert [cells["last.activation.omega"] for cells in plan.cells[:3]] == [None, 1.0, 30.0]
+    assert plan.fields.index("init.fan") > plan.fields.index("init.gain")
+
+
+def test_a_later_parameter_without_a_default_is_empty_where_nobody_sets_it(plan_of):
+    plain, scaled = ({"scheme": "sparse", "sparsity": 0.5, **more} for more in ({}, {"gain": 2}))
+    assert "init.gain" not in plan_of(init=plain).fields
+    assert [cells["init.gain"] for cells in plan_of(init=[plain, scaled]).cells] == [None, 2.0]
+
+
 def test_axes_are_the_columns_in_which_runs_differ(plan_of):
     assert plan_of(seeds=5).axes == []
     assert plan_of(depth=[2, 3], seeds=5).axes == ["depth"]
@@ -178,3 +196,35 @@ def test_different_points_have_different_columns(plan_of):
     )
     assert not [a for a, b in itertools.combinations(plan.cells, 2) if a == b]
     assert len(plan.runs) == 4 * 3 * 3 * 2
+
+
+def test_what_layers_have_of_their_own_stands_between_bias_and_loss(plan_of):
+    plan = plan_of(
+        depth=4,
+        last={"activation": "identity", "init": {"scheme": "orthogonal", "gain": [0.01, 1]}},
+        layers={1: {"bias": "none"}},
+        first={"activation": {"name": "leaky_relu", "negative_slope": 0.1}},
+    )
+    fields = plan.fields[plan.fields.index("bias") + 1 : plan.fields.index("loss")]
+    assert fields == [
+        "first.activation", "first.activation.negative_slope", "layers.1.bias",
+        "last.activation", "last.init", "last.init.gain", "last.bias",
+    ]  # fmt: skip
+    assert plan.axes == ["last.init.gain"]
+    assert [plan.cells[0][name] for name in fields] == [
+        "leaky_relu", 0.1, "none", "identity", "orthogonal", 0.01, "none"
+    ]  # fmt: skip
+
+
+def test_a_plan_whose_layers_are_alike_has_no_column_for_what_they_are_not(plan_of):
+    assert not {"first", "last", "layers", "target", "saturation", "overrides"} & {
+        name.partition(".")[0] for name in plan_of(depth=[1, 2]).fields
+    }
+
+
+def test_runs_whose_layers_draw_alike_share_their_draws(plan_of):
+    head = {"scheme": "orthogonal", "gain": [0.01, 1]}
+    heads = {"activation": ["identity", "tanh"], "init": head, "bias": {"std": [0.1, 0.2]}}
+    assert share_count(plan_of(depth=3, activation=["tanh", "relu"], last=heads)) == 1
+    assert share_count(plan_of(depth=3, last={"init": ["orthogonal", "he"]})) == 2
+    assert share_count(plan_of(depth=3, last={"bias": ["none", "zeros"]})) == 2

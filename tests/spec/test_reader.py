@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,44 @@ def with_field(name, value):
         ("init", "{scheme: kaiming_normal, gain: 2}", "1:32: init.gain", ["has no 'gain'"]),
         ("init", "{scheme: sparse, sparsity: 1}", "1:24: init.sparsity", ["< 1"]),
         ("init", "{scheme: uniform, a: 2, b: 1}", "1:1: init", ["a < b"]),
+        ("init", "{scheme: lecun_normal, fan: sideways}", "1:30: init.fan", ["'avg' or 'geo'"]),
+        ("init", "{scheme: sparse, sparsity: 0.1, gain: null}", "1:39: init.gain", ["got None"]),
+        # expressions
+        ("depth", "5/3", "1:1: depth", ["whole number", "1.6666"]),
+        ("depth", "[3, 1/0]", "1:12: depth[1]", ["1/0: it divides by zero"]),
+        ("width", "2**20", "1:1: width", ["<= 1e+06", "1048576"]),
+        ("width", "9**9**9", "1:1: width", ["beyond float64"]),
+        ("batch", "{from: 4, to: 2*x, steps: 3}", "1:1: batch", ["2*x: 'x' is not known"]),
+        ("seeds", "1-5", "1:1: seeds", ["1 to 1,000,000"]),
+        ("init", "{scheme: normal, std: srqt(2)}", "1:24: init.std", ["did you mean sqrt?"]),
+        ("init", "{scheme: normal, std: -sqrt(2)}", "1:24: init.std", [">= 0", "-1.414"]),
+        ("init", "{scheme: normal, std: '0.5'}", "1:24: init.std", ["leave out the quotes"]),
+        ("init", "{scheme: xavier_normal, gain: 1/0}", "1:31: init.gain", ["divides by zero"]),
+        ("init", "{scheme: xavier_normal, gain: 1-1}", "1:31: init.gain", ["above 0", "got 0"]),
+        ("thresholds", "{vanishing: 1/0}", "1:14: thresholds.vanishing", ["divides by zero"]),
+        ("band", "10+9", "1:1: band", ["at least 20"]),
+        ("bias", "1/0", "1:1: bias.value", ["1/0: it divides by zero"]),
+        ("bias", ".nan", "1:1: bias.value", ["finite number"]),
+        # layers of their own
+        ("last", "{activaton: relu}", "1:8: last.activaton", ["did you mean activation?"]),
+        ("last", "{activation: rellu}", "1:8: last.activation", ["did you mean relu"]),
+        ("last", "{init: {scheme: normal, stdd: 1}}", "1:31: last.init.stdd", ["mean std?"]),
+        ("last", "{init: {scheme: normal, std: x}}", "1:31: last.init.std", ["a number, got 'x'"]),
+        ("last", "{init: [he, {scheme: uniform, a: 3}]}", "1:8: last.init", ["a < b"]),
+        ("last", "{init: sparse}", "1:8: last.init.sparsity", ["sparse needs sparsity"]),
+        ("last", "identity", "1:1: last", ["needs a mapping, as in {activation: identity}"]),
+        ("last", "{depth: 3}", "1:8: last.depth", ["the same for all layers", "takes activation"]),
+        ("last", "{gain: 2}", "1:8: last.gain", ["stands inside init"]),
+        ("last", "{delta: 2}", "1:8: last.delta", ["last has no 'delta'"]),
+        ("first", "{bias: true}", "1:9: first.bias", ["how biases are drawn"]),
+        ("layers", "{99: {activation: relu}}", "1:10: layers.99", ["no layer 99", "0..2"]),
+        ("layers", "{2-1: {activation: relu}}", "1:10: layers.2-1", ["ends before it begins"]),
+        ("layers", "{one: {activation: relu}}", "1:10: layers.one", ["named as 3 or 5-9"]),
+        ("layers", "{0-1: {bias: zeros}, 1: {bias: 0}}", "1:30: layers.1", ["named twice"]),
+        ("layers", "[relu]", "1:1: layers", ["needs a mapping"]),
+        ("layers", "{1: relu}", "1:10: layers.1", ["as in {activation: identity}, got 'relu'"]),
+        ("layers", "{1: {bath: 2}}", "1:14: layers.1.bath", ["layers.1 has no 'bath'"]),
+        ("layers", "{0 - 1: {init: nomal}}", "1:18: layers.0 - 1.init", ["did you mean normal"]),
         ("init", "{scheme: trunc_normal, mean: 9}", "1:1: init", ["more than 2 std outside"]),
         ("init", "{scheme: kaiming_normal, mode: fan}", "1:32: init.mode", ["'fan_in'"]),
         ("init", "{scheme: xavier_normal, gain: gelu}", "1:31: init.gain", ["no entry for gelu"]),
@@ -143,6 +182,7 @@ def with_field(name, value):
         ("cases", "{depth: 3}", "1:1: cases", ["list of partial specs"]),
         ("cases", "[{depth: 3}, {depth: -3}]", "1:22: cases[1].depth", [">= 1"]),
         ("cases", "[{dpeth: 3}]", "1:10: cases[0].dpeth", ["did you mean depth"]),
+        ("cases", "[{last: {bath: 3}}]", "1:17: cases[0].last.bath", ["last has no 'bath'"]),
     ],
 )
 def test_a_problem_names_its_place_and_what_is_needed(name, value, where, words):
@@ -245,6 +285,67 @@ def test_seeds_are_a_number_of_them_or_a_list(seeds):
     assert [run.seed for run in runs(with_field("seeds", seeds))] == [0, 1, 2, 3, 4]
 
 
+EXPRESSIONS = [
+    ("init", "{scheme: normal, std: 1/sqrt(3)}", "init.std", [1 / math.sqrt(3)]),
+    ("init", "{scheme: normal, std: [1e-3*2, pi]}", "init.std", [0.002, math.pi]),
+    ("init", "{scheme: normal, mean: -1/2}", "init.mean", [-0.5]),
+    ("init", "{scheme: xavier_normal, gain: [5/3, tanh, sqrt(2)]}", "init.gain",
+     [5 / 3, "tanh", math.sqrt(2)]),
+    ("init", "{scheme: normal, std: {from: 1/2, to: sqrt(4), steps: 2**2-1}}", "init.std",
+     [0.5, 1.25, 2.0]),
+    ("init", "{scheme: normal, std: '5/3'}", "init.std", [5 / 3]),  # in quotes: the same text
+    ("width", "[2**3, 6/2]", "width", [8, 3]),
+    ("depth", "{from: 1, to: 2**2, steps: 4}", "depth", [1, 2, 3, 4]),
+    ("batch", "4*4", "batch", [16]),
+    ("bias", "{std: exp(-1)}", "bias.std", [math.exp(-1)]),
+    ("bias", "[0, 1/10]", "bias.value", [0.0, 0.1]),
+    ("bias", "{from: 0, to: 1, steps: 3}", "bias.value", [0.0, 0.5, 1.0]),
+    ("input", "{name: normal, std: log(2)}", "input.std", [math.log(2)]),
+    ("saturation", "[1/20, 1/10]", "saturation", [0.05, 0.1]),
+    ("loss", "{name: ctc, blank: 2-1}", "loss.blank", [1]),
+    ("last", "{init: {scheme: orthogonal, gain: 1/100}}", "last.init.gain", [0.01]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "column", "numbers"), EXPRESSIONS)
+def test_a_number_may_be_an_expression(field, value, column, numbers):
+    found = {cells[column]: None for cells in plan(with_field(field, value)).cells}
+    assert list(found) == numbers
+    assert [type(v) for v in found] == [type(v) for v in numbers]
+
+
+def test_seeds_thresholds_and_bands_may_be_expressions_too():
+    found = plan(TEXT + "seeds: 2**2\nband: 20*2\nthresholds: {vanishing: 1/8, exploding: 10**3}\n")
+    assert [run.seed for run in found.runs] == [0, 1, 2, 3]
+    assert found.head.band.networks == 40
+    assert found.head.thresholds.model_dump() == {"vanishing": 0.125, "exploding": 1000.0}
+    assert [run.seed for run in runs(TEXT + "seeds: [2**31, 1+1]\n")] == [2**31, 2]
+
+
+def test_an_expression_is_the_run_that_its_number_is():
+    one = runs(with_field("init", "{scheme: normal, std: 1/8}") + "bias: 1/4\n")
+    assert one == runs(with_field("init", "{scheme: normal, std: 0.125}") + "bias: 0.25\n")
+
+
+@pytest.mark.parametrize("name", ["linear", "identity", "none"])
+def test_an_activation_s_other_names_name_its_gain(name):
+    (run,) = runs(with_field("init", f"{{scheme: kaiming_normal, nonlinearity: {name}}}"))
+    assert run.init.parameters["nonlinearity"] == "identity"
+    (run,) = runs(with_field("init", f"{{scheme: xavier_normal, gain: {name}}}"))
+    assert run.init.parameters["gain"] == "identity"
+
+
+@pytest.mark.parametrize("bias", ["0", "0.0", "1-1"])
+def test_a_bias_of_0_is_a_constant_and_not_none(bias):
+    (run,) = runs(TEXT + f"bias: {bias}\n")
+    assert run.bias.name == "constant"
+    assert run.bias.parameters == {"value": 0.0}
+
+
+def test_layers_of_which_nothing_is_said_are_like_the_others():
+    assert runs(TEXT + "first: {}\nlast: {}\nlayers: {1: {}}\n") == runs(TEXT)
+
+
 @pytest.mark.parametrize("bias", ["none", "null", "false", "", "no_bias: 1"])
 def test_without_a_bias_there_is_none(bias):
     if bias == "no_bias: 1":
@@ -323,6 +424,49 @@ def test_an_override_sets_one_field(override, field, value):
     else:
         (cells,) = plan(TEXT, override).cells
         assert cells[field] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "column", "value"),
+    [
+        ("", "last.activation=identity", "last.activation", "identity"),
+        ("", "last.activation.name=relu", "last.activation", "relu"),
+        ("last: {init: orthogonal}\n", "last.init.gain=0.01", "last.init.gain", 0.01),
+        ("last: {init: orthogonal}\n", "last.init.gain=0.01", "last.init", "orthogonal"),
+        ("last: {activation: relu}\n", "last.activation=gelu", "last.activation", "gelu"),
+        ("layers: {0: {init: normal}}\n", "layers.0.init.std=2", "layers.0.init.std", 2.0),
+        ("layers: {0-1: {init: normal}}\n", "layers.0-1.init.std=2", "layers.0-1.init.std", 2.0),
+        ("cases: [{layers: {0: {bias: 0}}}]\n", "layers.0.bias=1", "layers.0.bias.value", 1.0),
+        # nothing was said of these layers: they begin from what all have
+        ("", "last.init.mode=fan_out", "last.init.mode", "fan_out"),
+        ("", "last.init.mode=fan_out", "last.init", "kaiming_normal"),
+        ("bias: {std: 0.5}\n", "first.bias.mean=3", "first.bias.std", 0.5),
+        ("last: {init: }\n", "last.init.a=2", "last.init.a", 2.0),
+        ("", "layers.1.init.a=sqrt(4)", "layers.1.init.a", 2.0),
+        ("cases: [{last: {activation: relu}}]\n", "last.init.a=2", "last.init.a", 2.0),
+    ],
+)
+def test_an_override_reaches_into_layers_of_their_own(text, override, column, value):
+    (cells,) = plan(TEXT + text, override).cells
+    assert cells[column] == value
+
+
+@pytest.mark.parametrize(
+    "text", ["init: [normal, he]\n", "init: normal\ncases: [{init: he}, {init: xavier}]\n"]
+)
+def test_an_override_does_not_choose_among_several_initialisers(text):
+    found = problems(TEXT.replace("init: kaiming_normal\n", text), "last.init.std=2")
+    assert found == [
+        "--set last.init.std=2: last.init: needs the key 'scheme' with a scheme by name"
+    ]
+
+
+def test_an_override_may_be_an_expression():
+    (run,) = runs(TEXT, "width=2**8", "init=xavier_normal", "init.gain=sqrt(2)")
+    assert run.shape[0] == 256
+    assert run.init.parameters["gain"] == math.sqrt(2)
+    (problem,) = problems(TEXT, "init.a=1/0")
+    assert problem == "--set init.a=1/0: init.a: 1/0: it divides by zero"
 
 
 def test_an_override_may_hold_an_axis():
@@ -453,10 +597,17 @@ ROUND_TRIPS = [
     "shape: [3, 4]\nactivation: tanh\ninit: normal\n",
     TEXT + "bias: [none, {std: 0.1}, zeros]\n",
     TEXT + "seeds: [7]\n",
+    TEXT + "last: {activation: identity}\n",
+    TEXT + "first: {bias: none}\nlast: {init: [normal, {scheme: sparse, sparsity: 0.5}]}\n",
+    TEXT + "layers: {1: {init: {scheme: sparse, sparsity: 1/3, gain: tanh}}, 2: {bias: [0, 1]}}\n",
+    TEXT + "bias: [0, 0.1]\n",
+    with_field("init", "[{scheme: lecun_normal, fan: [in, geo]}, {scheme: sparse, sparsity: 0.1}]"),
     TEXT + "seeds: 4\nname: abc\nabout: 'a: b'\nthresholds: {exploding: 1e5}\n",
     TEXT + "cases: [{shape: [3, 4]}, {depth: 9}, {bias: zeros}, {init: torch_default}]\n",
     TEXT + "cases: [{depth: 9}]\n",
     TEXT + "cases: [{bias: none}, {bias: [zeros, none]}]\n",
+    TEXT + "last: {activation: identity, bias: none, init: {scheme: orthogonal, gain: [1, 2]}}\n",
+    TEXT + "first: {bias: [none, {std: 0.1}]}\nlayers: {0: {bias: none}, 1-2: {init: [he]}}\n",
     with_field("init", "{scheme: normal, std: {from: 0.1, to: 0.3, steps: 3}}"),
     TEXT + "name: '123'\nabout: 'null'\ndtype: [float16, float64]\nrecord: forward\n",
 ]
@@ -474,7 +625,8 @@ def test_a_resolved_spec_gives_the_same_runs(text):
 
 def test_a_resolved_spec_says_everything():
     resolved = plan(TEXT).data
-    assert set(resolved) == set(SpecFile.model_fields) - {"shape", "bias", "cases"}
+    unsaid = {"shape", "bias", "cases", "first", "last", "layers", "saturation", "target"}
+    assert set(resolved) == set(SpecFile.model_fields) - unsaid
     assert resolved["init"] == {
         "scheme": "kaiming_normal",
         "a": 0.0,

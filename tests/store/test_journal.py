@@ -4,7 +4,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from helpers import in_memory, swept
+from helpers import in_memory, swept, timeless
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -13,6 +13,7 @@ from initlab import load_plan
 from initlab.errors import DiskError
 from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
+from initlab.store.check import problems
 from initlab.store.damage import DamagedJournal
 from initlab.store.folder import Folder
 from initlab.store.opening import open_for_writing
@@ -108,3 +109,83 @@ def test_any_number_that_was_changed_is_noticed(plan_of, tmp_path, what):
     with pytest.raises(DamagedJournal, match="are not those that were written"):
         list(journal.outcomes())
     journal.close()
+
+
+# bands of gradient and cosine --------------------------------------------------------------------
+
+ASKED = {"networks": 20, "gradient": True}
+
+
+def tables_of(path):
+    with sqlite3.connect(path / "journal.sqlite") as db:
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    db.close()
+    return names
+
+
+def test_a_band_of_the_gradient_is_read_back_as_it_was_found(plan_of, tmp_path):
+    plan = plan_of(width=20, band=ASKED, init=["xavier_normal", "orthogonal"])
+    found, _ = in_memory(plan)
+    journal = Folder(swept(plan, tmp_path)).journal()
+    for outcome, kept in zip(found, journal.outcomes(), strict=True):
+        one, other = outcome.expectation.band, kept.expectation.band
+        for name in ("p10", "p90", "mean_log", "gradient", "cosine"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert one.gradient.shape == (3, plan.runs[0].depth)
+    assert journal.bands_todo() == 0
+    assert journal.plan().head == plan.head
+    journal.close()
+
+
+def test_only_a_journal_that_needs_them_has_the_later_tables(plan_of, tmp_path):
+    plain = swept(plan_of(width=20, band=20), tmp_path)
+    assert not {name for name in tables_of(plain) if name.startswith("gradient_band")}
+    with sqlite3.connect(plain / "journal.sqlite") as db:
+        (head,) = db.execute("SELECT value FROM sweep WHERE key = 'head'").fetchone()
+    db.close()
+    assert '"band": 20' in head  # as it always was
+    # the same folder goes on with the gradient, and back
+    asked = swept(plan_of(width=20, band=ASKED), tmp_path)
+    assert {"gradient_bands", "gradient_band_layers"} <= tables_of(asked)
+    journal = Folder(asked).journal()
+    assert len(journal.rows("SELECT * FROM bands")) == 1  # what was found before is kept
+    assert len(journal.rows("SELECT * FROM gradient_bands")) == 1
+    (outcome,) = journal.outcomes()
+    assert outcome.expectation.band.gradient is not None
+    journal.close()
+    journal = Folder(swept(plan_of(width=20, band=20), tmp_path)).journal()
+    (outcome,) = journal.outcomes()
+    assert outcome.expectation.band.gradient is None
+    journal.close()
+
+
+@pytest.mark.parametrize("column", ["p50", "gradient_p90", "cosine_p10"])
+def test_a_number_of_a_gradient_band_that_was_changed_is_noticed(plan_of, tmp_path, column):
+    plan = plan_of(width=20, band=ASKED)
+    path = swept(plan, tmp_path)
+    before = timeless(path)
+    with sqlite3.connect(path / "journal.sqlite") as db:
+        db.execute(f"UPDATE gradient_band_layers SET {column} = 3.25 WHERE layer = 1")  # noqa: S608
+    db.close()
+    journal = Folder(path).journal()
+    with pytest.raises(DamagedJournal, match="are not those that were written"):
+        list(journal.outcomes())
+    assert [text for _, text in problems(path, journal) if "gradient_bands" in text]
+    journal.close()
+    # the same sweep mends it
+    assert timeless(swept(plan, tmp_path)) == before
+
+
+def test_a_gradient_band_that_failed_once_is_found_the_next_time(plan_of, tmp_path, monkeypatch):
+    from initlab.network import random_networks
+
+    plan = plan_of(width=20, band=ASKED)
+    whole = timeless(swept(plan, tmp_path / "whole"))
+    with monkeypatch.context() as context:
+        context.setattr(random_networks, "random_band", lambda *_: 1 / 0)
+        path = swept(plan, tmp_path)
+    journal = Folder(path).journal()
+    (outcome,) = journal.outcomes()
+    assert "no band: ZeroDivisionError" in outcome.reason
+    journal.close()
+    assert timeless(swept(plan, tmp_path)) == whole

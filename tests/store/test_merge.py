@@ -69,3 +69,23 @@ def test_parts_of_other_data_are_not_joined(root, tmp_path):
     rerun = initlab("rerun", tmp_path / "kept.part-1-of-2", 0)
     assert rerun.exit_code == 2
     assert "x.npy: has changed since run 0 was measured" in rerun.stderr
+
+
+def test_bands_of_the_gradient_are_shared_out_and_joined(root, tmp_path):
+    asked = ["--set", "band.gradient=true", "--set", "seeds=1"]
+    spec = root / "kept.yaml"
+    assert initlab("sweep", spec, *asked, "--out", tmp_path / "whole").exit_code == 0
+    parts = []
+    for part in (1, 2):
+        done = initlab("sweep", spec, *asked, "--part", f"{part}/2", "--out", tmp_path)
+        assert done.exit_code == 0
+        parts.append(tmp_path / f"kept.part-{part}-of-2")
+    bands = [Folder(path).journal() for path in parts]
+    names = [{n for (n,) in journal.rows("SELECT name FROM gradient_bands")} for journal in bands]
+    assert min(map(len, names)) > 0
+    assert not names[0] & names[1]
+    for journal in bands:
+        journal.close()
+    assert initlab("merge", *parts, "--out", tmp_path).exit_code == 0
+    assert timeless(tmp_path / "kept") == timeless(tmp_path / "whole/kept")
+    assert initlab("verify", tmp_path / "kept").exit_code == 0

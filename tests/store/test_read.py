@@ -22,3 +22,14 @@ def test_runs_are_one_at_least(tmp_path):
         read_runs(file)
     file.write_text("run,depth,seed,status\n0,3,0,ok\n")
     assert len(read_runs(file)) == 1
+
+
+def test_a_column_that_no_run_recorded_is_nan_where_it_is_named(tmp_path):
+    file = tmp_path / "layers.csv"
+    file.write_text("run,seed,layer,std,predicted_std\n0,0,0,0.5,\n")
+    table = read_table(file, ["run", "std", "neuron_std"])
+    assert table["neuron_std"].isna().all()
+    assert table["neuron_std"].dtype == "float64"
+    assert "neuron_std" not in read_table(file)
+    with pytest.raises(FolderError, match=r"layers\.csv"):  # every folder has this one
+        read_table(file, ["run", "cosine"])

@@ -93,6 +93,15 @@ def test_without_a_bias_its_gradient_was_not_measured(measured):
     assert [row["bias_grad_std"] == "" for row in rows] == [True, True, False, False]
 
 
+def test_of_layers_that_differ_only_those_with_a_bias_have_its_gradient(plan_of):
+    plan = plan_of(depth=4, width=16, last={"bias": {"std": 0.1}}, layers={1: {"bias": "zeros"}})
+    outcomes, _ = in_memory(plan)
+    rows = layer_rows(plan, outcomes)
+    assert [row["bias_grad_std"] != "" for row in rows] == [False, True, False, True]
+    ends = [row["predicted_pre_std"] for row in rows]
+    assert all(ends)  # what follows has not moved
+
+
 def test_fans_are_inputs_and_outputs_of_each_layer(plan_of):
     plan = plan_of(shape=[3, 5, 2])
     outcomes, _ = in_memory(plan)

@@ -106,7 +106,7 @@ def test_outcomes_come_in_the_order_of_the_plan(plan_of, jobs):
 
 @pytest.mark.parametrize(("record", "passes"), [("both", 2), ("forward", 1)])
 def test_progress_counts_every_layer_of_every_network(plan_of, record, passes):
-    plan = plan_of(depth=6, activation=ACTIVATIONS, seeds=2, record=record)
+    plan = plan_of(depth=6, activation=ACTIVATIONS, seeds=2, record=record, band=0)
     advanced = []
     in_memory(plan, jobs=2, on_layer=advanced.append)
     assert sum(advanced) == passes * 6 * len(plan.runs)
@@ -119,6 +119,16 @@ def test_progress_counts_simulated_networks_too(plan_of):
     # 2 passes of 6 layers of every run; 42 simulated networks of every point, seven for one
     points = len(ACTIVATIONS)
     assert sum(advanced) == total_layers(plan) == 6 * (2 * 2 * points + points * 42 // 7)
+
+
+@pytest.mark.parametrize(("gradient", "networks", "passes"), [(True, 120, 2), (False, 100, 1)])
+def test_progress_counts_networks_that_are_drawn_whole(plan_of, gradient, networks, passes):
+    asked = {"networks": 120, "gradient": gradient}
+    plan = plan_of(depth=6, width=20, init="orthogonal", seeds=2, band=asked)
+    advanced = []
+    in_memory(plan, on_layer=advanced.append)
+    # 2 passes of 6 layers of both runs; without the gradient, a hundred networks do, forward
+    assert sum(advanced) == total_layers(plan) == 6 * (2 * 2 + passes * networks)
 
 
 def test_torch_s_threads_are_one_inside_and_as_they_were_outside(plan_of):

@@ -11,6 +11,7 @@ MOVED = [
     choice_of("celu", alpha=0.3),
     choice_of("softplus", beta=4.0),
     choice_of("hardtanh", min_val=-0.3, max_val=2.2),
+    choice_of("sin", omega=0.5),
     choice_of("hardtanh", min_val=-20.0, max_val=15.0),  # kinks out of reach
 ]
 

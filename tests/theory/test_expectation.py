@@ -11,11 +11,19 @@ from initlab import load_plan, run_plan
 from initlab.catalog import SCHEMES
 from initlab.catalog.columns import columns
 from initlab.cli.app import build
-from initlab.theory.expectation import LAYERS, RUNS, Expectation, PredictedNumbers, band_point
+from initlab.theory.expectation import (
+    GRADIENT_BAND,
+    LAYERS,
+    RUNS,
+    Expectation,
+    PredictedNumbers,
+    band_point,
+)
 from initlab.theory.finite_width import bands
 from initlab.theory.prediction import predict
 
 SPEC = {"depth": 6, "width": 32, "activation": "tanh", "init": "lecun_normal", "band": 20}
+UNBANDED = ["predicted_pre_std", "predicted_std", "predicted_grad_std", "predicted_cosine"]
 BAND = ["predicted_std_p10", "predicted_std_p50", "predicted_std_p90", "surprise"]
 
 
@@ -73,7 +81,7 @@ def test_a_run_holds_where_signal_and_gradient_end():
     [
         ({}, ["predicted_nan_onset"]),
         ({"band": 0}, [*BAND, "predicted_nan_onset"]),
-        ({"init": "orthogonal"}, [*BAND, "predicted_nan_onset"]),
+        ({"init": "orthogonal"}, ["predicted_nan_onset"]),
         ({"init": {"scheme": "sparse", "sparsity": 0.1}}, [*BAND, "predicted_nan_onset"]),
         ({"loss": "l1"}, ["predicted_grad_std", "predicted_nan_onset"]),
         ({"batch": 1}, ["predicted_cosine", "predicted_nan_onset"]),
@@ -83,8 +91,9 @@ def test_a_run_holds_where_signal_and_gradient_end():
         ),
         ({"init": {"scheme": "constant", "value": 0.1}}, [*LAYERS, *RUNS]),
         ({"init": "identity"}, [*LAYERS, *RUNS]),
-        ({"init": {"scheme": "normal", "mean": 0.1, "std": 0.1}}, [*LAYERS, *RUNS]),
-        ({"width": 15}, [*LAYERS, *RUNS]),
+        # where theory does not hold there still is a band, of networks that are drawn
+        ({"init": {"scheme": "normal", "mean": 0.1, "std": 0.1}}, [*UNBANDED, *RUNS]),
+        ({"width": 15, "init": "xavier_uniform"}, [*UNBANDED, *RUNS]),
     ],
     ids=str,
 )
@@ -154,3 +163,21 @@ def test_files_hold_what_the_forecast_does(tmp_path):
         cells = outcome.expectation.cells(outcome.std)
         row = results.runs.iloc[index]
         assert all(cells[n] == row[n] or cells[n] is None for n in [*LAYERS, *RUNS])
+
+
+def test_bands_of_gradient_and_cosine_stand_apart():
+    plan = load_plan({**SPEC, "band": {"networks": 20, "gradient": True}})
+    (outcome,), _ = in_memory(plan)
+    expectation = outcome.expectation
+    band, table = expectation.band, expectation.gradient_band
+    assert [
+        f"predicted_{of}_{q}" for of in ("grad_std", "cosine") for q in ("p10", "p50", "p90")
+    ] == GRADIENT_BAND
+    np.testing.assert_array_equal(table, np.vstack([band.gradient, band.cosine]).T)
+    cells = expectation.gradient_cells()
+    # a signal ends at the last layer, a gradient at layer 0
+    assert cells["predicted_grad_std_p50"] == band.gradient[1, 0]
+    assert cells["predicted_cosine_p90"] == band.cosine[2, -1]
+    (without,), _ = in_memory(load_plan(SPEC))
+    assert without.expectation.gradient_band is None
+    assert set(without.expectation.gradient_cells().values()) == {None}

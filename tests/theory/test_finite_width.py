@@ -11,6 +11,7 @@ from scipy.special import polygamma, psi
 
 from initlab import load_plan
 from initlab.catalog import ACTIVATIONS, INPUTS
+from initlab.network.random_networks import random_layers
 from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import tasks_of
 from initlab.theory import finite_width, simulation
@@ -381,3 +382,37 @@ def test_a_surprise_counts_standard_deviations_of_ln_std():
     band = Band(ones, ones, ones, mean_log=np.array([0.0, 1.0]), sd_log=np.array([0.5, 0.0]))
     assert band.surprise(np.exp([1.5])).tolist() == [3.0]
     assert np.isnan(band.surprise(np.exp([1.5, 2.0])))[1]  # no spread, no surprise
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"activation": "relu", "init": "he", "last": {"activation": "identity"}},
+        {"activation": "tanh", "layers": {"2-9": {"activation": "gelu", "init": "he"}}},
+        {"first": {"bias": {"std": 0.5}}, "activation": "softplus", "last": {"init": "he"}},
+        {"shape": [2, *[WIDTH] * 6], "activation": "tanh", "first": {"activation": "sin"}},
+    ],
+    ids=str,
+)
+def test_the_law_of_layers_that_differ(fields):
+    # against whole networks (network/random_networks.py), which share no code with the simulation
+    (run,) = plan_of(**fields).runs
+    point = band_point(run)
+    assert isinstance(point, finite_width.BandPoint)
+    (stds,) = simulated_stds([point], 800)
+    drawn = random_layers(run, 300).std
+    for layer in {0, run.depth // 2, run.depth - 1}:
+        assert stats.ks_2samp(drawn[:, layer], stds[:, layer]).pvalue > UNLIKELY
+
+
+def test_a_scale_is_left_out_only_where_all_activations_keep_it():
+    last = {"activation": "identity"}
+    assert point_of(activation="relu", last=last).unitless
+    assert not point_of(activation="tanh", last=last).unitless
+    one, other = (
+        point_of(activation="relu", init={"scheme": "lecun_normal", "gain": gain}, last=last)
+        for gain in (1.0, 8.0)
+    )
+    assert one.simulated == other.simulated
+    small, large = simulated_stds([one, other], 20)
+    np.testing.assert_allclose(small * 8.0 ** np.arange(1, DEPTH + 1), large, rtol=1e-6)

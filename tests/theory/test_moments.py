@@ -212,3 +212,19 @@ def test_slopes_of_kernels_by_autograd(name, c):
     assert activation.kernel(1.0, c) == pytest.approx(kernel.item(), rel=1e-8)
     slope = activation.kernel(1.0, c, slope=True)
     assert slope == pytest.approx(correlation.grad.item(), rel=1e-7)
+
+
+@pytest.mark.parametrize("omega", [0.1, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("s", [0.3, 1.0, 8.0, 500.0])
+def test_moments_of_a_sine_of_any_frequency_in_closed_form(omega, s):
+    # sin^2 = (1 - cos 2x) / 2 and E cos(t x) = e^(-t^2 q / 2), with s = omega^2 q; for a pair,
+    # E sin(omega x1) sin(omega x2) = e^(-s) sinh(s c)
+    q = s / omega**2
+    activation = Activation(choice_of("sin", omega=omega))
+    m = activation.moments(np.array([q]))
+    assert m.second[0] == pytest.approx((1 - math.exp(-2 * s)) / 2, rel=1e-12)
+    assert m.slope[0] == pytest.approx(omega**2 * (1 + math.exp(-2 * s)) / 2, rel=1e-12)
+    assert abs(m.mean[0]) < 1e-15
+    if s < 10:
+        expected = math.exp(-s) * math.sinh(0.3 * s)
+        assert activation.kernel(q, 0.3) == pytest.approx(expected, rel=1e-12)

@@ -451,3 +451,18 @@ def test_of_an_input_without_moments_theory_is_silent(name, tmp_path, monkeypatc
     (prediction,) = predict([run])
     assert prediction.layers is None
     assert prediction.reason == f"theory does not know E x^2 of {name}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({"loss": "mse"}, True),
+        ({"loss": "mse", "target": "normal"}, False),
+        ({"loss": "nll", "target": {"name": "classes", "shares": [0.9, *[0.1 / 23] * 23]}}, True),
+        ({"loss": "nll", "target": {"name": "constant", "value": 3}}, True),
+        ({"loss": "l1", "target": "normal"}, False),
+    ],
+)
+def test_the_first_gradient_of_a_target_of_one_s_own_is_known_of_labels(plan_of, fields, known):
+    run = plan_of(depth=3, width=24, **fields).runs[0]
+    assert predict([run])[0].gradient_known == known

@@ -23,6 +23,12 @@ PARAMETERS = [
     ("orthogonal", {"gain": 1.4}),
     ("sparse", {"sparsity": 0.7, "std": 0.3}),
     ("scaled_normal", {"sigma_w": 1.7}),
+    ("scaled_normal", {"sigma_w": 1.7, "fan": "geo"}),
+    ("lecun_uniform", {"fan": "out"}),
+    ("variance_scaling", {"scale": 2.0, "mode": "fan_avg"}),
+    ("variance_scaling", {"distribution": "uniform", "mode": "fan_geo_avg"}),
+    ("sparse", {"sparsity": 0.7, "gain": "tanh"}),
+    ("siren", {"omega": 3.0}),
 ]
 DEFAULTS = [
     (name, {p.name: 0.5 for p in scheme.parameters if p.required})
@@ -56,6 +62,33 @@ def test_variances_are_those_of_the_weights(scheme, parameters):
         assert law.sigma_w2 == law.fan_in * law.weight_variance
         assert abs(w.mean()) <= 5 * math.sqrt(law.weight_variance / w.size)
         assert (law.bias_variance > 0) is (run.bias is not None)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "parameters", "sigma_w2"),
+    [
+        # Var W = scale / fan to the last digits, though N(0, 1) is cut: the constant is its std
+        ("variance_scaling", {"scale": 2.0}, lambda i, o: 2.0),
+        ("variance_scaling", {"mode": "fan_out"}, lambda i, o: i / o),
+        ("variance_scaling", {"mode": "fan_avg"}, lambda i, o: 2 * i / (i + o)),
+        (
+            "variance_scaling",
+            {"mode": "fan_geo_avg", "scale": 3.0},
+            lambda i, o: 3 * (i / o) ** 0.5,
+        ),
+        ("lecun_normal", {"fan": "geo"}, lambda i, o: (i / o) ** 0.5),
+        # whatever the sparsity
+        ("sparse", {"sparsity": 0.5, "gain": 1.3}, lambda *_: 1.69),
+        ("sparse", {"sparsity": 0.9, "gain": 1.3}, lambda *_: 1.69),
+        ("sparse", {"sparsity": 0.0, "gain": "relu"}, lambda *_: 2.0),
+        # U(-a, a) has variance a^2 / 3
+        ("siren", {"omega": 30.0}, lambda *_: 2 / 900),
+        ("siren_first", {}, lambda i, _: 1 / (3 * i)),
+    ],
+)
+def test_sigma_w_that_a_scheme_promises(scheme, parameters, sigma_w2):
+    for law in layer_variances(run_of(scheme, parameters)):
+        assert law.sigma_w2 == pytest.approx(sigma_w2(law.fan_in, law.fan_out), rel=1e-14)
 
 
 @pytest.mark.parametrize(

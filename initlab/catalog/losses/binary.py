@@ -42,6 +42,7 @@ RECORDS = (
         adapter="sigmoid",
         target="bits",
         synthetic=f"sigmoid of the outputs; {BITS}",
+        pointwise="initlab.theory.pointwise:bce",
     ),
     Loss(
         name="bce_with_logits",
@@ -79,6 +80,7 @@ RECORDS = (
         aliases=("bcel", "bcewithlogitsloss", "binary_cross_entropy_with_logits", "bce_logits"),
         target="bits",
         synthetic=f"the outputs are logits; {BITS}",
+        pointwise="initlab.theory.pointwise:bce_with_logits",
     ),
     Loss(
         name="soft_margin",
@@ -101,6 +103,7 @@ RECORDS = (
         aliases=("soft_margin_loss", "softmarginloss", "logistic_loss"),
         target="signs",
         synthetic="t = +1 or -1, evenly, for every output",
+        pointwise="initlab.theory.pointwise:soft_margin",
     ),
     Loss(
         name="multilabel_soft_margin",
@@ -127,5 +130,6 @@ RECORDS = (
         aliases=("multilabel_soft_margin_loss", "multilabelsoftmarginloss", "mlsm"),
         target="bits",
         synthetic=f"the outputs are logits; {BITS}",
+        pointwise="initlab.theory.pointwise:bce_with_logits",
     ),
 )

@@ -65,6 +65,7 @@ RECORDS = (
         synthetic=f"the outputs are logits; {CLASSES}",
         least=(1, 2),
         start=_start,
+        softmax=True,
     ),
     Loss(
         name="nll",
@@ -101,6 +102,7 @@ RECORDS = (
         synthetic=f"log_softmax of the outputs; {CLASSES}",
         least=(1, 2),
         start=_start,
+        softmax=True,
     ),
     Loss(
         name="linear_cross_entropy",
@@ -168,5 +170,6 @@ RECORDS = (
         adapter="log_softmax",
         target="distribution",
         synthetic="log_softmax of the outputs; t = softmax of N(0, 1) for every sample",
+        softmax=True,
     ),
 )

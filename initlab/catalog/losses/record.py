@@ -107,7 +107,10 @@ class Loss(Record):
     operands (`network/targets.py`), `synthetic` says it in words; `least` is the smallest (batch,
     outputs) that allow it. `half` says that torch computes it in 16 bits; else a network does so in
     float32. Where theory knows it, `start(outputs, Var y)` is the std of dL/dy
-    before training, reduction sum; `residual` says that dL/dy is y - t up to a factor.
+    before training, reduction sum; `residual` says that the loss is (y - t)^2.
+    `pointwise` names a function of one output and one target (`theory/pointwise.py`), `softmax`
+    says that the loss is -sum_c t_c log softmax(y)_c up to what does not depend on y: theory then
+    knows the loss of a network before training.
     """
 
     module: str
@@ -141,6 +144,8 @@ class Loss(Record):
     half: bool = True
     start: Callable[[int, Any], Any] | None = None
     residual: bool = False
+    pointwise: str | None = None
+    softmax: bool = False
 
     @property
     def class_name(self) -> str:

@@ -58,6 +58,7 @@ RECORDS = (
         aliases=("l1_loss", "l1loss", "mae"),
         target="normal",
         synthetic=NORMAL,
+        pointwise="initlab.theory.pointwise:l1",
     ),
     Loss(
         name="smooth_l1",
@@ -80,6 +81,7 @@ RECORDS = (
         aliases=("smooth_l1_loss", "smoothl1loss", "smoothl1"),
         target="normal",
         synthetic=NORMAL,
+        pointwise="initlab.theory.pointwise:smooth_l1",
     ),
     Loss(
         name="huber",
@@ -102,6 +104,7 @@ RECORDS = (
         aliases=("huber_loss", "huberloss"),
         target="normal",
         synthetic=NORMAL,
+        pointwise="initlab.theory.pointwise:huber",
     ),
     Loss(
         name="poisson_nll",
@@ -130,6 +133,7 @@ RECORDS = (
         adapter="rates",
         target="counts",
         synthetic="the outputs are log-rates; t ~ Poisson(1) for every output",
+        pointwise="initlab.theory.pointwise:poisson_nll",
     ),
     Loss(
         name="gaussian_nll",
@@ -160,5 +164,6 @@ RECORDS = (
         aliases=("gaussian_nll_loss", "gaussiannllloss", "gaussian"),
         target="unit_normal",
         synthetic="t ~ N(0, 1) for every output, var = 1",
+        pointwise="initlab.theory.pointwise:gaussian_nll",
     ),
 )

@@ -21,13 +21,17 @@ seeds: 3                           # 0, 1, 2; or a list
 
 # What follows has these values when left out.
 # bias: none                       # {{std: 0.05}}, zeros, torch_default
+# last: {{}}                         # a head of logits: {{activation: identity}}
+# first: {{}}                        # what layer 0 has of its own: {{init: lecun_normal}}
+# layers: {{}}                       # and any others: {{3: {{bias: zeros}}, 5-9: {{init: he}}}}
 # loss: mse                        # (initlab list losses)
 # reduction: mean                  # none, sum
 # batch: 16
 # input: normal                    # (initlab list inputs)
 # dtype: float32                   # float64, bfloat16, float16
 # draws: layered                   # script: the order of draws of a plain PyTorch script
-# record: both                     # forward: no backward pass
+# record: both                     # forward: no backward pass; full: more columns
+# saturation: 0.05                 # a unit of a smaller slope counts as saturated
 # thresholds: {{vanishing: 1e-3, exploding: 1e3}}
 # band: 400                        # networks simulated for the finite-width band; 0: none, faster
 """

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from initlab.cli import output
 from initlab.cli.arguments import MaxRuns, Set, Specs
+from initlab.cli.specs import read_plans
 
 if TYPE_CHECKING:
     from initlab.spec.plan import Plan
@@ -34,10 +35,8 @@ def predict(
     cat spec.yaml | initlab predict - --format jsonl | jq -r .why
     """
     from initlab.report.predictions import COLUMNS, prediction_rows
-    from initlab.spec.expand import make
-    from initlab.spec.reader import read
 
-    plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
+    plans = read_plans(specs, set_ or (), max_runs)
     axes = list(dict.fromkeys(axis for plan in plans for axis in _axes(plan)))
     nested = [axis for axis in reversed(axes) if "." in axis]
     several = ["spec"] if len(plans) > 1 else []

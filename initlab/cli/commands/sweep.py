@@ -12,6 +12,7 @@ from initlab.cli import output, pictures
 from initlab.cli.arguments import MaxRuns, Set, Specs
 from initlab.cli.completion import checks
 from initlab.cli.results_output import Columns, Layer, Layers, Shown, Wide, check_shown, results
+from initlab.cli.specs import read_plans
 from initlab.errors import ChecksFailed, InputError
 from initlab.sweep.engines.scheduler_address import CONNECT_SECONDS, address_of
 
@@ -110,8 +111,6 @@ def sweep(
     """
     from initlab.cli.fail_on import parse_checks
     from initlab.cli.run_plans import SweepOptions, check_resources, run_all
-    from initlab.spec.expand import make
-    from initlab.spec.reader import read
     from initlab.store.temporary import temporary_folder
     from initlab.sweep.cost import default_jobs
 
@@ -119,7 +118,7 @@ def sweep(
     scheduler = _cluster(engine, scheduler)
     jobs = jobs or default_jobs()
     wanted, cut = parse_checks(fail_on), _part(part)
-    plans = [make(read(source, set_ or ()), max_runs=max_runs) for source in specs]
+    plans = read_plans(specs, set_ or (), max_runs)
     _distinct(plans)
     plans = [plan.cut(*cut) for plan in plans] if cut else plans
     shown = Shown(format_, layers, layer, columns, wide)

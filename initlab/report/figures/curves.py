@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from initlab.report.bands import (
-    P10,
-    P50,
-    P90,
+    BANDED,
     band_by_layer,
+    band_columns,
     expected_by_layer,
     first_known,
 )
@@ -27,7 +26,6 @@ PREDICTED = {
     "grad_std": "predicted_grad_std",
     "cosine": "predicted_cosine",
 }
-BAND = (P10, P90)  # of std
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,8 @@ class Curve:
 def columns_needed(y: str) -> list[str]:
     """The columns of layers.csv that a figure of `y` needs."""
     theory = [PREDICTED[y]] if y in PREDICTED else []
-    return list(dict.fromkeys(["run", "layer", y, *theory, *((P50, *BAND) if y == "std" else ())]))
+    band = band_columns(y) if y in BANDED else ()
+    return list(dict.fromkeys(["run", "layer", y, *theory, *band]))
 
 
 def values_by_layer(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> dict[str, Array]:
@@ -93,7 +92,7 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
         low, middle, high = quantiles(measured[at])
         theory = {name: first_known(array[at]) for name, array in values.items() if name != y}
         predicted, simulated = _predicted(theory, middle, y)
-        band = band_by_layer(theory[BAND[0]], theory[BAND[1]]) if y == "std" else None
+        band = _band(theory, middle, y)
         label, panel = names.iloc[everyone[0]], panels.iloc[everyone[0]]
         own = tuple(at.tolist())
         found.append(Curve(label, panel, middle, low, high, predicted, band, own, simulated))
@@ -104,13 +103,29 @@ def _predicted(theory: dict[str, Array], middle: Array, y: str) -> tuple[Array, 
     """What theory says of a point, and whether it is of networks of this width."""
     if y not in PREDICTED:
         return np.full(len(middle), np.nan), False
-    known = theory[PREDICTED[y]]
-    if y == "std":
-        return expected_by_layer(theory[P50], known), bool(np.isfinite(theory[P50]).any())
+    known, simulated = theory[PREDICTED[y]], False
+    if y in BANDED:
+        median = theory[band_columns(y)[1]]
+        known, simulated = expected_by_layer(median, known), bool(np.isfinite(median).any())
+    return known * _start(known, middle, y), simulated
+
+
+def _band(theory: dict[str, Array], middle: Array, y: str) -> tuple[Array, Array] | None:
+    """Between which values 80 % of networks of this width lie."""
+    if y not in BANDED:
+        return None
+    low, _, high = (theory[name] for name in band_columns(y))
+    low, high = band_by_layer(low, high)
+    start = _start(low, middle, y)
+    return low * start, high * start
+
+
+def _start(known: Array, middle: Array, y: str) -> float:
+    """What is 1 in theory: of a gradient what was measured at the last layer."""
     if y != "grad_std":
-        return known, False
+        return 1.0
     measured = np.flatnonzero(~np.isnan(known) & np.isfinite(middle))
-    return known * (middle[measured[-1]] if len(measured) else np.nan), False
+    return float(middle[measured[-1]]) if len(measured) else np.nan
 
 
 def seeds_of(curves: Sequence[Curve]) -> str:

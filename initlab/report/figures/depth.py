@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from initlab.catalog.columns import COLUMNS, columns
+from initlab.catalog.columns import COLUMNS, EXTRA_WITH, columns
 from initlab.errors import UnknownName
 from initlab.report.figure import Array, Axis, Band, Figure, Line, Panel
 from initlab.report.figures.choice import choose
@@ -20,13 +20,14 @@ from initlab.report.figures.curves import (
 )
 from initlab.report.figures.onsets import onset_rules
 from initlab.report.labels import axes_of, labels
-from initlab.report.statistics import nan_beyond
+from initlab.report.selection import not_recorded
+from initlab.report.statistics import nan_beyond, records
 from initlab.report.sweeps import Sweep, joined
 
 #: shares, cosines and what may be negative; all others are sizes, which are compared by ratios
 LINEAR = (
     "pre_mean", "mean", "zero_fraction", "saturated_fraction", "finite_fraction", "cosine",
-    "predicted_cosine", "surprise",
+    "predicted_cosine", "surprise", "dead_fraction", "q01", "q25", "q50", "q75", "q99",
 )  # fmt: skip
 MOST_LINES = 40  # of a figure; beyond, panels of many show quantiles of them
 MOST_PREDICTED = 12  # lines of a panel that have room for a prediction beside them
@@ -38,6 +39,20 @@ def check_column(y: str) -> None:
     known = [n for n in columns("layers") if COLUMNS[n].group != "key"]
     if y not in known:
         raise UnknownName("column of layers.csv", y, known, "initlab list statistics")
+
+
+def check_recorded(sweeps: Sequence[Sweep], y: str) -> None:
+    """Raises InputError if `y` is a column that specs must ask for, and none of these did."""
+    problem, group = not_recorded(y), COLUMNS[y].group
+    if problem is None:
+        return
+    if group == "gradient_band":
+        there = any(sweep.layers[y].notna().any() for sweep in sweeps)
+    else:
+        recorded = EXTRA_WITH if group == "extra" else group
+        there = any(records(sweep.runs, recorded).any() for sweep in sweeps)
+    if not there:
+        raise problem
 
 
 def depth_figure(
@@ -53,8 +68,10 @@ def depth_figure(
 
     Raises:
         UnknownName: no such column, or no such field.
+        InputError: no run has recorded the column.
     """
     check_column(y)
+    check_recorded(sweeps, y)
     runs = joined([sweep.runs for sweep in sweeps], [sweep.name for sweep in sweeps])
     values = values_by_layer(sweeps, columns_needed(y))
     chosen = choose(runs, color, facet)

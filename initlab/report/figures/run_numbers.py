@@ -8,6 +8,7 @@ import pandas as pd
 
 from initlab.catalog.columns import WORDS, columns
 from initlab.errors import UnknownName
+from initlab.report.selection import not_recorded
 from initlab.report.statistics import counted, forward_ratio, gradient_ratio, is_ok, turned_nan
 
 #: ratios of two columns of runs.csv, along the way of the signal and of the gradient
@@ -57,8 +58,12 @@ def numbers_of(runs: pd.DataFrame, value: str) -> Numbers:
 
     Raises:
         UnknownName: it is neither.
+        InputError: no run has recorded it.
     """
-    known = [*RATIOS, *(n for n in columns("runs", "result", "predicted") if n not in WORDS)]
+    named = columns("runs", "result", "predicted", "extra")
+    known = [*RATIOS, *(n for n in named if n not in WORDS)]
+    if value in known and value not in (*RATIOS, *runs) and (problem := not_recorded(value)):
+        raise problem
     if value not in known:
         fix = "initlab list statistics"
         raise UnknownName("column of runs.csv with numbers", value, known, fix)

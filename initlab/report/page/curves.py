@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initlab.report.bands import P10, P50, P90, band_by_layer, expected_by_layer
+from initlab.report.bands import band_by_layer, band_columns, expected_by_layer
 from initlab.report.drawing.drawable import left_out
 from initlab.report.figure import Axis, Line, Panel
 from initlab.report.page.points import Points
@@ -40,20 +40,20 @@ class Quantity:
     title: str
     log: bool
     expected: str
-    band: tuple[str, str, str] | None = None
+    band: tuple[str, str, str]
 
 
 QUANTITIES = (
+    Quantity("std", "std of the activations", True, "predicted_std", band_columns("std")),
     Quantity(
-        "std", "std of the activations", True, "predicted_std", (P10, P50, P90)
+        "grad_std", "std of the gradient", True, "predicted_grad_std", band_columns("grad_std")
     ),
-    Quantity("grad_std", "std of the gradient", True, "predicted_grad_std"),
-    Quantity("cosine", "cosine between samples", False, "predicted_cosine"),
-)  # fmt: skip
+    Quantity("cosine", "cosine between samples", False, "predicted_cosine", band_columns("cosine")),
+)
 #: what is read of layers.csv
 COLUMNS = sorted(
     {"run", "layer"}.union(
-        *({q.column, q.expected, *(q.band or ())} for q in QUANTITIES),
+        *({q.column, q.expected, *q.band} for q in QUANTITIES),
     )
 )
 
@@ -169,16 +169,14 @@ def _expected(
     def known(column: str) -> np.ndarray:
         return points.theory(by_layer(layers, points.runs, column))
 
-    expected = known(quantity.expected)
+    p10, p50, p90 = map(known, quantity.band)
+    low, high = band_by_layer(p10, p90)
+    expected = np.array([*map(expected_by_layer, p50, known(quantity.expected))])
     if quantity.column == "grad_std":
         last = points.firsts["depth"].to_numpy(int) - 1
         start = middle[np.arange(len(middle)), np.minimum(last, middle.shape[1] - 1)]
-        return {"expected": expected * start[:, None]}
-    if quantity.band is None:
-        return {"expected": expected}
-    p10, p50, p90 = map(known, quantity.band)
-    low, high = band_by_layer(p10, p90)
-    return {"expected": np.array([*map(expected_by_layer, p50, expected)]), "from": low, "to": high}
+        expected, low, high = (values * start[:, None] for values in (expected, low, high))
+    return {"expected": expected, "from": low, "to": high}
 
 
 def _curve(point: int, found: Mapping[str, np.ndarray], quantity: Quantity) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from initlab.formatting import brief, short
 from initlab.report.bands import band as band_ends
-from initlab.report.bands import first_known, inside_band, predicted_std
+from initlab.report.bands import first_known, inside_band, predicted_std, ratio_band
 from initlab.report.statistics import counted, gradient_ratio, quantiles
 
 if TYPE_CHECKING:
@@ -98,14 +98,31 @@ def _numbers(part: "pd.DataFrame", column: str) -> np.ndarray:
 
 
 def predicted_ratio(part: "pd.DataFrame") -> str:
-    """What theory says of the gradient's ratio."""
-    return three(float(first_known(_numbers(part, "predicted_grad_std"))))
+    """What theory says of the gradient's ratio, and whether the measured one lies in the band.
+
+    The median of networks this wide; infinite width's where there is no band.
+    """
+    low, median, high = (float(first_known(end)) for end in ratio_band(part))
+    if np.isnan(median):
+        return three(float(first_known(_numbers(part, "predicted_grad_std"))))
+    (middle,) = quantiles(gradient_ratio(part), (0.5,))
+    return f"{three(median)} {_marked(low, float(middle), high)}"
+
+
+def ratio_range(part: "pd.DataFrame") -> str:
+    """The band in which the gradient's ratio lies in 80 % of networks this wide."""
+    low, _, high = map(first_known, ratio_band(part))
+    return "" if np.isnan(low) else _range(float(low), float(high))
 
 
 def _mark(part: "pd.DataFrame") -> str:
     """Whether the median that is shown lies in the band; a blank where there is none."""
-    low, high = map(first_known, band_ends(part))
+    low, high = (float(first_known(end)) for end in band_ends(part))
     (middle,) = quantiles(counted(part, "std_last"), (0.5,))
+    return _marked(low, float(middle), high)
+
+
+def _marked(low: float, middle: float, high: float) -> str:
     if np.isnan(low) or np.isnan(middle):
         return " "
     return INSIDE if low <= middle <= high else OUTSIDE
@@ -149,6 +166,11 @@ PREDICTED = "predicted: the median network of this width, or without a mark infi
 MARKS = f"{INSIDE} the measured std is in the band of 80 % of such networks, {OUTSIDE} it is not."
 RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
+PRED_RATIO = (
+    "pred ratio: of the median network of this width, or without a mark infinite width's"
+    " (band: {gradient: true} simulates it)."
+)
+RATIO_BAND = "ratio band: 80 % of networks this wide lie there."
 RANGE = "range: 80 % of seeds."
 MEASURES = (
     Measure("std last", 2, partial(measured, column="std_last")),
@@ -158,7 +180,8 @@ MEASURES = (
     Measure("forward", 1, partial(verdict, "forward_verdict"), number=False),
     Measure("ratio", 6, lambda part: _nan(median(gradient_ratio(part))), (RATIO,)),
     Measure("ratio range", 12, lambda part: spread(gradient_ratio(part)), (RANGE,), number=False),
-    Measure("pred ratio", 9, predicted_ratio, ("pred ratio: at infinite width.",)),
+    Measure("pred ratio", 9, predicted_ratio, (PRED_RATIO, MARKS)),
+    Measure("ratio band", 13, ratio_range, (RATIO_BAND,), number=False),
     Measure("backward", 3, partial(verdict, "backward_verdict"), number=False),
 )  # fmt: skip
 

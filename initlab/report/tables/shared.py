@@ -4,12 +4,22 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from initlab.report.labels import ABSENT, NO_BIAS, PLAIN, text_of, texts_of, varying
+from initlab.report.labels import (
+    ABSENT,
+    NO_BIAS,
+    PLAIN,
+    fields_of,
+    owner,
+    text_of,
+    texts_of,
+    varying,
+)
 from initlab.spec.model import Grid
 
 UNSAID = ("draws", "record")  # of a point: they do not change what its network is
 #: fields that are shared, or left at what they are by default, in nearly all sweeps
-MINOR = ("bias", "loss", "reduction", "batch", "input", "dtype", "draws", "record")
+MINOR = ("bias", "loss", "reduction", "batch", "input", "dtype", "draws", "record",
+         "saturation")  # fmt: skip
 SAID = ("activation", "init", *MINOR)
 
 
@@ -56,7 +66,7 @@ def _size(runs: pd.DataFrame) -> Iterator[str]:
 def _fields(runs: pd.DataFrame) -> Iterator[str]:
     """The fields of one value, with the parameters that all runs share."""
     axes = varying(runs)
-    for field in (name for name in SAID if name in runs and name not in axes):
+    for field in (name for name in _said(runs) if name not in axes):
         text = texts_of(runs, field, apart=False).iloc[0]
         if text not in (ABSENT, _default(field)) or field == "loss":
             yield text if field in PLAIN else f"{field} {text}"
@@ -64,9 +74,16 @@ def _fields(runs: pd.DataFrame) -> Iterator[str]:
 
 def _options(runs: pd.DataFrame) -> Iterator[str]:
     """Of fields that vary, the names whose parameters all runs of that name share."""
-    for field in (name for name in SAID if name in varying(runs)):
+    for field in (name for name in _said(runs) if name in varying(runs)):
         texts = texts_of(runs, field, apart=False).unique()
         yield from (text for text in texts if "(" in text)
+
+
+def _said(runs: pd.DataFrame) -> list[str]:
+    """Fields that a heading mentions, those of some layers after those of all."""
+    own = [name for name in fields_of(runs) if "." in name and owner(name) == name]
+    after = SAID.index("bias") + 1
+    return [name for name in (*SAID[:after], *own, *SAID[after:]) if name in runs]
 
 
 def _default(field: str) -> str:

@@ -35,6 +35,8 @@ from initlab.report.tables.sparkline import scale, sparkline
 EXTRA = 9  # from this rank on a measure is shown only where nothing is narrowed for it
 MOST_BARS = 12
 VERDICTS = ("forward", "backward")
+PREDICTIONS = ("predicted", "band", "pred ratio", "ratio band")
+MOST_SILENCES = 6
 NETWORK_RANK = 8  # of the column that says how sweeps differ
 MOST_TITLES = 20  # of sweeps, below a table of several
 
@@ -71,7 +73,7 @@ def summarise(
         subtitle=heading(sweeps),
         notes=() if columns else tuple(shortened(notes)),
         titles=tuple(titles),
-        dim_notes=tuple(_about_seeds(points, shown)),
+        dim_notes=(*_about_seeds(points, shown), *_silences(sweeps, shown)),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -162,6 +164,19 @@ def _remarks(sweep: Sweep, *, named: bool) -> list[str]:
     cells = dict(zip(sweep.runs["run"], cells_of(sweep.runs).to_dict("records"), strict=True))
     lines = remarks(sweep.runs, varying(sweep.runs), lambda run: described(cells[run["run"]]))
     return [f"{sweep.name}: {line}" for line in lines] if named else lines
+
+
+def _silences(sweeps: Sequence[Sweep], shown: Sequence[Column]) -> list[str]:
+    """Why there is no prediction or band, where a table has columns of them."""
+    if not any(column.name in PREDICTIONS for column in shown):
+        return []
+    lines = [
+        f"{sweep.name}: {line}" if len(sweeps) > 1 else line
+        for sweep in sweeps
+        for line in sweep.silences
+    ]
+    more = len(lines) - MOST_SILENCES
+    return [*lines[:MOST_SILENCES], *([f"... and {more} more such lines."] if more > 0 else [])]
 
 
 def _about_seeds(points: Points, shown: Sequence[Column]) -> list[str]:

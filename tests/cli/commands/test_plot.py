@@ -191,7 +191,7 @@ def test_with_ascii_alone_it_draws_ascii(kept):
 def test_columns_are_completed():
     from initlab.cli.completion import activation_list, fields, layer_columns, loss_list
 
-    assert [name for name, _ in layer_columns("weight")] == ["weight_grad_std"]
+    assert [name for name, _ in layer_columns("weight_grad_s")] == ["weight_grad_std"]
     assert "init.gain" in fields("init")
     assert "l1,mse" in loss_list("l1,ms")
     assert activation_list("gelu,si") == ["gelu,sigmoid", "gelu,silu", "gelu,sin"]
@@ -230,3 +230,22 @@ def test_a_table_without_a_run_is_refused(unmeasured, tmp_path, command):
     done = initlab(command, unmeasured, *(more if command != "plot" else []))
     assert done.exit_code == 2
     assert f"{file}: holds no run" in done.stderr
+
+
+def test_a_recorded_column_is_drawn_and_one_that_is_not_says_how_to(kept, tmp_path):
+    spec = tmp_path / "more.yaml"
+    spec.write_text(SPEC.replace("kept", "more") + "record: {neurons: true, quantiles: true}\n")
+    assert initlab("sweep", spec, "--out", tmp_path).exit_code == 0
+    more = tmp_path / "more"
+    for y in ("neuron_std", "dead_fraction", "q25"):
+        done = initlab("plot", more, "--y", y)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout.startswith(f"more: {y} by layer")
+    assert "log scale" in initlab("plot", more, "--y", "neuron_std").stdout
+    assert "log scale" not in initlab("plot", more, "--y", "q25").stdout
+    for folder, y, group in ((kept, "q25", "quantiles"), (more, "grad_norm", "gradients")):
+        refused = initlab("plot", folder, "--y", y)
+        assert refused.exit_code == 2
+        assert f"record: {{{group}: true}} measures it" in refused.stderr
+    both = initlab("plot", more, kept, "--y", "q25")  # of the one that has it
+    assert both.exit_code == 0, both.stderr

@@ -65,3 +65,22 @@ def test_a_run_that_is_not_there_is_refused(kept):
     done = initlab("rerun", kept, RUNS)
     assert done.exit_code == 2
     assert f"has no run {RUNS}, only 0 to {RUNS - 1}" in done.stderr
+
+
+def test_a_target_of_a_file_is_read_again_and_must_be_what_it_was(tmp_path):
+    (tmp_path / "labels.csv").write_text("0\n1\n2\n" * 4)
+    (tmp_path / "s.yaml").write_text(
+        "shape: [4, 6, 3]\nactivation: tanh\ninit: he\nloss: nll\nbatch: 12\nband: 0\n"
+        "target: {name: file, path: labels.csv}\n"
+    )
+    assert initlab("sweep", tmp_path / "s.yaml", "--out", tmp_path).exit_code == 0
+    provenance = json.loads((tmp_path / "s/provenance.json").read_text())
+    assert list(provenance["inputs"]) == [str(tmp_path / "labels.csv")]
+    done = initlab("rerun", tmp_path / "s", 0)
+    assert (done.exit_code, rows(done.stdout)[0]["differing"]) == (0, "0")
+    (tmp_path / "labels.csv").write_text("1\n1\n2\n" * 4)
+    done = initlab("rerun", tmp_path / "s", 0)
+    assert done.exit_code == 2
+    assert "labels.csv: has changed since run 0 was measured" in done.stderr
+    again = initlab("sweep", tmp_path / "s.yaml", "--out", tmp_path)
+    assert "known already" not in again.stderr  # other labels are another run

@@ -188,3 +188,51 @@ def test_a_table_that_was_damaged_is_told_with_what_mends_it(swept, tmp_path, na
     assert f"fix: initlab export {copy}" in done.stderr
     assert initlab("export", copy).exit_code == 0
     assert initlab("show", copy, "--format", "table").exit_code == 0
+
+
+# columns that specs ask for ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A folder in which half of the runs record neurons."""
+    root = tmp_path_factory.mktemp("recorded")
+    (root / "more.yaml").write_text(
+        SPEC.replace("shown", "more") + "record: [both, {neurons: true}]\n"
+    )
+    done = initlab("sweep", root / "more.yaml", "--out", root, "--columns", "run,std_last")
+    assert done.exit_code == 0, done.stderr
+    return root / "more"
+
+
+def test_recorded_columns_are_shown_as_data_and_as_a_table(recorded, swept):
+    done = initlab("show", recorded, "--layers", "--columns", "run,layer,neuron_std")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["neuron_std"] == "" for row in rows] == 2 * (6 * [True] + 6 * [False])
+    table = initlab(
+        "show", recorded, swept[0], "--layers", "--columns", "neuron_std,std", "--format", "table"
+    )
+    assert table.exit_code == 0, table.stderr
+    assert "-: not measured" in table.stdout
+
+
+@pytest.mark.parametrize("format_", ["csv", "json", "table"])
+@pytest.mark.parametrize("option", [("--layers",), ("--layer", "0")])
+def test_a_folder_that_has_not_recorded_a_column_says_so(swept, recorded, format_, option):
+    for folder, column, group in (
+        (swept[0], "neuron_std", "neurons"),
+        (recorded, "q50", "quantiles"),
+        (recorded, "grad_norm", "gradients"),
+    ):
+        done = initlab("show", folder, *option, "--columns", column, "--format", format_)
+        assert done.exit_code == 2
+        assert f"column '{column}': no run here has recorded it" in done.stderr
+        assert f"record: {{{group}: true}} measures it" in done.stderr
+
+
+def test_a_sweep_refuses_such_columns_before_it_runs(tmp_path):
+    (tmp_path / "s.yaml").write_text(SPEC)
+    done = initlab("sweep", tmp_path / "s.yaml", "--out", tmp_path, "--layers", "--columns", "q01")
+    assert done.exit_code == 2
+    assert "record: {quantiles: true} measures it" in done.stderr
+    assert not (tmp_path / "shown").exists()

@@ -189,10 +189,16 @@ def test_a_dry_run_computes_and_leaves_nothing(spec, folder):
     # two seeds draw 3 matrices of 4 x 4; 4 runs of 3 layers
     sizes = [row[name] for name in ("runs", "shares", "layers", "random_numbers")]
     assert sizes == ["4", "1", "12", "96"]
-    assert row["simulated"] == "0"  # four neurons are too few for theory
-    for band, networks in (("400", "800"), ("0", "0")):  # two points
-        wide = initlab(spec, "--dry-run", "--set", "width=16", "--set", f"band={band}")
-        assert rows(wide.stdout)[0]["simulated"] == networks
+    # two points; of those whose networks are drawn whole a hundred do, unless more are asked for
+    for settings, networks in (
+        (["band=400"], "800"),
+        (["band=0"], "0"),
+        (["init=orthogonal"], "200"),
+        (["init=orthogonal", "band.gradient=true"], "800"),
+        (["init={scheme: sparse, sparsity: 0.5}"], "0"),
+    ):
+        given = [part for setting in settings for part in ("--set", setting)]
+        assert rows(initlab(spec, "--dry-run", *given).stdout)[0]["simulated"] == networks
     assert not (folder / "results").exists()
 
 

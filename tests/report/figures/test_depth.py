@@ -1,6 +1,7 @@
 """What is drawn over depth equals layers.csv, aggregated with pandas."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,23 @@ def test_a_predicted_gradient_starts_from_the_last_layer_measured():
     # the prediction is a ratio to the last layer's, whose median over tanh's seeds is 6
     assert line(figure, "tanh", dashed=True).y.tolist() == [48, 24, 6]
     assert figure.notes[1] == "Predicted: at infinite width, times the last layer's measured."
+
+
+def test_bands_of_gradient_and_cosine_are_drawn_where_a_folder_has_them():
+    sweep = small()
+    half = sweep.layers["predicted_grad_std"] / 2
+    bands = {"p10": half, "p50": half * 3, "p90": half * 4}
+    layers = sweep.layers.assign(**{f"predicted_grad_std_{k}": v for k, v in bands.items()})
+    figure = depth_figure([replace(sweep, layers=layers)], "grad_std")
+    # ratios of 8, 4, 1 to the last layer, whose measured median is 6; the median network has 1.5
+    assert line(figure, "tanh", dashed=True).y.tolist() == [72, 36, 9]
+    (band,) = [b for b in figure.panels[0].bands if b.label == "tanh" and b.predicted]
+    assert band.low.tolist() == [24, 12, 3]
+    assert band.high.tolist() == [96, 48, 12]
+    expected = "Predicted: the median network of this width, times the last layer's measured."
+    assert figure.notes[1] == expected
+    (plain,) = depth_figure([sweep], "cosine").panels
+    assert not any(band.predicted for band in plain.bands)
 
 
 def test_std_has_a_log_axis_and_a_cosine_a_linear_one():

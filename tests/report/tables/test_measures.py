@@ -16,6 +16,7 @@ from initlab.report.tables.measures import (
     median,
     predicted,
     predicted_ratio,
+    ratio_range,
     spread,
     three,
     verdict,
@@ -177,3 +178,25 @@ def test_a_word_that_nobody_knows_comes_last():
 
 def test_names_are_those_of_the_headings():
     assert [name.replace("_", " ") for name in NAMES[:-2]] == [m.name for m in MEASURES]
+
+
+RATIO_BAND = {"predicted_grad_std": 0.4, "predicted_grad_std_p10": 1.5}
+RATIO_BAND |= {"predicted_grad_std_p50": 2.5, "predicted_grad_std_p90": 3.5}
+
+
+def test_a_gradient_with_a_band_is_compared_with_the_median_network():
+    # ratios 2 and 4: their median is 3, within 1.5 to 3.5
+    gradients = {"grad_std_first": [2.0, 4.0], "grad_std_last": 1.0}
+    part = runs(1, 1, **gradients, **RATIO_BAND)
+    assert predicted_ratio(part) == f"2.5 {INSIDE}"
+    assert ratio_range(part) == "1.5 - 3.5"
+    off = runs(1, 1, **gradients | {"grad_std_last": 0.1}, **RATIO_BAND)
+    assert predicted_ratio(off) == f"2.5 {OUTSIDE}"
+
+
+def test_without_one_it_is_infinite_width_and_has_no_mark():
+    part = runs(1, grad_std_first=2.0, grad_std_last=1.0, predicted_grad_std=0.4)
+    assert predicted_ratio(part) == "0.4"
+    assert ratio_range(part) == ""
+    unknown = RATIO_BAND | dict.fromkeys([*RATIO_BAND][1:], NAN)  # of a point without a band
+    assert predicted_ratio(runs(1, grad_std_first=2.0, grad_std_last=1.0, **unknown)) == "0.4"

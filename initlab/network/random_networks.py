@@ -1,0 +1,310 @@
+"""Whole random networks of one run, forward and backward: the law of what is measured of a layer.
+
+They stand side by side in blocks of shape (R, B, N), as those of `propagate.py` do, and the same
+sums are taken of them. The weights of most need not be made (`weightless.py`).
+
+Each network has its own random numbers, so that its numbers depend neither on how many there are
+nor on what stands beside it.
+
+Shapes: R networks, B samples, N neurons (I inputs, O outputs of a layer), L layers.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from initlab.catalog import SCHEMES, Fans
+from initlab.network import losses, statistics, tables
+from initlab.network.inputs import draw_input
+from initlab.network.measurement import BACKWARD, FORWARD
+from initlab.network.propagate import applied
+from initlab.network.scratch import Block, Scratch
+from initlab.network.sums import Array, Forward
+from initlab.network.weightless import Built, Linear, Numbers, Orthogonal, Weightless
+from initlab.spec.run import Run
+from initlab.theory.finite_width import Band, band_of, quantiles
+from initlab.theory.gains import scale_of
+from initlab.theory.random_point import RandomPoint, how
+from initlab.theory.variances import UNIT
+
+SEED = 2019  # of the networks: no run of a sweep has the numbers that follow from it
+BYTES = 64 << 20  # of a block, about
+KEPT_BYTES = 256 << 20  # of weights kept for the backward pass; beyond, they are drawn twice
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class RandomLayers(NamedTuple):
+    """What is measured of every layer of random networks, each of shape (networks, L).
+
+    From the first layer with a value that is not finite on, forward columns are nan, and backward
+    ones are nan everywhere. `grad_std` and `weight_grad_std` are None without a backward pass.
+    """
+
+    std: Array
+    cosine: Array
+    grad_std: Array | None = None
+    weight_grad_std: Array | None = None
+
+
+def random_layers(
+    run: Run,
+    networks: int,
+    *,
+    backward: bool = False,
+    tick: Callable[[int], None] = lambda _: None,
+) -> RandomLayers:
+    """Draw networks like this run, and measure them.
+
+    Args:
+        run: what they are; its seed does not matter. Low precision is not followed: random numbers
+            and activations have the run's `draw_dtype`.
+        networks: how many.
+        backward: also follow the gradient.
+        tick: called before every layer with the number of networks; it may raise.
+    """
+    size = max(1, min(networks, BYTES // _bytes(run, backward)))
+    parts, scratch = [], Scratch()
+    with torch.no_grad(), np.errstate(all="ignore"):  # signals that leave their dtype
+        for start in range(0, networks, size):
+            numbers = range(start, min(start + size, networks))
+            parts.append(_Networks(run, numbers, backward, scratch, tick).measured())
+    columns = (column for column in zip(*parts, strict=True) if column[0] is not None)
+    return RandomLayers(*map(np.concatenate, columns))
+
+
+def _bytes(run: Run, backward: bool) -> int:
+    """Memory of one network."""
+    held = 5 * run.batch * (sum(run.shape) if backward else 2 * max(run.shape))
+    built = [
+        a * b
+        for layer, (a, b) in zip(run.layers, pairwise(run.shape), strict=True)
+        if how(layer, a, b, run.batch) == "built"
+    ]
+    weights = sum(built) if backward and _kept(run) else max(built, default=0)
+    return (8 if run.draw_dtype == "float64" else 4) * (held + weights)
+
+
+def _kept(run: Run) -> bool:
+    """Whether all weights that a network builds find room."""
+    return 8 * sum(a * b for a, b in pairwise(run.shape)) <= KEPT_BYTES
+
+
+def random_band(
+    point: RandomPoint, networks: int, tick: Callable[[int], None] = lambda _: None
+) -> Band:
+    """The band of so many networks."""
+    found = random_layers(point.run, networks, backward=point.gradient, tick=tick)
+    band = band_of(found.std)
+    if found.grad_std is None:
+        return band
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = found.grad_std / found.grad_std[:, -1:]
+    # of samples that are all zero there is no cosine; it is that of the networks that have one
+    silent = np.isnan(found.cosine) & np.isfinite(found.std)
+    cosine = np.stack([_known(*column) for column in zip(found.cosine.T, silent.T, strict=True)])
+    return replace(band, gradient=quantiles(relative), cosine=cosine.T)
+
+
+def _known(values_R: Array, silent_R: NDArray[np.bool_]) -> Array:
+    """Quantiles of those networks that say something, if half of them do; shape (3,)."""
+    kept = values_R[~silent_R]
+    return quantiles(kept) if 2 * len(kept) >= len(values_R) else np.full(3, np.nan)
+
+
+class _Affine(NamedTuple):
+    """One layer: weights `scale` U + `shift`, biases `bias_scale` u + `bias_shift`."""
+
+    scale: float
+    shift: float
+    linear: Linear
+
+
+def _affine(run: Run, index: int) -> _Affine:
+    """A layer whose weights have the law of the run's."""
+    layer, fans = run.layers[index], Fans(*run.shape[index : index + 2])
+    scale, shift = scale_of(layer.init, fans, layer.activation)
+    draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
+    kind = how(layer, fans.fan_in, fans.fan_out, run.batch)
+    if kind == "built":
+        return _Affine(scale, shift, Built(draw, fans.fan_out, kept=_kept(run)))
+    if kind == "orthogonal":
+        return _Affine(scale, shift, Orthogonal(fans.fan_in, fans.fan_out))
+    mean, variance = UNIT[str(draw[0])](draw, fans)
+    return _Affine(scale * math.sqrt(variance), shift + scale * mean, Weightless(fans.fan_out))
+
+
+class _Networks:
+    """Some networks' way forward and back."""
+
+    def __init__(
+        self,
+        run: Run,
+        numbers: range,
+        backward: bool,
+        scratch: Scratch,
+        tick: Callable[[int], None],
+    ) -> None:
+        self.run, self.both, self.tick = run, backward, tick
+        self.dtype: torch.dtype = getattr(torch, run.draw_dtype)
+        self.numbers = Numbers([_seed(number) for number in numbers], self.dtype)
+        self.count = len(numbers)
+        self.scratch = scratch
+        self.layers = [_affine(run, index) for index in range(run.depth)]
+        self.onset_R = np.full(self.count, run.depth)  # first layer that is not finite
+        self.kept: list[tuple[Tensor, Tensor]] = []  # input and slope of every layer
+
+    def measured(self) -> RandomLayers:
+        output_RBN, forward_RLC = self._forward()
+        found = [forward_RLC[:, :, FORWARD.index(name)] for name in ("std", "cosine")]
+        for column_RL in found:
+            column_RL[np.arange(self.run.depth) > self.onset_R[:, None]] = np.nan
+        if not self.both:
+            return RandomLayers(*found)
+        backward_RLC = np.full((self.count, self.run.depth, len(BACKWARD)), np.nan)
+        if (self.onset_R == self.run.depth).any():
+            backward_RLC = self._backward(self._losses(output_RBN))
+            backward_RLC[self.onset_R < self.run.depth] = np.nan
+        names = ("grad_std", "weight_grad_std")
+        return RandomLayers(*found, *(backward_RLC[:, :, BACKWARD.index(n)] for n in names))
+
+    def _forward(self) -> tuple[Tensor, Array]:
+        """The last layer, and columns FORWARD of every one, shape (R, L, columns)."""
+        run, fed = self.run, [draw_input(self.run, g) for g in self.numbers.generators]
+        h_RBN = torch.stack(fed).to(self.dtype)
+        largest_R = h_RBN.abs().amax((1, 2)).double().numpy()
+        found: list[Forward] = []
+        for index in range(run.depth):
+            if not (self.onset_R >= index).any():
+                break
+            self.tick(self.count)
+            keep = index if self.both else index % 2
+            pre, out, slope = (
+                self._block((name, keep if name != "pre" else 0), index)
+                for name in ("pre", "out", "slope")
+            )
+            pre.RBN.copy_(self._pre_activations(index, h_RBN, largest_R))
+            applied(run.layers[index].activation)(pre.flat, out.flat, slope.flat)
+            sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
+            found.append(sums)
+            if self.both:
+                self.kept.append((h_RBN, slope.RBN))
+            self._end_burst(index, sums, out, slope)
+            h_RBN, largest_R = out.RBN, np.where(sums.finite < 1, 0.0, sums.abs_max)
+        table_LRC = _of_alike(
+            found, run.shape[1:], lambda sums, width: tables.forward(sums, run.batch, width)
+        )
+        rows = np.full((self.count, run.depth, len(FORWARD)), np.nan)
+        rows[:, : len(found)] = np.moveaxis(table_LRC, 1, 0)
+        return h_RBN, rows
+
+    def _block(self, name: tuple[str, int], index: int) -> Block:
+        width = self.run.shape[index + 1]
+        return self.scratch.block(name, self.count, self.run.batch, width, self.dtype)
+
+    def _pre_activations(self, index: int, h_RBI: Tensor, largest_R: Array) -> Tensor:
+        """H W^T + b."""
+        affine, layer = self.layers[index], self.run.layers[index]
+        h_RBI, power_R11 = _in_units(h_RBI, largest_R)
+        z_RBO = affine.linear.forward(h_RBI, self.numbers).mul_(affine.scale)
+        if affine.shift:
+            z_RBO += affine.shift * h_RBI.sum(2, keepdim=True)
+        z_RBO = _powered(z_RBO, power_R11)
+        if layer.bias is not None:
+            # real ones, whatever their law, shared by the samples
+            fans = Fans(*self.run.shape[index : index + 2])
+            scale, shift = scale_of(layer.bias, fans, layer.activation)
+            draw = SCHEMES[layer.bias.name].draw(layer.bias.parameters)
+            z_RBO += self.numbers.unit(draw, fans.fan_out).mul_(scale).add_(shift)[:, None]
+        return z_RBO
+
+    def _end_burst(self, index: int, sums: Forward, out: Block, slope: Block) -> None:
+        """Note networks that have burst here. They go on as zeros."""
+        for row in np.flatnonzero(sums.finite < 1).tolist():
+            self.onset_R[row] = min(self.onset_R[row], index)
+            out.flat[row] = 0
+            slope.flat[row] = 0
+
+    def _losses(self, output_RBN: Tensor) -> Tensor:
+        """dL/dh at the last layer, shape (R, B, N)."""
+        run = self.run
+        gradient_RBN = self._block(("gradient", 0), run.depth - 1).RBN.zero_()
+        for row, generator in enumerate(self.numbers.generators):
+            if self.onset_R[row] < run.depth:
+                continue
+            target = losses.draw_target(
+                run.loss, run.batch, run.shape[-1], generator, self.dtype, run.target
+            )
+            _, gradient_RBN[row] = losses.loss_and_gradient(
+                run.loss, run.reduction, output_RBN[row], target
+            )
+        return gradient_RBN
+
+    def _backward(self, gradient_RBO: Tensor) -> Array:
+        """Columns BACKWARD of every layer, shape (R, L, columns)."""
+        run, found = self.run, []
+        for index in reversed(range(run.depth)):
+            self.tick(self.count)
+            input_RBI, slope_RBO = self.kept.pop()
+            delta_RBO = self._block(("delta", 0), index).RBN
+            torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            found.append(
+                statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=False)
+            )
+            if index:
+                block = self._block(("gradient", index % 2), index - 1).RBN
+                gradient_RBO = block.copy_(self._through(index, delta_RBO))
+        table_LRC = _of_alike(
+            found[::-1],
+            list(pairwise(run.shape)),
+            lambda sums, fans: tables.backward(sums, run.batch, *fans),
+        )
+        return np.moveaxis(table_LRC, 1, 0)
+
+    def _through(self, index: int, delta_RBO: Tensor) -> Tensor:
+        """Delta W."""
+        affine = self.layers[index]
+        delta_RBO, power_R11 = _in_units(delta_RBO, delta_RBO.abs().amax((1, 2)).double().numpy())
+        gradient_RBI = affine.linear.backward(delta_RBO, self.numbers).mul_(affine.scale)
+        if affine.shift:
+            gradient_RBI += affine.shift * delta_RBO.sum(2, keepdim=True)
+        return _powered(gradient_RBI, power_R11)
+
+
+def _of_alike(
+    found: Sequence[T], sizes: Sequence[S], table: Callable[[list[T], S], Array]
+) -> Array:
+    """Columns of all layers, shape (L, R, columns), made for stretches of layers of one size."""
+    stretches = groupby(zip(found, sizes, strict=False), key=lambda pair: pair[1])
+    return np.concatenate([table([sums for sums, _ in pairs], size) for size, pairs in stretches])
+
+
+def _seed(number: int) -> int:
+    return int(np.random.SeedSequence((SEED, number)).generate_state(1)[0])
+
+
+def _in_units(x_RBN: Tensor, largest_R: Array) -> tuple[Tensor, Tensor | None]:
+    """Networks of which none is near the ends of its dtype, and the powers of two taken out."""
+    fine = (largest_R == 0) | ((largest_R > 2.0**-40) & (largest_R < 2.0**40))
+    if fine.all():
+        return x_RBN, None
+    exponent_R = np.where(fine | ~np.isfinite(largest_R), 0, np.frexp(largest_R)[1])
+    exponent_R11 = torch.from_numpy(exponent_R)[:, None, None]
+    # (half of it at a time: 2^149 is no float32)
+    halves = torch.ldexp(torch.ldexp(x_RBN, -(exponent_R11 // 2)), exponent_R11 // 2 - exponent_R11)
+    return halves, exponent_R11
+
+
+def _powered(x_RBN: Tensor, exponent_R11: Tensor | None) -> Tensor:
+    if exponent_R11 is None:
+        return x_RBN
+    half = exponent_R11 // 2
+    return torch.ldexp(torch.ldexp(x_RBN, half), exponent_R11 - half)

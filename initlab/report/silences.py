@@ -1,0 +1,39 @@
+"""Why theory says nothing, or has no band: what stands below a table whose cells are empty."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from initlab.spec.model import Head
+from initlab.spec.run import Run
+from initlab.theory.expectation import why_no_band
+from initlab.theory.variances import layer_variances
+
+MOST = 3  # reasons of one kind; more are counted
+
+
+def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
+    """A line for every reason, the most frequent first; none where nothing is missing.
+
+    Args:
+        points: one run of every point of a sweep.
+        head: what its spec says beside its networks.
+    """
+
+    def no_prediction(run: Run) -> str:
+        found = layer_variances(run)
+        return found if isinstance(found, str) else ""
+
+    lines = _told("no prediction", no_prediction, points)
+    if head.band.networks:  # else nobody asked for a band
+        lines += _told("no band", lambda run: why_no_band(run, head), points)
+    return tuple(lines)
+
+
+def _told(what: str, reason_of: Callable[[Run], str], points: Sequence[Run]) -> list[str]:
+    reasons = Counter(filter(None, map(reason_of, points)))
+    lines = []
+    for reason, count in reasons.most_common(MOST):
+        of = "" if count == len(points) else f" for {count:,} of {len(points):,} points"
+        lines.append(f"{what}{of}: {reason}.")
+    more = len(reasons) - MOST
+    return lines + ([f"{what}: and for {more} other reasons."] if more > 0 else [])

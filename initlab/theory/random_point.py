@@ -1,0 +1,185 @@
+"""Finite-width bands of any network: which random networks are drawn, how, and how many.
+
+`finite_width.py` follows Gram matrices of independent normal weights, forward. What it cannot do is
+done by whole random networks (`network/random_networks.py`), forward and backward, whose layers are
+either *weightless* (the weights are never made, only what the batch sees of them) or *built*.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal, TypeVar
+
+from initlab.catalog import SCHEMES, Fans
+from initlab.spec.run import LATER, Choice, Layer, Run
+from initlab.theory.finite_width import MOST_SAMPLES
+from initlab.theory.gains import scale_of
+from initlab.theory.variances import UNIT, LayerVariance
+
+T = TypeVar("T")
+How = Literal["normal", "orthogonal", "built"]
+
+LEAST_INPUTS = 16  # of uniform or truncated weights whose sums are taken to be normal
+BUILT = 100  # networks of a band, at most, where many weights have to be drawn
+FEW_WEIGHTS = 1 << 18  # built weights of a network that are few
+#: multiplications of a band that nobody asked for by `gradient`: half a minute of one core
+MOST_PRODUCTS = 1e12
+INDEPENDENT = ("normal", "uniform", "truncated")
+DRAWN = f"band: {{networks: {BUILT}, gradient: true}} draws whole networks"
+NEGLIGIBLE = 1e-10  # share of the squared mean of a sum in its variance, that is none
+
+
+@dataclass(frozen=True)
+class RandomPoint:
+    """What a band of whole random networks depends on; runs that agree in it share one.
+
+    `run` is stripped of what changes no band: its seed, its order of draws, what it records and,
+    without `gradient`, its loss.
+    """
+
+    run: Run
+    gradient: bool = False
+
+    @classmethod
+    def of(cls, run: Run, *, gradient: bool) -> "RandomPoint":
+        """The point of a run. Of low precision its random numbers are float32, and so all of it."""
+        own = replace(
+            run, seed=0, draws="layered", record="both", dtype=run.draw_dtype,
+            saturation=LATER["saturation"],
+        )  # fmt: skip
+        if not gradient:
+            own = replace(own, loss=Choice("none"), reduction="none", target=LATER["target"])
+        return cls(own, gradient)
+
+    @property
+    def draws(self) -> "tuple[RandomPoint]":
+        """Equal for those that are drawn together: nothing but this point."""
+        return (self,)
+
+    @property
+    def simulated(self) -> "RandomPoint":
+        """The point whose networks are drawn."""
+        return self
+
+    def networks(self, asked: int) -> int:
+        """How many networks are drawn, if so many are asked for: fewer of those that are built.
+
+        And fewer where only the std is wanted, of which others are simulated in a tenth of the
+        time.
+        """
+        few = not self.gradient or _built_weights(self.run) > FEW_WEIGHTS
+        return min(asked, BUILT) if few else asked
+
+    def layers(self, asked: int) -> int:
+        """Layers to be passed, forward and backward."""
+        return self.networks(asked) * self.run.depth * (2 if self.gradient else 1)
+
+    def products(self, asked: int) -> float:
+        """Multiplications of the products with weights, about: what the networks cost."""
+        batch, each = self.run.batch, 0.0
+        for kind, (inputs, outputs) in zip(hows(self.run), pairwise(self.run.shape), strict=True):
+            # a normal number takes as long as 64 multiplications
+            if kind == "built":
+                each += (batch + 64) * inputs * outputs
+            else:
+                each += 4 * batch * (batch + 16) * (inputs + outputs)
+        return each * self.networks(asked) * (2 if self.gradient else 1)
+
+
+def hows(run: Run) -> list[How]:
+    """How each layer's weights are drawn."""
+    return _of_layers(run, lambda layer, fans: how(layer, *fans, run.batch))
+
+
+def how(layer: Layer, fan_in: int, fan_out: int, batch: int) -> How:
+    """Without weights where that is right and cheaper than to draw them.
+
+    Without: 2 QR decompositions and 2 batch (fan_in + fan_out) random numbers; three and 3 batch
+    max(fans) of orthogonal weights, whose own draw is a QR decomposition of all.
+    """
+    draw = unit_of(layer.init)
+    if draw == "orthogonal":
+        return "orthogonal" if 2 * batch <= max(fan_in, fan_out) else "built"
+    pays = 2 * batch * (fan_in + fan_out) <= fan_in * fan_out
+    normal = draw == "normal" or (draw in INDEPENDENT and fan_in >= LEAST_INPUTS)
+    return "normal" if pays and normal else "built"
+
+
+def unit_of(choice: Choice) -> str:
+    """The name of a scheme's unit draw."""
+    return str(SCHEMES[choice.name].draw(choice.parameters)[0])
+
+
+def _built_weights(run: Run) -> int:
+    fans = pairwise(run.shape)
+    return sum(a * b for kind, (a, b) in zip(hows(run), fans, strict=True) if kind == "built")
+
+
+def _of_layers(run: Run, function: Callable[[Layer, tuple[int, int]], T]) -> list[T]:
+    """Function(layer, (fan_in, fan_out)) of each layer, called once for those that are alike."""
+    known: dict[tuple[int, tuple[int, int]], T] = {}
+    found = []
+    for layer, fans in zip(run.layers, pairwise(run.shape), strict=True):
+        key = id(layer), fans  # layers that are alike mostly are one object, which is quickly told
+        if key not in known:
+            known[key] = function(layer, fans)
+        found.append(known[key])
+    return found
+
+
+def no_band(run: Run, gradient: bool) -> str:
+    """Why no whole networks are drawn of a run; empty where they are."""
+    for problem in _of_layers(run, lambda layer, fans: _problem(layer, fans, gradient)):
+        if problem:
+            return problem
+    point = RandomPoint.of(run, gradient=gradient)
+    if not gradient and (products := point.products(BUILT)) > MOST_PRODUCTS:
+        return f"{BUILT} networks take {products:.0e} multiplications; {DRAWN}"
+    return ""
+
+
+def _problem(layer: Layer, fans: tuple[int, int], gradient: bool) -> str:
+    """What stands against drawing a layer."""
+    draw = unit_of(layer.init)
+    if draw in ("constant", "identity") and not gradient:
+        return f"{layer.init.name} weights are not random; {DRAWN}"
+    if draw == "sparse" and not gradient:
+        return f"sparse weights: entries are not independent; {DRAWN}"
+    for choice in filter(None, (layer.init, layer.bias)):
+        if not all(map(math.isfinite, scale_of(choice, Fans(*fans), layer.activation))):
+            return f"{choice.name}: its scale is beyond float64"
+    return ""
+
+
+def normal_variances(run: Run) -> tuple[LayerVariance, ...] | None:
+    """The variances of every layer, if Gram matrices tell all that the next layer depends on.
+
+    They do where weights are normal, or uniform or truncated with many inputs, and biases are
+    normal, all of mean 0. None also for large batches.
+    """
+    if run.batch > MOST_SAMPLES:
+        return None
+    found = _of_layers(run, _normal_variance)
+    known = tuple(variance for variance in found if variance is not None)
+    return known if len(known) == len(found) else None
+
+
+def _normal_variance(layer: Layer, pair: tuple[int, int]) -> LayerVariance | None:
+    draw, fans = SCHEMES[layer.init.name].draw(layer.init.parameters), Fans(*pair)
+    unit = str(draw[0])
+    if unit not in INDEPENDENT or (unit != "normal" and fans.fan_in < LEAST_INPUTS):
+        return None
+    scale, shift = scale_of(layer.init, fans, layer.activation)
+    mean, variance = UNIT[unit](draw, fans)
+    mean, variance = mean * scale + shift, scale * scale * variance
+    if fans.fan_in * mean * mean > NEGLIGIBLE * variance or not math.isfinite(variance):
+        return None
+    biases = 0.0
+    if layer.bias is not None:
+        bias_scale, bias_shift = scale_of(layer.bias, fans, layer.activation)
+        if bias_shift or (bias_scale and unit_of(layer.bias) != "normal"):
+            return None
+        biases = bias_scale * bias_scale
+    # (two schemes of one variance come to it by other roundings; they are to share a band)
+    return LayerVariance(fans.fan_in, fans.fan_out, float(f"{variance:.12g}"), biases)
