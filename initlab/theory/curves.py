@@ -91,6 +91,7 @@ class Curves:
         self._points = Patches(self._point, (low, high))
         ends = max(low, -SCALE_FREE), min(high, SCALE_FREE)
         self._shares = Patches(lambda q: self._series(q, TERMS), ends)
+        self._products = Patches(self._product_series, ends)
 
     def _straight(self, knots: Array) -> tuple[float, float]:
         """From where on all columns are straight lines over ln q, and there d ln D / d ln q.
@@ -143,6 +144,15 @@ class Curves:
     def series(self, ln_q: Array) -> Array:
         """Shares a_k^2 / V of the correlation map's terms, shape (..., TERMS)."""
         return self._shares(np.clip(ln_q, -SCALE_FREE, SCALE_FREE)).clip(min=0)
+
+    def product_series(self, ln_q: Array) -> Array:
+        """The same of phi phi', relative to E phi^2 phi'^2: for gradients."""
+        return self._products(np.clip(ln_q, -SCALE_FREE, SCALE_FREE)).clip(min=0)
+
+    def _product_series(self, q: Array) -> Array:
+        overlap = np.maximum(self.activation.moments(q).overlap, np.finfo(float).tiny)
+        shares: Array = self.activation.series(q, TERMS, product=True) / overlap[:, None]
+        return shares
 
     def long_series(self, ln_q: Array) -> Array:
         """The same to LONG terms, from quadrature at every single q, which others do not change."""

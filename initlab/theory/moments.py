@@ -153,11 +153,20 @@ class Activation:
         )[0]
         return found
 
-    def series(self, q: Array, n: int) -> Array:
-        """Shares a_k^2 of V(q), k < n, with K(q, c) = sum a_k^2 c^k (Mehler 1866). Shape (Q, n)."""
+    def series(self, q: Array, n: int, *, product: bool = False) -> Array:
+        """Shares a_k^2 of V(q), k < n, with K(q, c) = sum a_k^2 c^k (Mehler 1866). Shape (Q, n).
+
+        With `product`, those of phi phi' in the place of phi.
+        """
+        f = self.product if product else self.values
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            coefficients = hermite(self.values, np.sqrt(q), self.kinks, n)
+            coefficients = hermite(f, np.sqrt(q), self.kinks, n)
             return coefficients * coefficients
+
+    def product(self, x: Array) -> Array:
+        """phi(x) phi'(x)."""
+        value, slope = self.with_slope(x)
+        return value * slope
 
 
 def _quiet(phi: Callable[[Array], Array]) -> Callable[[Array], Array]:

@@ -68,10 +68,10 @@ def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Arra
         return Limits(nan_onset=nan_onset)
     if not run.backward:
         return Limits(zero_onset=zero_onset)
-    stopped, ln_start = _stopped(run, curves, zero), _ln_start(run, float(std[-1]))
-    if ln_start is None:
+    stopped, start = _stopped(run, curves, zero), ln_start(run, float(std[-1]))
+    if start is None:
         return Limits(zero_onset=zero_onset, grad_underflow=stopped)
-    ln_g = ln_grad / 2 + ln_start + reach
+    ln_g = ln_grad / 2 + start + reach
     passed = slice(0 if stopped is None else stopped + 1, None)
     overflow, underflow = _last(ln_g[passed] > largest), _last(ln_g[passed] < smallest)
     return Limits(
@@ -128,7 +128,7 @@ def largest_of(n: Array) -> Array:
     return largest
 
 
-def _ln_start(run: Run, std: float) -> float | None:
+def ln_start(run: Run, std: float) -> float | None:
     """ln of the std of dL/dh at the last layer, before training; None where it is not known."""
     record, outputs = LOSSES[run.loss.name], run.shape[-1]
     if record.start is None or not starts_as_known(run):

@@ -19,6 +19,7 @@ from initlab.theory.overflow import Limits, limits, starts_as_known
 from initlab.theory.quadrature import Array
 from initlab.theory.shifts import Shift
 from initlab.theory.variances import LayerLaw, approximation, layer_laws
+from initlab.theory.weight_gradients import weight_gradients as weight_grad_stds
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -31,6 +32,7 @@ class Layers(NamedTuple):
     std: Array  # sqrt(V - E^2): centred, as it is measured
     grad_std: Array  # of dL/dh, relative to the last layer's
     cosine: Array  # mean over pairs of different samples; nan of a batch of one
+    weight_grad_std: Array  # of dL/dW, in units of the loss; nan unless asked for, or not known
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,18 @@ def _input_moments(input_: Choice, batch: int) -> InputMoments | None:
 
 
 def predict(
-    runs: Sequence[Run], *, cosines: bool = True, tick: Callable[[], None] = lambda: None
+    runs: Sequence[Run],
+    *,
+    cosines: bool = True,
+    weight_gradients: bool = False,
+    tick: Callable[[], None] = lambda: None,
 ) -> list[Prediction]:
     """A prediction for every run; runs that differ in their seeds only share one.
 
     Args:
         runs: of any shapes and activations.
         cosines: also follow the correlation of samples, the costlier part.
+        weight_gradients: also `Layers.weight_grad_std`, which needs them.
         tick: called from time to time; it may raise.
     """
     points = list(dict.fromkeys(run.point for run in runs))
@@ -101,7 +108,7 @@ def predict(
         curves = LayerCurves([curves_of(*kind) for kind in kinds])
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
-                known |= _predict(curves, part, cosines=cosines, tick=tick)
+                known |= _predict(curves, part, cosines, weight_gradients, tick)
     return [known[run.point] for run in runs]
 
 
@@ -125,7 +132,11 @@ def _parts(group: list[_Network]) -> Iterator[list[_Network]]:
 
 
 def _predict(
-    curves: LayerCurves, group: list[_Network], *, cosines: bool, tick: Callable[[], None]
+    curves: LayerCurves,
+    group: list[_Network],
+    cosines: bool,
+    weights: bool,
+    tick: Callable[[], None],
 ) -> dict[Run, Prediction]:
     """Predictions for networks of the same laws, side by side: arrays of shape (depth, R)."""
     runs = [network.run for network in group]
@@ -138,9 +149,12 @@ def _predict(
     second = np.array([moments[0] for moments in inputs])
     ln_q = recursions.lengths(curves, w2, b2, second)
     at = curves.at(ln_q)
-    cosine = np.full_like(ln_q, np.nan)
-    if cosines:
-        cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs)
+    cosine, weight = np.full((2, *ln_q.shape), np.nan)
+    if cosines or weights:
+        pairs: list[recursions.Pairs] | None = [] if weights else None
+        cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs, pairs)
+        if pairs is not None:
+            weight = weight_grad_stds(curves, runs, padded, ln_q, at, inputs, pairs)
     ln_grad = recursions.gradients(runs, padded, ln_q, at)
     fixed = _fixed(curves, runs, w2, b2, tick)
     grad_std, pre_std = recursions.exp(ln_grad / 2), recursions.exp(_spread(laws, ln_q) / 2)
@@ -152,9 +166,12 @@ def _predict(
             std=at.std[own],
             grad_std=grad_std[own],
             cosine=cosine[own] if run.batch > 1 else np.full(run.depth, np.nan),
+            weight_grad_std=weight[own],
         )
         ends = limits(run, curves, ln_q[own], at.std[own], ln_grad[own])
         sure = _sure(run, float(at.ln_v[last]))
+        if not sure or ends.nan_onset is not None:
+            layers = layers._replace(weight_grad_std=np.full(run.depth, np.nan))
         words = approximation(group[index].laws)
         result[run] = Prediction("", layers, ends, fixed.get(index), sure, words)
     return result

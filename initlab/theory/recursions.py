@@ -15,6 +15,7 @@ Shapes: R networks side by side, (depth, R); short ones are padded at the end.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def gradients(
     ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(at.std)
     along = 2 * (width + at.ln_v + np.log(at.growth.clip(min=1e-300)) - ln_q)
     across = width + at.ln_v + at.ln_d + np.log(at.overlap.clip(min=1e-300))
-    across += _ln(1 - exp(along - width + ln_q + _ln(_kept(variances, ln_q)) - across))
+    across += _ln(1 - exp(along - width + ln_q + _ln(kept(variances, ln_q)) - across))
     for layer in range(len(ln_q) - 1, -1, -1):
         ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
         ln_g2[layer] = np.logaddexp(ln_k2 + ln_variance[layer], ln_r2)  # centred, as measured
@@ -92,7 +93,7 @@ def gradients(
     return relative
 
 
-def _kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
+def kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
     """Share of E z^2 that an orthogonal W^T hands on along h, shape (depth, R); 0 of other W."""
     wide = [
         [layer.orthogonal * min(layer.fan_out / layer.fan_in, 1) for layer in own]
@@ -103,6 +104,15 @@ def _kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
     return share
 
 
+class Pairs(NamedTuple):
+    """Two samples at one layer, of M kinds: each shape (R, M)."""
+
+    c: Array  # correlation of what the weights make of z
+    share: Array  # of all pairs
+    cosine: Array  # E phi(x1) phi(x2) / E phi^2
+    slope: Array  # its derivative by c
+
+
 def cosines(
     curves: LayerCurves,
     ln_q: Array,
@@ -110,8 +120,11 @@ def cosines(
     w2: Array,
     b2: Array,
     inputs: Sequence[InputMoments],
+    pairs: list[Pairs] | None = None,
 ) -> Array:
     """Mean cosine of h between different samples, shape (depth, R); nan where it may be off.
+
+    `pairs` takes what is known of every layer's pairs, those of the input first.
 
     Steep activations at large q need more terms than there are, where samples are almost alike.
     """
@@ -120,6 +133,8 @@ def cosines(
     share, error = np.zeros_like(c), np.zeros_like(c)
     for index, (_, classes) in enumerate(inputs):
         c[index, : len(classes)], share[index, : len(classes)] = zip(*classes, strict=True)
+    if pairs is not None:
+        pairs.append(Pairs(c, share, c, np.ones_like(c)))
     # of the variance q, the weights' part and the biases', which all samples share
     ln_first = _ln(np.array([second for second, _ in inputs]))
     weights = exp(_ln(w2) + np.concatenate([ln_first[None], at.ln_v[:-1]]) - ln_q)[..., None]
@@ -135,6 +150,8 @@ def cosines(
         c = np.clip(weights[layer] * c + biases[layer], -1, 1)
         mapped = maps.at(layer % at_once)(c)
         error = np.minimum(np.abs(mapped.slope) * weights[layer] * error + mapped.bound, 2)
+        if pairs is not None:
+            pairs.append(Pairs(c, share, mapped.value.clip(-1, 1), mapped.slope))
         c = mapped.value.clip(-1, 1)
         cosine[layer] = np.where((share * error).sum(-1) <= SURE, (share * c).sum(-1), np.nan)
     return cosine

@@ -113,17 +113,18 @@ class Smoothed(Activation):
         b, weights = self.shift.nodes(math.sqrt(q), self.kinks)
         return float(weights @ self._kernels(b, q, c, size, slope=slope))
 
-    def series(self, q: Array, n: int) -> Array:
+    def series(self, q: Array, n: int, *, product: bool = False) -> Array:
         """Shares E_b a_k(b)^2 of V(q), k < n, shape (Q, n)."""
-        return np.stack([self._series(float(s), n) for s in np.sqrt(q)])
+        return np.stack([self._series(float(s), n, product=product) for s in np.sqrt(q)])
 
-    def _series(self, s: float, n: int) -> Array:
+    def _series(self, s: float, n: int, *, product: bool) -> Array:
+        f = self.product if product else self.values
         b, weights = self.shift.nodes(s, self.kinks)
         total = np.zeros(n)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             for start in range(0, len(b), AT_ONCE):
                 part = slice(start, start + AT_ONCE)
                 sigma = np.full_like(b[part], s)
-                a = hermite(self.values, sigma, self.kinks, n, mean=b[part])
+                a = hermite(f, sigma, self.kinks, n, mean=b[part])
                 total += weights[part] @ np.square(a)
         return total
