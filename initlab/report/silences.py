@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from initlab.spec.model import Head
 from initlab.spec.run import Run
 from initlab.theory.expectation import why_no_band
-from initlab.theory.variances import layer_variances
+from initlab.theory.variances import approximation, layer_laws
 
 MOST = 3  # reasons of one kind; more are counted
 
@@ -20,10 +20,15 @@ def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
     """
 
     def no_prediction(run: Run) -> str:
-        found = layer_variances(run)
+        found = layer_laws(run)
         return found if isinstance(found, str) else ""
 
+    def no_exact_one(run: Run) -> str:
+        found = layer_laws(run)
+        return "" if isinstance(found, str) else approximation(found)
+
     lines = _told("no prediction", no_prediction, points)
+    lines += _told("prediction is approximate", no_exact_one, points)
     if head.band.networks:  # else nobody asked for a band
         lines += _told("no band", lambda run: why_no_band(run, head), points)
     return tuple(lines)

@@ -11,6 +11,7 @@ from typing import Any
 from initlab.catalog import ACTIVATIONS
 from initlab.errors import Interrupted, in_short
 from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.spec.shares import Share, batched
 from initlab.store.outcome import Outcome
 from initlab.store.provenance import environment
@@ -23,8 +24,9 @@ from initlab.store.work import (
     TaskResult,
     Work,
 )
-from initlab.theory.expectation import PredictedNumbers
+from initlab.theory.expectation import PredictedNumbers, asks_more
 from initlab.theory.finite_width import Band, BandPoint, bands
+from initlab.theory.initial_loss import initial_loss
 from initlab.theory.prediction import predict
 from initlab.theory.random_point import RandomPoint
 
@@ -90,7 +92,7 @@ def _found(task: PredictTask | SimulateTask, tick: Tick) -> Sequence[PredictedNu
     """What theory says of each point. An exception is about its own point, and no other."""
     try:
         if isinstance(task, PredictTask):
-            return [PredictedNumbers.of(p) for p in predict(task.points, tick=lambda: tick(0))]
+            return _predicted(task.points, lambda: tick(0))
         return _bands(task, tick)
     except Interrupted:
         raise
@@ -110,6 +112,22 @@ def _bands(task: SimulateTask, tick: Tick) -> list[Band]:
 
     drawn = [point for point in task.points if isinstance(point, RandomPoint)]
     return [random_band(point, point.networks(task.networks), tick) for point in drawn]
+
+
+def _predicted(points: Sequence[Run], tick: Callable[[], None]) -> list[PredictedNumbers]:
+    """What theory says of each point, and of some more than of others."""
+    asking = [point for point in points if asks_more(point)]
+    others = [point for point in points if not asks_more(point)]
+    found: dict[Run, PredictedNumbers] = {}
+    for point, prediction in zip(asking, predict(asking, more=True, tick=tick), strict=True):
+        tick()
+        last, loss = prediction.last, None
+        if last is not None and prediction.limits.nan_onset is None:
+            loss = initial_loss(point, last).value
+        found[point] = PredictedNumbers.of(prediction, loss)
+    for point, prediction in zip(others, predict(others, tick=tick), strict=True):
+        found[point] = PredictedNumbers.of(prediction)
+    return [found[point] for point in points]
 
 
 def _measured(share: Share, tick: Tick) -> dict[int, Outcome]:

@@ -78,8 +78,8 @@ class PredictedNumbers:
     more: Array | None = None
 
     @classmethod
-    def of(cls, prediction: Prediction) -> "PredictedNumbers":
-        """What is kept of a prediction."""
+    def of(cls, prediction: Prediction, loss: float | None = None) -> "PredictedNumbers":
+        """What is kept of a prediction; of one that was asked for more, with the first loss."""
         if prediction.layers is None:
             return cls()
         numbers: dict[str, float | int | None] = dict.fromkeys(RUNS)
@@ -100,7 +100,11 @@ class PredictedNumbers:
             "predicted_grad_std": gradient,
             "predicted_cosine": layers.cosine,
         }
-        return cls(numbers, np.stack([columns_[name] for name in PREDICTED], axis=1))
+        more = None
+        if prediction.last is not None:
+            more = np.stack([layers.weight_grad_std, unknown], axis=1)
+            more[-1, 1] = np.nan if loss is None else loss
+        return cls(numbers, np.stack([columns_[name] for name in PREDICTED], axis=1), more)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice, Run
 from initlab.theory import recursions
 from initlab.theory.curves import Curves, curves_of
+from initlab.theory.initial_loss import LastLayer
 from initlab.theory.layer_curves import LayerCurves
 from initlab.theory.meanfield import FixedPoints, fixed_points
 from initlab.theory.overflow import Limits, limits, starts_as_known
 from initlab.theory.quadrature import Array
 from initlab.theory.shifts import Shift
 from initlab.theory.variances import LayerLaw, approximation, layer_laws
-from initlab.theory.weight_gradients import weight_gradients as weight_grad_stds
+from initlab.theory.weight_gradients import weight_gradients
 
 AT_ONCE, NETWORKS = 200_000, 500  # layers and networks that are computed together, at most
 LARGE = 0.1  # ln E y^2 of outputs from which on softmax(y) knows y
@@ -44,7 +45,8 @@ class Prediction:
     layer, with fan_out Var W where fans differ.
     Without `sure_start`, theory does not know the loss's first gradient: `grad_std` is then a
     growth, which may be off by a factor that the last layers make (2.7 was seen). `approximate`
-    says why the numbers are not those of infinite width; empty where they are.
+    says why the numbers are not those of infinite width; empty where they are. `last` is the law of
+    the last layer, if it was asked for.
     """
 
     reason: str = ""
@@ -53,6 +55,7 @@ class Prediction:
     fixed: FixedPoints | None = None
     sure_start: bool = True
     approximate: str = ""
+    last: LastLayer | None = None
 
     @property
     def gradient_known(self) -> bool:
@@ -81,7 +84,7 @@ def predict(
     runs: Sequence[Run],
     *,
     cosines: bool = True,
-    weight_gradients: bool = False,
+    more: bool = False,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Prediction]:
     """A prediction for every run; runs that differ in their seeds only share one.
@@ -89,7 +92,7 @@ def predict(
     Args:
         runs: of any shapes and activations.
         cosines: also follow the correlation of samples, the costlier part.
-        weight_gradients: also `Layers.weight_grad_std`, which needs them.
+        more: also `Layers.weight_grad_std`, which needs them, and `Prediction.last`.
         tick: called from time to time; it may raise.
     """
     points = list(dict.fromkeys(run.point for run in runs))
@@ -108,7 +111,7 @@ def predict(
         curves = LayerCurves([curves_of(*kind) for kind in kinds])
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
-                known |= _predict(curves, part, cosines, weight_gradients, tick)
+                known |= _predict(curves, part, cosines, more, tick)
     return [known[run.point] for run in runs]
 
 
@@ -135,7 +138,7 @@ def _predict(
     curves: LayerCurves,
     group: list[_Network],
     cosines: bool,
-    weights: bool,
+    more: bool,
     tick: Callable[[], None],
 ) -> dict[Run, Prediction]:
     """Predictions for networks of the same laws, side by side: arrays of shape (depth, R)."""
@@ -150,11 +153,11 @@ def _predict(
     ln_q = recursions.lengths(curves, w2, b2, second)
     at = curves.at(ln_q)
     cosine, weight = np.full((2, *ln_q.shape), np.nan)
-    if cosines or weights:
-        pairs: list[recursions.Pairs] | None = [] if weights else None
-        cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs, pairs)
-        if pairs is not None:
-            weight = weight_grad_stds(curves, runs, padded, ln_q, at, inputs, pairs)
+    pairs: list[recursions.Pairs] = []
+    if cosines or more:
+        cosine = recursions.cosines(curves, ln_q, at, w2, b2, inputs, pairs if more else None)
+    if more:
+        weight = weight_gradients(curves, runs, padded, ln_q, at, inputs, pairs)
     ln_grad = recursions.gradients(runs, padded, ln_q, at)
     fixed = _fixed(curves, runs, w2, b2, tick)
     grad_std, pre_std = recursions.exp(ln_grad / 2), recursions.exp(_spread(laws, ln_q) / 2)
@@ -173,8 +176,29 @@ def _predict(
         if not sure or ends.nan_onset is not None:
             layers = layers._replace(weight_grad_std=np.full(run.depth, np.nan))
         words = approximation(group[index].laws)
-        result[run] = Prediction("", layers, ends, fixed.get(index), sure, words)
+        end = None
+        if more:
+            (c,), (share,) = (x[index : index + 1] for x in pairs[run.depth][:2])
+            end = _last_layer(laws[index][run.depth - 1], float(ln_q[last]), float(share @ c))
+        result[run] = Prediction("", layers, ends, fixed.get(index), sure, words, end)
     return result
+
+
+def _last_layer(law: LayerLaw, ln_q: float, c: float) -> LastLayer:
+    """The law of z there; a bias that is not normal counts as one of its mean and variance.
+
+    Args:
+        law: of the layer.
+        ln_q: ln of the variance of z without that bias.
+        c: correlation of two samples there.
+    """
+    if law.shift is None:
+        return LastLayer(law.activation, ln_q, c)
+    mean, variance = law.shift.mean, law.shift.variance
+    with np.errstate(over="ignore", divide="ignore"):
+        spread = float(np.logaddexp(ln_q, np.log(variance)))
+        weights = float(np.exp(ln_q - spread)) if spread > -np.inf else 1.0
+    return LastLayer(law.activation, spread, weights * c + 1 - weights, mean)
 
 
 def _spread(laws: list[tuple[LayerLaw, ...]], ln_q: Array) -> Array:

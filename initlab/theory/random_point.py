@@ -8,6 +8,7 @@ either *weightless* (the weights are never made, only what the batch sees of the
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Literal, TypeVar
 
@@ -15,7 +16,7 @@ from initlab.catalog import SCHEMES, Fans
 from initlab.spec.run import LATER, Choice, Layer, Run
 from initlab.theory.finite_width import MOST_SAMPLES
 from initlab.theory.gains import scale_of
-from initlab.theory.variances import UNIT, LayerVariance
+from initlab.theory.variances import LayerLaw, LayerVariance, layer_laws
 
 T = TypeVar("T")
 How = Literal["normal", "orthogonal", "built"]
@@ -27,7 +28,6 @@ FEW_WEIGHTS = 1 << 18  # built weights of a network that are few
 MOST_PRODUCTS = 1e12
 INDEPENDENT = ("normal", "uniform", "truncated")
 DRAWN = f"band: {{networks: {BUILT}, gradient: true}} draws whole networks"
-NEGLIGIBLE = 1e-10  # share of the squared mean of a sum in its variance, that is none
 
 
 @dataclass(frozen=True)
@@ -158,28 +158,18 @@ def normal_variances(run: Run) -> tuple[LayerVariance, ...] | None:
     They do where weights are normal, or uniform or truncated with many inputs, and biases are
     normal, all of mean 0. None also for large batches.
     """
-    if run.batch > MOST_SAMPLES:
+    laws = layer_laws(run)
+    if run.batch > MOST_SAMPLES or isinstance(laws, str):
         return None
-    found = _of_layers(run, _normal_variance)
-    known = tuple(variance for variance in found if variance is not None)
-    return known if len(known) == len(found) else None
+    if any(law.shift is not None or law.few is not None for law in laws):
+        return None
+    if not all(_of_layers(run, lambda layer, _: unit_of(layer.init) in INDEPENDENT)):
+        return None
+    return tuple(map(_rounded, laws))
 
 
-def _normal_variance(layer: Layer, pair: tuple[int, int]) -> LayerVariance | None:
-    draw, fans = SCHEMES[layer.init.name].draw(layer.init.parameters), Fans(*pair)
-    unit = str(draw[0])
-    if unit not in INDEPENDENT or (unit != "normal" and fans.fan_in < LEAST_INPUTS):
-        return None
-    scale, shift = scale_of(layer.init, fans, layer.activation)
-    mean, variance = UNIT[unit](draw, fans)
-    mean, variance = mean * scale + shift, scale * scale * variance
-    if fans.fan_in * mean * mean > NEGLIGIBLE * variance or not math.isfinite(variance):
-        return None
-    biases = 0.0
-    if layer.bias is not None:
-        bias_scale, bias_shift = scale_of(layer.bias, fans, layer.activation)
-        if bias_shift or (bias_scale and unit_of(layer.bias) != "normal"):
-            return None
-        biases = bias_scale * bias_scale
-    # (two schemes of one variance come to it by other roundings; they are to share a band)
-    return LayerVariance(fans.fan_in, fans.fan_out, float(f"{variance:.12g}"), biases)
+@cache
+def _rounded(law: LayerLaw) -> LayerVariance:
+    """Two schemes of one variance come to it by other roundings; they are to share a band."""
+    variance = law.variance
+    return replace(variance, weight_variance=float(f"{variance.weight_variance:.12g}"))

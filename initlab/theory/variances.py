@@ -7,7 +7,7 @@ gradients.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, pairwise
 from typing import NamedTuple
@@ -65,14 +65,6 @@ def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
     return _layer_laws(run.shape, run.layers if run.overrides else run.layers[:1])
 
 
-def layer_variances(run: Run) -> tuple[LayerVariance, ...] | str:
-    """The variances of every layer, or why they are not all there is to know.
-
-    A bias that is not normal counts as one of its variance.
-    """
-    return _layer_variances(run.shape, run.layers if run.overrides else run.layers[:1])
-
-
 def approximation(laws: tuple[LayerLaw, ...]) -> str:
     """Why predictions by these laws are approximate; empty where nothing is known against them."""
     few = [law.few for law in laws if law.few is not None]
@@ -90,30 +82,6 @@ def _layer_laws(shape: tuple[int, ...], layers: tuple[Layer, ...]) -> tuple[Laye
             return law
         known[place] = law
     return tuple(known[place] for place in places)
-
-
-@cache
-def _layer_variances(
-    shape: tuple[int, ...], layers: tuple[Layer, ...]
-) -> tuple[LayerVariance, ...] | str:
-    laws = _layer_laws(shape, layers)
-    if isinstance(laws, str):
-        return laws
-    if why := approximation(laws):
-        return why
-    found = []
-    for law, layer in zip(laws, cycle(layers), strict=False):
-        variance = law.variance
-        if law.shift is not None and layer.bias is not None:
-            fans = Fans(variance.fan_in, variance.fan_out)
-            moments = _moments(layer.bias, fans, layer.activation)
-            if moments is None:
-                return f"{layer.bias.name} biases are not independent draws of mean 0"
-            if moments[0]:
-                return f"biases of mean {moments[0]:.3g}; a band needs a mean of 0"
-            variance = replace(variance, bias_variance=moments[1])
-        found.append(variance)
-    return tuple(found)
 
 
 def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
