@@ -80,9 +80,8 @@ def not_recorded(name: str) -> InputError | None:
     how = how_to_record(name)
     if how is None:
         return None
-    return InputError(
-        f"column {name!r}: no run here has it", f"{how} in the spec, which asks for it"
-    )
+    verb = "simulates" if how.startswith("band") else "measures"
+    return InputError(f"column {name!r}: no run here has it", f"{how} {verb} it")
 
 
 def unknown_column(name: str, known: Sequence[str]) -> InputError:

@@ -82,7 +82,7 @@ def test_columns_without_a_name_are_not_all_columns():
     ("name", "group"), [("neuron_std", "neurons"), ("q99", "quantiles"), ("grad_rms", "gradients")]
 )
 def test_a_column_that_nobody_recorded_says_how_to(name, group):
-    with pytest.raises(InputError, match="no run here has recorded it") as refused:
+    with pytest.raises(InputError, match="no run here has it") as refused:
         list(only_columns(TABLE, [name]))
     assert refused.value.fix == f"record: {{{group}: true}} measures it"
 

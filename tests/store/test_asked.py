@@ -76,7 +76,8 @@ def test_no_column_is_added_where_no_run_asks_for_one(record):
 )
 def test_what_one_run_asks_for_comes_last_and_is_empty_for_the_others(record, groups):
     plan = plan_with(record=record)
-    asked = columns("layers", *groups)
+    theory = columns("layers", "extra") if "gradients" in groups else []
+    asked = [*columns("layers", *groups), *theory]
     found = layers_csv(plan)
     assert list(found[0])[-len(asked) :] == asked
     for row in found:

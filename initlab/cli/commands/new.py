@@ -25,6 +25,7 @@ seeds: 3                           # 0, 1, 2; or a list
 # first: {{}}                        # what layer 0 has of its own: {{init: lecun_normal}}
 # layers: {{}}                       # and any others: {{3: {{bias: zeros}}, 5-9: {{init: he}}}}
 # loss: mse                        # (initlab list losses)
+# target: default                  # {{name: classes, shares: [0.7, 0.3]}} (initlab list targets)
 # reduction: mean                  # none, sum
 # batch: 16
 # input: normal                    # (initlab list inputs)

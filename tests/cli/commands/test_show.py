@@ -226,7 +226,7 @@ def test_a_folder_that_has_not_recorded_a_column_says_so(swept, recorded, format
     ):
         done = initlab("show", folder, *option, "--columns", column, "--format", format_)
         assert done.exit_code == 2
-        assert f"column '{column}': no run here has recorded it" in done.stderr
+        assert f"column '{column}': no run here has it" in done.stderr
         assert f"record: {{{group}: true}} measures it" in done.stderr
 
 
