@@ -260,6 +260,11 @@ COLUMNS = Table(
             " by simulation for losses that compare samples or classes by margins, and for ctc;"
             f" {NO_THEORY}, and where the mean tells nothing of a batch",
             "Gumbel 1954 for softmax losses"),
+    _column("both", "extra", "predicted_weight_grad_std", "loss / 1",
+            "sqrt of the sum over samples b, b' of E[dL/dz_b dL/dz_b'] E[h_b h_b'], less the mean",
+            "weight_grad_std at infinite width; empty as predicted_grad_std, and for targets of the"
+            " spec's own",
+            "Schoenholz et al. 2017, eq. 10"),
     _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
             "10 % quantile of grad_std / grad_std of the last layer, over random networks",
             f"lower end of the band of 80 % of networks; {GRADIENT_BAND}"),

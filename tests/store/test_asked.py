@@ -10,7 +10,7 @@ from commands import change, initlab, rows
 from helpers import csv_texts, in_memory, swept, timeless
 
 from initlab import load_plan, read_results
-from initlab.catalog.columns import MORE, RECORDED, always, columns
+from initlab.catalog.columns import EXTRA_WITH, MORE, RECORDED, always, columns
 from initlab.network.measurement import Measurement
 from initlab.spec.shares import Share
 from initlab.store import tables
@@ -76,7 +76,8 @@ def test_no_column_is_added_where_no_run_asks_for_one(record):
 )
 def test_what_one_run_asks_for_comes_last_and_is_empty_for_the_others(record, groups):
     plan = plan_with(record=record)
-    asked = columns("layers", *groups)
+    more = columns("layers", "extra") if EXTRA_WITH in groups else []  # what theory adds to them
+    asked = [*columns("layers", *groups), *more]
     found = layers_csv(plan)
     assert list(found[0])[-len(asked) :] == asked
     for row in found:

@@ -93,7 +93,7 @@ def test_a_run_holds_where_signal_and_gradient_end():
         ({"init": "identity"}, [*LAYERS, *RUNS]),
         # where theory does not hold there still is a band, of networks that are drawn
         ({"init": {"scheme": "normal", "mean": 0.1, "std": 0.1}}, [*UNBANDED, *RUNS]),
-        ({"width": 15, "init": "xavier_uniform"}, [*UNBANDED, *RUNS]),
+        ({"width": 15, "init": "xavier_uniform"}, ["predicted_nan_onset"]),  # approximate
     ],
     ids=str,
 )
