@@ -125,7 +125,7 @@ def test_biases_of_a_mean_are_followed_but_have_no_variances_alone(bias):
         ("trunc_normal", {"std": 1.0, "a": 0.5, "b": 1.0}, {}, "weights of mean 0.7"),
         ("lecun_uniform", {}, {"shape": [300, 15, 300]}, "neurons of 15 inputs"),
         ("orthogonal", {}, {"shape": [15, 300, 300]}, "neurons of 15 inputs"),
-        ("sparse", {"sparsity": 0.98}, {}, "neurons of 6 inputs"),  # of 300
+        ("sparse", {"sparsity": 0.98}, {}, "neurons of 4 inputs"),  # of 200
     ],
 )
 def test_why_theory_does_not_hold(scheme, parameters, fields, reason):
