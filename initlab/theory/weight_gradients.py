@@ -53,7 +53,11 @@ def weight_gradients(
     batch = np.array([run.batch for run in runs], dtype=float)
     last = np.array([run.depth - 1 for run in runs])
     std = np.array([float(at.std[run.depth - 1, i]) for i, run in enumerate(runs)])
-    starts = [ln_start(run, float(own)) for run, own in zip(runs, std, strict=True)]
+    # of a target of the spec's own, samples may have something in common
+    starts = [
+        ln_start(run, float(own)) if run.target is None else None
+        for run, own in zip(runs, std, strict=True)
+    ]
     ln_scale = 2 * np.array([np.nan if ln is None else ln for ln in starts])
     residual = np.array([LOSSES[run.loss.name].residual for run in runs])
     r2_start = np.where(residual, 1 / (np.square(std) + 1), 1.0)  # of Var y + 1, and y = k h

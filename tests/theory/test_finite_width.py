@@ -15,8 +15,8 @@ from initlab.network.random_networks import random_layers
 from initlab.store.work import SimulateTask, plan_work
 from initlab.sweep.tasks import tasks_of
 from initlab.theory import finite_width, simulation
-from initlab.theory.expectation import band_point
-from initlab.theory.finite_width import Band, bands, simulated_stds
+from initlab.theory.expectation import BAND, band_point
+from initlab.theory.finite_width import Band, BandPoint, bands, simulated_stds
 
 DEPTH, WIDTH = 20, 32
 UNLIKELY = 1e-4  # a p-value; the draws are fixed, so a test that passes once always does
@@ -260,8 +260,8 @@ def test_a_band_does_not_depend_on_those_computed_with_it(dtype, width, batch):
     for point, *found in zip(points, together, backwards, strict=True):
         (alone,) = bands([point], 50)
         for band in found:
-            for ours, own in zip(vars(band).values(), vars(alone).values(), strict=True):
-                assert ours.tobytes() == own.tobytes()
+            for name in BAND:
+                assert getattr(band, name).tobytes() == getattr(alone, name).tobytes()
 
 
 def test_any_number_of_jobs_simulates_the_same_points():
@@ -294,15 +294,15 @@ def test_every_input_has_a_band(name, unit):
 
 
 @pytest.mark.parametrize("batch", [64, 65])
-def test_larger_batches_have_no_band(batch):
-    assert (point_of(batch=batch) is None) is (batch > 64)
+def test_larger_batches_are_of_whole_networks(batch):
+    assert isinstance(point_of(batch=batch), BandPoint) is (batch <= 64)
 
 
-def test_what_cannot_be_simulated_as_independent_has_no_band():
-    assert point_of(init="orthogonal") is None
+def test_what_cannot_be_simulated_as_independent_has_no_band_of_gram_matrices():
+    assert not isinstance(point_of(init="orthogonal"), BandPoint)
     assert point_of(init={"scheme": "sparse", "sparsity": 0.5}) is None
     assert point_of(init={"scheme": "constant", "value": 0.1}) is None
-    assert point_of(init="kaiming_uniform") is not None
+    assert isinstance(point_of(init="kaiming_uniform"), BandPoint)
 
 
 def test_bands_of_networks_that_overflow():

@@ -66,7 +66,7 @@ def test_no_bias_is_the_activation_itself():
 
 
 @pytest.mark.parametrize("c", [0.5])
-@pytest.mark.parametrize("law", [*LAWS, Shift(0.5, 0.5)], ids=label)
+@pytest.mark.parametrize("law", [LAWS[1], Shift(0.5, 0.5)], ids=label)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_series_is_the_kernel(name, law, c):
     curves = curves_of(choice_of(name), law)
