@@ -138,7 +138,7 @@ def span(
         turned = f"{option} {parts[1]}:{parts[0]}:{parts[2]}"
         fix = turned if start > stop else f"{option} {start:g}" if single else example
         raise InputError(f"{option} {text}: {start:g} is not below {stop:g}", fix)
-    from initlab.spec.fields import Range
+    from initlab.spec.axis import Range
 
     evenly = Range.model_validate({"from": start, "to": stop, "steps": steps})
     return [float(value) for value in evenly.values(whole=False)]

@@ -10,7 +10,8 @@ from initlab.catalog.table import Parameter
 
 def paths(*, inside: bool = True) -> Iterator[str]:
     """Fields of a spec in its order, each followed by what lies inside of it if that is wanted."""
-    from initlab.spec.model import LayerGrid, SpecFile
+    from initlab.spec.layers import LayerGrid
+    from initlab.spec.model import SpecFile
     from initlab.spec.record import BACKWARD
     from initlab.spec.thresholds import Thresholds
 
@@ -30,8 +31,9 @@ def paths(*, inside: bool = True) -> Iterator[str]:
 
 def values(path: str) -> list[str]:
     """The names among the values that a path may have; numbers are the user's to think of."""
+    from initlab.spec.layers import LayerGrid
     from initlab.spec.messages import owner_of
-    from initlab.spec.model import LayerGrid, SpecFile
+    from initlab.spec.model import SpecFile
     from initlab.spec.record import BACKWARD, TEXTS
 
     owner, own = owner_of(tuple(path.split(".")))

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from initlab.spec.fields import EXPRESSION, CalculatedWhole, Strict
+from initlab.spec.axis import EXPRESSION, CalculatedWhole, Strict
 
 BAND, LEAST_SIMULATED, MOST_SIMULATED = 400, 20, 10_000  # networks behind a band
 Networks = Annotated[Annotated[int, Field(strict=True, ge=0, le=MOST_SIMULATED)], CalculatedWhole()]

@@ -12,7 +12,8 @@ from initlab.errors import InputError, Problem, SpecError
 from initlab.spec.feeding import Feeding, located, parted
 from initlab.spec.fields import ChoiceAxes
 from initlab.spec.hints import hints
-from initlab.spec.model import Grid, LayerGrid, Spec
+from initlab.spec.layers import LayerGrid
+from initlab.spec.model import Grid, Spec
 from initlab.spec.plan import Plan
 from initlab.spec.run import Choice, Override, Run
 

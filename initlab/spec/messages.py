@@ -5,9 +5,10 @@ from typing import Any
 
 from initlab.catalog import FIELDS
 from initlab.errors import nearest
+from initlab.spec.axis import Strict
 from initlab.spec.band import BandAsked
-from initlab.spec.fields import Strict
-from initlab.spec.model import LayerGrid, SpecFile
+from initlab.spec.layers import LayerGrid
+from initlab.spec.model import SpecFile
 from initlab.spec.thresholds import Thresholds
 
 Context = Mapping[str, Any]

@@ -5,7 +5,6 @@ validates, `expand.py` turns a `Spec` into runs.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetJsonSchemaHandler,
-    TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -23,95 +21,27 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from initlab.catalog import FIELDS
-from initlab.catalog.arithmetic import is_expression
 from initlab.catalog.dtypes import DtypeName
 from initlab.errors import Problem
 from initlab.spec import yamlfile
-from initlab.spec.band import BAND, Band
-from initlab.spec.fields import (
+from initlab.spec.axis import (
     EXPRESSION,
     Axis,
-    Calculated,
     CalculatedWhole,
-    ChoiceAxes,
-    OneOf,
     Range,
     Strict,
     as_integer,
     calculated,
 )
+from initlab.spec.band import BAND, Band
+from initlab.spec.fields import ChoiceAxes, OneOf
+from initlab.spec.layers import LARGEST, Bias, LayerGrid, Layers
 from initlab.spec.record import BOTH, Record
 from initlab.spec.run import LATER
 from initlab.spec.thresholds import Threshold, Thresholds
 
-LARGEST = 1_000_000
 DEFAULT = "default"  # a target in a word: what the loss draws by itself
 LAST_SEED = 2**32 - 1  # torch's CPU generator reads 32 bits of a seed
-
-
-def _bias(value: Any) -> Any:
-    if value is None or value is False or value == "none":
-        return None
-    if value is True:
-        raise PydanticCustomError(
-            "bias", "say how biases are drawn: {std: 0.05}, zeros or torch_default"
-        )
-    key = FIELDS["bias"].key
-    named = isinstance(value, str) and (value in FIELDS["bias"] or not is_expression(value))
-    if isinstance(value, int | float | str) and not named:
-        return {key: "constant", "value": value}
-    if isinstance(value, Mapping) and key not in value:
-        # a range is that of a number
-        return {key: "constant", "value": value} if "from" in value else {key: "normal", **value}
-    return value
-
-
-def _layers(value: Any) -> Any:
-    """Keys as text: 3 and "5-9"; a layer is named once."""
-    if not isinstance(value, Mapping):
-        raise PydanticCustomError(
-            "layers", "needs a mapping, as in {3: {activation: relu}, 5-9: {...}}"
-        )
-    named: dict[int, Any] = {}
-    for key in value:
-        match = re.fullmatch(r"(\d{1,7})(?:\s*-\s*(\d{1,7}))?", str(key).strip(), re.ASCII)
-        if match is None or isinstance(key, bool):
-            raise PydanticCustomError(
-                "layers",
-                "layers are named as 3 or 5-9, counted from 0; got {key}",
-                {"key": str(key)},
-            )
-        start, end = int(match[1]), int(match[2] or match[1])
-        if end < start:
-            raise PydanticCustomError("layers", "{key} ends before it begins", {"key": str(key)})
-        for index in range(start, min(end, start + LARGEST) + 1):
-            if index in named:
-                raise PydanticCustomError(
-                    "layers",
-                    "layer {index} is named twice, by {one} and {two}",
-                    {"index": index, "one": str(named[index]), "two": str(key), "key": str(key)},
-                )
-            named[index] = key
-    return {re.sub(r"\s", "", str(key)): item for key, item in value.items()}
-
-
-class BiasSchema:
-    """Tells the JSON Schema what `_bias` takes beside a scheme."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """No bias by word, a constant by its number, and a normal bias by its std alone."""
-        number = Annotated[float, Calculated()]
-        std: Any = TypeAdapter(Annotated[list[number], Axis(numeric=True)]).json_schema()
-        constant = [{"type": "number"}, EXPRESSION, Range.model_json_schema()]
-        short = {
-            "type": "object",
-            "properties": {"std": std, "mean": std},
-            "required": ["std"],
-            "additionalProperties": False,
-        }
-        return {"anyOf": [{"enum": ["none", False]}, *constant, *handler(schema)["anyOf"], short]}
 
 
 class DefaultSchema:
@@ -156,32 +86,12 @@ SEEDS = {
     ]
 }
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
-Bias = Annotated[
-    Annotated[ChoiceAxes, OneOf(FIELDS["bias"])] | None,
-    BeforeValidator(_bias),
-    BiasSchema(),
-]
 Target = Annotated[
     Annotated[ChoiceAxes, OneOf(FIELDS["target"])] | None,
     BeforeValidator(lambda value: None if value == DEFAULT else value),
     DefaultSchema(),
 ]
 Reduction = Literal["none", "sum", "mean"]
-
-
-class LayerGrid(Strict):
-    """What some layers have in place of the others. A list in a field is an axis."""
-
-    activation: Annotated[
-        list[Annotated[ChoiceAxes, OneOf(FIELDS["activation"])]] | None, Axis()
-    ] = Field(None, description="after these layers")
-    init: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["init"])]] | None, Axis()] = Field(
-        None, description="how their weights are drawn"
-    )
-    bias: Annotated[list[Bias] | None, Axis()] = Field(None, description="how their biases are")
-
-
-Layers = Annotated[dict[str, LayerGrid], BeforeValidator(_layers)]
 
 
 class Grid(Strict):

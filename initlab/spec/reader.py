@@ -14,8 +14,9 @@ from initlab.catalog import FIELDS
 from initlab.errors import InputError, Problem, SpecError
 from initlab.formatting import cut
 from initlab.spec import yamlfile
+from initlab.spec.layers import LayerGrid
 from initlab.spec.messages import owner_of, wording
-from initlab.spec.model import Grid, Head, LayerGrid, Spec, safe_name
+from initlab.spec.model import Grid, Head, Spec, safe_name
 
 #: fields whose override leaves true what a spec says about its networks
 HARMLESS = (*Head.model_fields, "seeds")

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from initlab.spec.fields import Calculated, Strict
+from initlab.spec.axis import Calculated, Strict
 
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Threshold = Annotated[Positive, Calculated()]

@@ -11,7 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from initlab.catalog import LOSSES, SCHEMES
 from initlab.errors import SpecError
-from initlab.spec.fields import MAX_STEPS, Axis, OneOf, Range
+from initlab.spec.axis import MAX_STEPS, Axis, Range
+from initlab.spec.fields import OneOf
 
 
 def span(start, stop, steps, **options):
