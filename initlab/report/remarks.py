@@ -35,8 +35,8 @@ def surprises(runs: pd.DataFrame, named: Callable[[Row], str]) -> list[str]:
     """Runs more than SURPRISING standard deviations off, or at 0, which has no logarithm."""
     at_0 = (runs["std_last"] == 0) & (runs["predicted_std_p10"] > 0)
     lines = [
-        f"{_where(run, named)} lies below the band {_band(run)}: is {run['dtype']} too narrow, or"
-        " is this not the network you meant?"
+        f"{_where(run, named)} lies below the band {_band(run)}: has every unit of a layer died, is"
+        f" {run['dtype']} too narrow, or is this not the network you meant?"
         for _, run in runs[at_0].iterrows()
     ]
     return lines + [

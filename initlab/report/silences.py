@@ -1,11 +1,12 @@
-"""Why theory says nothing, or has no band: what stands below a table whose cells are empty."""
+"""Why theory says nothing, or has another band than was asked for: what stands below a table."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from initlab.spec.model import Head
 from initlab.spec.run import Run
-from initlab.theory.expectation import why_no_band
+from initlab.theory.expectation import band_point, why_no_band
+from initlab.theory.random_point import RandomPoint
 from initlab.theory.variances import approximation, layer_laws
 
 MOST = 3  # reasons of one kind; more are counted
@@ -27,10 +28,17 @@ def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
         found = layer_laws(run)
         return "" if isinstance(found, str) else approximation(found)
 
-    lines = _told("no prediction", no_prediction, points)
+    def fewer(run: Run) -> str:
+        asked = head.band.networks
+        point = band_point(run, head.band.gradient)
+        drawn = point.networks(asked) if isinstance(point, RandomPoint) else asked
+        return f"{drawn} whole networks, not {asked}" if drawn < asked else ""
+
+    lines = _told("no prediction at infinite width", no_prediction, points)
     lines += _told("prediction is approximate", no_exact_one, points)
     if head.band.networks:  # else nobody asked for a band
         lines += _told("no band", lambda run: why_no_band(run, head), points)
+        lines += _told("band", fewer, points)
     return tuple(lines)
 
 

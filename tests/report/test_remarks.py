@@ -46,7 +46,8 @@ def test_a_run_that_is_not_what_was_specified():
 def test_a_std_of_0_where_the_band_is_above_it():
     (line,) = said(("relu", 0, 0.0, 2.6e-10, 1e-10, 5e-10, None))  # ln 0 is no number to compare
     assert line == (
-        "relu seed 0: std 0 at layer 99 lies below the band 1e-10-5e-10: is float16 too narrow, or"
+        "relu seed 0: std 0 at layer 99 lies below the band 1e-10-5e-10: has every unit of a layer"
+        " died, is float16 too narrow, or"
         " is this not the network you meant?"
     )
     assert said(("relu", 0, 0.0, 0.0, 0.0, 0.0, None)) == []

@@ -65,7 +65,8 @@ def layer_summary(
     kept, every, told = _thinned(measured, None if choice else lines)
     by_run = {sweep: _by_run(sweep.layers) for sweep in sweeps}
     rows = [row for p in kept for row in _rows(p, by_run[p.sweep], choice, every)]
-    shown = [*_shown(rows, columns, unicode=unicode)]
+    own = [name for name in columns if name not in points.header]  # those name the points already
+    shown = [*_shown(rows, own or columns, unicode=unicode)]
     seeds = seed_count(is_ok(point.runs).sum() for point in kept if point.runs is not None)
     told = [*([f"Medians over {seeds}."] if seeds else []), *_signs(shown), *told]
     return Summary(
@@ -82,7 +83,7 @@ def _signs(shown: Sequence[Column]) -> Iterator[str]:
     cells = {cell for column in shown if column.number for cell in column.cells}
     meanings = {
         NAN: "nan: most runs are not finite there, or stopped before",
-        "-": "-: not measured",
+        "-": "-: not measured, or not known to theory",
     }
     told = [meaning for sign, meaning in meanings.items() if sign in cells]
     if told:

@@ -168,7 +168,8 @@ RATIO = "ratio: grad_std at layer 0 / at the last layer."
 BAND = "band: 80 % of networks this wide lie there, and so many of the seeds."
 PRED_RATIO = (
     "pred ratio: of the median network of this width, or without a mark infinite width's"
-    " (band: {gradient: true} simulates it)."
+    " (band: {gradient: true} simulates it); - where theory does not know how the loss's gradient"
+    " begins."
 )
 RATIO_BAND = "ratio band: 80 % of networks this wide lie there."
 RANGE = "range: 80 % of seeds."

@@ -18,7 +18,7 @@ from initlab.spec.model import Grid
 
 UNSAID = ("draws", "record")  # of a point: they do not change what its network is
 #: fields that are shared, or left at what they are by default, in nearly all sweeps
-MINOR = ("bias", "loss", "reduction", "batch", "input", "dtype", "draws", "record",
+MINOR = ("bias", "loss", "target", "reduction", "batch", "input", "dtype", "draws", "record",
          "saturation")  # fmt: skip
 SAID = ("activation", "init", *MINOR)
 
