@@ -5,6 +5,7 @@
 A pydantic annotation: it shapes validation and the JSON Schema alike.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -172,7 +173,9 @@ def _gain(value: Any) -> Any:
         try:
             record = ACTIVATIONS[value]
         except UnknownName as error:
-            raise PydanticCustomError("gain", "{m}", {"m": error.message}) from None
+            # "np.sqrt(2)" or "1,5" was no name
+            hint = "; a number is 1.5, 5/3 or sqrt(2)" if re.search(r"[\d(]", value) else ""
+            raise PydanticCustomError("gain", "{m}", {"m": error.message + hint}) from None
         if record.table_gain is None:
             raise PydanticCustomError(
                 "gain",

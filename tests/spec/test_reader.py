@@ -152,6 +152,8 @@ def with_field(name, value):
         ("init", "{scheme: trunc_normal, mean: 9}", "1:1: init", ["more than 2 std outside"]),
         ("init", "{scheme: kaiming_normal, mode: fan}", "1:32: init.mode", ["'fan_in'"]),
         ("init", "{scheme: xavier_normal, gain: gelu}", "1:31: init.gain", ["no entry for gelu"]),
+        ("init", "{scheme: xavier_normal, gain: np.sqrt(2)}", "1:31: init.gain", ["or sqrt(2)"]),
+        ("init", "{scheme: xavier_normal, gain: tanhh}", "1:31: init.gain", ["mean tanh or"]),
         ("init", "{scheme: xavier_normal, gain: tahn}", "1:31: init.gain", ["mean tanh"]),
         ("init", "{scheme: xavier_normal, gain: 0}", "1:31: init.gain", ["above 0"]),
         ("bias", "xavier_normal", "1:1: bias", ["unknown scheme 'xavier_normal'"]),
