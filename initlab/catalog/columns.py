@@ -257,7 +257,8 @@ COLUMNS = Table(
     _column("runs", "extra", "predicted_loss", "loss",
             "E of the loss over outputs y = phi(z), z ~ N(0, predicted_pre_std^2), and its target",
             "to be compared with loss_value: expected of the untrained network at infinite width;"
-            " a column with record: {gradients: true};"
+            " a column with record: {gradients: true}; a last bias that is not normal counts as if"
+            " it were;"
             " by simulation for losses that compare samples or classes by margins, and for ctc;"
             f" {NO_THEORY}, and where the mean tells nothing of a batch",
             "Gumbel 1954 for softmax losses"),

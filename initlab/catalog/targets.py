@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from initlab.catalog.dtypes import DTYPES
 from initlab.catalog.losses.record import Loss
 from initlab.catalog.table import Parameter, Record, Table, load
 
@@ -116,6 +117,8 @@ def _shared(p: Parameters, use: TargetUse) -> str | None:
 
 def _constant(p: Parameters, use: TargetUse) -> str | None:
     value, form = p["value"], use.form
+    if abs(value) > DTYPES[use.dtype].largest:
+        return f"constant is {value:g}, which is beyond {use.dtype}"
     whole = float(value).is_integer()
     if form in LABELS:
         fits, needed = whole and 0 <= value < use.classes, f"a class, 0..{use.classes - 1}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initlab.catalog import ACTIVATIONS, LOSSES
-from initlab.catalog.columns import columns
+from initlab.catalog.columns import Group, columns
 from initlab.cli.choices import choices
 from initlab.errors import InputError, UnknownName
 from initlab.formatting import on_one_line
@@ -42,7 +42,8 @@ def depth(folders: Sequence[Path], y: str, color: str | None, facet: str | None)
 def _refuse_ends(y: str) -> None:
     """Refuse columns of runs.csv, which have no value at every layer, with what is meant."""
     by_layer = columns("layers")
-    numbers = [*columns("runs", "result", "predicted", "extra"), "forward_ratio", "backward_ratio"]
+    groups: tuple[Group, ...] = ("result", "predicted", "extra", "gradient_band")
+    numbers = [*columns("runs", *groups), "forward_ratio", "backward_ratio"]
     if y in numbers and y not in by_layer:
         close = sorted((n for n in by_layer if y.startswith(f"{n}_")), key=len)[-1:]
         fix = f"--y {close[0]}" if close else f"--heat sigma_w,depth --value {y}"

@@ -31,12 +31,10 @@ from initlab.network.weightless import Built, Linear, Numbers, Orthogonal, Weigh
 from initlab.spec.run import Run
 from initlab.theory.finite_width import Band, band_of, quantiles
 from initlab.theory.gains import scale_of
-from initlab.theory.random_point import RandomPoint, how
+from initlab.theory.random_point import BLOCK_BYTES, RandomPoint, how, keeps_weights, network_bytes
 from initlab.theory.variances import UNIT
 
 SEED = 2019  # of the networks: no run of a sweep has the numbers that follow from it
-BYTES = 64 << 20  # of a block, about
-KEPT_BYTES = 256 << 20  # of weights kept for the backward pass; beyond, they are drawn twice
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -71,7 +69,7 @@ def random_layers(
         backward: also follow the gradient.
         tick: called before every layer with the number of networks; it may raise.
     """
-    size = max(1, min(networks, BYTES // _bytes(run, backward)))
+    size = max(1, min(networks, BLOCK_BYTES // network_bytes(run, backward)))
     parts, scratch = [], Scratch()
     with torch.no_grad(), np.errstate(all="ignore"):  # signals that leave their dtype
         for start in range(0, networks, size):
@@ -79,23 +77,6 @@ def random_layers(
             parts.append(_Networks(run, numbers, backward, scratch, tick).measured())
     columns = (column for column in zip(*parts, strict=True) if column[0] is not None)
     return RandomLayers(*map(np.concatenate, columns))
-
-
-def _bytes(run: Run, backward: bool) -> int:
-    """Memory of one network."""
-    held = 5 * run.batch * (sum(run.shape) if backward else 2 * max(run.shape))
-    built = [
-        a * b
-        for layer, (a, b) in zip(run.layers, pairwise(run.shape), strict=True)
-        if how(layer, a, b, run.batch) == "built"
-    ]
-    weights = sum(built) if backward and _kept(run) else max(built, default=0)
-    return (8 if run.draw_dtype == "float64" else 4) * (held + weights)
-
-
-def _kept(run: Run) -> bool:
-    """Whether all weights that a network builds find room."""
-    return 8 * sum(a * b for a, b in pairwise(run.shape)) <= KEPT_BYTES
 
 
 def random_band(
@@ -128,14 +109,15 @@ class _Affine(NamedTuple):
     linear: Linear
 
 
-def _affine(run: Run, index: int) -> _Affine:
+def _affine(run: Run, index: int, backward: bool) -> _Affine:
     """A layer whose weights have the law of the run's."""
     layer, fans = run.layers[index], Fans(*run.shape[index : index + 2])
     scale, shift = scale_of(layer.init, fans, layer.activation)
     draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
     kind = how(layer, fans.fan_in, fans.fan_out, run.batch)
     if kind == "built":
-        return _Affine(scale, shift, Built(draw, fans.fan_out, kept=_kept(run)))
+        kept = backward and keeps_weights(run)
+        return _Affine(scale, shift, Built(draw, fans.fan_out, kept=kept))
     if kind == "orthogonal":
         return _Affine(scale, shift, Orthogonal(fans.fan_in, fans.fan_out))
     mean, variance = UNIT[str(draw[0])](draw, fans)
@@ -158,7 +140,7 @@ class _Networks:
         self.numbers = Numbers([_seed(number) for number in numbers], self.dtype)
         self.count = len(numbers)
         self.scratch = scratch
-        self.layers = [_affine(run, index) for index in range(run.depth)]
+        self.layers = [_affine(run, index, backward) for index in range(run.depth)]
         self.onset_R = np.full(self.count, run.depth)  # first layer that is not finite
         self.kept: list[tuple[Tensor, Tensor]] = []  # input and slope of every layer
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from initlab.catalog.columns import columns, how_to_record
+from initlab.catalog.columns import COLUMNS, columns, how_to_record
 from initlab.catalog.values import to_int
 from initlab.errors import InputError, UnknownName
 
@@ -89,6 +89,9 @@ def unknown_column(name: str, known: Sequence[str]) -> InputError:
     from initlab.report.tables.measures import NAMES
 
     by_layer = "layer" in known
+    everywhere = name in COLUMNS and COLUMNS[name].where == "both"
+    if everywhere and (problem := not_recorded(name)) is not None:
+        return problem
     if by_layer and name in (*NAMES, *columns("runs")):
         fix = f"--columns {name}, without --layers and --layer"
         return UnknownName("column of layers", name, known, fix)

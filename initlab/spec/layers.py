@@ -24,6 +24,7 @@ from initlab.spec.axis import (
 from initlab.spec.fields import ChoiceAxes, OneOf
 
 LARGEST = 1_000_000
+NAMED = r"^\s*[0-9]{1,7}(\s*-\s*[0-9]{1,7})?\s*$"  # a layer, or several
 
 
 def _bias(value: Any) -> Any:
@@ -110,4 +111,14 @@ class LayerGrid(Strict):
     bias: Annotated[list[Bias] | None, Axis()] = Field(None, description="how their biases are")
 
 
-Layers = Annotated[dict[str, LayerGrid], BeforeValidator(_layers)]
+class LayerKeys:
+    """Tells the JSON Schema how layers are named."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """3 and 5-9, blanks around them or not."""
+        return {**handler(schema), "propertyNames": {"pattern": NAMED}}
+
+
+Layers = Annotated[dict[str, LayerGrid], BeforeValidator(_layers), LayerKeys()]

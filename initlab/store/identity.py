@@ -17,6 +17,8 @@ from initlab.theory.random_point import RandomPoint
 #: Of the journal's tables and of the numbers in them. It grows whenever a run's numbers or the
 #: meaning of a column change: journals of another version are not continued.
 VERSION = 2
+#: Of predictions: it grows whenever theory says something else of a run.
+THEORY = 2
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -78,8 +80,11 @@ def name_of(run: Run) -> str:
 
 
 def point_name(run: Run) -> str:
-    """The same for runs that differ in their seeds only, and so share a prediction."""
-    return name_of(run.point)
+    """The same for runs that differ in their seeds only, and so share a prediction.
+
+    What an older theory said has another name, and is said anew where a folder is continued.
+    """
+    return _hash([THEORY, name_of(run.point)])
 
 
 def band_name(point: BandPoint | RandomPoint, networks: int) -> str:

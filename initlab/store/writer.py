@@ -131,7 +131,7 @@ class Writer(Journal):
             self._db.executemany(
                 "INSERT INTO runs (number, name, description, point, band) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET number = excluded.number,"
-                " description = excluded.description, band = excluded.band",
+                " description = excluded.description, point = excluded.point, band = excluded.band",
                 rows,
             )
             if retry_failed:

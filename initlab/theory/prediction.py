@@ -173,7 +173,7 @@ def _predict(
         )
         ends = limits(run, curves, ln_q[own], at.std[own], ln_grad[own])
         sure = _sure(run, float(at.ln_v[last]))
-        if not sure or ends.nan_onset is not None:
+        if not sure or ends.nan_onset is not None or not _plain_start(run):
             layers = layers._replace(weight_grad_std=np.full(run.depth, np.nan))
         words = approximation(group[index].laws)
         end = None
@@ -182,6 +182,13 @@ def _predict(
             end = _last_layer(laws[index][run.depth - 1], float(ln_q[last]), float(share @ c))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure, words, end)
     return result
+
+
+def _plain_start(run: Run) -> bool:
+    """Whether the size of dL/dy is that of the loss without options that take some of it."""
+    p = run.loss.parameters
+    ignored = 0 <= p.get("ignore_index", -1) < run.shape[-1]
+    return not p.get("label_smoothing") and not ignored
 
 
 def _last_layer(law: LayerLaw, ln_q: float, c: float) -> LastLayer:

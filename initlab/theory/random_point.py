@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from initlab.catalog import SCHEMES, Fans
+from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import LATER, Choice, Layer, Run
 from initlab.theory.finite_width import MOST_SAMPLES
 from initlab.theory.gains import scale_of
@@ -22,6 +23,8 @@ T = TypeVar("T")
 How = Literal["normal", "orthogonal", "built"]
 
 LEAST_INPUTS = 16  # of uniform or truncated weights whose sums are taken to be normal
+BLOCK_BYTES = 64 << 20  # of networks that are drawn at once, about
+KEPT_BYTES = 256 << 20  # of weights kept for the backward pass; beyond, they are drawn twice
 BUILT = 100  # networks of a band, at most, where many weights have to be drawn
 FEW_WEIGHTS = 1 << 18  # built weights of a network that are few
 #: multiplications of a band that nobody asked for by `gradient`: half a minute of one core
@@ -101,9 +104,23 @@ def how(layer: Layer, fan_in: int, fan_out: int, batch: int) -> How:
     draw = unit_of(layer.init)
     if draw == "orthogonal":
         return "orthogonal" if 2 * batch <= max(fan_in, fan_out) else "built"
-    pays = 2 * batch * (fan_in + fan_out) <= fan_in * fan_out
+    pays = 4 * batch * (fan_in + fan_out) <= fan_in * fan_out
     normal = draw == "normal" or (draw in INDEPENDENT and fan_in >= LEAST_INPUTS)
     return "normal" if pays and normal else "built"
+
+
+def network_bytes(run: Run, backward: bool) -> int:
+    """Memory of one network while it is drawn, about."""
+    held = 5 * run.batch * (sum(run.shape) if backward else 2 * max(run.shape))
+    built = [a * b for kind, (a, b) in zip(hows(run), pairwise(run.shape), strict=True)
+             if kind == "built"]  # fmt: skip
+    weights = sum(built) if backward and keeps_weights(run) else max(built, default=0)
+    return DTYPES[run.draw_dtype].bytes * (held + weights)
+
+
+def keeps_weights(run: Run) -> bool:
+    """Whether all weights that a network builds find room."""
+    return 8 * sum(a * b for a, b in pairwise(run.shape)) <= KEPT_BYTES
 
 
 def unit_of(choice: Choice) -> str:

@@ -10,6 +10,7 @@ from initlab.network import random_networks
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import measure
 from initlab.network.random_networks import random_band, random_layers
+from initlab.theory import random_point
 from initlab.theory.expectation import band_point
 from initlab.theory.random_point import RandomPoint, hows
 
@@ -94,7 +95,7 @@ def test_a_network_does_not_depend_on_what_stands_beside_it(fields, monkeypatch)
     # to the last digits of float32: products of blocks may sum in another order
     run = plan_of(**fields).runs[0]
     many = random_layers(run, 9, backward=True)
-    monkeypatch.setattr(random_networks, "BYTES", 1)
+    monkeypatch.setattr(random_networks, "BLOCK_BYTES", 1)
     alone = random_layers(run, 4, backward=True)
     for whole, part in zip(many, alone, strict=True):
         np.testing.assert_allclose(whole[:4], part, rtol=1e-4)
@@ -107,7 +108,7 @@ def test_drawn_again_weights_are_those_that_were_kept(monkeypatch):
     run = plan_of(batch=30).runs[0]
     assert set(hows(run)) == {"built"}
     kept = random_layers(run, 4, backward=True)
-    monkeypatch.setattr(random_networks, "KEPT_BYTES", 0)
+    monkeypatch.setattr(random_point, "KEPT_BYTES", 0)
     again = random_layers(run, 4, backward=True)
     for one, other in zip(kept, again, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)

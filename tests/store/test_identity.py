@@ -118,6 +118,15 @@ def test_equal_runs_of_other_specs_have_one_name():
     assert name_of(one.runs[2]) == name_of(two.runs[1])
 
 
+def test_what_an_older_theory_said_of_a_point_has_another_name(monkeypatch):
+    run = load_plan(SHAPE).runs[0]
+    now, own = point_name(run), name_of(run)
+    assert point_name(replace(run, seed=5)) == now
+    monkeypatch.setattr("initlab.store.identity.THEORY", 1)
+    assert point_name(run) != now  # so it is predicted again
+    assert name_of(run) == own  # and not measured again
+
+
 @pytest.mark.parametrize(
     "override",
     [

@@ -100,3 +100,17 @@ def test_a_session_that_is_taken_over_while_it_begins_says_so(plan_of, folder, m
     monkeypatch.setattr(Recorder, "_begin", overtaken)
     with pytest.raises(FolderInUse, match="taken over, on there, process 7"):
         Recorder(lambda: folder.writer, plan_of(seeds=2), {"host": "here", "pid": 1})
+
+
+def test_what_an_older_theory_said_is_asked_again_and_nothing_is_measured_again(
+    plan_of, tmp_path, monkeypatch
+):
+    plan = plan_of(activation=["tanh", "relu"], seeds=2, band=0)
+    monkeypatch.setattr("initlab.store.identity.THEORY", 1)
+    swept(plan, tmp_path)
+    monkeypatch.undo()
+    opened = open_for_writing(tmp_path, plan.head.name)
+    remaining = opened.begin(plan).remaining()
+    opened.close()
+    assert remaining.runs == []
+    assert len(remaining.points) == 2

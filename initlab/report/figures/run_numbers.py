@@ -60,7 +60,7 @@ def numbers_of(runs: pd.DataFrame, value: str) -> Numbers:
         UnknownName: it is neither.
         InputError: no run has recorded it.
     """
-    named = columns("runs", "result", "predicted", "extra")
+    named = columns("runs", "result", "predicted", "extra", "gradient_band")
     known = [*RATIOS, *(n for n in named if n not in WORDS)]
     if value in known and value not in (*RATIOS, *runs) and (problem := not_recorded(value)):
         raise problem

@@ -94,6 +94,9 @@ KEYWORDS = {
     "minimum": number(lambda v, p: v >= p["minimum"]),
     "pattern": lambda v, p, _: not isinstance(v, str) or bool(re.search(p["pattern"], v)),
     "properties": properties,
+    "propertyNames": lambda v, p, r: (
+        not isinstance(v, dict) or all(valid(str(key), p["propertyNames"], r) for key in v)
+    ),
     "required": lambda v, p, _: not isinstance(v, dict) or set(p["required"]) <= set(v),
     "type": of_type,
 }
@@ -188,6 +191,7 @@ GOOD = [
     {"activation": {"name": "sin", "omega": 30}},
     {"first": {"init": "siren_first"}, "last": {"activation": "linear", "bias": "none"}},
     {"layers": {"1": {"init": {"scheme": "normal", "std": "1/sqrt(3)"}}}},
+    {"layers": {"0 - 1": {"activation": "relu"}}},
     # expressions
     {"depth": "2*2", "width": ["2**3", "8/2"], "batch": {"from": "1+1", "to": 4, "steps": "9/3"}},
     {"init": {"scheme": "xavier_normal", "gain": ["sqrt(2)", "pi", "5/3", "-(-1)"]}},
@@ -261,6 +265,8 @@ BAD = [
     {"last": "identity"},
     {"last": {"depth": 3}},
     {"layers": [{"activation": "relu"}]},
+    {"layers": {"-1": {"activation": "relu"}}},
+    {"layers": {"all": {"activation": "relu"}}},
 ]
 
 
@@ -313,7 +319,9 @@ def test_the_checker_knows_every_keyword_of_the_schema(schema):
         named = [*part.get("properties", {}).values(), *part.get("$defs", {}).values()]
         options = [*part.get("anyOf", []), *part.get("oneOf", [])]
         inner = [
-            part[k] for k in ("items", "additionalProperties") if isinstance(part.get(k), dict)
+            part[k]
+            for k in ("items", "additionalProperties", "propertyNames")
+            if isinstance(part.get(k), dict)
         ]
         for below in [*named, *options, *inner]:
             yield from keywords(below)
