@@ -66,7 +66,7 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with a run although each of its fields is in order."""
     yield from _check_schemes((), run.init, run.bias)
     for override in run.overrides:
-        path = (override.at,) if override.at in ("first", "last") else ("layers", override.at)
+        path = override.path
         yield from _check_schemes(path, override.init, override.bias)
         if (end := override.layers(run.depth)[-1]) >= run.depth:
             yield path, f"there is no layer {end}: the network has layers 0..{run.depth - 1}"

@@ -73,6 +73,11 @@ class Override:
         start, _, end = self.at.partition("-")
         return range(int(start), int(end or start) + 1)
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where a spec says it: ("last",), ("layers", "5-9")."""
+        return (self.at,) if self.at in ("first", "last") else ("layers", self.at)
+
     def over(self, layer: Layer) -> Layer:
         """A layer with what is said here in place of its own."""
         bias = self.bias if self.rebiased else layer.bias
@@ -80,7 +85,7 @@ class Override:
 
     def cells(self) -> Iterator[tuple[str, Any]]:
         """As flat columns: last.init, layers.5-9.activation, ..."""
-        name = self.at if self.at in ("first", "last") else f"layers.{self.at}"
+        name = ".".join(self.path)
         for field in ("activation", "init", "bias"):
             choice = getattr(self, field)
             if choice is not None:

@@ -1,8 +1,8 @@
 """Columns that only some specs ask for: they come last, where at least one run has them.
 
-In layers.csv these are the groups that a run's `record` names, then theory's columns of the group
-"extra", which go with the gradients; in runs.csv the latter alone. A run that has none of a group
-leaves its cells empty.
+First theory's bands of gradient and cosine, which go with the spec's `band`; in layers.csv then the
+groups that a run's `record` names; last theory's columns of the group "extra", which go with the
+gradients. A run that has none of a group leaves its cells empty.
 """
 
 from typing import Any
@@ -27,35 +27,40 @@ class Asked:
         extras = frozenset[str]().union(*(run.extras for run in plan.runs))
         self._groups: list[Group] = [group for group in RECORDED if group in extras]
         measured = columns("layers", *self._groups) if self._groups else []
-        self._predicted = columns("layers", "extra") if EXTRA_WITH in extras else []
-        self.runs = columns("runs", "extra") if EXTRA_WITH in extras else []
-        self.layers = [*measured, *self._predicted]
+        self._bands = columns("layers", "gradient_band") if plan.head.band.gradient else []
+        self._extra = columns("layers", "extra") if EXTRA_WITH in extras else []
+        self.layers = [*self._bands, *measured, *self._extra]
+        of_runs = columns("runs", "extra") if EXTRA_WITH in extras else []
+        self.runs = [*self._bands, *of_runs]
 
     def layer_texts(self, run: Run, outcome: Outcome) -> list[str]:
         """What stands at the end of the line of every layer that was reached, with its comma."""
         reached = 0 if outcome.measurement is None else len(outcome.measurement.forward)
         if not self.layers:
             return [""] * reached
-        parts = [self._measured(run, outcome, group, reached) for group in self._groups]
-        parts += [_predicted(run, outcome, name, reached) for name in self._predicted]
+        parts = [
+            *([_predicted(outcome, self._bands, reached)] if self._bands else []),
+            *(_measured(run, outcome, group, reached) for group in self._groups),
+            *([_predicted(outcome, self._extra, reached)] if self._extra else []),
+        ]
         return ["," + ",".join(cells) for cells in zip(*parts, strict=True)]
 
-    def run_cells(self, run: Run, outcome: Outcome) -> list[Any]:
+    def run_cells(self, outcome: Outcome) -> list[Any]:
         """What stands at the end of a run's line, None where there is nothing."""
-        if EXTRA_WITH not in run.extras or outcome.expectation is None:
-            return [None] * len(self.runs)
-        return [outcome.expectation.extra_run.get(name) for name in self.runs]
-
-    def _measured(self, run: Run, outcome: Outcome, group: Group, reached: int) -> list[str]:
-        m, names = outcome.measurement, columns("layers", group)
-        if m is None or m.more is None or names[0] not in recorded(run.extras, m):
-            return ["," * (len(names) - 1)] * reached
-        return row_texts(m.more[:, [MORE.index(name) for name in names]])
+        known = {} if outcome.expectation is None else outcome.expectation.asked_run
+        return [known.get(name) for name in self.runs]
 
 
-def _predicted(run: Run, outcome: Outcome, name: str, reached: int) -> list[str]:
-    """A column of the group "extra" as theory left it with the run's expectation."""
-    expected = None if outcome.expectation is None else outcome.expectation.extra_layers.get(name)
-    if expected is None or EXTRA_WITH not in run.extras:
-        return [""] * reached
-    return row_texts(np.asarray(expected)[:reached, None], nan="")  # theory is silent
+def _measured(run: Run, outcome: Outcome, group: Group, reached: int) -> list[str]:
+    m, names = outcome.measurement, columns("layers", group)
+    if m is None or m.more is None or names[0] not in recorded(run.extras, m):
+        return ["," * (len(names) - 1)] * reached
+    return row_texts(m.more[:, [MORE.index(name) for name in names]])
+
+
+def _predicted(outcome: Outcome, names: list[str], reached: int) -> list[str]:
+    known = {} if outcome.expectation is None else outcome.expectation.asked_layers
+    if names[0] not in known:
+        return ["," * (len(names) - 1)] * reached
+    table = np.stack([known[name][:reached] for name in names], axis=1)
+    return row_texts(table, nan="")  # where theory is silent

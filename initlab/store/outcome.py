@@ -43,8 +43,6 @@ def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
     cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
     if outcome.expectation is not None:
         cells |= outcome.expectation.cells(outcome.std)
-        if outcome.expectation.gradient_band is not None:
-            cells |= outcome.expectation.gradient_cells()
     m = outcome.measurement
     if m is None:
         return cells

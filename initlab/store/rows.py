@@ -1,6 +1,6 @@
 """Outcomes as lines of CSV: runs.csv and layers.csv. Writes nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,6 @@ from initlab.theory.quadrature import Array
 
 KEY, FORWARD = columns("layers", "key"), columns("layers", "forward")
 BACKWARD, PREDICTED = columns("layers", "backward"), columns("layers", "predicted")
-GRADIENT_BAND = columns("layers", "gradient_band")
 UNMEASURED, UNKNOWN = "," * len(BACKWARD), "," * (len(PREDICTED) - 1)
 
 
@@ -28,11 +27,10 @@ def lines(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[tuple[str, str]]:
 
     runs.csv has a line for every run, failed ones too; layers.csv one for every layer reached.
     """
-    asked, more = Asked(plan), GRADIENT_BAND if plan.head.band.gradient else []
-    usual = [*KEY, *FORWARD, *BACKWARD, *PREDICTED, *more]
-    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS, *more, *asked.runs])
+    asked, usual = Asked(plan), [*KEY, *FORWARD, *BACKWARD, *PREDICTED]
+    yield RUNS_CSV, csv_line(["run", *plan.fields, "seed", *RESULTS, *asked.runs])
     yield LAYERS_CSV, csv_line(["run", "seed", *plan.axes, *usual, *asked.layers])
-    expected = _PredictedText(more)
+    expected = _PredictedText()
     for index, outcome in enumerate(outcomes):
         yield RUNS_CSV, _run_line(plan, index, outcome, asked)
         yield LAYERS_CSV, _layer_lines(plan, index, outcome, expected, asked)
@@ -43,23 +41,12 @@ class _PredictedText:
     and follow each other.
     """
 
-    def __init__(self, more: Sequence[str]) -> None:
-        self.more = more  # columns of a gradient's band
+    def __init__(self) -> None:
         self.expectation: Expectation | None = None
         self.shared: list[str] = []
 
     def texts(self, outcome: Outcome, std: Array) -> Iterable[str]:
         """The predicted columns of every layer that was reached."""
-        texts = self._usual(outcome, std)
-        if not self.more:
-            return texts
-        known = None if outcome.expectation is None else outcome.expectation.gradient_band
-        if known is None:
-            return (text + "," * len(self.more) for text in texts)
-        return map(",".join, zip(texts, row_texts(known[: len(std)], nan=""), strict=True))
-
-    def _usual(self, outcome: Outcome, std: Array) -> Iterable[str]:
-        """Those that every sweep has."""
         table = None if outcome.expectation is None else outcome.expectation.layers(std)
         if table is None:
             return [UNKNOWN] * len(std)
@@ -75,9 +62,8 @@ class _PredictedText:
 def _run_line(plan: Plan, index: int, outcome: Outcome, asked: Asked) -> str:
     fields, run = plan.cells[index].values(), plan.runs[index]
     results = result_cells(outcome, plan.head.thresholds)
-    names = (*RESULTS, *(GRADIENT_BAND if plan.head.band.gradient else ()))
-    cells = [plan.numbers[index], *fields, run.seed, *(results.get(name) for name in names)]
-    return csv_line([*cells, *asked.run_cells(run, outcome)])
+    cells = [plan.numbers[index], *fields, run.seed, *(results[name] for name in RESULTS)]
+    return csv_line([*cells, *asked.run_cells(outcome)])
 
 
 def _layer_lines(

@@ -13,9 +13,9 @@ from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
 from initlab.theory.prediction import Layers, Prediction, body_of, tapering
 from initlab.theory.quadrature import Array
+from initlab.theory.variances import LEAST_WIDTH
 
 ARRIVED = 0.1  # share of q* by which a variance may be off it
-NARROW = 16  # neurons; of fewer, one network is far from the mean over networks
 DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2017)
 
 
@@ -47,7 +47,7 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
     reasons.append(_reach(run, prediction))
     if prediction.approximate:
         reasons.append(f"approximate: {prediction.approximate}")
-    if (narrowest := min(run.shape[1:-1], default=NARROW)) < NARROW:
+    if (narrowest := min(run.shape[1:-1], default=LEAST_WIDTH)) < LEAST_WIDTH:
         reasons.append(f"layers of {narrowest}: single networks stray far, as a sweep's band tells")
     return Diagnosis(forward, backward, "; ".join(filter(None, reasons)))
 

@@ -1,6 +1,5 @@
 """What is expected of a run: theory's prediction and its finite-width band, as columns."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -115,19 +114,25 @@ class Expectation:
     band: Band | None = None
 
     @property
-    def extra_layers(self) -> Mapping[str, Array]:
-        """Columns of layers.csv that are asked for, shape (depth,), nan where theory is silent."""
-        more = self.expected.more
-        return {} if more is None else {"predicted_weight_grad_std": more[:, 0]}
+    def asked_layers(self) -> dict[str, Array]:
+        """Columns of layers.csv that a spec must ask for, each (depth,); nan is empty."""
+        band, found = self.band, dict[str, Array]()
+        if band is not None and band.gradient is not None and band.cosine is not None:
+            found |= zip(GRADIENT_BAND, [*band.gradient, *band.cosine], strict=True)
+        if self.expected.more is not None:
+            found["predicted_weight_grad_std"] = self.expected.more[:, 0]
+        return found
 
     @property
-    def extra_run(self) -> Mapping[str, float | None]:
-        """The same of runs.csv: of the gradient at layer 0."""
-        more = self.expected.more
-        if more is None:
-            return {}
-        gradient, loss = none_if_nan(float(more[0, 0])), none_if_nan(float(more[-1, 1]))
-        return {"predicted_weight_grad_std": gradient, "predicted_loss": loss}
+    def asked_run(self) -> dict[str, float | None]:
+        """The same of runs.csv: of the gradient at layer 0, of the cosine at the last layer."""
+        found = {
+            name: none_if_nan(float(column[-1 if "cosine" in name else 0]))
+            for name, column in self.asked_layers.items()
+        }
+        if self.expected.more is not None:
+            found["predicted_loss"] = none_if_nan(float(self.expected.more[-1, 1]))
+        return found
 
     def layers(self, std: Array) -> Array | None:
         """Columns LAYERS for the layers that were measured, shape (layers, columns); nan is empty.
@@ -170,21 +175,3 @@ class Expectation:
                 last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
             cells |= {name: none_if_nan(value) for name, value in last.items()}
         return cells
-
-    @property
-    def gradient_band(self) -> Array | None:
-        """Columns GRADIENT_BAND of every layer, shape (depth, columns); None where there are none.
-
-        nan is empty.
-        """
-        if self.band is None or self.band.gradient is None or self.band.cosine is None:
-            return None
-        return np.concatenate([self.band.gradient, self.band.cosine]).T
-
-    def gradient_cells(self) -> dict[str, float | None]:
-        """The same in runs.csv: of the gradient at layer 0, of the cosine at the last layer."""
-        table = self.gradient_band
-        if table is None:
-            return dict.fromkeys(GRADIENT_BAND)
-        ends = [*table[0, :3].tolist(), *table[-1, 3:].tolist()]
-        return dict(zip(GRADIENT_BAND, map(none_if_nan, ends), strict=True))

@@ -17,12 +17,11 @@ from initlab.catalog.dtypes import DTYPES
 from initlab.spec.run import LATER, Choice, Layer, Run
 from initlab.theory.finite_width import MOST_SAMPLES
 from initlab.theory.gains import scale_of
-from initlab.theory.variances import LayerLaw, LayerVariance, layer_laws
+from initlab.theory.variances import LEAST_WIDTH, LayerLaw, LayerVariance, layer_laws
 
 T = TypeVar("T")
 How = Literal["normal", "orthogonal", "built"]
 
-LEAST_INPUTS = 16  # of uniform or truncated weights whose sums are taken to be normal
 BLOCK_BYTES = 64 << 20  # of networks that are drawn at once, about
 KEPT_BYTES = 256 << 20  # of weights kept for the backward pass; beyond, they are drawn twice
 BUILT = 100  # networks of a band, at most, where many weights have to be drawn
@@ -105,7 +104,7 @@ def how(layer: Layer, fan_in: int, fan_out: int, batch: int) -> How:
     if draw == "orthogonal":
         return "orthogonal" if 2 * batch <= max(fan_in, fan_out) else "built"
     pays = 4 * batch * (fan_in + fan_out) <= fan_in * fan_out
-    normal = draw == "normal" or (draw in INDEPENDENT and fan_in >= LEAST_INPUTS)
+    normal = draw == "normal" or (draw in INDEPENDENT and fan_in >= LEAST_WIDTH)
     return "normal" if pays and normal else "built"
 
 

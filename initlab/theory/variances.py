@@ -18,7 +18,9 @@ from initlab.spec.run import Choice, Layer, Run
 from initlab.theory.gains import scale_of
 from initlab.theory.shifts import Shift, bias_law
 
-LEAST_WIDTH = 16  # below it, a sum of weights that are not normal is far from normal
+#: inputs or neurons, of fewer of which a mean is far from its limit: a sum of weights that are not
+#: normal from a normal one, and one network from the mean over networks
+LEAST_WIDTH = 16
 
 
 @dataclass(frozen=True)

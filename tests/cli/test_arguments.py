@@ -42,7 +42,7 @@ BAD = [
     ("phase tanh --sigma-w 1:2:1000 --sigma-b 0:1:1000", "20,000 are the most"),
     ("predict none.yaml", "none.yaml: no such file"),
     ("recommend --activation nope", "unknown activation 'nope'"),
-    ("recommend --activation tanh --width 4", "theory needs at least 16 neurons"),
+    ("recommend --activation tanh --width 4", "fewer than 16 neurons stray too far"),
     ("recommend --activation tanh --depth 0", "0 is not in the range"),
     ("recommend --activation tanh --dtype int8", "is not one of"),
 ]

@@ -36,14 +36,16 @@ def features(z_RBO, gradient_RBI, h_BI):
     yield "gradients of two samples", (gradient_RBI[:, 0] * gradient_RBI[:, -1]).sum(1)
 
 
-@pytest.mark.parametrize("draw", ["normal", "orthogonal"])
+SIZES = [(3, 7, 7), (3, 12, 5), (2, 4, 9), (1, 2, 2), (6, 4, 3), (2, 5, 4)]
+#: orthogonal weights of more samples are built
+FEW_SAMPLES = [size for size in SIZES if 2 * size[0] <= max(size[1:])]
+
+
 @pytest.mark.parametrize(
-    ("batch", "inputs", "outputs"),
-    [(3, 7, 7), (3, 12, 5), (2, 4, 9), (1, 2, 2), (6, 4, 3), (2, 5, 4)],
+    ("draw", "batch", "inputs", "outputs"),
+    [("normal", *size) for size in SIZES] + [("orthogonal", *size) for size in FEW_SAMPLES],
 )
 def test_the_joint_law_is_that_of_weights(draw, batch, inputs, outputs):
-    if draw == "orthogonal" and 2 * batch > max(inputs, outputs):
-        pytest.skip("is built: there are too many samples")
     h_BI = torch.randn(batch, inputs, generator=torch.Generator().manual_seed(3)).double()
     linear = Weightless(outputs) if draw == "normal" else Orthogonal(inputs, outputs)
     without = through(linear, h_BI, outputs, numbers())

@@ -114,8 +114,10 @@ def test_theory_s_extra_columns_follow_the_measured_ones_of_runs_that_record_gra
     plan = plan_with(record=["both+gradients", "both"], depth=2)
     outcomes, _ = in_memory(plan)
     more = np.array([[0.5, np.nan], [np.nan, 2.0]])  # the loss stands at the last layer
-    expected = Expectation(PredictedNumbers(more=more))
-    outcomes = [Outcome("ok", o.measurement, expectation=expected) for o in outcomes]
+    expected = Expectation(PredictedNumbers(more=more)), Expectation(PredictedNumbers())
+    outcomes = [
+        Outcome("ok", o.measurement, expectation=e) for o, e in zip(outcomes, expected, strict=True)
+    ]
     runs, layers = (list(csv.reader(io.StringIO(t))) for t in csv_texts(plan, outcomes))
     assert layers[0][-1] == "predicted_weight_grad_std"
     assert [row[-1] for row in layers[1:]] == ["0.5", "", "", ""]

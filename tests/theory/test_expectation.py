@@ -170,15 +170,14 @@ def test_bands_of_gradient_and_cosine_stand_apart():
     plan = load_plan({**SPEC, "band": {"networks": 20, "gradient": True}})
     (outcome,), _ = in_memory(plan)
     expectation = outcome.expectation
-    band, table = expectation.band, expectation.gradient_band
-    assert [
-        f"predicted_{of}_{q}" for of in ("grad_std", "cosine") for q in ("p10", "p50", "p90")
-    ] == GRADIENT_BAND
-    np.testing.assert_array_equal(table, np.vstack([band.gradient, band.cosine]).T)
-    cells = expectation.gradient_cells()
+    band, table = expectation.band, expectation.asked_layers
+    names = [f"predicted_{of}_{q}" for of in ("grad_std", "cosine") for q in ("p10", "p50", "p90")]
+    assert names == [*table] == GRADIENT_BAND
+    np.testing.assert_array_equal([*table.values()], np.vstack([band.gradient, band.cosine]))
+    cells = expectation.asked_run
     # a signal ends at the last layer, a gradient at layer 0
     assert cells["predicted_grad_std_p50"] == band.gradient[1, 0]
     assert cells["predicted_cosine_p90"] == band.cosine[2, -1]
     (without,), _ = in_memory(load_plan(SPEC))
-    assert without.expectation.gradient_band is None
-    assert set(without.expectation.gradient_cells().values()) == {None}
+    assert without.expectation.asked_layers == {}
+    assert without.expectation.asked_run == {}

@@ -69,7 +69,8 @@ def recommend(
     (choice,) = activations([activation], param or ())
     if width < LEAST_WIDTH:
         raise InputError(
-            f"--width {width}: theory needs at least {LEAST_WIDTH} neurons",
+            f"--width {width}: networks of fewer than {LEAST_WIDTH} neurons stray too far for any"
+            " one scale to keep them",
             f"--width {LEAST_WIDTH}",
         )
     found = recommend(choice, depth=depth, width=width, dtype=dtype)

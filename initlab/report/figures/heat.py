@@ -12,7 +12,6 @@ from initlab.report.figures.cells import Cells, Places
 from initlab.report.figures.contours import contour
 from initlab.report.figures.run_numbers import RATIOS, Numbers, numbers_of
 from initlab.report.labels import axes_of, fields_of, labels, texts_of
-from initlab.theory.variances import LEAST_WIDTH
 
 #: numbers whose distance from 1 matters, either way
 AROUND_ONE = (*RATIOS, "chi_1", "predicted_grad_std")
@@ -127,9 +126,7 @@ def _told_lines(runs: pd.DataFrame, value: str) -> Iterator[str]:
     yield LINES[value in GRADIENT]
     silent = runs["chi_1"].isna() & (runs["status"] == "ok")
     if silent.any():
-        narrow = bool((runs["width"][silent] < LEAST_WIDTH).all())
-        why = f", which are narrower than {LEAST_WIDTH}" if narrow else ""
-        yield f"No lines where theory says nothing: {silent.sum():,} of {len(runs):,} runs{why}."
+        yield f"No lines where theory says nothing: {silent.sum():,} of {len(runs):,} runs."
 
 
 def _contour(cells: Cells, numbers: Array, level: float) -> tuple[Array, Array]:

@@ -109,7 +109,7 @@ def predicted_ratio(part: "pd.DataFrame") -> str:
     return f"{three(median)} {_marked(low, float(middle), high)}"
 
 
-def ratio_range(part: "pd.DataFrame") -> str:
+def predicted_ratio_range(part: "pd.DataFrame") -> str:
     """The band in which the gradient's ratio lies in 80 % of networks this wide."""
     low, _, high = map(first_known, ratio_band(part))
     return "" if np.isnan(low) else _range(float(low), float(high))
@@ -182,7 +182,7 @@ MEASURES = (
     Measure("ratio", 6, lambda part: _nan(median(gradient_ratio(part))), (RATIO,)),
     Measure("ratio range", 12, lambda part: spread(gradient_ratio(part)), (RANGE,), number=False),
     Measure("pred ratio", 9, predicted_ratio, (PRED_RATIO, MARKS)),
-    Measure("ratio band", 13, ratio_range, (RATIO_BAND,), number=False),
+    Measure("ratio band", 13, predicted_ratio_range, (RATIO_BAND,), number=False),
     Measure("backward", 3, partial(verdict, "backward_verdict"), number=False),
 )  # fmt: skip
 

@@ -479,3 +479,15 @@ def test_a_part_that_cannot_be_is_refused(root, part):
     assert done.exit_code == 2
     assert f"--part {part}" in done.stderr
     assert not (root / "none").exists()
+
+
+def test_columns_that_a_spec_asks_for_can_be_shown(tmp_path):
+    asked = ["band.gradient=true", "band.networks=20", "record=both+gradients"]
+    options = [part for text in asked for part in ("--set", text)]
+    names = ["predicted_grad_std_p50", "predicted_cosine_p90", "predicted_loss"]
+    done = initlab(
+        "-", "--no-save", *options, "--columns", ",".join(names), "--format", "csv", stdin=SPEC
+    )
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert list(rows[0]) == names
+    assert all(float(row[name]) for row in rows for name in names)

@@ -290,7 +290,5 @@ def test_where_theory_is_silent_there_is_no_line_and_that_is_said(runs):
     both = both[["run", "width", *(c for c in both if c not in ("run", "width"))]]
     figure = heat(both, "sigma_w", "depth", "std_last")
     assert [len(grid.contours) > 0 for grid in figure.panels] == [True, False]
-    assert figure.notes[-1] == (
-        "No lines where theory says nothing: 36 of 72 runs, which are narrower than 16."
-    )
+    assert figure.notes[-1] == ("No lines where theory says nothing: 36 of 72 runs.")
     assert "says nothing" not in heat(runs, "sigma_w", "depth", "std_last").notes[-1]

@@ -16,7 +16,7 @@ from initlab.report.tables.measures import (
     median,
     predicted,
     predicted_ratio,
-    ratio_range,
+    predicted_ratio_range,
     spread,
     three,
     verdict,
@@ -189,7 +189,7 @@ def test_a_gradient_with_a_band_is_compared_with_the_median_network():
     gradients = {"grad_std_first": [2.0, 4.0], "grad_std_last": 1.0}
     part = runs(1, 1, **gradients, **RATIO_BAND)
     assert predicted_ratio(part) == f"2.5 {INSIDE}"
-    assert ratio_range(part) == "1.5 - 3.5"
+    assert predicted_ratio_range(part) == "1.5 - 3.5"
     off = runs(1, 1, **gradients | {"grad_std_last": 0.1}, **RATIO_BAND)
     assert predicted_ratio(off) == f"2.5 {OUTSIDE}"
 
@@ -197,6 +197,6 @@ def test_a_gradient_with_a_band_is_compared_with_the_median_network():
 def test_without_one_it_is_infinite_width_and_has_no_mark():
     part = runs(1, grad_std_first=2.0, grad_std_last=1.0, predicted_grad_std=0.4)
     assert predicted_ratio(part) == "0.4"
-    assert ratio_range(part) == ""
+    assert predicted_ratio_range(part) == ""
     unknown = RATIO_BAND | dict.fromkeys([*RATIO_BAND][1:], NAN)  # of a point without a band
     assert predicted_ratio(runs(1, grad_std_first=2.0, grad_std_last=1.0, **unknown)) == "0.4"
