@@ -59,16 +59,25 @@ def predicted_std(runs: "pd.DataFrame") -> Array:
     return np.where(np.isnan(median) & ~np.isnan(low), np.inf, found)
 
 
-def ratio_band(runs: "pd.DataFrame") -> tuple[Array, Array, Array]:
-    """Low, median and high of every run's gradient at layer 0 over that at the last; nan if none.
+def ratio_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
+    """The band of every run's gradient at layer 0 over that at the last; nan where there is none.
 
     What is measured beside it is `gradient_ratio`.
     """
+    low, _, high = _ratio_quantiles(runs)
+    return band_by_layer(low, high)
+
+
+def predicted_gradient_ratio(runs: "pd.DataFrame") -> Array:
+    """That ratio in theory: of the median network where a band is known, else of infinite width."""
+    _, median, _ = _ratio_quantiles(runs)
+    return np.where(np.isnan(median), runs["predicted_grad_std"].to_numpy(float), median)
+
+
+def _ratio_quantiles(runs: "pd.DataFrame") -> list[Array]:
     none = np.full(len(runs), np.nan)
-    low, median, high = (
-        runs[name].to_numpy(float) if name in runs else none for name in band_columns("grad_std")
-    )
-    return low, median, band_by_layer(low, high)[1]
+    names = band_columns("grad_std")  # which are there where a spec asks for them
+    return [runs[name].to_numpy(float) if name in runs else none for name in names]
 
 
 def expected_by_layer(median: Array, infinite: Array) -> Array:

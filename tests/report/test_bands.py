@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 
-from initlab.report.bands import band, first_known, inside_band, predicted_std
+from initlab.report.bands import (
+    band,
+    first_known,
+    inside_band,
+    predicted_gradient_ratio,
+    predicted_std,
+    ratio_band,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -41,6 +48,16 @@ def test_predicted_is_the_simulated_median_before_infinite_width():
                  predicted_std_p50=[2.0, NAN, NAN, NAN, NAN],
                  predicted_nan_onset=[9.0, NAN, NAN, 9, NAN])  # fmt: skip
     np.testing.assert_array_equal(predicted_std(table), [2, INF, 3, INF, NAN])
+
+
+def test_a_gradients_ratio_is_compared_with_the_median_network_where_a_spec_asked_for_bands():
+    asked = runs(predicted_grad_std=[0.5, 0.5], predicted_grad_std_p10=[0.1, NAN],
+                 predicted_grad_std_p50=[0.3, NAN], predicted_grad_std_p90=[0.7, NAN])  # fmt: skip
+    np.testing.assert_array_equal(predicted_gradient_ratio(asked), [0.3, 0.5])
+    np.testing.assert_array_equal(ratio_band(asked), [[0.1, NAN], [0.7, NAN]])
+    never = runs(predicted_grad_std=[0.5])
+    np.testing.assert_array_equal(predicted_gradient_ratio(never), [0.5])
+    assert np.isnan(ratio_band(never)).all()
 
 
 def test_theory_is_of_the_first_run_that_has_it():

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initlab.report.bands import band, predicted_std
+from initlab.report.bands import (
+    band,
+    predicted_gradient_ratio,
+    predicted_std,
+    ratio_band,
+)
 from initlab.report.page.curves import DIGITS
 from initlab.report.page.points import Points
 from initlab.report.statistics import counted, gradient_ratio
@@ -30,8 +35,10 @@ class Agreement:
 def agreements(points: Points) -> list[Agreement]:
     """The signal at the last layer, and the gradient's way down to layer 0."""
     runs = points.runs
-    low, high = band(runs)
-    ends = pd.DataFrame({"from": low, "to": high}, index=runs.index)
+    ends, of_ratio = (
+        pd.DataFrame({"from": low, "to": high}, index=runs.index)
+        for low, high in (band(runs), ratio_band(runs))
+    )
     return [
         _agreement(
             "std at the last layer", runs, predicted_std(runs), counted(runs, "std_last"),
@@ -39,7 +46,7 @@ def agreements(points: Points) -> list[Agreement]:
         ),
         _agreement(
             "gradient, layer 0 / last layer", runs,
-            runs["predicted_grad_std"].to_numpy(float), gradient_ratio(runs), None,
+            predicted_gradient_ratio(runs), gradient_ratio(runs), of_ratio,
         ),
     ]  # fmt: skip
 
@@ -49,12 +56,12 @@ def _agreement(
     all_runs: pd.DataFrame,
     predicted: np.ndarray,
     measured: np.ndarray,
-    ends: pd.DataFrame | None,
+    ends: pd.DataFrame,
 ) -> Agreement:
     table = all_runs[["point", "run"]].assign(predicted=predicted, measured=measured)
     numbers = table[["predicted", "measured"]].astype(float)
     kept = table[(np.isfinite(numbers) & (numbers > 0)).all(axis=1)]
-    if ends is not None and ends.notna().any(axis=None):
+    if ends.notna().any(axis=None):
         kept = kept.join(ends.where(np.isfinite(ends) & (ends > 0)))
     notes, lost = [], len(table) - len(kept)
     if lost:

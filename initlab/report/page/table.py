@@ -8,7 +8,12 @@ import pandas as pd
 
 from initlab.catalog.columns import COLUMNS
 from initlab.formatting import brief, six_digits, visible
-from initlab.report.bands import band, predicted_std
+from initlab.report.bands import (
+    band,
+    predicted_gradient_ratio,
+    predicted_std,
+    ratio_band,
+)
 from initlab.report.labels import texts_of
 from initlab.report.page.coloring import Coloring
 from initlab.report.page.points import Points
@@ -59,8 +64,7 @@ def _columns(
         yield _titled("backward", "backward_verdict"), [_verdict(w) for w in points.backward]
         ratios = _measured(points, gradient_ratio(points.runs))
         yield "grad ratio|grad_std at layer 0 / at the last layer", ratios
-        theory = points.theory(points.runs["predicted_grad_std"].to_numpy(float)).tolist()
-        yield _titled("predicted ratio", "predicted_grad_std"), [_plain(x) for x in theory]
+        yield _titled("predicted ratio", "predicted_grad_std"), _predicted_ratio(points)
     reasons = zip(expected, points.reasons(), strict=True)
     yield "why", [_why(theory, measured) for theory, measured in reasons]
 
@@ -126,19 +130,37 @@ def _range(low: float, high: float, infinite: str) -> str:
 
 
 def _predicted(points: Points) -> Cells:
-    """The median of networks of this width, their band, and whether what was measured is in it."""
+    """The last std of the median network of this width, its band, and what was measured."""
     runs = points.runs
-    ends = (points.theory(end) for end in band(runs))
-    onset = points.theory(runs["predicted_nan_onset"].to_numpy(float))
-    seen = points.quantiles(counted(runs, "std_last"))[1]
-    columns = points.theory(predicted_std(runs)), *ends, onset, seen
+    onset = runs["predicted_nan_onset"].to_numpy(float)
+    return _compared(points, predicted_std(runs), band(runs), counted(runs, "std_last"), onset)
+
+
+def _predicted_ratio(points: Points) -> Cells:
+    """The same of the gradient's ratio."""
+    runs = points.runs
+    never = np.full(len(runs), np.nan)
+    predicted, measured = predicted_gradient_ratio(runs), gradient_ratio(runs)
+    return _compared(points, predicted, ratio_band(runs), measured, never)
+
+
+def _compared(
+    points: Points,
+    predicted: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
+    measured: np.ndarray,
+    onset: np.ndarray,
+) -> Cells:
+    """A prediction, its band, and whether what was measured is in it; numbers of every run."""
+    theory = (points.theory(values) for values in (predicted, *ends, onset))
+    columns = *theory, points.quantiles(measured)[1]
     cells = []
-    for middle, low, high, nan_at, measured in zip(*map(np.ndarray.tolist, columns), strict=True):
+    for middle, low, high, nan_at, seen in zip(*map(np.ndarray.tolist, columns), strict=True):
         text = "–" if np.isnan(middle) else three(middle)
         if np.isinf(middle) and not np.isnan(nan_at):
             text = f"nan at {nan_at:.0f}"
         if not np.isnan(low):
-            text += "" if np.isnan(measured) else _mark(low <= measured <= high)
+            text += "" if np.isnan(seen) else _mark(low <= seen <= high)
             text += f" <small>{_range(low, high, 'inf')}</small>"
         cells.append(_number(middle, text))
     return cells

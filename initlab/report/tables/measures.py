@@ -9,7 +9,13 @@ import numpy as np
 
 from initlab.formatting import brief, short
 from initlab.report.bands import band as band_ends
-from initlab.report.bands import first_known, inside_band, predicted_std, ratio_band
+from initlab.report.bands import (
+    first_known,
+    inside_band,
+    predicted_gradient_ratio,
+    predicted_std,
+    ratio_band,
+)
 from initlab.report.statistics import counted, gradient_ratio, quantiles
 
 if TYPE_CHECKING:
@@ -102,17 +108,16 @@ def predicted_ratio(part: "pd.DataFrame") -> str:
 
     The median of networks this wide; infinite width's where there is no band.
     """
-    low, median, high = (float(first_known(end)) for end in ratio_band(part))
-    if np.isnan(median):
-        return three(float(first_known(_numbers(part, "predicted_grad_std"))))
+    text = three(float(first_known(predicted_gradient_ratio(part))))
+    low, high = (float(first_known(end)) for end in ratio_band(part))
     (middle,) = quantiles(gradient_ratio(part), (0.5,))
-    return f"{three(median)} {_marked(low, float(middle), high)}"
+    return f"{text} {_marked(low, float(middle), high)}".rstrip()
 
 
 def predicted_ratio_range(part: "pd.DataFrame") -> str:
     """The band in which the gradient's ratio lies in 80 % of networks this wide."""
-    low, _, high = map(first_known, ratio_band(part))
-    return "" if np.isnan(low) else _range(float(low), float(high))
+    low, high = (float(first_known(end)) for end in ratio_band(part))
+    return "" if np.isnan(low) else _range(low, high)
 
 
 def _mark(part: "pd.DataFrame") -> str:
