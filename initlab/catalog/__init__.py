@@ -1,6 +1,7 @@
 """What can be named, measured and found: one read-only table a file, torch-free."""
 
 from initlab.catalog.activations import ACTIVATIONS, Activation
+from initlab.catalog.blocks import NORMS, PRESETS, RESIDUALS, Norm, Preset
 from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
 from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand, Task
@@ -13,7 +14,20 @@ from initlab.catalog.words import WORDS, Word
 #: every table, by the plural that `initlab list` takes
 TABLES: dict[str, Table[Record]] = {
     table.plural: table
-    for table in (SCHEMES, ACTIVATIONS, LOSSES, TASKS, INPUTS, TARGETS, COLUMNS, RULES, WORDS)
+    for table in (
+        SCHEMES,
+        ACTIVATIONS,
+        RESIDUALS,
+        NORMS,
+        PRESETS,
+        LOSSES,
+        TASKS,
+        INPUTS,
+        TARGETS,
+        COLUMNS,
+        RULES,
+        WORDS,
+    )
 }
 
 #: the table behind every field of a spec that names a record
@@ -22,6 +36,8 @@ FIELDS: dict[str, Table[Record]] = {
     "activation": ACTIVATIONS,
     "input": INPUTS,
     "bias": BIAS_SCHEMES,
+    "residual": RESIDUALS,
+    "norm": NORMS,
     "loss": LOSSES,
     "target": TARGETS,
 }
@@ -33,6 +49,9 @@ __all__ = [
     "FIELDS",
     "INPUTS",
     "LOSSES",
+    "NORMS",
+    "PRESETS",
+    "RESIDUALS",
     "RULES",
     "SCHEMES",
     "TABLES",
@@ -44,8 +63,10 @@ __all__ = [
     "Fans",
     "Input",
     "Loss",
+    "Norm",
     "Operand",
     "Parameter",
+    "Preset",
     "Record",
     "Rule",
     "Scheme",

@@ -18,11 +18,14 @@ Group = Literal[
     "gradients",
     "neurons",
     "quantiles",
+    "stream",
     "gradient_band",
     "extra",
 ]
 #: groups of layers.csv that a run has where its `record` names them, in their order
 RECORDED: tuple[Group, ...] = ("gradients", "neurons", "quantiles")
+#: the group of layers.csv that a run has if its network has residual sums
+STREAM: Group = "stream"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,6 +166,16 @@ COLUMNS = Table(
     _column("layers", "quantiles", "q99", "1",
             "99 % quantile, likewise",
             "nearly the largest activation; nan below a finite_fraction of 1"),
+    _column("layers", "stream", "stream_rms", "1",
+            "sqrt(mean of h^2), not centred, of what a residual block hands on",
+            "size of the stream after each block, its norm included where that stands after the"
+            " sum; empty inside of a branch"),
+    _column("layers", "stream", "branch_ratio", "ratio",
+            "rms of scale F(h) / rms of skip h",
+            "what a branch adds, relative to what came in; empty inside of a branch"),
+    _column("layers", "stream", "stream_grad_rms", "loss / 1",
+            "sqrt(mean of (dL/dh)^2), not centred, at what a residual block hands on",
+            "size of the gradient on the stream; empty inside of a branch"),
     _column("runs", "key", "run", "index",
             "0, 1, 2, ... in the order of the spec",
             "one network: one point of the spec and one seed"),
@@ -290,7 +303,7 @@ COLUMNS = Table(
 
 
 #: measured columns that a run has where its `record` names their group
-MORE = tuple(c.name for group in RECORDED for c in COLUMNS.values() if c.group == group)
+MORE = tuple(c.name for group in (*RECORDED, STREAM) for c in COLUMNS.values() if c.group == group)
 #: columns of the group "extra" are written where a run records this
 EXTRA_WITH: Group = "gradients"
 #: columns that hold text
@@ -311,6 +324,8 @@ def how_to_record(name: str) -> str | None:
     group = COLUMNS[name].group if name in COLUMNS else "key"
     if group == "gradient_band":
         return "band: {gradient: true}"
+    if group == STREAM:
+        return "residual: 2"
     group = EXTRA_WITH if group == "extra" else group
     return f"record: {{{group}: true}}" if group in RECORDED else None
 

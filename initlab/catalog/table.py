@@ -9,8 +9,9 @@ from typing import Any, Generic, Literal, TypeVar
 from initlab.errors import UnknownName, nearest
 
 #: what the value of a parameter may be: "gain" is a number, an activation's name or `auto`; a
-#: "tensor" may always be left out; "shares" are "uniform" or numbers, one for each class
-Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor", "shares"]
+#: "tensor" may always be left out; "shares" are "uniform" or numbers, one for each class; a "scale"
+#: is a number or one of the choices
+Kind = Literal["number", "integer", "flag", "gain", "choice", "text", "tensor", "shares", "scale"]
 
 
 @dataclass(frozen=True)

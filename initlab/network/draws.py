@@ -15,7 +15,7 @@ from initlab.spec.run import Choice, Run
 Drawn = tuple[
     Tensor, Tensor | None
 ]  # a layer's unit weights (fan_out, fan_in) and biases (fan_out,)
-ROLES = {"weight": 0, "bias": 1, "input": 2, "target": 3}
+ROLES = {"weight": 0, "bias": 1, "input": 2, "target": 3, "mask": 4}
 
 
 def unit_draw(draw: Draw, unit: Tensor, generator: Generator) -> Tensor:
@@ -73,8 +73,8 @@ class Draws(Protocol):
         `memory` is for the weights, shape (fan_out, fan_in), which else have new memory.
         """
 
-    def generator(self, role: str) -> Generator:
-        """A generator in the state from which `input` or `target` is drawn."""
+    def generator(self, role: str, layer: int = 0) -> Generator:
+        """A generator in the state from which `input`, `target` or a layer's `mask` is drawn."""
 
 
 class LayeredDraws:
@@ -84,10 +84,10 @@ class LayeredDraws:
 
     def __init__(self, run: Run) -> None:
         self.seed = run.seed
-        self.shapes = list(pairwise(run.shape))
+        self.shapes = [(fan_in, fan_out) for fan_in, fan_out, _ in run.linears]
         self.dtype = getattr(torch, run.draw_dtype)
         self.draws = [
-            (_unit_of(layer.init), layer.bias and _unit_of(layer.bias)) for layer in run.layers
+            (_unit_of(layer.init), layer.bias and _unit_of(layer.bias)) for *_, layer in run.linears
         ]
         self._generator = Generator()
 
@@ -103,9 +103,9 @@ class LayeredDraws:
         bias = torch.empty(fan_out, dtype=self.dtype)
         return weights, unit_draw(bias_draw, bias, self._seeded(index, "bias"))
 
-    def generator(self, role: str) -> Generator:
-        """A generator in a state of its own for the input and for the target."""
-        return self._seeded(0, role)
+    def generator(self, role: str, layer: int = 0) -> Generator:
+        """A generator in a state of its own for input and target, and for each layer's masks."""
+        return self._seeded(layer, role)
 
     def _seeded(self, layer: int, role: str) -> Generator:
         # torch's CPU generator reads 32 bits of its seed; SeedSequence hashes ours into them
@@ -146,7 +146,7 @@ class ScriptDraws:
         weights = self._again(index, 0, init, memory)
         return weights, self._again(index, 1, bias) if bias else None
 
-    def generator(self, role: str) -> Generator:
+    def generator(self, role: str, layer: int = 0) -> Generator:
         """The script's one generator, as it stands before the input or the target is drawn."""
         self._generator.set_state(self._ends[role])
         return self._generator
@@ -192,9 +192,9 @@ class Kept:
             self.layers[index] = self.draws.layer(index, memory)
         return self.layers[index]
 
-    def generator(self, role: str) -> Generator:
+    def generator(self, role: str, layer: int = 0) -> Generator:
         """As the draws that are kept have it."""
-        return self.draws.generator(role)
+        return self.draws.generator(role, layer)
 
 
 def draws_of(run: Run, *, keep: bool) -> Draws:

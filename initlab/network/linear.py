@@ -15,7 +15,6 @@ below 1e-38, and one infinite term makes others nan. (W itself might be infinite
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
-from itertools import pairwise, starmap
 
 import numpy as np
 import torch
@@ -49,12 +48,12 @@ class Linear:
     """
 
     def __init__(self, first: Run, draws: Mapping[int, Draws], scratch: Scratch) -> None:
-        self.batch = first.batch
+        self.batch, self.depth = first.batch, first.depth
         self.draws = draws
         self.places = {seed: place for place, seed in enumerate(draws)}
         self.scratch = scratch
         self.dtype: torch.dtype = getattr(torch, first.dtype)
-        self.layers = list(starmap(Fans, pairwise(first.shape)))
+        self.layers = [Fans(*fans) for *fans, _ in first.linears]
         self.weighs = "gradients" in first.extras
         self.weight_rms_R: Array = np.empty(0)
 
@@ -102,7 +101,7 @@ class Linear:
             biases += [] if bias_O is None else [(at, bias_O)]
             own_MI = scaled_RBI[at].flatten(0, 1)
             products.append(linear(own_MI, unit_OI.T if backward else unit_OI, self.batch))
-        if weighed:
+        if weighed and index < self.depth:
             self.weight_rms_R = np.concatenate(weighed)
         product = products[0] if len(products) == 1 else torch.cat(products)
         result = self._padded(index, backward, product.view(len(rows), self.batch, -1))
@@ -116,7 +115,8 @@ class Linear:
         self, index: int, rows: Rows, x_RBI: Tensor, backward: bool
     ) -> tuple[Block, Biases]:
         """A product for every run, with weights made once for those of equal scale and shift."""
-        fans, biases, weighs = self.layers[index], [], self.weighs and not backward
+        fans, biases = self.layers[index], []
+        weighs = self.weighs and not backward and index < self.depth
         if weighs:
             self.weight_rms_R = np.empty(len(rows))
         result = self._memory(index, len(rows), backward)
@@ -139,6 +139,8 @@ class Linear:
         """A block for what comes of a layer."""
         # dL/dh of two layers is alive at a time
         name: Hashable = ("gradient", index % 2) if backward else "pre"
+        if index >= self.depth:  # of a projection, beside which a layer's is alive
+            name = "projection"
         width = self.layers[index].fan_in if backward else self.layers[index].fan_out
         return self.scratch.block(name, runs, self.batch, width, self.dtype)
 

@@ -6,7 +6,7 @@ are made for the block at once, products with the weights of each seed (`linear.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from initlab.catalog import ACTIVATIONS
 from initlab.network import losses, statistics, tables
+from initlab.network.blocks import Blocks
 from initlab.network.draws import Draws, draws_of
 from initlab.network.inputs import draw_input
 from initlab.network.linear import Linear
@@ -86,6 +87,10 @@ class _Pass:
             seed: draws_of(self.all.runs[at.start], keep=keep) for seed, at in self.all.by_seed
         }
         self.linear = Linear(self.first, self.draws, self.scratch)
+        self.blocks: Blocks | None = None
+        if self.first.has_blocks:
+            source = _Source(self.first, self.all, self.draws, self.linear)
+            self.blocks = Blocks(self.all.runs, source, self.scratch, keep=self.both)
         self.layers: list[_Layer] = []
         self.found = _Found()
         self.recorded = Recorded(self.first, self.all) if self.first.extras else None
@@ -111,17 +116,29 @@ class _Pass:
             self.on_layer(finite)
             # the next layer reads what this one writes, the one after next may write there again
             keep = index if self.both else index % 2
-            pre = self.linear.forward(index, rows, h_RBN, size_R)
+            fed_RBI = h_RBN
+            if self.blocks:
+                fed_RBI = self.blocks.enter(index, h_RBN)
+                size_R = size_R if fed_RBI is h_RBN else _largest(fed_RBI)
+            pre = self.linear.forward(index, rows, fed_RBI, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
-            self._activate(index, rows, pre.flat, out.flat, slope.flat)
+            activate = partial(self._activate, index, rows, out=out.flat, slope=slope.flat)
+            if self.blocks:
+                self.blocks.leave(index, pre, out, activate)
+            else:
+                activate(pre.flat)
             sums = statistics.forward(
                 pre.RBN, out.RBN, slope.RBN, self.scratch, saturation=self.first.saturation
             )
             self.found.forward.append((rows, sums))
             if self.recorded:
                 self.recorded.forward(index, rows, out.RBN, sums.finite, self.linear.weight_rms_R)
+                if self.blocks and self.first.structure.layers[index].closes is not None:
+                    self.recorded.sum(
+                        index, rows, out.RBN, self.blocks.branch_ratio_R, self.scratch
+                    )
             if self.both:
-                self.layers.append(_Layer(rows, h_RBN, slope.RBN))
+                self.layers.append(_Layer(rows, fed_RBI, slope.RBN))
             if (sums.finite < 1).any():
                 self._end_burst(index, rows, sums.finite, out, slope)
             at = self._staying(rows)
@@ -168,12 +185,14 @@ class _Pass:
     def _staying(self, rows: Rows) -> list[int]:
         """Rows of the next block: taking out a few costs more than to carry them along."""
         finite = [row for row, n in enumerate(rows.numbers) if n not in self.found.onset]
-        return list(range(len(rows))) if len(finite) >= STAY * len(rows) else finite
+        stay = self.blocks is not None or len(finite) >= STAY * len(rows)
+        return list(range(len(rows))) if stay else finite
 
     # backward ------------------------------------------------------------------------------
 
     def _losses(self, rows: Rows, output_RBN: Tensor) -> Tensor:
         """dL/dh at the last layer, shape (R, B, N); notes each run's loss. 0 of what has burst."""
+        output_RBN = self.blocks.end(output_RBN) if self.blocks else output_RBN
         gradient_RBN = self._block("gradient", len(rows), self.first.depth - 1).RBN.zero_()
         width, dtype = self.first.shape[-1], getattr(torch, self.first.draw_dtype)
         for row, (number, run) in enumerate(zip(rows.numbers, rows.runs, strict=True)):
@@ -186,14 +205,17 @@ class _Pass:
             self.found.loss_value[number], gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )
-        return gradient_RBN
+        return self.blocks.back_end(gradient_RBN) if self.blocks else gradient_RBN
 
     def _backward(self, rows: Rows, gradient_RBO: Tensor) -> None:
         for index in reversed(range(self.first.depth)):
             self.on_layer(len(self.all) - len(self.found.onset))
             input_RBI, slope_RBO = self.layers.pop().of(rows)
             delta_RBO = self._block("delta", len(rows), index).RBN
-            torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            if self.blocks:
+                delta_RBO.copy_(self.blocks.back_out(index, gradient_RBO, slope_RBO))
+            else:
+                torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
             biased = self.first.layers[index].bias is not None
             sums = statistics.backward(
                 gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=biased
@@ -203,7 +225,45 @@ class _Pass:
                 self.recorded.backward(index, rows, sums, delta_RBO, self.scratch)
             if index:
                 size_R = np.sqrt(sums.gradient.squares) * sums.gradient.unit
+                if self.blocks:
+                    size_R = _largest(delta_RBO)
                 gradient_RBO = self.linear.backward(index, rows, delta_RBO, size_R).RBN
+                if self.blocks:
+                    gradient_RBO = self.blocks.back_in(index, gradient_RBO)
+
+
+class _Source:
+    """Random numbers and projections of the runs of a share, for what stands around layers."""
+
+    def __init__(self, first: Run, rows: Rows, draws: dict[int, Draws], linear: Linear) -> None:
+        self.first, self.rows, self.draws, self.linear = first, rows, draws, linear
+
+    def uniforms(self, layer: int, width: int) -> Tensor:
+        """Those of a seed are shared by its runs: shape (R, B, width)."""
+        dtype = getattr(torch, self.first.draw_dtype)
+        uniform_RBN = torch.empty((len(self.rows), self.first.batch, width), dtype=dtype)
+        for seed, at in self.rows.by_seed:
+            generator = self.draws[seed].generator("mask", layer)
+            uniform_RBN[at] = torch.rand(
+                (self.first.batch, width), generator=generator, dtype=dtype
+            )
+        return uniform_RBN
+
+    def project(self, number: int, h_RBI: Tensor) -> Tensor:
+        """By weights that are drawn after those of the layers."""
+        index = self.first.depth + number
+        return self.linear.forward(index, self.rows, h_RBI, _largest(h_RBI)).RBN.clone()
+
+    def project_back(self, number: int, gradient_RBO: Tensor) -> Tensor:
+        """By their transpose."""
+        index, size_R = self.first.depth + number, _largest(gradient_RBO)
+        return self.linear.backward(index, self.rows, gradient_RBO, size_R).RBN.clone()
+
+
+def _largest(x_RBN: Tensor) -> Array:
+    """max |x| of every run, 0 of those that have burst."""
+    largest: Array = x_RBN.abs().amax((1, 2)).double().numpy()
+    return np.where(np.isfinite(largest), largest, 0.0)
 
 
 @cache

@@ -12,6 +12,7 @@ Shapes: R networks, B samples, N neurons (I inputs, O outputs of a layer), L lay
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby, pairwise
 from typing import NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.network import losses, statistics, tables
+from initlab.network.blocks import Blocks
 from initlab.network.inputs import draw_input
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import applied
@@ -30,7 +32,7 @@ from initlab.network.sums import Array, Forward
 from initlab.network.weightless import Built, Linear, Numbers, Orthogonal, Weightless
 from initlab.spec.run import Run
 from initlab.theory.finite_width import Band, band_of, quantiles
-from initlab.theory.gains import scale_of
+from initlab.theory.gains import scale_of, weight_scale
 from initlab.theory.random_point import BLOCK_BYTES, RandomPoint, how, keeps_weights, network_bytes
 from initlab.theory.variances import UNIT
 
@@ -110,9 +112,10 @@ class _Affine(NamedTuple):
 
 
 def _affine(run: Run, index: int, backward: bool) -> _Affine:
-    """A layer whose weights have the law of the run's."""
-    layer, fans = run.layers[index], Fans(*run.shape[index : index + 2])
-    scale, shift = scale_of(layer.init, fans, layer.activation)
+    """A layer, or after them all a projection, whose weights have the law of the run's."""
+    fan_in, fan_out, layer = run.linears[index]
+    fans = Fans(fan_in, fan_out)
+    scale, shift = weight_scale(layer, fans)
     draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
     kind = how(layer, fans.fan_in, fans.fan_out, run.batch)
     if kind == "built":
@@ -140,7 +143,10 @@ class _Networks:
         self.numbers = Numbers([_seed(number) for number in numbers], self.dtype)
         self.count = len(numbers)
         self.scratch = scratch
-        self.layers = [_affine(run, index, backward) for index in range(run.depth)]
+        self.layers = [_affine(run, index, backward) for index in range(len(run.linears))]
+        self.blocks: Blocks | None = None
+        if run.has_blocks:
+            self.blocks = Blocks([run] * self.count, self, scratch, keep=backward)
         self.onset_R = np.full(self.count, run.depth)  # first layer that is not finite
         self.kept: list[tuple[Tensor, Tensor]] = []  # input and slope of every layer
 
@@ -173,12 +179,22 @@ class _Networks:
                 self._block((name, keep if name != "pre" else 0), index)
                 for name in ("pre", "out", "slope")
             )
-            pre.RBN.copy_(self._pre_activations(index, h_RBN, largest_R))
-            applied(run.layers[index].activation)(pre.flat, out.flat, slope.flat)
+            fed_RBI = h_RBN
+            if self.blocks:
+                fed_RBI = self.blocks.enter(index, h_RBN)
+                largest_R = largest_R if fed_RBI is h_RBN else _largest(fed_RBI)
+            pre.RBN.copy_(self._pre_activations(index, fed_RBI, largest_R))
+            activate = partial(
+                _activate, applied(run.layers[index].activation), out=out.flat, slope=slope.flat
+            )
+            if self.blocks:
+                self.blocks.leave(index, pre, out, activate)
+            else:
+                activate(pre.flat)
             sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
             found.append(sums)
             if self.both:
-                self.kept.append((h_RBN, slope.RBN))
+                self.kept.append((fed_RBI, slope.RBN))
             self._end_burst(index, sums, out, slope)
             h_RBN, largest_R = out.RBN, np.where(sums.finite < 1, 0.0, sums.abs_max)
         table_LRC = _of_alike(
@@ -194,7 +210,7 @@ class _Networks:
 
     def _pre_activations(self, index: int, h_RBI: Tensor, largest_R: Array) -> Tensor:
         """H W^T + b."""
-        affine, layer = self.layers[index], self.run.layers[index]
+        affine, layer = self.layers[index], self.run.linears[index][2]
         h_RBI, power_R11 = _in_units(h_RBI, largest_R)
         z_RBO = affine.linear.forward(h_RBI, self.numbers).mul_(affine.scale)
         if affine.shift:
@@ -202,7 +218,7 @@ class _Networks:
         z_RBO = _powered(z_RBO, power_R11)
         if layer.bias is not None:
             # real ones, whatever their law, shared by the samples
-            fans = Fans(*self.run.shape[index : index + 2])
+            fans = Fans(*self.run.shape[index : index + 2])  # no projection has biases
             scale, shift = scale_of(layer.bias, fans, layer.activation)
             draw = SCHEMES[layer.bias.name].draw(layer.bias.parameters)
             z_RBO += self.numbers.unit(draw, fans.fan_out).mul_(scale).add_(shift)[:, None]
@@ -218,6 +234,7 @@ class _Networks:
     def _losses(self, output_RBN: Tensor) -> Tensor:
         """dL/dh at the last layer, shape (R, B, N)."""
         run = self.run
+        output_RBN = self.blocks.end(output_RBN) if self.blocks else output_RBN
         gradient_RBN = self._block(("gradient", 0), run.depth - 1).RBN.zero_()
         for row, generator in enumerate(self.numbers.generators):
             if self.onset_R[row] < run.depth:
@@ -228,7 +245,7 @@ class _Networks:
             _, gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )
-        return gradient_RBN
+        return self.blocks.back_end(gradient_RBN) if self.blocks else gradient_RBN
 
     def _backward(self, gradient_RBO: Tensor) -> Array:
         """Columns BACKWARD of every layer, shape (R, L, columns)."""
@@ -237,13 +254,18 @@ class _Networks:
             self.tick(self.count)
             input_RBI, slope_RBO = self.kept.pop()
             delta_RBO = self._block(("delta", 0), index).RBN
-            torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            if self.blocks:
+                delta_RBO.copy_(self.blocks.back_out(index, gradient_RBO, slope_RBO))
+            else:
+                torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
             found.append(
                 statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=False)
             )
             if index:
                 block = self._block(("gradient", index % 2), index - 1).RBN
                 gradient_RBO = block.copy_(self._through(index, delta_RBO))
+                if self.blocks:
+                    gradient_RBO = self.blocks.back_in(index, gradient_RBO)
         table_LRC = _of_alike(
             found[::-1],
             list(pairwise(run.shape)),
@@ -251,10 +273,22 @@ class _Networks:
         )
         return np.moveaxis(table_LRC, 1, 0)
 
+    def uniforms(self, _: int, width: int) -> Tensor:
+        """For masks, as they come: shape (R, B, width)."""
+        return self.numbers.uniform(self.run.batch, width)
+
+    def project(self, number: int, h_RBI: Tensor) -> Tensor:
+        """By weights of its own."""
+        return self._pre_activations(self.run.depth + number, h_RBI, _largest(h_RBI))
+
+    def project_back(self, number: int, gradient_RBO: Tensor) -> Tensor:
+        """By their transpose."""
+        return self._through(self.run.depth + number, gradient_RBO)
+
     def _through(self, index: int, delta_RBO: Tensor) -> Tensor:
         """Delta W."""
         affine = self.layers[index]
-        delta_RBO, power_R11 = _in_units(delta_RBO, delta_RBO.abs().amax((1, 2)).double().numpy())
+        delta_RBO, power_R11 = _in_units(delta_RBO, _largest(delta_RBO))
         gradient_RBI = affine.linear.backward(delta_RBO, self.numbers).mul_(affine.scale)
         if affine.shift:
             gradient_RBI += affine.shift * delta_RBO.sum(2, keepdim=True)
@@ -267,6 +301,18 @@ def _of_alike(
     """Columns of all layers, shape (L, R, columns), made for stretches of layers of one size."""
     stretches = groupby(zip(found, sizes, strict=False), key=lambda pair: pair[1])
     return np.concatenate([table([sums for sums, _ in pairs], size) for size, pairs in stretches])
+
+
+def _activate(
+    phi: Callable[[Tensor, Tensor, Tensor], None], z: Tensor, *, out: Tensor, slope: Tensor
+) -> None:
+    phi(z, out, slope)
+
+
+def _largest(x_RBN: Tensor) -> Array:
+    """max |x| of every network."""
+    largest: Array = x_RBN.abs().amax((1, 2)).double().numpy()
+    return largest
 
 
 def _seed(number: int) -> int:

@@ -19,7 +19,11 @@ from initlab.spec.run import Run
 
 PERCENT = {"q01": 1, "q25": 25, "q50": 50, "q75": 75, "q99": 99}
 AT = {name: place for place, name in enumerate(MORE)}
-OF_GRADIENTS = [place for name, place in AT.items() if COLUMNS[name].group == "gradients"]
+OF_GRADIENTS = [
+    place
+    for name, place in AT.items()
+    if COLUMNS[name].group == "gradients" or name == "stream_grad_rms"
+]
 
 
 class Recorded:
@@ -59,6 +63,23 @@ class Recorded:
             found["weight_rms"] = weight_rms_R
         self._keep(index, rows, found)
 
+    @np.errstate(invalid="ignore", over="ignore")
+    def sum(
+        self, index: int, rows: Rows, out_RBN: Tensor, branch_ratio_R: Array, scratch: Scratch
+    ) -> None:
+        """What is known of a residual sum.
+
+        Args:
+            index: of the layer that closes the block.
+            rows: the runs of the block.
+            out_RBN: what the block hands on.
+            branch_ratio_R: the rms of what the branch adds over that of what came in.
+            scratch: memory to work in.
+        """
+        count = out_RBN[0].numel()
+        rms_R = norms_of_runs(out_RBN, scratch) / count**0.5
+        self._keep(index, rows, {"stream_rms": rms_R, "branch_ratio": branch_ratio_R})
+
     @np.errstate(invalid="ignore", over="ignore", divide="ignore")
     def backward(
         self, index: int, rows: Rows, sums: Backward, delta_RBO: Tensor, scratch: Scratch
@@ -72,15 +93,18 @@ class Recorded:
             delta_RBO: dL/dz at its pre-activations.
             scratch: memory to work in.
         """
-        if "gradients" not in self.first.extras:
-            return
         fan_in, fan_out = self.first.shape[index : index + 2]
         of_gradient = np.sqrt(sums.gradient.squares)
+        rms = of_gradient / (self.first.batch * fan_out) ** 0.5 * sums.gradient.unit
+        if self.first.structure.layers[index].closes is not None:
+            self._keep(index, rows, {"stream_grad_rms": rms})
+        if "gradients" not in self.first.extras:
+            return
         of_weights = np.sqrt(sums.weights.squares.clip(min=0))  # a sum of products, of any sign
         weight_rms = self._table_RLC[self._at(rows), index, AT["weight_rms"]]
         weight_grad_rms = of_weights / (fan_in * fan_out) ** 0.5 * sums.weights.unit
         found = {
-            "grad_rms": of_gradient / (self.first.batch * fan_out) ** 0.5 * sums.gradient.unit,
+            "grad_rms": rms,
             "grad_norm": of_gradient * sums.gradient.unit,
             "pre_grad_norm": norms_of_runs(delta_RBO, scratch),
             "weight_grad_norm": of_weights * sums.weights.unit,

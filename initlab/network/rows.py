@@ -14,7 +14,7 @@ from torch import Tensor
 
 from initlab.catalog import Fans
 from initlab.spec.run import Choice, Run
-from initlab.theory.gains import scale_of
+from initlab.theory.gains import scale_of, weight_scale
 
 K = TypeVar("K")
 
@@ -35,7 +35,7 @@ class Rows:
     def __init__(self, numbered: Sequence[tuple[int, Run]]) -> None:
         self.numbers = [number for number, _ in numbered]
         self.runs = [run for _, run in numbered]
-        self._overridden = any(run.overrides for run in self.runs)
+        self._overridden = any(run.differs for run in self.runs)
         self._scales: dict[tuple[int, Fans, str], list[tuple[float, float]]] = {}
         self._affine: dict[tuple[int, Fans, str], Affine] = {}
         self._activations: dict[int, list[tuple[Choice, slice]]] = {}
@@ -46,7 +46,7 @@ class Rows:
 
         def key(pair: tuple[int, Run]) -> tuple[int, str, str]:
             run = pair[1]
-            others = [layer.activation for layer in run.layers] if run.overrides else ""
+            others = [layer.activation for layer in run.layers] if run.differs else ""
             return run.seed, repr(run.activation), repr(others)
 
         return cls(sorted(numbered, key=key))
@@ -97,8 +97,11 @@ class Rows:
         """(scale, shift) of every row's weights ("init") or biases ("bias") of a layer."""
         key = self._kind(index), fans, part
         if key not in self._scales:
-            layers = [run.layers[index] for run in self.runs]
+            layers = [run.linears[index][2] for run in self.runs]
             self._scales[key] = [
-                scale_of(getattr(layer, part), fans, layer.activation) for layer in layers
+                weight_scale(layer, fans)
+                if part == "init"
+                else scale_of(getattr(layer, part), fans, layer.activation)
+                for layer in layers
             ]
         return self._scales[key]

@@ -43,6 +43,13 @@ class Numbers:
             own.normal_(generator=generator)
         return numbers
 
+    def uniform(self, *shape: int) -> Tensor:
+        """Numbers between 0 and 1 of every network, shape (R, *shape)."""
+        numbers = torch.empty((len(self.generators), *shape), dtype=self.dtype)
+        for own, generator in zip(numbers, self.generators, strict=True):
+            own.uniform_(generator=generator)
+        return numbers
+
     def unit(self, draw: Draw, *shape: int) -> Tensor:
         """A unit draw of every network, shape (R, *shape)."""
         numbers = torch.empty((len(self.generators), *shape), dtype=self.dtype)

@@ -1,7 +1,6 @@
 """Weights of every layer: a unit draw, scaled."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from initlab.network.draws import draws_of
 from initlab.network.scratch import Scratch
 from initlab.network.sums import Array, powers_of_two
 from initlab.spec.run import Run
-from initlab.theory.gains import scale_of
+from initlab.theory.gains import scale_of, weight_scale
 
 AT_ONCE = 2**18  # weights in float64 at a time
 
@@ -60,15 +59,17 @@ def _parts(weights_OI: Tensor) -> tuple[Tensor, ...]:
 def layers_of(run: Run) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Weights (fan_out, fan_in) and biases (fan_out,) or None of each layer of a run.
 
+    Those of projections, by which what comes into a block is taken to another width, come last.
+
     For whoever wants to build the same network elsewhere: load these into `nn.Linear`s.
     """
     draws, dtype = draws_of(run, keep=False), getattr(torch, run.dtype)
-    for index, (fans, layer) in enumerate(zip(pairwise(run.shape), run.layers, strict=True)):
-        activation, init, bias = layer
+    for index, (*pair, layer) in enumerate(run.linears):
+        fans = Fans(*pair)
         unit, unit_bias = draws.layer(index)
-        weights = scaled(unit, *scale_of(init, Fans(*fans), activation), dtype, Scratch())
-        if unit_bias is None or bias is None:
+        weights = scaled(unit, *weight_scale(layer, fans), dtype, Scratch())
+        if unit_bias is None or layer.bias is None:
             yield weights, None
         else:
-            affine = scale_of(bias, Fans(*fans), activation)
+            affine = scale_of(layer.bias, fans, layer.activation)
             yield weights, scaled(unit_bias, *affine, dtype, Scratch())

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from initlab.catalog import FIELDS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog import FIELDS, INPUTS, LOSSES, NORMS, SCHEMES
 from initlab.errors import InputError, Problem, SpecError
+from initlab.spec import structure
+from initlab.spec.blocks import placed, preset_choice
 from initlab.spec.feeding import Feeding, located, parted
 from initlab.spec.fields import ChoiceAxes
 from initlab.spec.hints import hints
@@ -19,7 +21,8 @@ from initlab.spec.run import Choice, Override, Run
 
 MAX_RUNS = 10_000
 #: fields that are not one axis each
-APART = ("depth", "width", "shape", "seeds", "bias", "first", "last", "layers")
+APART = ("depth", "width", "shape", "seeds", "bias", "first", "last", "layers", "init", "residual",
+         "norm", "preset")  # fmt: skip
 
 
 def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
@@ -50,7 +53,7 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
         raise SpecError(problems)
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
-    said = hints(spec.grids)
+    said = hints(spec.grids, tuple(runs))
     return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name, hints=said)
 
 
@@ -73,8 +76,30 @@ def _check(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _check_loss(run)
     if problem := INPUTS[run.input.name].check(run.input.parameters, run.batch):
         yield ("input",), f"{run.input.name} {problem}"
+    yield from _check_blocks(run)
     if run.batch * min(run.shape[1:]) < 2:
         yield ("batch",), "a std needs two values a layer; batch times width is 1"
+
+
+def _check_blocks(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with residual sums, norms and dropout."""
+    residual = None if run.residual is None else run.residual.parameters
+    norm = None if run.norm is None else run.norm.parameters
+    yield from structure.problems(run.shape, residual, norm, run.structure)
+    if run.norm is not None:
+        over_batch = NORMS[run.norm.name].over == "batch"
+        if over_batch and run.batch < 2:
+            yield ("norm",), f"{run.norm.name} needs a batch of at least 2, it has {run.batch}"
+        if not over_batch and min(run.shape[1:]) < 2:
+            yield ("norm",), f"{run.norm.name} needs layers of at least 2 neurons"
+    if run.draws == "script":
+        if run.dropout:
+            yield ("dropout",), "draws: script has no order for masks; leave out draws"
+        if run.structure.projections(run.shape):
+            yield (
+                ("residual", "project"),
+                "draws: script has no order for projections; leave out draws",
+            )
 
 
 def _check_schemes(
@@ -142,8 +167,8 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     overrides = list(
         itertools.product(*(_overrides(at, layers) for at, layers in _differing(grid)))
     )
-    for shape, *point in itertools.product(shapes, *axes):
-        named = dict(zip(fields, point, strict=True))
+    for shape, built, *point in itertools.product(shapes, _built(grid), *axes):
+        named = {**built, **dict(zip(fields, point, strict=True))}
         input_, beside = parted(named["input"])
         named["input"] = located(input_, folder)
         target = named["target"] or beside
@@ -153,6 +178,18 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
                 own = tuple(_rebiased(o) if biases is None else o for o in differing)
                 for seed in grid.seeds:
                     yield Run(shape=shape, bias=bias, seed=seed, overrides=own, **named)
+
+
+def _built(grid: Grid) -> Iterator[dict[str, Any]]:
+    """Every combination of init, residual and norm; presets fill in what is not said."""
+    presets: Sequence[str | None] = grid.preset or [None]
+    for preset in presets:
+        given = {
+            field: _values(getattr(grid, field) or [], field) or [preset_choice(preset, field)]
+            for field in ("init", "residual", "norm")
+        }
+        for init, residual, norm in itertools.product(*given.values()):
+            yield {"init": init, "residual": residual, "norm": placed(norm, residual)}
 
 
 def _differing(grid: Grid) -> Iterator[tuple[str, LayerGrid]]:

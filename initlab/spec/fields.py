@@ -5,6 +5,7 @@
 A pydantic annotation: it shapes validation and the JSON Schema alike.
 """
 
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -142,6 +143,8 @@ def _parameter(p: Parameter) -> Any:
         return Annotated[list[Gain], Axis(numeric=True)]
     if p.kind == "shares":
         return Annotated[list[Shares], Axis(nested=True)]
+    if p.kind == "scale":
+        return Annotated[list[Annotated[Any, Scale(p.choices)]], Axis(numeric=True)]
     return Annotated[list[Annotated[Annotated[float, number], Calculated()]], Axis(numeric=True)]
 
 
@@ -163,6 +166,39 @@ class Also:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"enum": [*handler(schema)["enum"], *self.names]}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A number, or one of some words: 0.1, 1/sqrt(L).
+
+    Args:
+        words: which.
+    """
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, value: Any) -> Any:
+        word = re.sub(r"\s", "", value) if isinstance(value, str) else ""
+        if word in self.words:
+            return word
+        number = value if "L" in word else calculated(value)  # of another formula of L, no value
+        fits = isinstance(number, int | float) and not isinstance(number, bool)
+        if not fits or not math.isfinite(number):
+            raise PydanticCustomError(
+                "scale",
+                "needs a number or one of {words}, got {got}",
+                {"words": ", ".join(self.words), "got": repr(value)},
+            )
+        return float(number)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number"}, EXPRESSION, {"enum": [*self.words]}]}
 
 
 def _gain(value: Any) -> Any:

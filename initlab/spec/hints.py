@@ -1,19 +1,43 @@
 """What a spec may have meant otherwise: a list that looks as if it were per layer. Torch-free."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from initlab.catalog import FIELDS
+from initlab.catalog import FIELDS, PRESETS
+from initlab.spec.blocks import remarks
 from initlab.spec.fields import ChoiceAxes
 from initlab.spec.model import Grid
+from initlab.spec.run import Run
 
 LAYER_FIELDS = ("activation", "init", "bias")
 
 
-def hints(grids: Sequence[Grid]) -> tuple[str, ...]:
-    """A sentence for every field whose list has as many values as a `shape` has layers, once."""
-    return tuple(dict.fromkeys(text for grid in grids for text in _of_grid(grid)))
+def hints(grids: Sequence[Grid], runs: Sequence[Run]) -> tuple[str, ...]:
+    """A sentence for everything that the user may not have meant, each once.
+
+    A list that has as many values as a `shape` has layers, what a preset fills in, and what is
+    strange about residual blocks.
+    """
+    texts = [text for grid in grids for text in (*_of_grid(grid), *_of_presets(grid))]
+    return tuple(dict.fromkeys([*texts, *(text for run in runs for text in remarks(run))]))
+
+
+def _of_presets(grid: Grid) -> Iterator[str]:
+    """As in "preset rezero: residual: {every: 2, scale: rezero}, init: kaiming_normal"."""
+    for name in grid.preset or ():
+        filled = {f: v for f, v in PRESETS[name].fields.items() if getattr(grid, f) is None}
+        said = ", ".join(f"{field}: {_filled(field, value)}" for field, value in filled.items())
+        yield f"preset {name} fills in {said}" if said else f"preset {name} fills in nothing"
+
+
+def _filled(field: str, value: Mapping[str, Any]) -> str:
+    """A mapping as YAML would say it in short."""
+    key = FIELDS[field].key
+    rest = ", ".join(f"{k}: {v}" for k, v in value.items() if k != key)
+    if field == "residual":
+        return f"{{{rest}}}"
+    return f"{{{key}: {value[key]}, {rest}}}" if rest else str(value[key])
 
 
 def _of_grid(grid: Grid) -> Iterator[str]:

@@ -34,6 +34,7 @@ from initlab.spec.axis import (
     calculated,
 )
 from initlab.spec.band import BAND, Band
+from initlab.spec.blocks import NONE, Dropout, NormField, PresetName, Residual
 from initlab.spec.fields import ChoiceAxes, OneOf
 from initlab.spec.layers import LARGEST, Bias, LayerGrid, Layers
 from initlab.spec.record import BOTH, Record
@@ -105,11 +106,25 @@ class Grid(Strict):
     activation: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["activation"])]], Axis()] = Field(
         description="after every layer, the last one too"
     )
-    init: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["init"])]], Axis()] = Field(
-        description="how weights are drawn"
+    init: Annotated[list[Annotated[ChoiceAxes, OneOf(FIELDS["init"])]] | None, Axis()] = Field(
+        None, description="how weights are drawn; needed where no preset says it"
     )
     bias: Annotated[list[Bias] | None, Axis()] = Field(
         None, description="how biases are drawn; without it there are none (but for torch_default)"
+    )
+    residual: Annotated[list[Residual] | None, Axis()] = Field(
+        None,
+        description="sums around branches of some layers: 2, {every: 2, scale: 0.1}; none without",
+    )
+    norm: Annotated[list[NormField] | None, Axis()] = Field(
+        None, description="layer, rms or batch, {name: rms, place: post}; none without"
+    )
+    dropout: Annotated[list[Dropout], Axis(numeric=True)] = Field(
+        [LATER["dropout"]],
+        description="share of each layer's inputs that is 0, as in training; the others are scaled",
+    )
+    preset: Annotated[list[PresetName] | None, Axis()] = Field(
+        None, description="fills in residual, norm and init where they are not said"
     )
     first: LayerGrid | None = Field(None, description="what layer 0 has of its own")
     layers: Layers | None = Field(
@@ -159,6 +174,12 @@ class Grid(Strict):
                 "target", "has a target, which target: says, too; leave one of them out"
             )
         return fed
+
+    @model_validator(mode="after")
+    def _drawn(self) -> "Grid":
+        if self.init is None and self.preset is None:
+            raise PydanticCustomError("missing_init", "a spec needs init, or a preset that says it")
+        return self
 
     @model_validator(mode="after")
     def _sized(self) -> "Grid":
@@ -250,5 +271,8 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
     unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
     if data["target"] is not None:
         data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
+    for field in ("residual", "norm"):
+        if data[field] is not None:
+            data[field] = [NONE if chosen is None else chosen for chosen in data[field]]
     plain = {k: one(v) for k, v in data.items() if k not in unsaid}
     return {**plain, "seeds": grid.seeds}

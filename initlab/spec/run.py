@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlab.catalog import SCHEMES
+from initlab.catalog.columns import STREAM
 from initlab.catalog.dtypes import DTYPES
+from initlab.spec.structure import Structure, structure_of
 
 if TYPE_CHECKING:
     from initlab.spec.samples import Samples
@@ -39,12 +42,16 @@ class Choice:
         return self.parameters.get("path")
 
 
+IDENTITY = Choice("identity")
+
+
 class Layer(NamedTuple):
-    """What one layer is made of."""
+    """What one layer is made of; its weights are those of its initialiser, times `gain`."""
 
     activation: Choice
     init: Choice
     bias: Choice | None
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,12 +104,20 @@ class Override:
 
 #: fields that came later, and what they are where nobody sets them: then they are no columns, and
 #: no part of a run's name, so that older results stay what they are
-LATER: dict[str, Any] = {"target": None, "saturation": 0.05, "overrides": ()}
+LATER: dict[str, Any] = {
+    "target": None,
+    "saturation": 0.05,
+    "overrides": (),
+    "residual": None,
+    "norm": None,
+    "dropout": 0.0,
+}
 
 
 #: fields in the order of their columns, after depth, width and shape
-FIELD_ORDER = ("activation", "init", "bias", "overrides", "loss", "target", "reduction", "batch",
-               "input", "dtype", "draws", "record", "saturation")  # fmt: skip
+FIELD_ORDER = ("activation", "init", "bias", "residual", "norm", "dropout", "overrides", "loss",
+               "target", "reduction", "batch", "input", "dtype", "draws", "record",
+               "saturation")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,9 @@ class Run:
     target: Choice | None = LATER["target"]
     saturation: float = LATER["saturation"]
     overrides: tuple[Override, ...] = LATER["overrides"]
+    residual: Choice | None = LATER["residual"]
+    norm: Choice | None = LATER["norm"]
+    dropout: float = LATER["dropout"]
 
     @property
     def depth(self) -> int:
@@ -143,7 +161,43 @@ class Run:
         for override in self.overrides:
             for index in override.layers(self.depth):
                 layers[index] = override.over(layers[index])
+        if self.residual is not None:
+            for index, around in enumerate(self.structure.layers):
+                activation = IDENTITY if around.linear else layers[index].activation
+                layers[index] = layers[index]._replace(activation=activation, gain=around.gain)
         return tuple(layers)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Where residual sums and norms stand."""
+        residual = None if self.residual is None else self.residual.parameters
+        norm = None if self.norm is None else self.norm.parameters
+        own = {override.at for override in self.overrides}
+        return structure_of(self.shape, residual, norm, ("first" in own, "last" in own))
+
+    @cached_property
+    def linears(self) -> tuple[tuple[int, int, Layer], ...]:
+        """Fan_in, fan_out and make of all weights: the layers', then those of projections.
+
+        A projection is drawn as the layer with which its block begins, without activation.
+        """
+        plain = tuple(
+            (*fans, layer) for fans, layer in zip(pairwise(self.shape), self.layers, strict=True)
+        )
+        return plain + tuple(
+            (self.shape[start], self.shape[end + 1], Layer(IDENTITY, self.layers[start].init, None))
+            for start, end in self.structure.projections(self.shape)
+        )
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether anything stands around its layers: sums, norms or dropout."""
+        return self.residual is not None or self.norm is not None or self.dropout > 0
+
+    @property
+    def differs(self) -> bool:
+        """Whether its layers are not all made alike."""
+        return bool(self.overrides) or self.residual is not None
 
     @property
     def backward(self) -> bool:
@@ -153,7 +207,8 @@ class Run:
     @property
     def extras(self) -> frozenset[str]:
         """What is measured beside the usual columns."""
-        return frozenset(self.record.split("+")[1:])
+        named = self.record.split("+")[1:]
+        return frozenset(named if self.residual is None else [*named, STREAM])
 
     @property
     def draw_dtype(self) -> str:
@@ -171,10 +226,18 @@ class Run:
             self.record,
             self.draws,
             self.saturation,
-            tuple((self._draw(x.init), x.bias and self._draw(x.bias)) for x in self.layers)
-            if self.overrides
+            tuple((self._draw(x.init), x.bias and self._draw(x.bias)) for *_, x in self.linears)
+            if self.differs
             else (self._draw(self.init), self.bias and self._draw(self.bias)),
+            *((self._built,) if self.has_blocks else ()),
         )
+
+    @property
+    def _built(self) -> tuple[Any, ...]:
+        """What stands around its layers, but for factors."""
+        structure = self.structure
+        around = tuple(layer._replace(gain=1.0) for layer in structure.layers)
+        return around, structure.norm_last, structure.projected, self.norm, self.dropout > 0
 
     @property
     def point(self) -> "Run":

@@ -4,7 +4,6 @@ Runs of a share differ only in seed, scale, activation, loss or bias scale. One 
 all those of a seed. Torch-free.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -54,7 +53,7 @@ class Share:
     def memory_bytes(self) -> int:
         """An estimate of the largest memory in use while the share runs, without the libraries."""
         run, n = self.first, len(self.runs)
-        matrix = max(a * b for a, b in itertools.pairwise(run.shape))
+        matrix = max(a * b for a, b, _ in run.linears)
         draws_ = {SCHEMES[x.init.name].draw(x.init.parameters)[0] for x in run.layers}
         factors = 4 if "orthogonal" in draws_ else 0
         draws = self.draw_bytes if self.keeps_draws else 0
@@ -66,18 +65,19 @@ def run_bytes(run: Run) -> int:
     """What one run of a share needs beside the weights.
 
     Blocks to work in, eight of a layer in float64, three more where neurons or quantiles are
-    recorded; and for the backward pass each layer's input and slope phi'(z).
+    recorded; and for the backward pass each layer's input and slope phi'(z), and about as much for
+    whatever stands around it.
     """
     count = 11 if run.extras & {"neurons", "quantiles"} else 8
     blocks = count * 8 * run.batch * max(run.shape)
-    kept = 2 * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
+    around = sum((run.residual is not None, run.norm is not None, run.dropout > 0))
+    kept = (2 + around) * run.batch * sum(run.shape) * DTYPES[run.dtype].bytes
     return blocks + (kept if run.backward else 0)
 
 
 def draw_bytes(run: Run) -> int:
     """Size of all unit draws of one network."""
-    pairs = itertools.pairwise(run.shape)
-    return sum(a * b + b for a, b in pairs) * DTYPES[run.draw_dtype].bytes
+    return sum(a * b + b for a, b, _ in run.linears) * DTYPES[run.draw_dtype].bytes
 
 
 def shares_of(group: Iterable[tuple[int, Run]], most: int) -> Iterator[Share]:

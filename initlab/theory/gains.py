@@ -18,7 +18,7 @@ import numpy as np
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import table_gain
-from initlab.spec.run import Choice
+from initlab.spec.run import Choice, Layer
 from initlab.theory.moments import Activation, choice_of
 
 SAME_SCALE = 1e-6  # relative, between a scale and that of a known scheme
@@ -69,6 +69,12 @@ def scale_of(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, flo
         own = activation.parameters if activation.name == gain else {}
         parameters["gain"] = table_gain(gain, own)
     return SCHEMES[choice.name].scale(fans, parameters)
+
+
+def weight_scale(layer: Layer, fans: Fans) -> tuple[float, float]:
+    """(scale, shift) of the weights of a layer, with the factor that its place in a block makes."""
+    scale, shift = scale_of(layer.init, fans, layer.activation)
+    return scale * layer.gain, shift * layer.gain
 
 
 def scheme_of(activation: Choice, sigma_w: float) -> Choice:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from typing import Literal, TypeVar
 
 from initlab.catalog import SCHEMES, Fans
@@ -80,7 +79,7 @@ class RandomPoint:
     def products(self, asked: int) -> float:
         """Multiplications of the products with weights, about: what the networks cost."""
         batch, each = self.run.batch, 0.0
-        for kind, (inputs, outputs) in zip(hows(self.run), pairwise(self.run.shape), strict=True):
+        for kind, (inputs, outputs, _) in zip(hows(self.run), self.run.linears, strict=True):
             # a normal number takes as long as 64 multiplications
             if kind == "built":
                 each += (batch + 64) * inputs * outputs
@@ -110,8 +109,9 @@ def how(layer: Layer, fan_in: int, fan_out: int, batch: int) -> How:
 
 def network_bytes(run: Run, backward: bool) -> int:
     """Memory of one network while it is drawn, about."""
-    held = 5 * run.batch * (sum(run.shape) if backward else 2 * max(run.shape))
-    built = [a * b for kind, (a, b) in zip(hows(run), pairwise(run.shape), strict=True)
+    around = sum((run.residual is not None, run.norm is not None, run.dropout > 0))
+    held = (5 + 2 * around) * run.batch * (sum(run.shape) if backward else 2 * max(run.shape))
+    built = [a * b for kind, (a, b, _) in zip(hows(run), run.linears, strict=True)
              if kind == "built"]  # fmt: skip
     weights = sum(built) if backward and keeps_weights(run) else max(built, default=0)
     return DTYPES[run.draw_dtype].bytes * (held + weights)
@@ -119,7 +119,7 @@ def network_bytes(run: Run, backward: bool) -> int:
 
 def keeps_weights(run: Run) -> bool:
     """Whether all weights that a network builds find room."""
-    return 8 * sum(a * b for a, b in pairwise(run.shape)) <= KEPT_BYTES
+    return 8 * sum(a * b for a, b, _ in run.linears) <= KEPT_BYTES
 
 
 def unit_of(choice: Choice) -> str:
@@ -128,15 +128,16 @@ def unit_of(choice: Choice) -> str:
 
 
 def _built_weights(run: Run) -> int:
-    fans = pairwise(run.shape)
-    return sum(a * b for kind, (a, b) in zip(hows(run), fans, strict=True) if kind == "built")
+    kinds = zip(hows(run), run.linears, strict=True)
+    return sum(a * b for kind, (a, b, _) in kinds if kind == "built")
 
 
 def _of_layers(run: Run, function: Callable[[Layer, tuple[int, int]], T]) -> list[T]:
     """Function(layer, (fan_in, fan_out)) of each layer, called once for those that are alike."""
     known: dict[tuple[int, tuple[int, int]], T] = {}
     found = []
-    for layer, fans in zip(run.layers, pairwise(run.shape), strict=True):
+    for *pair, layer in run.linears:
+        fans = (pair[0], pair[1])
         key = id(layer), fans  # layers that are alike mostly are one object, which is quickly told
         if key not in known:
             known[key] = function(layer, fans)
@@ -175,7 +176,7 @@ def normal_variances(run: Run) -> tuple[LayerVariance, ...] | None:
     normal, all of mean 0. None also for large batches.
     """
     laws = layer_laws(run)
-    if run.batch > MOST_SAMPLES or isinstance(laws, str):
+    if run.has_blocks or run.batch > MOST_SAMPLES or isinstance(laws, str):
         return None
     if any(law.shift is not None or law.few is not None for law in laws):
         return None
