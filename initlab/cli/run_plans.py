@@ -172,7 +172,9 @@ def _complaints(
     ]
     if wanted:
         for index, outcome in enumerate(folder.writer.outcomes()):
-            if met := failing(result_cells(outcome, plan.head.thresholds), wanted):
+            if met := failing(
+                result_cells(outcome, plan.head.thresholds, plan.runs[index].start), wanted
+            ):
                 found.append(f"{plan.where(index)} is {', '.join(met)}")
     more = len(found) - MOST_COMPLAINTS
     complaints = found[:MOST_COMPLAINTS] + ([f"... and {more} more"] if more > 0 else [])

@@ -4,6 +4,7 @@ from typing import Any
 
 from initlab.formatting import none_if_nan
 from initlab.spec.plan import Plan
+from initlab.spec.run import Run
 from initlab.theory.diagnosis import diagnose
 from initlab.theory.prediction import Prediction, predict
 
@@ -33,7 +34,7 @@ def prediction_rows(plan: Plan) -> list[dict[str, Any]]:
                 "run": first,
                 **plan.cells[first],
                 "runs": 1 + len(others),
-                **_numbers(prediction),
+                **_numbers(run, prediction),
                 "forward_verdict": seen.forward,
                 "backward_verdict": seen.backward,
                 "why": seen.why,
@@ -42,17 +43,17 @@ def prediction_rows(plan: Plan) -> list[dict[str, Any]]:
     return rows
 
 
-def _numbers(prediction: Prediction) -> dict[str, Any]:
+def _numbers(run: Run, prediction: Prediction) -> dict[str, Any]:
     row: dict[str, Any] = {}
     if (fixed := prediction.fixed) is not None:
         for name in ("q", "chi_1", "xi_q", "xi_c"):
             row[name] = none_if_nan(float(getattr(fixed, name)[0]))
         row["converged"] = bool(fixed.converged[0])
     if (layers := prediction.layers) is not None:
-        row["predicted_std_first"] = none_if_nan(float(layers.std[0]))
+        row["predicted_std_first"] = none_if_nan(float(layers.std[run.start]))
         row["predicted_std"] = none_if_nan(float(layers.std[-1]))
         if prediction.gradient_known:
-            row["predicted_grad_std"] = none_if_nan(float(layers.grad_std[0]))
+            row["predicted_grad_std"] = none_if_nan(float(layers.grad_std[run.start]))
     limits = prediction.limits
     return row | {
         "predicted_nan_onset": limits.nan_onset,

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 
 from initlab.spec.model import Head
 from initlab.spec.run import Run
+from initlab.theory import blocks
 from initlab.theory.expectation import band_point, why_no_band
+from initlab.theory.prediction import why_none
 from initlab.theory.random_point import RandomPoint
 from initlab.theory.variances import approximation, layer_laws
 
@@ -20,13 +22,11 @@ def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
         head: what its spec says beside its networks.
     """
 
-    def no_prediction(run: Run) -> str:
-        found = layer_laws(run)
-        return found if isinstance(found, str) else ""
-
     def no_exact_one(run: Run) -> str:
         found = layer_laws(run)
-        return "" if isinstance(found, str) else approximation(found)
+        if isinstance(found, str) or why_none(run):
+            return ""
+        return "; ".join(filter(None, (approximation(found), blocks.approximation(run, found))))
 
     def fewer(run: Run) -> str:
         asked = head.band.networks
@@ -34,7 +34,7 @@ def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
         drawn = point.networks(asked) if isinstance(point, RandomPoint) else asked
         return f"{drawn} whole networks, not {asked}" if drawn < asked else ""
 
-    lines = _told("no prediction at infinite width", no_prediction, points)
+    lines = _told("no prediction at infinite width", why_none, points)
     lines += _told("prediction is approximate", no_exact_one, points)
     if head.band.networks:  # else nobody asked for a band
         lines += _told("no band", lambda run: why_no_band(run, head), points)

@@ -175,6 +175,11 @@ class Run:
         own = {override.at for override in self.overrides}
         return structure_of(self.shape, residual, norm, ("first" in own, "last" in own))
 
+    @property
+    def start(self) -> int:
+        """The first layer whose output is on the stream: no block's sum adds to it any more."""
+        return 0 if self.residual is None else self.structure.stream[0]
+
     @cached_property
     def linears(self) -> tuple[tuple[int, int, Layer], ...]:
         """Fan_in, fan_out and make of all weights: the layers', then those of projections.
@@ -229,11 +234,11 @@ class Run:
             tuple((self._draw(x.init), x.bias and self._draw(x.bias)) for *_, x in self.linears)
             if self.differs
             else (self._draw(self.init), self.bias and self._draw(self.bias)),
-            *((self._built,) if self.has_blocks else ()),
+            *((self.built,) if self.has_blocks else ()),
         )
 
     @property
-    def _built(self) -> tuple[Any, ...]:
+    def built(self) -> tuple[Any, ...]:
         """What stands around its layers, but for factors."""
         structure = self.structure
         around = tuple(layer._replace(gain=1.0) for layer in structure.layers)

@@ -45,9 +45,9 @@ class Asked:
         ]
         return ["," + ",".join(cells) for cells in zip(*parts, strict=True)]
 
-    def run_cells(self, outcome: Outcome) -> list[Any]:
+    def run_cells(self, run: Run, outcome: Outcome) -> list[Any]:
         """What stands at the end of a run's line, None where there is nothing."""
-        known = {} if outcome.expectation is None else outcome.expectation.asked_run
+        known = {} if outcome.expectation is None else outcome.expectation.asked_run(run.start)
         return [known.get(name) for name in self.runs]
 
 

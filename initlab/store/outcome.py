@@ -37,16 +37,23 @@ class Outcome:
         return None if self.measurement is None else self.measurement.forward[:, STD]
 
 
-def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
-    """Result and predicted columns of runs.csv; None where nothing was measured or predicted."""
+def result_cells(outcome: Outcome, thresholds: Thresholds, start: int = 0) -> dict[str, Any]:
+    """Result and predicted columns of runs.csv; None where nothing was measured or predicted.
+
+    Args:
+        outcome: what became of a run.
+        thresholds: where a verdict begins.
+        start: the layer at which its signal begins: the first whose output is on the stream.
+    """
     cells: dict[str, Any] = dict.fromkeys(RESULTS)
     cells |= {"status": outcome.status, "reason": outcome.reason, "seconds": outcome.seconds}
     if outcome.expectation is not None:
-        cells |= outcome.expectation.cells(outcome.std)
+        cells |= outcome.expectation.cells(outcome.std, start)
     m = outcome.measurement
     if m is None:
         return cells
-    first, last = float(m.forward[0, STD]), float(m.forward[-1, STD])
+    start = min(start, len(m.forward) - 1)
+    first, last = float(m.forward[start, STD]), float(m.forward[-1, STD])
     cells |= {
         "reason": m.reason or outcome.reason,
         "nan_onset": m.nan_onset,
@@ -56,11 +63,11 @@ def result_cells(outcome: Outcome, thresholds: Thresholds) -> dict[str, Any]:
         "loss_value": m.loss_value,
     }
     if m.backward is not None:
-        # the gradient starts at the last layer and ends at layer 0
-        end, start = float(m.backward[0, GRAD_STD]), float(m.backward[-1, GRAD_STD])
+        # the gradient begins at the last layer and ends where the signal begins
+        end, begin = float(m.backward[start, GRAD_STD]), float(m.backward[-1, GRAD_STD])
         cells |= {
-            "backward_verdict": verdict(start, end, thresholds),
+            "backward_verdict": verdict(begin, end, thresholds),
             "grad_std_first": end,
-            "grad_std_last": start,
+            "grad_std_last": begin,
         }
     return cells

@@ -6,9 +6,11 @@ from functools import cache
 
 import numpy as np
 
+from initlab.catalog import NORMS
 from initlab.formatting import around_one, layer_count, times
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
+from initlab.theory.batch_norm import growth
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
 from initlab.theory.prediction import Layers, Prediction, body_of, tapering
@@ -37,12 +39,13 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
         lost = run.layers[int(np.isnan(layers.std).argmax())].activation.name
         return Diagnosis(None, None, f"no prediction: {lost} cannot be resolved there")
     limits = prediction.limits
-    forward = "nan" if limits.nan_onset is not None else _verdict(layers.std, thresholds)
+    std = layers.std[run.start :]
+    forward = "nan" if limits.nan_onset is not None else _verdict(std, thresholds)
     reasons = [_forward(run, prediction, layers, forward)]
     backward = None
     if limits.nan_onset is None and run.backward:
         backward = "nan" if limits.grad_overflow is not None else None
-        backward = backward or _verdict(layers.grad_std[::-1], thresholds)
+        backward = backward or _verdict(layers.grad_std[run.start :][::-1], thresholds)
         reasons.append(_backward(run, prediction, forward, backward, thresholds))
     reasons.append(_reach(run, prediction))
     if prediction.approximate:
@@ -62,8 +65,15 @@ def _layers(depth: int) -> str:
     return f"{depth} layer{'s' if depth > 1 else ''}"
 
 
+def _length(run: Run) -> str:
+    """As in "60 layers, 30 blocks"."""
+    blocks = 0 if run.residual is None else len(run.structure.blocks)
+    of_blocks = f", {blocks} block{'s' if blocks > 1 else ''}" if blocks else ""
+    return _layers(run.depth) + of_blocks
+
+
 def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str:
-    first, last = float(layers.std[0]), float(layers.std[-1])
+    first, last = float(layers.std[run.start]), float(layers.std[-1])
     limits, fixed = prediction.limits, prediction.fixed
     if not first:
         return "no signal: all zero from layer 0 on"
@@ -80,23 +90,23 @@ def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str
     )
     if word != "steady":
         way = "explodes" if word == "exploding" else "vanishes"
-        return f"signal {way}: std {times(ratio)} over {_layers(run.depth)}{dies}"
+        return f"signal {way}: std {times(ratio)} over {_length(run)}{dies}"
     q = float(fixed.q[0]) if fixed is not None else math.nan
     # a fixed point is a reason where lengths have arrived there
     if 0 < q < math.inf and abs(float(layers.pre_std[-1]) ** 2 / q - 1) < ARRIVED:
         return f"signal steady: q* = {q:.4g}, std {last:.3g}{dies}"
-    return f"signal steady: std {times(ratio)} over {_layers(run.depth)}{dies}"
+    return f"signal steady: std {times(ratio)} over {_length(run)}{dies}"
 
 
 def _backward(
     run: Run, prediction: Prediction, forward: str, word: str, thresholds: Thresholds
 ) -> str:
     limits, layers = prediction.limits, prediction.layers
-    ratio = float(layers.grad_std[0]) if layers is not None else math.nan
+    ratio = float(layers.grad_std[run.start]) if layers is not None else math.nan
     about = "" if prediction.sure_start else "about "
     supports = _supports(run, prediction, word, thresholds)
     because = _because(run, prediction, supports=supports)
-    gradient = f"{because}gradient {about}{times(ratio)} over {_layers(run.depth)}"
+    gradient = f"{because}gradient {about}{times(ratio)} over {_length(run)}"
     if word == "steady":
         return f"gradient steady: {gradient}"
     dies = {
@@ -127,6 +137,8 @@ def _supports(run: Run, prediction: Prediction, word: str, thresholds: Threshold
 
 def _because(run: Run, prediction: Prediction, *, supports: bool) -> str:
     """What makes a gradient grow or shrink: chi_1, the fans, or one layer that differs."""
+    if run.has_blocks:
+        return _because_of_blocks(run)
     ratio = tapering(run)
     fans = "" if abs(ratio - 1) < 1e-9 else f"fan_out / fan_in = {ratio:.3g} a layer"
     if supports and prediction.fixed is not None:
@@ -134,6 +146,15 @@ def _because(run: Run, prediction: Prediction, *, supports: bool) -> str:
         return f"chi_1 = {chi_1}{f' ({fans})' if fans else ''}, "
     step = _one_step(run, prediction)
     return f"{fans}, " if fans else step
+
+
+def _because_of_blocks(run: Run) -> str:
+    """What batch norm does to a gradient, whatever the weights' scale."""
+    norm = run.norm
+    if norm is None or NORMS[norm.name].over != "batch" or run.residual is not None:
+        return ""
+    rate = growth(run.activation, run.batch)
+    return f"batch norm of {run.batch} samples multiplies its variance by {rate:.4g} a layer, "
 
 
 def _one_step(run: Run, prediction: Prediction) -> str:
@@ -152,7 +173,9 @@ def _one_step(run: Run, prediction: Prediction) -> str:
 
 
 def _instead(run: Run) -> str:
-    """Where the edge of chaos of the body's activation is."""
+    """Where the edge of chaos of the body's activation is; with blocks, what finds other scales."""
+    if run.has_blocks:
+        return f"; for other scales: initlab recommend {_asking(run)}"
     body = {(run.layers[i].activation, run.layers[i].bias is not None) for i in body_of(run)}
     if len(body) != 1:
         return ""
@@ -161,6 +184,18 @@ def _instead(run: Run) -> str:
         return f"; for other scales: initlab recommend --activation {activation.name}"
     gain, name = _critical(activation), described(activation)
     return f"; critical gain of {name}: {gain:.4g}" if gain else f"; {name} has no critical gain"
+
+
+def _asking(run: Run) -> str:
+    """Options of `recommend` for networks like this one."""
+    options = [f"--activation {run.activation.name}"]
+    if run.residual is not None:
+        options.append(f"--residual {run.residual.parameters['every']}")
+    if run.norm is not None:
+        options.append(f"--norm {run.norm.name}")
+    if run.dropout:
+        options.append(f"--dropout {run.dropout:.4g}")
+    return " ".join(options)
 
 
 @cache

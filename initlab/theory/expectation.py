@@ -123,11 +123,14 @@ class Expectation:
             found["predicted_weight_grad_std"] = self.expected.more[:, 0]
         return found
 
-    @property
-    def asked_run(self) -> dict[str, float | None]:
-        """The same of runs.csv: of the gradient at layer 0, of the cosine at the last layer."""
+    def asked_run(self, start: int = 0) -> dict[str, float | None]:
+        """The same of runs.csv: of the gradient where it ends, of the cosine at the last layer.
+
+        Args:
+            start: the layer at which a gradient ends.
+        """
         found = {
-            name: none_if_nan(float(column[-1 if "cosine" in name else 0]))
+            name: none_if_nan(float(column[-1 if "cosine" in name else start]))
             for name, column in self.asked_layers.items()
         }
         if self.expected.more is not None:
@@ -155,11 +158,12 @@ class Expectation:
         empty = np.full(len(std), np.nan)
         return np.stack([parts.get(name, empty) for name in LAYERS], axis=1)
 
-    def cells(self, std: Array | None) -> dict[str, Any]:
+    def cells(self, std: Array | None, start: int = 0) -> dict[str, Any]:
         """The predicted columns of runs.csv; None where there is nothing.
 
         Args:
             std: as measured, shape (layers,); None of a run that was not.
+            start: the layer at which a gradient ends.
         """
         cells: dict[str, Any] = dict.fromkeys([*RUNS, *LAYERS]) | self.expected.run
         layers = self.expected.layers
@@ -172,6 +176,7 @@ class Expectation:
         if table is not None:
             last = dict(zip(LAYERS, table[-1].tolist(), strict=True))
             if layers is not None:
-                last["predicted_grad_std"] = float(layers[0, PREDICTED.index("predicted_grad_std")])
+                place = PREDICTED.index("predicted_grad_std")
+                last["predicted_grad_std"] = float(layers[start, place])
             cells |= {name: none_if_nan(value) for name, value in last.items()}
         return cells

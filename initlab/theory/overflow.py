@@ -68,7 +68,35 @@ def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Arra
         return Limits(nan_onset=nan_onset)
     if not run.backward:
         return Limits(zero_onset=zero_onset)
-    stopped, start = _stopped(run, curves, zero), ln_start(run, float(std[-1]))
+    return _back(run, zero_onset, _stopped(run, curves, zero), float(std[-1]), ln_grad)
+
+
+def block_limits(run: Run, ln_q: Array, ln_largest: Array, std: float, ln_grad: Array) -> Limits:
+    """The same of a network with sums or norms.
+
+    Args:
+        run: the network.
+        ln_q: ln of the pre-activations' variance, shape (depth,).
+        ln_largest: ln of the largest activation, shape (depth,).
+        std: of what the loss reads.
+        ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
+    """
+    largest, smallest = log_range(run.dtype)
+    reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
+    nan_onset = _first((ln_largest > largest) | (ln_q / 2 + reach > largest))
+    if nan_onset is not None:
+        return Limits(nan_onset=nan_onset)
+    zero_onset = _first(ln_largest < smallest)
+    return _back(run, zero_onset, None, std, ln_grad) if run.backward else Limits(None, zero_onset)
+
+
+def _back(
+    run: Run, zero_onset: int | None, stopped: int | None, std: float, ln_grad: Array
+) -> Limits:
+    """Where a gradient leaves its dtype; `stopped` is the last layer that gets none at all."""
+    reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
+    largest, smallest = log_range(run.dtype)
+    start = ln_start(run, std)
     if start is None:
         return Limits(zero_onset=zero_onset, grad_underflow=stopped)
     ln_g = ln_grad / 2 + start + reach

@@ -11,7 +11,7 @@ import numpy as np
 from initlab.catalog import INPUTS, LOSSES
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import Choice, Run
-from initlab.theory import recursions
+from initlab.theory import block_prediction, blocks, recursions
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.initial_loss import LastLayer
 from initlab.theory.layer_curves import LayerCurves
@@ -99,12 +99,15 @@ def predict(
     fed = {of: _input_moments(*of) for of in dict.fromkeys((p.input, p.batch) for p in points)}
     known: dict[Run, Prediction] = {}
     groups: dict[tuple[Kind, ...], list[_Network]] = {}
+    built: dict[tuple[object, ...], list[_Network]] = {}  # with norms, dropout or sums
     for run in points:
         laws, moments = layer_laws(run), fed[run.input, run.batch]
-        if isinstance(laws, str):
-            known[run] = Prediction(reason=laws)
-        elif moments is None:
-            known[run] = Prediction(reason=f"theory does not know E x^2 of {run.input.name}")
+        reason = _why_none(run, laws, moments)
+        if reason or isinstance(laws, str) or moments is None:
+            known[run] = Prediction(reason=reason)
+        elif run.has_blocks:
+            key = block_prediction.group_of(run, laws)
+            built.setdefault(key, []).append(_Network(run, laws, moments))
         else:
             groups.setdefault(_kinds(laws), []).append(_Network(run, laws, moments))
     for kinds, group in groups.items():
@@ -112,7 +115,23 @@ def predict(
         for part in _parts(sorted(group, key=lambda network: network.run.depth)):
             with np.errstate(invalid="ignore"):  # nan where the activation cannot be resolved
                 known |= _predict(curves, part, cosines, more, tick)
+    for group in built.values():
+        for part in _parts(group):
+            known |= _with_blocks(part, tick)
     return [known[run.point] for run in runs]
+
+
+def why_none(run: Run) -> str:
+    """Why theory says nothing of a run; empty where it does."""
+    return _why_none(run, layer_laws(run), _input_moments(run.input, run.batch))
+
+
+def _why_none(run: Run, laws: tuple[LayerLaw, ...] | str, moments: InputMoments | None) -> str:
+    if isinstance(laws, str):
+        return laws
+    if moments is None:
+        return f"theory does not know E x^2 of {run.input.name}"
+    return blocks.why_none(run, moments) if run.has_blocks else ""
 
 
 def _kinds(laws: tuple[LayerLaw, ...]) -> tuple[Kind, ...]:
@@ -181,6 +200,21 @@ def _predict(
             (c,), (share,) = (x[index : index + 1] for x in pairs[run.depth][:2])
             end = _last_layer(laws[index][run.depth - 1], float(ln_q[last]), float(share @ c))
         result[run] = Prediction("", layers, ends, fixed.get(index), sure, words, end)
+    return result
+
+
+def _with_blocks(group: list[_Network], tick: Callable[[], None]) -> dict[Run, Prediction]:
+    """Predictions for networks of one structure, of norms, dropout and residual sums."""
+    runs, laws, inputs = zip(*group, strict=True)
+    result = {}
+    for run, own, found in zip(
+        runs, laws, block_prediction.predicted(runs, laws, inputs, tick), strict=True
+    ):
+        unknown = np.full(run.depth, np.nan)
+        layers = Layers(found.pre_std, found.std, found.grad_std, found.cosine, unknown)
+        sure = _sure(run, found.ln_output)
+        words = "; ".join(filter(None, (approximation(own), found.approximate)))
+        result[run] = Prediction("", layers, found.limits, None, sure, words, found.last)
     return result
 
 

@@ -9,13 +9,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.catalog.schemes import Draw
 from initlab.spec.run import Choice, Layer, Run
-from initlab.theory.gains import scale_of
+from initlab.theory.gains import weight_scale
 from initlab.theory.shifts import Shift, bias_law
 
 #: inputs or neurons, of fewer of which a mean is far from its limit: a sum of weights that are not
@@ -63,8 +63,8 @@ class LayerLaw(NamedTuple):
 
 
 def layer_laws(run: Run) -> tuple[LayerLaw, ...] | str:
-    """The law of every layer, or why theory does not hold for this network."""
-    return _layer_laws(run.shape, run.layers if run.overrides else run.layers[:1])
+    """The law of every layer, then of projections; or why theory does not hold for this network."""
+    return _layer_laws(run.shape, run.layers[:1]) if not run.differs else _laws_of(run.linears)
 
 
 def approximation(laws: tuple[LayerLaw, ...]) -> str:
@@ -75,11 +75,16 @@ def approximation(laws: tuple[LayerLaw, ...]) -> str:
 
 @cache
 def _layer_laws(shape: tuple[int, ...], layers: tuple[Layer, ...]) -> tuple[LayerLaw, ...] | str:
-    """Of these layers, or of one for all."""
-    places = list(zip(pairwise(shape), cycle(layers), strict=False))
-    known: dict[tuple[tuple[int, int], Layer], LayerLaw] = {}
+    """Of layers that are all alike."""
+    return _laws_of(tuple((*pair, layers[0]) for pair in pairwise(shape)))
+
+
+@cache
+def _laws_of(places: tuple[tuple[int, int, Layer], ...]) -> tuple[LayerLaw, ...] | str:
+    """Of layers with these fans."""
+    known: dict[tuple[int, int, Layer], LayerLaw] = {}
     for place in dict.fromkeys(places):
-        law = _layer_law(*place)
+        law = _layer_law(place[:2], place[2])
         if isinstance(law, str):
             return law
         known[place] = law
@@ -88,7 +93,7 @@ def _layer_laws(shape: tuple[int, ...], layers: tuple[Layer, ...]) -> tuple[Laye
 
 def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
     fans = Fans(*pair)
-    moments = _moments(layer.init, fans, layer.activation)
+    moments = _moments(layer, fans)
     if moments is None:
         return f"{layer.init.name} weights are not independent draws of mean 0"
     if not math.isfinite(moments[1]):
@@ -108,10 +113,10 @@ def _layer_law(pair: tuple[int, int], layer: Layer) -> LayerLaw | str:
     return LayerLaw(variance, layer.activation, shift, few)
 
 
-def _moments(choice: Choice, fans: Fans, activation: Choice) -> tuple[float, float] | None:
-    """(mean, variance) of one entry; None where entries are not random."""
-    scale, shift = scale_of(choice, fans, activation)
-    draw = SCHEMES[choice.name].draw(choice.parameters)
+def _moments(layer: Layer, fans: Fans) -> tuple[float, float] | None:
+    """(mean, variance) of one weight; None where weights are not random."""
+    scale, shift = weight_scale(layer, fans)
+    draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
     if scale == shift == 0:
         return 0.0, 0.0
     unit = UNIT.get(str(draw[0]))

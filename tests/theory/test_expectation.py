@@ -174,10 +174,10 @@ def test_bands_of_gradient_and_cosine_stand_apart():
     names = [f"predicted_{of}_{q}" for of in ("grad_std", "cosine") for q in ("p10", "p50", "p90")]
     assert names == [*table] == GRADIENT_BAND
     np.testing.assert_array_equal([*table.values()], np.vstack([band.gradient, band.cosine]))
-    cells = expectation.asked_run
+    cells = expectation.asked_run()
     # a signal ends at the last layer, a gradient at layer 0
     assert cells["predicted_grad_std_p50"] == band.gradient[1, 0]
     assert cells["predicted_cosine_p90"] == band.cosine[2, -1]
     (without,), _ = in_memory(load_plan(SPEC))
     assert without.expectation.asked_layers == {}
-    assert without.expectation.asked_run == {}
+    assert without.expectation.asked_run() == {}

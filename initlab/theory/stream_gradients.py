@@ -1,0 +1,274 @@
+"""What norms, dropout and residual sums make of a gradient of infinite width, on its way back.
+
+A gradient g = dL/dh is followed as
+
+    g = k h + c 1 + r        with E r = 0, E r^2 and E r_a r_b of two samples
+
+A loss that knows nothing of h starts with k = c = 0. Of mse, y - t, k = 1: it matters in residual
+streams, where h of all layers are much alike. Back through z = W x + b, of u = dL/dz
+
+    k' = G E[u z] / q,   c' = 0,   E r'^2 = G E u^2,   G = fan_out Var W
+
+what z knows of W, and a part that does not depend on x (`recursions.gradients`). With moments
+E[z phi phi'], E phi^2 phi'^2, E[z phi'] and so on, of g at phi(z), u = phi'(z) g has
+
+    E[u z] = k E[z phi phi'] + c E[z phi']
+    E u^2  = k^2 E[phi^2 phi'^2] + 2 k c E[phi phi'^2] + (c^2 + E r^2) E phi'^2
+
+A norm takes out what is along its output (and a centred one, what is along 1), and divides by what
+it divided by. A sum h' = a h + b F hands a g' on to h and b g' into its branch, where
+
+    b g' = b^2 k F + b (c + a k m) + b (a k (h - m) + r)
+
+Shapes: R networks side by side.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from initlab.theory.batch_norm import BatchNormMoments
+from initlab.theory.curves import Curves, CurveValues, Patches
+from initlab.theory.quadrature import UNDERFLOW, Array, expectations
+from initlab.theory.streams import Signal, ln
+
+ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
+
+
+class Gradient(NamedTuple):
+    """In units of exp(ln / 2): k sqrt(s), c, E r^2 and E r_a r_b, each (R,)."""
+
+    ln: Array
+    along: Array
+    constant: Array
+    rest: Array
+    across: Array
+
+    @classmethod
+    def start(cls, networks: int, ln_s: Array, residual: Array) -> "Gradient":
+        """Of y - t, t ~ N(0, 1), where the loss is `residual`; else of independent numbers."""
+        zero, one = np.zeros(networks), np.ones(networks)
+        ln_k = np.where(residual, ln_s, -np.inf)
+        top = np.maximum(ln_k, 0)
+        return cls(top, np.exp((ln_k - top) / 2), zero, np.exp(one * 0 - top), zero)
+
+    def total(self, h: Signal) -> Array:
+        """E g^2, in these units."""
+        both = 2 * self.along * self.constant * h.mean
+        return np.square(self.along) + np.square(self.constant) + both + self.rest
+
+    def ln_variance(self, h: Signal) -> Array:
+        """Ln (E g^2 - (E g)^2): centred, as it is measured."""
+        return self.ln + ln(np.square(self.along) * h.spread + self.rest)
+
+    def scaled(self) -> "Gradient":
+        """The same in units in which it is about 1."""
+        size = np.square(self.along) + np.square(self.constant) + self.rest
+        size = np.where(size > 0, size, 1.0)
+        root = np.sqrt(size)
+        return Gradient(
+            self.ln + np.log(size),
+            self.along / root,
+            self.constant / root,
+            self.rest / size,
+            self.across / size,
+        )
+
+    def divided(self, ln_by: Array) -> "Gradient":
+        """By a number whose square has this logarithm."""
+        return self._replace(ln=self.ln - ln_by)
+
+
+class Slopes(NamedTuple):
+    """u = dL/dz: E[u z] / sqrt q, E u, E u^2 and E u_a u_b, in units of exp(ln / 2), each (R,)."""
+
+    ln: Array
+    with_z: Array
+    mean: Array
+    square: Array
+    across: Array
+
+
+@cache
+def _mixed_of(curves: Curves) -> Patches:
+    """E[z phi'], E[phi phi'^2], E[phi phi'] and E phi' over ln q, without units.
+
+    Of biases that are not normal, those of the activation itself: they only count where a branch
+    ends in an activation and the loss knows its output.
+    """
+    phi = curves.activation
+
+    def columns(q: Array) -> Array:
+        def integrands(x: Array) -> Array:
+            value, slope = phi.with_slope(x)
+            product = value * slope
+            return np.stack([x * slope, product * slope, product, slope, value**2, slope**2])
+
+        sigma = np.sqrt(q)
+        floor = np.full((6, len(q)), UNDERFLOW)
+        floor[:4] = 1e-13 * np.maximum(sigma, 1e-8)  # odd integrands are 0
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            z_slope, third, product, slope, v, d = expectations(
+                integrands, np.zeros_like(sigma), sigma, phi.kinks, floor=floor
+            )
+            v, d = (np.maximum(x, np.finfo(float).tiny) for x in (v, d))
+            columns = z_slope / (sigma * np.sqrt(d)), third / (np.sqrt(v) * d)
+            found: Array = np.stack([*columns, product / np.sqrt(v * d), slope / np.sqrt(d)], -1)
+        return found
+
+    return Patches(columns, ENDS)
+
+
+def through_activation(
+    g: Gradient, curves: Curves, ln_q: Array, at: CurveValues, slope: Array
+) -> Slopes:
+    """Phi'(z) g.
+
+    Args:
+        g: at phi(z).
+        curves: of phi.
+        ln_q: of z.
+        at: moments there.
+        slope: d (K/V) / dc of a typical pair.
+    """
+    k, c, r = g.along, g.constant, g.rest
+    none = np.zeros_like(k)
+    z_slope, third, product, mean_slope = none, none, none, none
+    if (k != 0).any() or (c != 0).any():
+        mixed = _mixed_of(curves)(np.clip(ln_q, *ENDS))
+        z_slope, third, product, mean_slope = np.moveaxis(mixed, -1, 0)
+    # in units of sqrt D: phi / sqrt V is of size 1, as h / sqrt s is
+    root = np.exp((at.ln_v - ln_q - at.ln_d) / 2)
+    return Slopes(
+        g.ln + at.ln_d,
+        k * at.growth * root + c * z_slope,
+        k * product + c * mean_slope,
+        np.square(k) * at.overlap + 2 * k * c * third + np.square(c) + r,
+        g.across * np.exp(at.ln_v - ln_q - at.ln_d) * slope,
+    )
+
+
+def through_norm(u: Slopes, ln_by: Array, *, centred: bool) -> Slopes:
+    """Back through a norm between weights and activation, to the weights' side."""
+    square = u.square - np.square(u.with_z) - (np.square(u.mean) if centred else 0)
+    none = np.zeros_like(u.mean)
+    return Slopes(u.ln - ln_by, none, none, square.clip(0), u.across)
+
+
+def through_weights(u: Slopes, x: Signal, ln_q: Array, g2: Array, kept: Array) -> Gradient:
+    """W^T u.
+
+    Args:
+        u: at z = W x + b.
+        x: what the weights were multiplied with.
+        ln_q: of z.
+        g2: G = fan_out Var W.
+        kept: share of E z^2 that orthogonal weights hand on along x; 0 of others.
+    """
+    # along x of size sqrt s: G E[u z] / q sqrt s
+    along = np.exp((x.ln_s - ln_q) / 2) * u.with_z * np.sqrt(g2)
+    lost = np.square(u.with_z) * kept
+    none = np.zeros_like(along)
+    return Gradient(u.ln + ln(g2), along, none, (u.square - lost).clip(0), u.across)
+
+
+def through_dropout(g: Gradient, x: Signal, kept: Array) -> Gradient:
+    """Back through a mask m / k: k' x (m / k)^2, of mean 1 / k over masks.
+
+    Args:
+        g: at x m / k.
+        x: what was masked.
+        kept: the share k.
+    """
+    # k h' of h' = x m / k has size k sqrt(s / kept)
+    along = g.along / np.sqrt(kept)
+    inverse = 1 / kept
+    rest = g.rest * inverse + np.square(g.along) * (np.square(inverse) - inverse)
+    rest += np.square(g.constant) * (inverse - 1)
+    return g._replace(along=along, rest=rest)
+
+
+def through_layer_norm(g: Gradient, y: Signal, ln_by: Array, *, centred: bool) -> Gradient:
+    """Back through a norm over neurons, of output y."""
+    none = np.zeros_like(g.along)
+    if centred:
+        return g._replace(along=none, constant=none).divided(ln_by)
+    # of c 1, what is along y is taken out
+    return g._replace(along=-g.constant * y.mean).divided(ln_by)
+
+
+def through_batch_norm(
+    g: Gradient, batch: int, ln_tau2: Array, moments: BatchNormMoments
+) -> Slopes:
+    """Back through phi(BN(z)); what comes of it sums to 0 over the batch.
+
+        E u^2 = (B / (B - 3) / tau^2) / B  E tr[(P - y y^T / B) Phi' G Phi'],  G = E g g^T
+
+    as 1 / (variance of a batch) is B / (tau^2 (B - 3)) on average (an inverse chi^2).
+    """
+    apart, together = g.rest - g.across, g.rest + (batch - 1) * g.across
+    # along phi(y), of size 1 where E phi^2 = V
+    own = np.square(g.along) / max(moments.second, 1e-300)
+    trace = own * moments.own + apart * moments.across
+    trace = trace + (together + batch * np.square(g.constant)) * moments.along
+    square = trace / (batch - 3)
+    none = np.zeros_like(square)
+    return Slopes(g.ln - ln_tau2, none, none, square, -square / (batch - 1))
+
+
+def as_gradient(u: Slopes) -> Gradient:
+    """Of a norm that stands before weights: nothing is along its input."""
+    none = np.zeros_like(u.square)
+    return Gradient(u.ln, none, none, u.square, u.across)
+
+
+def into_branch(
+    g: Gradient, after: Signal, h: Signal, branch: Signal, skip: Array, scale: Array
+) -> tuple[Gradient, Gradient]:
+    """What a sum a h + b F hands on to h, and into its branch.
+
+    Args:
+        g: at the sum.
+        after: the sum.
+        h: what came in.
+        branch: F.
+        skip: a.
+        scale: b.
+    """
+    # sizes of h and F relative to the sum's
+    of_h, of_f = np.exp((h.ln_s - after.ln_s) / 2), np.exp((branch.ln_s - after.ln_s) / 2)
+    k, a, b = g.along, skip, scale
+    on = k * a * b
+    past = Gradient(
+        g.ln,
+        a * a * k * of_h,
+        a * g.constant + on * branch.mean * of_f,
+        a * a * g.rest + np.square(on * of_f) * branch.spread,
+        a * a * g.across + np.square(on * of_f) * _pairs(branch),
+    )
+    inside = Gradient(
+        g.ln,
+        b * b * k * of_f,
+        b * g.constant + on * h.mean * of_h,
+        b * b * g.rest + np.square(on * of_h) * h.spread,
+        b * b * g.across + np.square(on * of_h) * _pairs(h),
+    )
+    return past, inside
+
+
+def together(past: Gradient, branch: Gradient) -> Gradient:
+    """The gradient of what came into a block: of both ways, whose rests are independent."""
+    top = np.maximum(past.ln, branch.ln)
+    parts = []
+    for g in (past, branch):
+        root = np.exp((g.ln - top) / 2)
+        parts.append((g.along * root, g.constant * root, g.rest * root**2, g.across * root**2))
+    sums = [one + other for one, other in zip(*parts, strict=True)]
+    return Gradient(top, *sums).scaled()
+
+
+def _pairs(h: Signal) -> Array:
+    """(p - m^2) / s of two samples, where all pairs are alike; else of the first kind."""
+    pairs: Array = h.cosine[:, 0] - np.square(h.mean)
+    return pairs
