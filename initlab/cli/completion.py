@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import typer
 
-from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, TABLES, TASKS
+from initlab.catalog import ACTIVATIONS, ALLOWABLE, LOSSES, NORMS, TABLES, TASKS
 from initlab.catalog.columns import columns
 from initlab.errors import nearest
 
@@ -34,6 +34,11 @@ def kinds(incomplete: str) -> list[str]:
 def losses(incomplete: str) -> list[tuple[str, str]]:
     """Losses, with what they are."""
     return [(r.name, r.about) for r in LOSSES.values() if r.name.startswith(incomplete)]
+
+
+def norm_names(incomplete: str) -> list[tuple[str, str]]:
+    """Norms, with what they are."""
+    return [(r.name, r.about) for r in NORMS.values() if r.name.startswith(incomplete)]
 
 
 def reductions(incomplete: str) -> list[str]:

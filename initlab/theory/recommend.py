@@ -99,7 +99,7 @@ def recommend(activation: Choice, *, depth: int, width: int, dtype: str) -> list
 def candidate_of(sigma_w: float, sigma_b: float, run: Run, prediction: Prediction) -> Candidate:
     """A candidate of a run and what theory says of it."""
     seen = diagnose(run, prediction, STEADY_THRESHOLDS)
-    return Candidate(sigma_w, sigma_b, run, prediction, seen, _loss(prediction))
+    return Candidate(sigma_w, sigma_b, run, prediction, seen, change(run, prediction))
 
 
 def with_finite_width(curves: Curves, steady: list[Candidate]) -> list[Candidate]:
@@ -128,15 +128,20 @@ def least_width(candidate: Candidate) -> int | None:
     return None
 
 
-def _loss(prediction: Prediction) -> float:
-    layers = prediction.layers
+def change(run: Run, prediction: Prediction) -> float:
+    """How much a network changes what it hands on: `Candidate.loss`; inf where that is not known.
+
+    Args:
+        run: the network; signal and gradient count from the first layer on its stream on.
+        prediction: what theory says of it.
+    """
+    layers, start = prediction.layers, run.start
     if layers is None:
         return math.inf
     with np.errstate(divide="ignore", invalid="ignore"):
-        change = np.log(layers.std[-1] / layers.std[0])
         parts: Sequence[Array] = (
-            np.abs(change),
-            np.abs(np.log(layers.grad_std[0])),
+            np.abs(np.log(layers.std[-1] / layers.std[start])),
+            np.abs(np.log(layers.grad_std[start])),
             -np.log1p(-np.minimum(layers.cosine[-1], 1.0)) / 2,
         )
     worst = max(float(part) for part in parts)

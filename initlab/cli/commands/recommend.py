@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.catalog import NORMS
 from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.arguments import Param, activations
-from initlab.cli.completion import activation_names
+from initlab.cli.block_recommendation import show
+from initlab.cli.completion import activation_names, norm_names
 from initlab.cli.recommendation import lines, why_none
 from initlab.errors import ChecksFailed, InputError
 
@@ -38,6 +40,25 @@ Dtype = Annotated[DtypeName, typer.Option(help="Of the network.")]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Build and measure the recommended network.")
 ]
+Residual = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Layers in a residual branch.", show_default=False),
+]
+NormName = Annotated[
+    str,
+    typer.Option(
+        "--norm",
+        help=f"A norm: {', '.join(NORMS)}.",
+        autocompletion=norm_names,
+        show_default=False,
+    ),
+]
+Dropout = Annotated[
+    float,
+    typer.Option(
+        min=0, max=0.99, help="Share of each layer's inputs that is dropped.", show_default=False
+    ),
+]
 
 
 def recommend(
@@ -46,6 +67,9 @@ def recommend(
     width: Width = 256,
     dtype: Dtype = "float32",
     verify: Verify = False,
+    residual: Residual = None,
+    norm: NormName = "",
+    dropout: Dropout = 0.0,
     param: Param = None,
     format_: output.FormatOption = None,
 ) -> None:
@@ -56,12 +80,16 @@ def recommend(
     says why. grad_ratio is the gradient's std at layer 0 relative to the last; p10 and p90 are, of
     one sample, between which values 80 % of networks of this width lie.
 
+    With --residual, --norm or --dropout it ranks branch scales, places of the norm and gains.
+
     Examples:
     initlab recommend --activation gelu --depth 100 --width 256
 
     initlab recommend --activation tanh --depth 1000 --verify
 
     initlab recommend --activation silu --dtype float16 --format json
+
+    initlab recommend --activation relu --residual 2 --norm layer --depth 200
     """
     from initlab.theory.recommend import default, recommend
     from initlab.theory.variances import LEAST_WIDTH
@@ -73,6 +101,19 @@ def recommend(
             " one scale to keep them",
             f"--width {LEAST_WIDTH}",
         )
+    if residual is not None or norm or dropout:
+        show(
+            choice,
+            residual=residual,
+            norm=norm,
+            dropout=dropout,
+            depth=depth,
+            width=width,
+            dtype=dtype,
+            verify=verify,
+            format_=format_,
+        )
+        return
     found = recommend(choice, depth=depth, width=width, dtype=dtype)
     best = found[0] if found and found[0].holds else None
     usual = _row("torch default", default(choice, depth=depth, width=width, dtype=dtype))
@@ -137,7 +178,7 @@ def measure_once(run: "Run") -> tuple[float, float, str, str]:
     from initlab.theory.recommend import STEADY_THRESHOLDS
 
     (measurement,) = measure(Share(((0, run),))).values()
-    cells = result_cells(Outcome("ok", measurement), STEADY_THRESHOLDS)
+    cells = result_cells(Outcome("ok", measurement), STEADY_THRESHOLDS, run.start)
     first, last = cells["grad_std_first"], cells["grad_std_last"]
     ratio = first / last if last else math.nan
     return cells["std_last"], ratio, cells["forward_verdict"], cells["backward_verdict"] or "nan"
