@@ -73,7 +73,8 @@ class Norm:
         if self.dim == -1:
             return x_RBN.mean(-1, keepdim=True)
         # numpy adds sample after sample: torch would in another order for other numbers of columns
-        return torch.from_numpy(x_RBN.numpy().mean(axis=1, keepdims=True))
+        with np.errstate(invalid="ignore", over="ignore"):  # in a run that is about to burst
+            return torch.from_numpy(x_RBN.numpy().mean(axis=1, keepdims=True))
 
 
 class Blocks:

@@ -10,7 +10,8 @@ from initlab.formatting import short
 
 PLAIN = ("spec", "activation", "init", "loss", "dtype")  # their values say what they are of
 ABSENT = "-"
-NO_BIAS = "none"  # as one writes it in a spec
+NONE = "none"  # as one writes it in a spec
+OPTIONAL = ("bias", "residual", "norm")  # fields of which a network may have none
 PARTS = {"first": 2, "last": 2, "layers": 3}  # of the name of a field of some layers: last.init
 DIGITS = (6, 17)  # of numbers: more where these do not tell them apart
 
@@ -74,7 +75,7 @@ def texts_of(runs: pd.DataFrame, axis: str, *, apart: bool = True) -> pd.Series:
             None that is left at its default.
     """
     names = _texts(runs[axis])
-    names = names.replace(ABSENT, NO_BIAS) if axis == "bias" else names
+    names = names.replace(ABSENT, NONE) if axis in OPTIONAL else names
     given = pd.Series("", index=runs.index)
     for column in (n for n in fields_of(runs) if owner(n) == axis != n):
         values, parameter = _texts(runs[column]), column.removeprefix(f"{axis}.")

@@ -21,8 +21,8 @@ from initlab.spec.run import Choice, Override, Run
 
 MAX_RUNS = 10_000
 #: fields that are not one axis each
-APART = ("depth", "width", "shape", "seeds", "bias", "first", "last", "layers", "init", "residual",
-         "norm", "preset")  # fmt: skip
+APART = ("depth", "width", "shape", "seeds", "bias", "first", "last", "layers", "residual", "norm",
+         "preset")  # fmt: skip
 
 
 def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
@@ -90,7 +90,7 @@ def _check_blocks(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
         over_batch = NORMS[run.norm.name].over == "batch"
         if over_batch and run.batch < 2:
             yield ("norm",), f"{run.norm.name} needs a batch of at least 2, it has {run.batch}"
-        if not over_batch and min(run.shape[1:]) < 2:
+        if not over_batch and min(run.structure.normed(run.shape), default=2) < 2:
             yield ("norm",), f"{run.norm.name} needs layers of at least 2 neurons"
     if run.draws == "script":
         if run.dropout:
@@ -163,12 +163,17 @@ def _expand(grid: Grid, folder: Path) -> Iterator[Run]:
     biases: Sequence[Choice | None] | None = None
     if grid.bias is not None:
         biases = [c for bias in grid.bias for c in (_choices(bias, "bias") if bias else [None])]
-    axes: list[list[Any]] = [_values(getattr(grid, field) or [None], field) for field in fields]
+    # presets choose an initialiser with what stands around layers: one axis, in its place
+    axes: list[list[Any]] = [
+        list(_built(grid)) if field == "init" else _values(getattr(grid, field) or [None], field)
+        for field in fields
+    ]
     overrides = list(
         itertools.product(*(_overrides(at, layers) for at, layers in _differing(grid)))
     )
-    for shape, built, *point in itertools.product(shapes, _built(grid), *axes):
-        named = {**built, **dict(zip(fields, point, strict=True))}
+    for shape, *point in itertools.product(shapes, *axes):
+        named = dict(zip(fields, point, strict=True))
+        named |= named["init"]
         input_, beside = parted(named["input"])
         named["input"] = located(input_, folder)
         target = named["target"] or beside

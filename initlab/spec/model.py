@@ -269,6 +269,8 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
         if fed.get("target") == [""]:
             del fed["target"]  # as it has been written since before there was one
     unsaid = {k for k, v in data.items() if v is None or (k in LATER and v == [LATER[k]])}
+    if grid.preset is not None:  # which would fill in what is said to be none
+        unsaid -= {k for k in ("residual", "norm") if data[k] is not None}
     if data["target"] is not None:
         data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
     for field in ("residual", "norm"):

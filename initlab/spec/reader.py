@@ -11,9 +11,11 @@ from typing import Any, BinaryIO
 from pydantic import ValidationError
 
 from initlab.catalog import FIELDS
+from initlab.catalog.arithmetic import is_expression
 from initlab.errors import InputError, Problem, SpecError
 from initlab.formatting import cut
 from initlab.spec import yamlfile
+from initlab.spec.blocks import NONE
 from initlab.spec.layers import LayerGrid
 from initlab.spec.messages import owner_of, wording
 from initlab.spec.model import Grid, Head, Spec, safe_name
@@ -228,12 +230,12 @@ def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, t
     """One step down. A bare name or number on the way ("init: normal") becomes a mapping."""
     if isinstance(at, list):
         index = _index(at, key, path, text)
-        if isinstance(at[index], str) and path and path[-1] in FIELDS:
-            at[index] = {FIELDS[path[-1]].key: at[index]}
+        if path and path[-1] in FIELDS:
+            at[index] = _as_mapping(path[-1], at[index])
         inner, path = at[index], (*path, index)
     else:
-        if isinstance(at.get(key), str) and key in FIELDS:
-            at[key] = {FIELDS[key].key: at[key]}
+        if key in FIELDS and key in at:
+            at[key] = _as_mapping(key, at[key])
         elif key == "band" and not path and isinstance(at.get(key), int):
             at[key] = {"networks": at[key]}
         elif at.get(key) is None:
@@ -243,6 +245,16 @@ def _inside(at: Any, key: str, path: tuple[Any, ...], text: str) -> tuple[Any, t
         return inner, path
     place = ".".join(map(str, path))
     raise InputError(f"--set {text}: {place} is not a mapping here", f"--set '{place}={{...}}'")
+
+
+def _as_mapping(field: str, value: Any) -> Any:
+    """What is said in short, as a mapping: a record by its name, a residual by its layers."""
+    if field == "residual" and (value is False or value == NONE):
+        return {}
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if field == "residual" and (number or (isinstance(value, str) and is_expression(value))):
+        return {"every": value}
+    return {FIELDS[field].key: value} if isinstance(value, str) else value
 
 
 def _index(at: list[Any], key: str, path: tuple[Any, ...], text: str) -> int:

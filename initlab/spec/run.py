@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -170,10 +170,8 @@ class Run:
     @cached_property
     def structure(self) -> Structure:
         """Where residual sums and norms stand."""
-        residual = None if self.residual is None else self.residual.parameters
-        norm = None if self.norm is None else self.norm.parameters
         own = {override.at for override in self.overrides}
-        return structure_of(self.shape, residual, norm, ("first" in own, "last" in own))
+        return _structure(self.shape, self.residual, self.norm, ("first" in own, "last" in own))
 
     @property
     def start(self) -> int:
@@ -273,6 +271,14 @@ class Run:
             else:
                 cells[field] = value
         return cells
+
+
+@lru_cache(1024)  # runs that differ in seed or scheme only have one
+def _structure(
+    shape: tuple[int, ...], residual: Choice | None, norm: Choice | None, apart: tuple[bool, bool]
+) -> Structure:
+    sums, norms = (None if choice is None else choice.parameters for choice in (residual, norm))
+    return structure_of(shape, sums, norms, apart)
 
 
 def _cell(item: Any) -> Any:

@@ -71,6 +71,16 @@ class Structure:
         inside = {layer for block in self.blocks for layer in block[:-1]}
         return [layer for layer in range(len(self.layers)) if layer not in inside]
 
+    def normed(self, shape: Sequence[int]) -> Iterator[int]:
+        """How many neurons each norm has."""
+        for fan_in, fan_out, around in zip(shape, shape[1:], self.layers, strict=False):
+            if around.norm_in:
+                yield fan_in
+            if around.norm_z or around.norm_h or around.norm_sum:
+                yield fan_out
+        if self.norm_last:
+            yield shape[-1]
+
     def projections(self, shape: Sequence[int]) -> list[tuple[int, int]]:
         """The first and the last layer of each block whose sum needs weights of its own."""
         return [

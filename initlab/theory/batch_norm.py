@@ -40,6 +40,7 @@ class BatchNormMoments(NamedTuple):
     across: float  # E tr[(P - u u^T) Phi' P Phi'], of gradients that sum to 0 over the batch
     along: float  # E tr[(P - u u^T) Phi' J Phi'], of those that are the same for all of it
     own: float  # E tr[(P - u u^T) w w^T], w = phi(y) phi'(y), of those that are along phi(y)
+    noise: float  # E tr[(P - u u^T) diag(w)^2], of those that are phi(y) times independent numbers
 
 
 @cache
@@ -68,7 +69,7 @@ def batch_norm_moments(activation: Choice, batch: int) -> BatchNormMoments:
         if (np.abs(found - before) <= TOLERANCE * found[1]).all():
             return _moments(found, batch)
         before = found
-    return BatchNormMoments(*[math.nan] * 6)
+    return BatchNormMoments(*[math.nan] * 7)
 
 
 def growth(activation: Choice, batch: int) -> float:
@@ -105,7 +106,10 @@ def _moments(expected: Array, batch: int) -> BatchNormMoments:
     along = let_through(SLOPE) / batch  # Phi' J Phi' = phi' phi'^T / B
     # tr[(P - u u^T) Phi'^2] = sum phi'^2 (1 - 1 / B - u^2), and P = I - J
     across = (batch - 1) * square[SLOPE] - square[SLOPE + 1] - along
-    return BatchNormMoments(mean[PHI], square[PHI], pair[PHI], across, along, let_through(PRODUCT))
+    noise = (batch - 1) * square[PRODUCT] - square[PRODUCT + 1]
+    return BatchNormMoments(
+        mean[PHI], square[PHI], pair[PHI], across, along, let_through(PRODUCT), noise
+    )
 
 
 def _functions(phi: Activation, y: Array) -> Array:

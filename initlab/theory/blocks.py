@@ -82,7 +82,6 @@ class _Step:
     """One layer on the way forward, as the way back needs it."""
 
     fed: Signal  # what dropout leaves for the weights
-    undropped: Signal
     pre: Pre
     argument: Pre  # of the activation
     curves: Curves
@@ -90,7 +89,8 @@ class _Step:
     branch: Signal  # what a sum adds, or what is handed on where there is none
     out: Signal
     sum: "_Sum | None" = None  # that the layer closes
-    ln_by: dict[str, Array] = field(default_factory=dict)  # of the norms, by place
+    normed: dict[str, Signal] = field(default_factory=dict)  # what norms were applied to, by place
+    ln_by: dict[str, Array] = field(default_factory=dict)  # and what these divide by
 
 
 class BlockNetworks:
@@ -163,9 +163,11 @@ class BlockNetworks:
 
     def _forward(self, index: int, h: Signal, opened: Signal) -> Signal:
         around, ln_by = self.structure.layers[index], dict[str, Array]()
+        normed: dict[str, Signal] = {}
         law = self.laws[0][index]
         x = h
         if around.norm_in:
+            normed["in"] = x
             x, ln_by["in"] = self._normed(x)
         fed = streams.dropped(x, self.kept) if self.first.dropout else x
         pre = streams.weighted(fed, *self._variances(index))
@@ -181,13 +183,15 @@ class BlockNetworks:
             done = streams.activated(curves, pre)
         out = done.signal
         if around.norm_h:
+            normed["h"] = out
             out, ln_by["h"] = self._normed(out)
-        step = _Step(fed, x, pre, argument, curves, done, out, out, ln_by=ln_by)
+        step = _Step(fed, pre, argument, curves, done, out, out, normed=normed, ln_by=ln_by)
         if around.closes is not None:
             came_in = self._projected(index, opened)
             step.out = streams.added(came_in, out, self.skip, self.scale)
             step.sum = _Sum(opened, came_in, step.out)
             if around.norm_sum:
+                normed["sum"] = step.out
                 step.out, ln_by["sum"] = self._normed(step.out)
         self.steps.append(step)
         return step.out
@@ -248,14 +252,14 @@ class BlockNetworks:
         residual = np.array([LOSSES[run.loss.name].residual for run in self.runs])
         g = back.Gradient.start(len(self.runs), last.ln_s, residual)
         if ln_last is not None:
-            g = self._through_norm(g, last, ln_last)
+            g = self._through_norm(g, self.steps[-1].out, ln_last)
         ln_grad = np.empty((self.first.depth, len(self.runs)))
         past = g
         for index in range(self.first.depth - 1, -1, -1):
             step, around = self.steps[index], self.structure.layers[index]
             ln_grad[index] = g.ln_variance(step.out)
             if around.norm_sum:
-                g = self._through_norm(g, step.out, step.ln_by["sum"])
+                g = self._through_norm(g, step.normed["sum"], step.ln_by["sum"])
             if step.sum is not None:
                 past, g = back.into_branch(
                     g, step.sum.result, step.sum.added, step.branch, self.skip, self.scale
@@ -267,9 +271,9 @@ class BlockNetworks:
             g = g.scaled()
         return ln_grad
 
-    def _through_norm(self, g: back.Gradient, y: Signal, ln_by: Array) -> back.Gradient:
+    def _through_norm(self, g: back.Gradient, x: Signal, ln_by: Array) -> back.Gradient:
         if not self.batch:
-            return back.through_layer_norm(g, y, ln_by, centred=self.centred)
+            return back.through_layer_norm(g, x, ln_by, centred=self.centred)
         moments = self._moments(index=None)
         return back.as_gradient(back.through_batch_norm(g, self.first.batch, ln_by, moments))
 
@@ -277,7 +281,7 @@ class BlockNetworks:
         """From what the layer's own chain hands on to what came into it."""
         step, around = self.steps[index], self.structure.layers[index]
         if around.norm_h:
-            g = self._through_norm(g, step.branch, step.ln_by["h"])
+            g = self._through_norm(g, step.normed["h"], step.ln_by["h"])
         if around.norm_z and self.batch:
             u = back.through_batch_norm(g, self.first.batch, step.ln_by["z"], self._moments(index))
         else:
@@ -290,9 +294,9 @@ class BlockNetworks:
             u, step.fed, step.pre.ln_q, self._growth(index), self._kept(index, step)
         )
         if self.first.dropout:
-            g = back.through_dropout(g, step.undropped, self.kept)
+            g = back.through_dropout(g, self.kept)
         if around.norm_in:
-            g = self._through_norm(g, step.undropped, step.ln_by["in"])
+            g = self._through_norm(g, step.normed["in"], step.ln_by["in"])
         return g
 
     def _past(self, index: int, g: back.Gradient, of: _Sum) -> back.Gradient:

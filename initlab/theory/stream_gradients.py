@@ -15,6 +15,12 @@ E[z phi phi'], E phi^2 phi'^2, E[z phi'] and so on, of g at phi(z), u = phi'(z) 
     E[u z] = k E[z phi phi'] + c E[z phi']
     E u^2  = k^2 E[phi^2 phi'^2] + 2 k c E[phi phi'^2] + (c^2 + E r^2) E phi'^2
 
+Dropout's mask makes of k h a k m h, whose part r of mean 0 is the larger the larger h is. So of r
+
+    E[r^2 | h] = rest + tilt h / sqrt(s) + noise h^2 / s
+
+is followed, of which phi' takes E phi'^2, E[phi phi'^2] and E phi^2 phi'^2.
+
 A norm takes out what is along its output (and a centred one, what is along 1), and divides by what
 it divided by. A sum h' = a h + b F hands a g' on to h and b g' into its branch, where
 
@@ -37,13 +43,15 @@ ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
 
 
 class Gradient(NamedTuple):
-    """In units of exp(ln / 2): k sqrt(s), c, E r^2 and E r_a r_b, each (R,)."""
+    """In units of exp(ln / 2): k sqrt(s), c, E[r^2 | h] and E r_a r_b, each (R,)."""
 
     ln: Array
     along: Array
     constant: Array
     rest: Array
     across: Array
+    tilt: Array
+    noise: Array
 
     @classmethod
     def start(cls, networks: int, ln_s: Array, residual: Array) -> "Gradient":
@@ -51,28 +59,31 @@ class Gradient(NamedTuple):
         zero, one = np.zeros(networks), np.ones(networks)
         ln_k = np.where(residual, ln_s, -np.inf)
         top = np.maximum(ln_k, 0)
-        return cls(top, np.exp((ln_k - top) / 2), zero, np.exp(one * 0 - top), zero)
+        return cls(top, np.exp((ln_k - top) / 2), zero, np.exp(one * 0 - top), zero, zero, zero)
+
+    def independent(self, h: Signal) -> Array:
+        """E r^2."""
+        return self.rest + self.tilt * h.mean + self.noise
 
     def total(self, h: Signal) -> Array:
         """E g^2, in these units."""
         both = 2 * self.along * self.constant * h.mean
-        return np.square(self.along) + np.square(self.constant) + both + self.rest
+        return np.square(self.along) + np.square(self.constant) + both + self.independent(h)
 
     def ln_variance(self, h: Signal) -> Array:
         """Ln (E g^2 - (E g)^2): centred, as it is measured."""
-        return self.ln + ln(np.square(self.along) * h.spread + self.rest)
+        return self.ln + ln(np.square(self.along) * h.spread + self.independent(h))
 
     def scaled(self) -> "Gradient":
         """The same in units in which it is about 1."""
-        size = np.square(self.along) + np.square(self.constant) + self.rest
+        size = np.square(self.along) + np.square(self.constant) + self.rest + self.noise
         size = np.where(size > 0, size, 1.0)
         root = np.sqrt(size)
         return Gradient(
             self.ln + np.log(size),
             self.along / root,
             self.constant / root,
-            self.rest / size,
-            self.across / size,
+            *(x / size for x in (self.rest, self.across, self.tilt, self.noise)),
         )
 
     def divided(self, ln_by: Array) -> "Gradient":
@@ -135,7 +146,7 @@ def through_activation(
     k, c, r = g.along, g.constant, g.rest
     none = np.zeros_like(k)
     z_slope, third, product, mean_slope = none, none, none, none
-    if (k != 0).any() or (c != 0).any():
+    if any((part != 0).any() for part in (k, c, g.tilt)):
         mixed = _mixed_of(curves)(np.clip(ln_q, *ENDS))
         z_slope, third, product, mean_slope = np.moveaxis(mixed, -1, 0)
     # in units of sqrt D: phi / sqrt V is of size 1, as h / sqrt s is
@@ -144,7 +155,7 @@ def through_activation(
         g.ln + at.ln_d,
         k * at.growth * root + c * z_slope,
         k * product + c * mean_slope,
-        np.square(k) * at.overlap + 2 * k * c * third + np.square(c) + r,
+        (np.square(k) + g.noise) * at.overlap + (2 * k * c + g.tilt) * third + np.square(c) + r,
         g.across * np.exp(at.ln_v - ln_q - at.ln_d) * slope,
     )
 
@@ -170,32 +181,44 @@ def through_weights(u: Slopes, x: Signal, ln_q: Array, g2: Array, kept: Array) -
     along = np.exp((x.ln_s - ln_q) / 2) * u.with_z * np.sqrt(g2)
     lost = np.square(u.with_z) * kept
     none = np.zeros_like(along)
-    return Gradient(u.ln + ln(g2), along, none, (u.square - lost).clip(0), u.across)
+    rest = (u.square - lost).clip(0)
+    return Gradient(u.ln + ln(g2), along, none, rest, u.across, none, none)
 
 
-def through_dropout(g: Gradient, x: Signal, kept: Array) -> Gradient:
+def through_dropout(g: Gradient, kept: Array) -> Gradient:
     """Back through a mask m / k: k' x (m / k)^2, of mean 1 / k over masks.
 
     Args:
-        g: at x m / k.
-        x: what was masked.
+        g: at x m / k, as weights hand it on: without a constant, and of a rest that knows no x.
         kept: the share k.
     """
     # k h' of h' = x m / k has size k sqrt(s / kept)
-    along = g.along / np.sqrt(kept)
     inverse = 1 / kept
-    rest = g.rest * inverse + np.square(g.along) * (np.square(inverse) - inverse)
-    rest += np.square(g.constant) * (inverse - 1)
-    return g._replace(along=along, rest=rest)
+    return g._replace(
+        along=g.along * np.sqrt(inverse),
+        rest=g.rest * inverse,
+        noise=np.square(g.along) * (np.square(inverse) - inverse),
+    )
 
 
-def through_layer_norm(g: Gradient, y: Signal, ln_by: Array, *, centred: bool) -> Gradient:
-    """Back through a norm over neurons, of output y."""
+def through_layer_norm(g: Gradient, x: Signal, ln_by: Array, *, centred: bool) -> Gradient:
+    """Back through a norm over neurons, of input x."""
     none = np.zeros_like(g.along)
-    if centred:
-        return g._replace(along=none, constant=none).divided(ln_by)
-    # of c 1, what is along y is taken out
-    return g._replace(along=-g.constant * y.mean).divided(ln_by)
+    if not centred:
+        # of c 1, what is along the output is taken out
+        return g._replace(along=-g.constant * x.mean).divided(ln_by)
+    # the output is (x - m) / std, in units of its own size
+    std = np.sqrt(np.maximum(x.spread, 1e-300))
+    tilt, noise = g.tilt / std, g.noise / std**2
+    return Gradient(
+        g.ln - ln_by,
+        none,
+        none,
+        g.rest - tilt * x.mean + noise * np.square(x.mean),
+        g.across,
+        tilt - 2 * noise * x.mean,
+        noise,
+    )
 
 
 def through_batch_norm(
@@ -209,8 +232,8 @@ def through_batch_norm(
     """
     apart, together = g.rest - g.across, g.rest + (batch - 1) * g.across
     # along phi(y), of size 1 where E phi^2 = V
-    own = np.square(g.along) / max(moments.second, 1e-300)
-    trace = own * moments.own + apart * moments.across
+    own = np.square(g.along) * moments.own + g.noise * moments.noise
+    trace = own / max(moments.second, 1e-300) + apart * moments.across
     trace = trace + (together + batch * np.square(g.constant)) * moments.along
     square = trace / (batch - 3)
     none = np.zeros_like(square)
@@ -220,7 +243,7 @@ def through_batch_norm(
 def as_gradient(u: Slopes) -> Gradient:
     """Of a norm that stands before weights: nothing is along its input."""
     none = np.zeros_like(u.square)
-    return Gradient(u.ln, none, none, u.square, u.across)
+    return Gradient(u.ln, none, none, u.square, u.across, none, none)
 
 
 def into_branch(
@@ -240,21 +263,32 @@ def into_branch(
     of_h, of_f = np.exp((h.ln_s - after.ln_s) / 2), np.exp((branch.ln_s - after.ln_s) / 2)
     k, a, b = g.along, skip, scale
     on = k * a * b
+    # of the sum, in units of its size: what h and F make of it
+    in_h, in_f = a * of_h, b * of_f
     past = Gradient(
         g.ln,
         a * a * k * of_h,
         a * g.constant + on * branch.mean * of_f,
-        a * a * g.rest + np.square(on * of_f) * branch.spread,
+        a * a * _given(g, in_f, branch) + np.square(on * of_f) * branch.spread,
         a * a * g.across + np.square(on * of_f) * _pairs(branch),
+        a * a * in_h * (g.tilt + 2 * g.noise * in_f * branch.mean),
+        np.square(a * in_h) * g.noise,
     )
     inside = Gradient(
         g.ln,
         b * b * k * of_f,
         b * g.constant + on * h.mean * of_h,
-        b * b * g.rest + np.square(on * of_h) * h.spread,
+        b * b * _given(g, in_h, h) + np.square(on * of_h) * h.spread,
         b * b * g.across + np.square(on * of_h) * _pairs(h),
+        b * b * in_f * (g.tilt + 2 * g.noise * in_h * h.mean),
+        np.square(b * in_f) * g.noise,
     )
     return past, inside
+
+
+def _given(g: Gradient, part: Array, other: Signal) -> Array:
+    """E[r^2 | 0] at one part of a sum, of the other part `part` x, E x^2 = 1."""
+    return g.rest + g.tilt * part * other.mean + g.noise * np.square(part)
 
 
 def together(past: Gradient, branch: Gradient) -> Gradient:
@@ -263,7 +297,8 @@ def together(past: Gradient, branch: Gradient) -> Gradient:
     parts = []
     for g in (past, branch):
         root = np.exp((g.ln - top) / 2)
-        parts.append((g.along * root, g.constant * root, g.rest * root**2, g.across * root**2))
+        squares = (x * root**2 for x in (g.rest, g.across, g.tilt, g.noise))
+        parts.append((g.along * root, g.constant * root, *squares))
     sums = [one + other for one, other in zip(*parts, strict=True)]
     return Gradient(top, *sums).scaled()
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from initlab.report.labels import (
     ABSENT,
-    NO_BIAS,
+    NONE,
     PLAIN,
     fields_of,
     owner,
@@ -18,8 +18,8 @@ from initlab.spec.model import Grid
 
 UNSAID = ("draws", "record")  # of a point: they do not change what its network is
 #: fields that are shared, or left at what they are by default, in nearly all sweeps
-MINOR = ("bias", "loss", "target", "reduction", "batch", "input", "dtype", "draws", "record",
-         "saturation")  # fmt: skip
+MINOR = ("bias", "residual", "norm", "dropout", "loss", "target", "reduction", "batch", "input",
+         "dtype", "draws", "record", "saturation")  # fmt: skip
 SAID = ("activation", "init", *MINOR)
 
 
@@ -91,4 +91,4 @@ def _default(field: str) -> str:
     if field not in MINOR:
         return ""
     value = Grid.model_fields[field].default
-    return NO_BIAS if value is None else str(value[0])
+    return NONE if value is None else str(value[0])
