@@ -198,7 +198,7 @@ PRESETS = Table(
         residual={"name": "add", "every": 2, "scale": "1/sqrt(L)"},
         init={"scheme": "kaiming_normal"},
         formula="h' = h + alpha F(h), alpha = 1/sqrt(L); the paper's other choice, 0, is rezero's",
-        about="no norm: a factor a branch, small enough that L branches double a length",
+        about="no norm: a factor a branch, so small that a length grows by e at most, at any depth",
         source="De & Smith 2020, sec. 3",
     ),
     Preset(

@@ -59,7 +59,7 @@ _TORCH_STD = "torch.std: centred, unbiased (n - 1), over batch and neurons"
 #: what a prediction needs; `describe` says it of every predicted column
 NO_THEORY = (
     "empty where theory does not hold: weights of a mean that is not 0, constant or identity"
-    " weights"
+    " weights, an activation after a residual sum, some places of batch norm"
 )
 NO_BAND = (
     "empty for sparse, constant and identity weights, for networks that take more than half a"
@@ -91,7 +91,8 @@ COLUMNS = Table(
             "mean activation, over batch and neurons"),
     _column("layers", "forward", "std", "1",
             _TORCH_STD,
-            "standard deviation of the activations: the signal this tool is about"),
+            "standard deviation of the activations: the signal this tool is about; at the end of a"
+            " residual block, of the sum that it hands on"),
     _column("layers", "forward", "rms", "1",
             "sqrt(mean of h^2), not centred",
             "root mean square activation; its square is mean-field theory's V(q)",
@@ -198,13 +199,13 @@ COLUMNS = Table(
             "grad_std_first / grad_std_last against `thresholds`",
             "what becomes of the gradient on its way to layer 0; empty when it was not measured"),
     _column("runs", "result", "std_first", "1",
-            "std at layer 0",
+            "std at layer 0; with residual blocks at the first layer that hands on a sum",
             "where the signal starts"),
     _column("runs", "result", "std_last", "1",
             "std at the last layer measured",
             "where the signal ends; nan when the run stopped"),
     _column("runs", "result", "grad_std_first", "loss / 1",
-            "grad_std at layer 0",
+            "grad_std at layer 0; with residual blocks at the first layer that hands on a sum",
             "where the gradient ends"),
     _column("runs", "result", "grad_std_last", "loss / 1",
             "grad_std at the last layer",
@@ -219,7 +220,7 @@ COLUMNS = Table(
             "fixed point of q = sigma_w^2 E phi(sqrt(q) z)^2 + sigma_b^2",
             "variance of the pre-activations that lengths run into, 0 and inf among them; empty"
             " also where layers that no override is about differ in sigma_w or sigma_b;"
-            f" {NO_THEORY}",
+            f" and with norms, dropout or residual blocks; {NO_THEORY}",
             "Poole et al. 2016, eq. 3"),
     _column("runs", "predicted", "chi_1", "1",
             "fan_out Var W E phi'(sqrt(q) z)^2 at q = predicted_q; where fans differ, its geometric"
@@ -278,7 +279,8 @@ COLUMNS = Table(
     _column("both", "extra", "predicted_weight_grad_std", "loss / 1",
             "sqrt of the sum over samples b, b' of E[dL/dz_b dL/dz_b'] E[h_b h_b'], less the mean",
             "weight_grad_std at infinite width, in the loss's own units; a column with record:"
-            " {gradients: true}; empty as predicted_grad_std, and for targets of the spec's own",
+            " {gradients: true}; empty as predicted_grad_std, for targets of the spec's own, and"
+            " with norms, dropout or residual blocks",
             "Schoenholz et al. 2017, eq. 10"),
     _column("both", "gradient_band", "predicted_grad_std_p10", "ratio",
             "10 % quantile of grad_std / grad_std of the last layer, over random networks",

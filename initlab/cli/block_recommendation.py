@@ -1,7 +1,7 @@
 """`initlab recommend` for networks with residual sums, norms or dropout."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlab.catalog import NORMS
 from initlab.cli import output
@@ -22,15 +22,27 @@ SHOWN = (
 )  # fmt: skip
 
 
+class Size(NamedTuple):
+    """Of a network: layers, neurons of each, and its dtype."""
+
+    depth: int
+    width: int
+    dtype: str
+
+
+class Blocks(NamedTuple):
+    """What is asked for: layers in a residual branch, a norm by name, a share that is dropped."""
+
+    residual: int | None
+    norm: str
+    dropout: float
+
+
 def show(
     activation: "Choice",
+    size: Size,
+    asked: Blocks,
     *,
-    residual: int | None,
-    norm: str,
-    dropout: float,
-    depth: int,
-    width: int,
-    dtype: str,
     verify: bool,
     format_: output.Format | None,
 ) -> None:
@@ -43,20 +55,19 @@ def show(
     """
     from initlab.theory.recommend_blocks import recommend_blocks
 
-    if residual is not None and depth < residual:
+    residual, norm, dropout = asked
+    if residual is not None and size.depth < residual:
         raise InputError(
-            f"--residual {residual}: a network of {depth} layers has no room for such a branch",
+            f"--residual {residual}: a network of {size.depth} layers has no room for such a"
+            " branch",
             f"--depth {residual * 10}",
         )
-    name = NORMS[norm].name if norm else None
     found = recommend_blocks(
         activation,
         residual=residual,
-        norm=name,
+        norm=NORMS[norm].name if norm else None,
         dropout=dropout,
-        depth=depth,
-        width=width,
-        dtype=dtype,
+        **size._asdict(),
     )
     best, rows = found[0], [_row(rank, c) for rank, c in enumerate(found, 1)]
     measured = _measured(best.run) if verify and best.steady else {}

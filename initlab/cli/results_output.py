@@ -164,7 +164,9 @@ def _depths(path: Path) -> dict[str, int]:
 def _points(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary":
     from initlab.report.tables.summary import summarise
 
-    sweeps = [_read(folder, ["run", "layer", "std", "grad_std"]) for folder in folders]
+    sweeps = [
+        _read(folder, ["run", "layer", "std", "grad_std", "stream_rms"]) for folder in folders
+    ]
     return summarise(sweeps, unicode=unicode_stdout(), columns=shown.names)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from initlab.catalog import ACTIVATIONS, FIELDS
+from initlab.catalog import ACTIVATIONS, FIELDS, PRESETS
 from initlab.catalog.columns import RECORDED
 from initlab.catalog.table import Parameter
 
@@ -44,11 +44,14 @@ def values(path: str) -> list[str]:
     if field == "record":
         return ["true", "false"] if name in (BACKWARD, *RECORDED) else TEXTS * (not name)
     if field in FIELDS and name in ("", FIELDS[field].key):
-        word = {"bias": ["none"], "target": ["default"]}.get(field, [])
+        words = {"target": ["default"], "bias": ["none"], "residual": ["none"], "norm": ["none"]}
+        word = words.get(field, [])
         return [*FIELDS[field], *([] if name else word)]
     if field in FIELDS:
         found = [n for p in _parameters(field) if p.name == name for n in _names(p)]
         return list(dict.fromkeys(found))
+    if field == "preset":
+        return list(PRESETS)
     known = SpecFile.model_fields.get(path)
     return [] if known is None else list(_literals(known.annotation))
 

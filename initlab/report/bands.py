@@ -1,6 +1,6 @@
 """What theory says of runs: the band of networks of their width, else infinite width."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from initlab.report.statistics import Array, counted
 if TYPE_CHECKING:
     import pandas as pd
 
+Bound = Any  # a float, or an array of them
+ROUNDING = 1e-5  # of float32, over a layer: a norm's output has a std of 1 but for it
 BANDED = ("std", "grad_std", "cosine")  # columns of which networks are simulated
 
 
@@ -44,7 +46,18 @@ def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
     """Which runs end within their band, and of which it is known; nan lies beyond any number."""
     low, high = band(runs)
     measured = counted(runs, "std_last")
-    return (low <= measured) & (measured <= high), ~np.isnan(low) & ~np.isnan(measured)
+    return within(low, measured, high), ~np.isnan(low) & ~np.isnan(measured)
+
+
+def within(low: Bound, measured: Bound, high: Bound) -> Any:
+    """Whether numbers lie between; what rounding leaves of a norm's 1 counts as 1.
+
+    Args:
+        low: lower ends, a number or an array of them.
+        measured: what is compared.
+        high: upper ends.
+    """
+    return (low * (1 - ROUNDING) <= measured) & (measured <= high * (1 + ROUNDING))
 
 
 def predicted_std(runs: "pd.DataFrame") -> Array:

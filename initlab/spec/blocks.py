@@ -9,14 +9,14 @@ preset: deepnorm
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from initlab.catalog import FIELDS, PRESETS
 from initlab.catalog.blocks import BEFORE, DEPTH_SCALES, PRE
 from initlab.errors import UnknownName
 from initlab.spec.axis import EXPRESSION, Calculated, calculated
-from initlab.spec.fields import ChoiceAxes, OneOf
+from initlab.spec.fields import ChoiceAxes, OneOf, field_of
 from initlab.spec.run import Choice, Run
 from initlab.spec.structure import branch_end
 
@@ -68,8 +68,9 @@ class Short(OrNone):
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """The number, and keys of the mapping."""
-        keys = [p.name for p in FIELDS["residual"]["add"].parameters]
-        mapping = {"type": "object", "propertyNames": {"enum": ["name", *keys]}}
+        record = FIELDS["residual"]["add"]
+        keys = {p.name: TypeAdapter(field_of(p)).json_schema() for p in record.parameters}
+        mapping = {"type": "object", "properties": keys, "additionalProperties": False}
         known = super().__get_pydantic_json_schema__(schema, handler)
         return {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION, mapping, *known["anyOf"]]}
 
@@ -133,9 +134,8 @@ def remarks(run: Run) -> Iterator[str]:
     p, structure = run.residual.parameters, run.structure
     if structure.left_over:
         yield (
-            f"residual: a branch has {p['every']} layers; {structure.left_over} of the"
-            f" {run.depth} layers come after the last of {len(structure.blocks)} blocks, and have"
-            " no sum"
+            f"residual: a branch has {p['every']} layers, and {len(structure.blocks)} blocks fit;"
+            f" layers without a sum after them: {structure.left_over} of {run.depth}"
         )
     if p["scale"] in DEPTH_SCALES and p.get("output_gain", 1.0) in DEPTH_SCALES:
         yield (

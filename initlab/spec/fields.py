@@ -110,7 +110,7 @@ def _model(record: Record, key: str) -> type[ChoiceAxes]:
             continue  # a spec holds no tensors
         absent = [] if p.default is None else [p.default]  # [] of a later one: nobody said any
         default = Field(description=p.about) if p.required else Field(absent, description=p.about)
-        fields[p.name] = (_parameter(p), default)
+        fields[p.name] = (field_of(p), default)
     return create_model(
         record.name,
         __base__=ChoiceAxes,
@@ -120,7 +120,8 @@ def _model(record: Record, key: str) -> type[ChoiceAxes]:
     )
 
 
-def _parameter(p: Parameter) -> Any:
+def field_of(p: Parameter) -> Any:
+    """What a spec may say of a parameter: a list of its values, each validated."""
     number = Field(
         strict=True, ge=p.minimum, le=p.maximum, gt=p.above, lt=p.below, allow_inf_nan=False
     )

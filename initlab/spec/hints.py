@@ -26,9 +26,11 @@ def hints(grids: Sequence[Grid], runs: Sequence[Run]) -> tuple[str, ...]:
 def _of_presets(grid: Grid) -> Iterator[str]:
     """As in "preset rezero: residual: {every: 2, scale: rezero}, init: kaiming_normal"."""
     for name in grid.preset or ():
-        filled = {f: v for f, v in PRESETS[name].fields.items() if getattr(grid, f) is None}
-        said = ", ".join(f"{field}: {_filled(field, value)}" for field, value in filled.items())
-        yield f"preset {name} fills in {said}" if said else f"preset {name} fills in nothing"
+        fields = PRESETS[name].fields
+        own = [field for field in fields if getattr(grid, field) is not None]
+        said = ", ".join(f"{f}: {_filled(f, v)}" for f, v in fields.items() if f not in own)
+        replaced = [f"its {f}: {_filled(f, fields[f])} gives way to the spec's own" for f in own]
+        yield "; ".join([f"preset {name} fills in {said or 'nothing'}", *replaced])
 
 
 def _filled(field: str, value: Mapping[str, Any]) -> str:

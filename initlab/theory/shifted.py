@@ -75,14 +75,14 @@ class Smoothed(Activation):
             return np.stack([off, off * off, value * slope])
 
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            second, slope, overlap = self._integrated(squares, s, UNDERFLOW, [0, 0, 0])
+            second, slope, overlap = self.averages(squares, s, UNDERFLOW, [0, 0, 0])
             size, reach = np.sqrt(second), max(map(abs, self.bounds))
             floor = 1e-15 * np.stack([size, second, reach * size * np.sqrt(slope)])
             floor = np.maximum(floor, UNDERFLOW)
-            off, square, growth = self._integrated(others, s, floor, [0, 0, 1])
+            off, square, growth = self.averages(others, s, floor, [0, 0, 1])
         return Moments(second, slope, origin + off, square - off * off, growth, overlap)
 
-    def _integrated(
+    def averages(
         self, f: Integrand, s: Array, floor: float | Array, by_weights: list[int]
     ) -> Array:
         """E f(z), or E s x f(z) of the functions `by_weights`, for every s (Q,); shape (K, Q)."""

@@ -37,9 +37,11 @@ import numpy as np
 from initlab.theory.batch_norm import BatchNormMoments
 from initlab.theory.curves import Curves, CurveValues, Patches
 from initlab.theory.quadrature import UNDERFLOW, Array, expectations
+from initlab.theory.shifted import Smoothed
 from initlab.theory.streams import Signal, ln
 
 ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
+FULL = 300.0  # ln of a ratio of sizes that stands for all: of a sum that is 0
 
 
 class Gradient(NamedTuple):
@@ -103,30 +105,30 @@ class Slopes(NamedTuple):
 
 @cache
 def _mixed_of(curves: Curves) -> Patches:
-    """E[z phi'], E[phi phi'^2], E[phi phi'] and E phi' over ln q, without units.
-
-    Of biases that are not normal, those of the activation itself: they only count where a branch
-    ends in an activation and the loss knows its output.
-    """
+    """E[z phi'], E[phi phi'^2], E[phi phi'] and E phi' over ln q, without units."""
     phi = curves.activation
 
     def columns(q: Array) -> Array:
         def integrands(x: Array) -> Array:
             value, slope = phi.with_slope(x)
             product = value * slope
-            return np.stack([x * slope, product * slope, product, slope, value**2, slope**2])
+            z = 1.0 if isinstance(phi, Smoothed) else x  # there, x is z and its bias
+            return np.stack([z * slope, product * slope, product, slope, value**2, slope**2])
 
         sigma = np.sqrt(q)
         floor = np.full((6, len(q)), UNDERFLOW)
         floor[:4] = 1e-13 * np.maximum(sigma, 1e-8)  # odd integrands are 0
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            z_slope, third, product, slope, v, d = expectations(
-                integrands, np.zeros_like(sigma), sigma, phi.kinks, floor=floor
+            found = (
+                phi.averages(integrands, sigma, floor, [1, 0, 0, 0, 0, 0])
+                if isinstance(phi, Smoothed)
+                else expectations(integrands, np.zeros_like(sigma), sigma, phi.kinks, floor=floor)
             )
+            z_slope, third, product, slope, v, d = found
             v, d = (np.maximum(x, np.finfo(float).tiny) for x in (v, d))
             columns = z_slope / (sigma * np.sqrt(d)), third / (np.sqrt(v) * d)
-            found: Array = np.stack([*columns, product / np.sqrt(v * d), slope / np.sqrt(d)], -1)
-        return found
+            shares: Array = np.stack([*columns, product / np.sqrt(v * d), slope / np.sqrt(d)], -1)
+        return shares
 
     return Patches(columns, ENDS)
 
@@ -177,8 +179,8 @@ def through_weights(u: Slopes, x: Signal, ln_q: Array, g2: Array, kept: Array) -
         g2: G = fan_out Var W.
         kept: share of E z^2 that orthogonal weights hand on along x; 0 of others.
     """
-    # along x of size sqrt s: G E[u z] / q sqrt s
-    along = np.exp((x.ln_s - ln_q) / 2) * u.with_z * np.sqrt(g2)
+    # along x of size sqrt s: G E[u z] / q sqrt s, in units of sqrt G, which may be 0 as q is
+    along = np.exp((x.ln_s + ln(g2) - ln_q) / 2) * u.with_z
     lost = np.square(u.with_z) * kept
     none = np.zeros_like(along)
     rest = (u.square - lost).clip(0)
@@ -260,7 +262,7 @@ def into_branch(
         scale: b.
     """
     # sizes of h and F relative to the sum's
-    of_h, of_f = np.exp((h.ln_s - after.ln_s) / 2), np.exp((branch.ln_s - after.ln_s) / 2)
+    of_h, of_f = (np.exp(np.minimum((x.ln_s - after.ln_s) / 2, FULL)) for x in (h, branch))
     k, a, b = g.along, skip, scale
     on = k * a * b
     # of the sum, in units of its size: what h and F make of it

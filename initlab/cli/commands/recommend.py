@@ -9,13 +9,13 @@ from initlab.catalog import NORMS
 from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.arguments import Param, activations
-from initlab.cli.block_recommendation import show
+from initlab.cli.block_recommendation import Blocks, Size, show
 from initlab.cli.completion import activation_names, norm_names
 from initlab.cli.recommendation import lines, why_none
 from initlab.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
-    from initlab.spec.run import Run
+    from initlab.spec.run import Choice, Run
     from initlab.theory.recommend import Candidate
 
 HEADER = (
@@ -91,7 +91,6 @@ def recommend(
 
     initlab recommend --activation relu --residual 2 --norm layer --depth 200
     """
-    from initlab.theory.recommend import default, recommend
     from initlab.theory.variances import LEAST_WIDTH
 
     (choice,) = activations([activation], param or ())
@@ -101,19 +100,19 @@ def recommend(
             " one scale to keep them",
             f"--width {LEAST_WIDTH}",
         )
+    size = Size(depth, width, dtype)
     if residual is not None or norm or dropout:
-        show(
-            choice,
-            residual=residual,
-            norm=norm,
-            dropout=dropout,
-            depth=depth,
-            width=width,
-            dtype=dtype,
-            verify=verify,
-            format_=format_,
-        )
-        return
+        show(choice, size, Blocks(residual, norm, dropout), verify=verify, format_=format_)
+    else:
+        _show_plain(choice, size, verify=verify, format_=format_)
+
+
+def _show_plain(
+    choice: "Choice", size: Size, *, verify: bool, format_: output.Format | None
+) -> None:
+    from initlab.theory.recommend import default, recommend
+
+    depth, width, dtype = size
     found = recommend(choice, depth=depth, width=width, dtype=dtype)
     best = found[0] if found and found[0].holds else None
     usual = _row("torch default", default(choice, depth=depth, width=width, dtype=dtype))

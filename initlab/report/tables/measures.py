@@ -15,6 +15,7 @@ from initlab.report.bands import (
     predicted_gradient_ratio,
     predicted_std,
     ratio_band,
+    within,
 )
 from initlab.report.statistics import counted, gradient_ratio, quantiles
 
@@ -130,7 +131,7 @@ def _mark(part: "pd.DataFrame") -> str:
 def _marked(low: float, middle: float, high: float) -> str:
     if np.isnan(low) or np.isnan(middle):
         return " "
-    return INSIDE if low <= middle <= high else OUTSIDE
+    return INSIDE if within(low, middle, high) else OUTSIDE
 
 
 def band(part: "pd.DataFrame") -> str:

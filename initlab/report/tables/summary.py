@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from initlab.report.labels import varying
@@ -147,7 +148,12 @@ def _as_in_csv(name: str) -> Measure:
 
 def _picture(name: str, points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
-    drawn = medians(points.rows, column)
+    drawn = [
+        _on_stream(*pair)
+        for pair in zip(
+            medians(points.rows, column), medians(points.rows, "stream_rms"), strict=True
+        )
+    ]
 
     def draw(width: int) -> list[str]:
         return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
@@ -158,6 +164,20 @@ def _picture(name: str, points: Points, *, unicode: bool) -> Column:
         scale(unicode=unicode),
     )
     return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
+
+
+def _on_stream(line: np.ndarray, stream: np.ndarray) -> np.ndarray:
+    """Of a network with residual sums, the layers that end a block: others are inside of branches.
+
+    Args:
+        line: by layer.
+        stream: the rms of the stream, nan inside of branches; everywhere where there are no sums.
+    """
+    known = ~np.isnan(stream)
+    if len(line) != len(stream) or not known.any():
+        return line
+    known[np.flatnonzero(known)[-1] :] = True  # where a run turned nan there is no stream
+    return np.where(known, line, np.nan)
 
 
 def _remarks(sweep: Sweep, *, named: bool) -> list[str]:
