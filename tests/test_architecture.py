@@ -26,6 +26,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__
 SCREEN = 55  # lines, without the docstring
 #: tests that are of no single module, and what they are of instead
 CROSS_CUTTING = {
+    "test_blocks_configs.py": "the claims of configs/blocks",
     "catalog/test_records.py": "every record of every table",
     "cli/test_any_input.py": "every command, on any input",
     "cli/test_shell.py": "every command on pipes, terminals, locales and full disks",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from initlab.report.bands import (
     BANDED,
@@ -26,6 +27,9 @@ PREDICTED = {
     "grad_std": "predicted_grad_std",
     "cosine": "predicted_cosine",
 }
+#: columns of what a layer hands on, which at the end of a residual block is the sum
+HANDED_ON = ("mean", "std", "rms", "abs_max", "cosine", "grad_std", "grad_rms", "grad_norm")
+STREAM_RMS = "stream_rms"  # known where a block ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class Curve:
     """One point of a spec: median and 10 to 90 % of its seeds at every layer.
 
     They are infinite where so many have turned nan; nan is a gap. `simulated` is whether the
-    prediction is the median of networks of this width.
+    prediction is the median of networks of this width. `on_stream` are the layers that end a block.
     """
 
     label: str
@@ -45,18 +49,25 @@ class Curve:
     band: tuple[Array, Array] | None
     runs: tuple[int, ...]
     simulated: bool = False
+    on_stream: NDArray[np.int_] | None = None
 
     @property
     def layers(self) -> Array:
         """0, 1, 2, ..."""
         return np.arange(len(self.middle), dtype=float)
 
+    @property
+    def drawn(self) -> NDArray[np.int_]:
+        """Layers that a line goes through: those on the stream where there is one."""
+        return np.arange(len(self.middle)) if self.on_stream is None else self.on_stream
+
 
 def columns_needed(y: str) -> list[str]:
     """The columns of layers.csv that a figure of `y` needs."""
     theory = [PREDICTED[y]] if y in PREDICTED else []
     band = band_columns(y) if y in BANDED else ()
-    return list(dict.fromkeys(["run", "layer", y, *theory, *band]))
+    stream = [STREAM_RMS] if y in HANDED_ON else []
+    return list(dict.fromkeys(["run", "layer", y, *theory, *band, *stream]))
 
 
 def values_by_layer(sweeps: Sequence[Sweep], wanted: Sequence[str]) -> dict[str, Array]:
@@ -91,12 +102,23 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
         at = everyone[done[everyone]]
         low, middle, high = quantiles(measured[at])
         theory = {name: first_known(array[at]) for name, array in values.items() if name != y}
+        stream = _on_stream(theory.pop(STREAM_RMS, None), len(middle))
         predicted, simulated = _predicted(theory, middle, y)
         band = _band(theory, middle, y)
         label, panel = names.iloc[everyone[0]], panels.iloc[everyone[0]]
         own = tuple(at.tolist())
-        found.append(Curve(label, panel, middle, low, high, predicted, band, own, simulated))
+        curve = Curve(label, panel, middle, low, high, predicted, band, own, simulated, stream)
+        found.append(curve)
     return found
+
+
+def _on_stream(stream: Array | None, count: int) -> NDArray[np.int_] | None:
+    """Of a network with residual sums the layers that end a block, and all after the last.
+
+    The others are inside of branches: a line from one to the next would be a zigzag.
+    """
+    sums = np.array([], int) if stream is None else np.flatnonzero(~np.isnan(stream))
+    return np.r_[sums, np.arange(sums[-1] + 1, count)] if len(sums) else None
 
 
 def _predicted(theory: dict[str, Array], middle: Array, y: str) -> tuple[Array, bool]:

@@ -108,15 +108,17 @@ def _drawn(curves: Sequence[Curve]) -> tuple[list[Line], list[Band], list[str]]:
     counts = Counter(curve.label for curve in curves)
     few = len(curves) <= MOST_PREDICTED and max(counts.values(), default=0) <= MOST_STRONG
     for curve in curves:
-        x = curve.layers
+        at = curve.drawn
+        x = curve.layers[at]
         faint = counts[curve.label] > MOST_STRONG
-        lines.append(Line(curve.label, x, nan_beyond(curve.middle), faint=faint))
+        lines.append(Line(curve.label, x, nan_beyond(curve.middle)[at], faint=faint))
         if few and len(curve.runs) > 1:
-            bands.append(Band(curve.label, x, curve.low, curve.high))
+            bands.append(Band(curve.label, x, curve.low[at], curve.high[at]))
         if few and not np.isnan(curve.predicted).all():
-            lines.append(Line(curve.label, x, curve.predicted, dashed=True))
+            lines.append(Line(curve.label, x, curve.predicted[at], dashed=True))
         if few and curve.band is not None and not np.isnan(curve.band).all():
-            bands.append(Band(curve.label, x, *curve.band, predicted=True))
+            low, high = curve.band
+            bands.append(Band(curve.label, x, low[at], high[at], predicted=True))
     known = any(not np.isnan(curve.predicted).all() for curve in curves)
     return lines, bands, ["Predictions are left out: too many lines."] if known and not few else []
 
@@ -129,6 +131,8 @@ def _meaning(panels: Sequence[Panel], curves: Sequence[Curve], y: str) -> list[s
         died = any(np.isposinf(curve.high).any() for curve in curves)
         counts = "; those that have turned nan count as infinite" if died else ""
         notes.append(f"Measured: median over {seeds}{counts}.")
+    if any(curve.on_stream is not None for curve in curves):
+        notes.append("Of residual networks: what their blocks hand on.")
     if any(line.dashed for panel in panels for line in panel.lines):
         scaled = ", times the last layer's measured" if y == "grad_std" else ""
         notes.append(f"Predicted: {_theory(curves)}{scaled}.")
