@@ -285,9 +285,9 @@ class BlockNetworks:
         if around.norm_z and self.batch:
             u = back.through_batch_norm(g, self.first.batch, step.ln_by["z"], self._moments(index))
         else:
-            u = back.through_activation(
-                g, step.curves, step.argument.ln_q, step.activated.at, step.activated.slope[:, 0]
-            )
+            done = step.activated
+            slope, cosine = done.slope[:, 0], done.signal.cosine[:, 0]
+            u = back.through_activation(g, step.curves, step.argument.ln_q, done.at, slope, cosine)
             if around.norm_z:
                 u = back.through_norm(u, step.ln_by["z"], centred=self.centred)
         g = back.through_weights(

@@ -134,7 +134,7 @@ def _mixed_of(curves: Curves) -> Patches:
 
 
 def through_activation(
-    g: Gradient, curves: Curves, ln_q: Array, at: CurveValues, slope: Array
+    g: Gradient, curves: Curves, ln_q: Array, at: CurveValues, slope: Array, cosine: Array
 ) -> Slopes:
     """Phi'(z) g.
 
@@ -144,6 +144,7 @@ def through_activation(
         ln_q: of z.
         at: moments there.
         slope: d (K/V) / dc of a typical pair.
+        cosine: K/V of it.
     """
     k, c, r = g.along, g.constant, g.rest
     none = np.zeros_like(k)
@@ -151,6 +152,9 @@ def through_activation(
     if any((part != 0).any() for part in (k, c, g.tilt)):
         mixed = _mixed_of(curves)(np.clip(ln_q, *ENDS))
         z_slope, third, product, mean_slope = np.moveaxis(mixed, -1, 0)
+    # k^2 E[phi phi' phi phi'] of two samples: that of phi where phi phi' is a multiple of phi, as in
+    # a head without activation or with relu
+    known = np.square(k) * at.overlap * cosine
     # in units of sqrt D: phi / sqrt V is of size 1, as h / sqrt s is
     root = np.exp((at.ln_v - ln_q - at.ln_d) / 2)
     return Slopes(
@@ -158,7 +162,7 @@ def through_activation(
         k * at.growth * root + c * z_slope,
         k * product + c * mean_slope,
         (np.square(k) + g.noise) * at.overlap + (2 * k * c + g.tilt) * third + np.square(c) + r,
-        g.across * np.exp(at.ln_v - ln_q - at.ln_d) * slope,
+        g.across * np.exp(at.ln_v - ln_q - at.ln_d) * slope + known,
     )
 
 
@@ -184,7 +188,8 @@ def through_weights(u: Slopes, x: Signal, ln_q: Array, g2: Array, kept: Array) -
     lost = np.square(u.with_z) * kept
     none = np.zeros_like(along)
     rest = (u.square - lost).clip(0)
-    return Gradient(u.ln + ln(g2), along, none, rest, u.across, none, none)
+    across = u.across - lost * x.cosine[:, 0]
+    return Gradient(u.ln + ln(g2), along, none, rest, across, none, none)
 
 
 def through_dropout(g: Gradient, kept: Array) -> Gradient:

@@ -102,7 +102,7 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
         at = everyone[done[everyone]]
         low, middle, high = quantiles(measured[at])
         theory = {name: first_known(array[at]) for name, array in values.items() if name != y}
-        stream = _on_stream(theory.pop(STREAM_RMS, None), len(middle))
+        stream = on_stream(theory.pop(STREAM_RMS, None), len(middle))
         predicted, simulated = _predicted(theory, middle, y)
         band = _band(theory, middle, y)
         label, panel = names.iloc[everyone[0]], panels.iloc[everyone[0]]
@@ -112,7 +112,7 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
     return found
 
 
-def _on_stream(stream: Array | None, count: int) -> NDArray[np.int_] | None:
+def on_stream(stream: Array | None, count: int) -> NDArray[np.int_] | None:
     """Of a network with residual sums the layers that end a block, and all after the last.
 
     The others are inside of branches: a line from one to the next would be a zigzag.

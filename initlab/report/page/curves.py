@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from initlab.report.bands import band_by_layer, band_columns, expected_by_layer
 from initlab.report.drawing.drawable import left_out
 from initlab.report.figure import Axis, Line, Panel
+from initlab.report.figures.curves import STREAM_RMS, on_stream
 from initlab.report.page.points import Points
 from initlab.report.remarks import SURPRISING
 from initlab.report.statistics import (
@@ -52,7 +54,7 @@ QUANTITIES = (
 )
 #: what is read of layers.csv
 COLUMNS = sorted(
-    {"run", "layer"}.union(
+    {"run", "layer", STREAM_RMS}.union(
         *({q.column, q.expected, *q.band} for q in QUANTITIES),
     )
 )
@@ -106,12 +108,15 @@ def _curves(
     notes += _left_out_of_lines(quantity, points, measured["value"], drawn)
     found = measured if len(points) < len(points.runs) else {"value": measured["value"]}
     found |= _expected(points, layers, quantity, measured["value"])
-    curves = []
+    streams, curves = points.theory(by_layer(layers, points.runs, STREAM_RMS)), []
     for point in drawn:
-        curve = _curve(point, {name: rows[point] for name, rows in found.items()}, quantity)
+        own_rows = {name: rows[point] for name, rows in found.items()}
+        curve = _curve(point, own_rows, quantity, on_stream(streams[point], values.shape[1]))
         curves.append(curve | (_stop(curve, points) if quantity.column == "std" else {}))
     thinned = max((len(c.get("layer", ())) for c in curves), default=0)
-    if thinned:
+    if thinned and not np.isnan(streams).all():
+        notes.append("Of residual networks: what their blocks hand on.")
+    if thinned == MOST_LAYERS:
         notes.append(f"Curves of more than {MOST_LAYERS} layers are drawn at {thinned} of them.")
     return Curves(quantity, [c for c in curves if len(c) > 1], spread, notes)
 
@@ -179,15 +184,24 @@ def _expected(
     return {"expected": expected, "from": low, "to": high}
 
 
-def _curve(point: int, found: Mapping[str, np.ndarray], quantity: Quantity) -> dict[str, Any]:
-    """A curve with a number for every layer that has some, or for some with their numbers."""
+def _curve(
+    point: int,
+    found: Mapping[str, np.ndarray],
+    quantity: Quantity,
+    stream: NDArray[np.int_] | None = None,
+) -> dict[str, Any]:
+    """A curve with a number for every layer that has some, or for some with their numbers.
+
+    Those of a network with residual sums are the layers on its stream.
+    """
     shown = {name: np.where(_drawable(row, quantity), row, np.nan) for name, row in found.items()}
     known = np.flatnonzero(~np.isnan([*shown.values()]).all(axis=0))
     depth = int(known.max(initial=-1)) + 1
     curve: dict[str, Any] = {"point": int(point)}
-    at = np.arange(depth)
-    if depth > MOST_LAYERS:
-        at = np.unique(np.linspace(0, depth - 1, MOST_LAYERS).round().astype(int))
+    at = np.arange(depth) if stream is None else stream[stream < depth]
+    if len(at) > MOST_LAYERS:
+        at = at[np.unique(np.linspace(0, len(at) - 1, MOST_LAYERS).round().astype(int))]
+    if len(at) < depth:
         curve["layer"] = at.tolist()
     columns: Mapping[str, Column] = {n: list(_short(row[at])) for n, row in shown.items()}
     return curve | {n: c for n, c in columns.items() if any(x is not None for x in c)}
