@@ -268,3 +268,24 @@ def test_a_panel_of_few_curves_shows_them_beside_one_of_many():
     assert [line.label for line in many.lines if not line.faint] == ["median of 60"]
     assert [(line.label, line.dashed) for line in one.lines] == [("alone", False), ("alone", True)]
     assert any(note.startswith("Instead of 60 lines") for note in figure.notes)
+
+
+def test_a_residual_network_is_drawn_along_its_stream(tmp_path):
+    import initlab
+
+    plan = initlab.load_plan({
+        "name": "blocks", "depth": 7, "width": 16, "activation": "relu", "init": "kaiming_normal",
+        "residual": ["none", 2], "band": 0,
+    })  # fmt: skip
+    initlab.run_plan(plan, out=tmp_path)
+    sweep = sweep_of(tmp_path / "blocks")
+    figure = depth_figure([sweep])
+    plain, residual = [line for line in figure.panels[0].lines if not line.dashed]
+    layers = pd.read_csv(tmp_path / "blocks/layers.csv").set_index(["run", "layer"])["std"]
+    assert plain.x.tolist() == [*range(7)]
+    # three blocks of two layers end at 1, 3 and 5; layer 6 comes after them
+    assert residual.x.tolist() == [1, 3, 5, 6]
+    assert residual.y.tolist() == [layers[1, layer] for layer in (1, 3, 5, 6)]
+    assert "Of residual networks: what their blocks hand on." in figure.notes
+    inside = depth_figure([sweep_of(tmp_path / "blocks", "pre_std")], "pre_std").panels[0].lines
+    assert all(line.x.tolist() == [*range(7)] for line in inside)

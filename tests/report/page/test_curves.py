@@ -173,3 +173,18 @@ def test_a_sweep_of_which_no_network_reaches_its_last_layer_has_its_curve(swept_
         [float(row["std"]) for row in dying.layers if row["std"] != "nan"], rel=1e-4
     )
     assert std.notes == [f"Not drawn, of {onset + 1} values: 1 nan or not measured."]
+
+
+def test_the_curves_of_residual_networks_go_along_their_streams(swept):
+    # as if blocks of two layers ended at 1, 3, 5, ... of the first point
+    layers = swept.source.layers.copy()
+    first = layers["run"].isin([0, 1, 2])
+    layers["stream_rms"] = np.where(first & (layers["layer"] % 2 == 1), 1.0, np.nan)
+    plain, streams = made(swept)["std"], made(swept, layers)["std"]
+    own, before = streams.curves[0], plain.curves[0]
+    depth = len(before["value"])
+    expected = [*range(1, depth, 2)] + ([depth - 1] if depth % 2 else [])
+    assert own["layer"] == expected
+    assert own["value"] == [before["value"][layer] for layer in expected]
+    assert streams.curves[1] == plain.curves[1]
+    assert "Of residual networks: what their blocks hand on." in streams.notes

@@ -305,3 +305,15 @@ def test_how_sweeps_differ_is_told_at_any_width(plan_of, width):
     else:
         assert "networks:" not in text
         assert "one depth=2 float16" in text
+
+
+def test_the_picture_of_a_residual_network_goes_along_its_stream():
+    import initlab
+
+    # DeepNorm's stream has an rms of 1 after every block; within a branch it is a tenth of that
+    plan = initlab.load_plan({
+        "depth": 20, "width": 64, "activation": "relu", "preset": "deepnorm", "band": 0,
+    })  # fmt: skip
+    outcomes, _ = in_memory(plan)
+    (signal,) = column(summary(plan, outcomes), "signal")
+    assert signal == "▄" * 10
