@@ -155,10 +155,13 @@ def test_which_layers_a_path_is_about(path, owner, inside):
 
 
 def test_what_is_missing_is_named_with_what_needs_it():
-    with pytest.raises(ValidationError) as error:
-        Grid.model_validate({"depth": 3, "width": 4})
-    words = [wording(problem) for problem in error.value.errors()]
-    assert words == ["a spec needs activation", "a spec needs init"]
+    for missing, words in (
+        ({"init": "he"}, "a spec needs activation"),
+        ({"activation": "tanh"}, "a spec needs init, or a preset that says it"),
+    ):
+        with pytest.raises(ValidationError) as error:
+            Grid.model_validate({"depth": 3, "width": 4, **missing})
+        assert [wording(problem) for problem in error.value.errors()] == [words]
     assert said({"init": "sparse"}) == "sparse needs sparsity"
 
 

@@ -628,6 +628,7 @@ def test_a_resolved_spec_gives_the_same_runs(text):
 def test_a_resolved_spec_says_everything():
     resolved = plan(TEXT).data
     unsaid = {"shape", "bias", "cases", "first", "last", "layers", "saturation", "target"}
+    unsaid |= {"residual", "norm", "dropout", "preset"}
     assert set(resolved) == set(SpecFile.model_fields) - unsaid
     assert resolved["init"] == {
         "scheme": "kaiming_normal",

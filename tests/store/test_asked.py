@@ -24,6 +24,7 @@ from initlab.theory.expectation import Expectation, PredictedNumbers
 
 BASE = {"name": "asked", "depth": 3, "width": 20, "activation": "relu", "init": "he", "band": 0}
 TABLE = tables.MORE.layers
+NAMED = columns("layers", *RECORDED)  # what a `record` may name; the others go with residual sums
 
 
 def plan_with(**fields):
@@ -87,12 +88,55 @@ def test_what_one_run_asks_for_comes_last_and_is_empty_for_the_others(record, gr
             assert cells == {group not in extras}
 
 
+STREAM = columns("layers", "stream")
+
+
+def test_columns_of_the_stream_are_those_of_residual_sums():
+    # a run with blocks 0-1 and 2-3 and one layer left over, and a run without; last come the
+    # columns that only they have
+    assert STREAM == ["stream_rms", "branch_ratio", "stream_grad_rms"]
+    found = layers_csv(plan_with(depth=5, cases=[{"residual": 2}, {}], record=["both", "forward"]))
+    assert list(found[0])[-3:] == STREAM
+    for row in found:
+        run, layer = int(row["run"]), int(row["layer"])
+        cells = [row[name] for name in STREAM]
+        if run >= 2 or layer not in (1, 3):
+            assert cells == ["", "", ""]
+        else:
+            assert float(cells[0]) == pytest.approx(float(row["rms"]), rel=1e-6)
+            assert float(cells[1]) > 0
+            # forward runs have no gradient
+            assert cells[2] == "nan" if run == 1 else float(cells[2]) > 0
+
+
+@pytest.mark.parametrize("record", ["both", "full"])
+def test_columns_of_the_stream_are_published_kept_and_measured_again(tmp_path, record):
+    init = ["he", {"scheme": "normal", "std": 1e18}]
+    plan = plan_with(depth=4, residual=["none", 2], init=init, record=record, seeds=2)
+    path = swept(plan, tmp_path)
+    before, (outcomes, _) = timeless(path), in_memory(plan)
+    layers = read_results(path).layers
+    names = [*(NAMED if record == "full" else []), *STREAM]
+    for index, outcome in enumerate(outcomes):
+        own, more = layers[layers["run"] == index], outcome.measurement.more
+        expected = np.full((len(own), len(MORE)), np.nan) if more is None else more
+        expected = expected[:, [MORE.index(name) for name in names]]
+        np.testing.assert_array_equal(own[names].to_numpy(float), expected)
+        (row,) = rows(initlab("rerun", path, index, "--format", "csv").stdout)
+        assert row["differing"] == "0"
+    # three layers of 1e18 leave float32, which ends at 3e38
+    assert {o.measurement.nan_onset for o in outcomes} == {None, 2}
+    assert initlab("verify", path).exit_code == 0
+    swept(plan, tmp_path, fresh=True)
+    assert timeless(path) == before
+
+
 def test_nan_and_what_was_not_measured_are_told_apart():
     init = ["he", {"scheme": "normal", "std": 1e15}]
     found = layers_csv(plan_with(record="full", init=init, batch=1))
     fine = [row for row in found if row["run"] == "0"]
     assert {row["neuron_std"] for row in fine} == {"nan"}  # of one sample there is no std
-    assert "" not in {row[name] for row in fine for name in MORE}
+    assert "" not in {row[name] for row in fine for name in NAMED}
     *_, last = burst = [row for row in found if row["run"] == "1"]
     assert last["std"] == "nan"
     assert {last[name] for name in columns("layers", "quantiles")} == {"nan"}
@@ -107,7 +151,8 @@ def test_numbers_are_published_to_the_last_bit(mixed):
         own = layers[layers["run"] == index]
         more = outcome.measurement.more
         expected = np.full((len(own), len(MORE)), np.nan) if more is None else more
-        np.testing.assert_array_equal(own[list(MORE)].to_numpy(float), expected)
+        expected = expected[:, [MORE.index(name) for name in NAMED]]
+        np.testing.assert_array_equal(own[NAMED].to_numpy(float), expected)
 
 
 def test_theory_s_extra_columns_follow_the_measured_ones_of_runs_that_record_gradients():
@@ -131,7 +176,7 @@ def test_parquet_has_them_with_types(mixed):
     path, _ = mixed
     assert initlab("export", path, "--format", "parquet").exit_code == 0
     table = parquet.read_table(path / "layers.parquet")
-    assert {str(table.schema.field(name).type) for name in MORE} == {"double"}
+    assert {str(table.schema.field(name).type) for name in NAMED} == {"double"}
     assert table["neuron_std"].null_count < len(table)
     assert table["grad_norm"].null_count > 0  # of runs that did not ask for it
 
@@ -284,4 +329,4 @@ def test_a_run_is_measured_again_bit_for_bit(mixed):
         assert row["differing"] == "0", run.record
     (usual,), (full,) = (rows(initlab("rerun", path, number).stdout) for number in (0, 2))
     assert (plan.runs[0].record, plan.runs[2].extras) == ("both", set(RECORDED))
-    assert int(full["numbers"]) - int(usual["numbers"]) == 3 * len(MORE)
+    assert int(full["numbers"]) - int(usual["numbers"]) == 3 * len(NAMED)

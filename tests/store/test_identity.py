@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from initlab import load_plan
-from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, SCHEMES
+from initlab.catalog import ACTIVATIONS, INPUTS, LOSSES, PRESETS, SCHEMES
 from initlab.spec.run import LATER, Choice, Override, Run
 from initlab.spec.samples import Samples
 from initlab.store.identity import VERSION, band_name, describe, name_of, point_name, rebuilt
@@ -40,6 +40,15 @@ def plans():
         "last": {"activation": "identity", "init": {"scheme": "orthogonal", "gain": [0.1, 1]}},
         "layers": {1: {"bias": ["none", {"std": 0.1}]}, "0": {"init": "torch_default"}},
     }
+    for name in PRESETS:
+        yield {"depth": 4, "preset": name}
+    yield {"depth": 4, "residual": {"every": [1, 2], "scale": [0.1, "1/L"], "project": True}}
+    yield {"residual": {"every": 1, "branch": "after_sum", "output_gain": ["1/sqrt(L)", 0.5]}}
+    yield {
+        "norm": [{"name": "rms", "eps": 1e-3}, {"name": "batch", "affine": False}, "layer"],
+        "dropout": [0, 0.1],
+        "residual": ["none", 1],
+    }
     yield {"draws": "script", "dtype": ["float64", "bfloat16"], "record": "forward", "seeds": [7]}
 
 
@@ -61,6 +70,8 @@ def test_runs_that_differ_in_anything_have_other_names():
         "reduction": "sum", "input": Choice("normal", (("mean", 0.0), ("std", 2.0))),
         "dtype": "float64", "draws": "script", "record": "forward",
         "target": Choice("normal"), "saturation": 0.1, "overrides": (Override("last", bias=None),),
+        "residual": Choice("add", (("every", 2), ("scale", 1.0), ("skip", 1.0))),
+        "norm": Choice("layer", (("place", "before_activation"),)), "dropout": 0.1,
     }  # fmt: skip
     assert set(other) == {field.name for field in fields(Run)}
     changed = [replace(base, **{name: value}) for name, value in other.items()]
@@ -238,9 +249,10 @@ def test_bands_of_layers_that_differ_have_names_of_their_own():
 
 def test_bands_of_whole_networks_are_named_by_what_they_depend_on():
     fields = [{}, {"seeds": [2]}, {"loss": "l1"}, {"init": "orthogonal"}, {"batch": 17}]
+    fields += [{"dropout": 0.1}, {"norm": "rms"}, {"residual": 1}, {"residual": {"scale": 0.1}}]
     runs = [load_plan({**SHAPE, **of}).runs[0] for of in fields]
     names = [band_name(band_point(run, True), 400) for run in runs]
-    assert len(set(names)) == 4
+    assert len(set(names)) == 8
     assert names[0] == names[1]
     assert names[0] != band_name(band_point(runs[0]), 400)  # the gradient is asked for
     assert names[0] != band_name(band_point(runs[0], True), 20)
