@@ -41,7 +41,7 @@ from initlab.theory.shifted import Smoothed
 from initlab.theory.streams import Signal, ln
 
 ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
-FULL = 300.0  # ln of a ratio of sizes that stands for all: of a sum that is 0
+FULL = 300.0  # ln of a ratio of sizes from which on it is that to a sum that is 0
 
 
 class Gradient(NamedTuple):
@@ -152,17 +152,17 @@ def through_activation(
     if any((part != 0).any() for part in (k, c, g.tilt)):
         mixed = _mixed_of(curves)(np.clip(ln_q, *ENDS))
         z_slope, third, product, mean_slope = np.moveaxis(mixed, -1, 0)
-    # k^2 E[phi phi' phi phi'] of two samples: that of phi where phi phi' is a multiple of phi, as in
-    # a head without activation or with relu
+    # k^2 E[phi phi' phi phi'] of two samples: that of phi where phi phi' is a multiple of phi,
+    # as it is in a head without activation, or with relu
     known = np.square(k) * at.overlap * cosine
     # in units of sqrt D: phi / sqrt V is of size 1, as h / sqrt s is
-    root = np.exp((at.ln_v - ln_q - at.ln_d) / 2)
+    root = np.exp(np.minimum((at.ln_v - ln_q - at.ln_d) / 2, FULL))
     return Slopes(
         g.ln + at.ln_d,
         k * at.growth * root + c * z_slope,
         k * product + c * mean_slope,
         (np.square(k) + g.noise) * at.overlap + (2 * k * c + g.tilt) * third + np.square(c) + r,
-        g.across * np.exp(at.ln_v - ln_q - at.ln_d) * slope + known,
+        g.across * root**2 * slope + known,
     )
 
 

@@ -35,7 +35,9 @@ def test_rates_of_known_activations(batch):
 def test_without_activation(batch):
     # phi = y, phi' = 1: tr (P - u u^T) P = B - 2, of ranks B - 1 and 1; (P - u u^T) 1 = 0, as is
     # (P - u u^T) y; the B values sum to 0, so E y_1 y_2 = -1 / (B - 1)
-    expected = (0, 1, -1 / (batch - 1), batch - 2, 0, 0)
+    # and E y^4 = 3 (B - 1) / (B + 1), of a coordinate of a sphere
+    noise = (batch - 1) - 3 * (batch - 1) / (batch + 1)
+    expected = (0, 1, -1 / (batch - 1), batch - 2, 0, 0, noise)
     assert batch_norm_moments(choice_of("identity"), batch) == pytest.approx(expected, abs=1e-10)
     # Yang et al. 2019
     assert growth(choice_of("identity"), batch) == pytest.approx(
@@ -113,6 +115,7 @@ def test_moments_are_those_of_drawn_batches(choice, batch):
         across=quadratic(passed * P, slope),
         along=quadratic(passed * J, slope),
         own=quadratic(passed, value * slope),
+        noise=quadratic(passed * np.eye(batch), value * slope),
     )
     for name, found, of_draws in zip(
         BatchNormMoments._fields, batch_norm_moments(choice, batch), statistics, strict=True
@@ -153,7 +156,9 @@ def by_series(choice, batch, terms=300):
 
     along = let_through(1, 2) / batch
     across = (batch - 1) * one[1] - one[2] - along
-    return BatchNormMoments(value @ weights, one[0], pair[0], across, along, let_through(3, 4))
+    noise = (batch - 1) * one[3] - one[4]
+    own = let_through(3, 4)
+    return BatchNormMoments(value @ weights, one[0], pair[0], across, along, own, noise)
 
 
 @pytest.mark.parametrize("batch", [8, 64])
