@@ -173,7 +173,8 @@ COLUMNS = Table(
             " sum; empty inside of a branch"),
     _column("layers", "stream", "branch_ratio", "ratio",
             "rms of scale F(h) / rms of skip h",
-            "what a branch adds, relative to what came in; empty inside of a branch"),
+            "what a branch adds, relative to what came in; inf where skip is 0; empty inside of a"
+            " branch"),
     _column("layers", "stream", "stream_grad_rms", "loss / 1",
             "sqrt(mean of (dL/dh)^2), not centred, at what a residual block hands on",
             "size of the gradient on the stream; empty inside of a branch"),

@@ -14,6 +14,7 @@ class Dtype:
         bytes: of one number.
         largest: finite number.
         smallest: positive number, a subnormal; half of it and less rounds to 0.
+        epsilon: the distance from 1 to the next number, 2^(1 - p).
         drawn_in: the dtype of the random numbers behind its weights. Formats that share one are
             compared on equal weights, each rounded.
     """
@@ -22,6 +23,7 @@ class Dtype:
     bytes: int
     largest: float
     smallest: float
+    epsilon: float
     drawn_in: str
 
 
@@ -31,11 +33,13 @@ DTYPES: Mapping[str, Dtype] = MappingProxyType(
     {
         dtype.name: dtype
         for dtype in (
-            Dtype("float64", 8, (2 - 2.0**-52) * 2.0**1023, 2.0**-1074, drawn_in="float64"),
-            Dtype("float32", 4, (2 - 2.0**-23) * 2.0**127, 2.0**-149, drawn_in="float32"),
+            Dtype(
+                "float64", 8, (2 - 2.0**-52) * 2.0**1023, 2.0**-1074, 2.0**-52, drawn_in="float64"
+            ),
+            Dtype("float32", 4, (2 - 2.0**-23) * 2.0**127, 2.0**-149, 2.0**-23, drawn_in="float32"),
             # Kalamkar et al. 2019: p = 8, and the exponents of float32
-            Dtype("bfloat16", 2, (2 - 2.0**-7) * 2.0**127, 2.0**-133, drawn_in="float32"),
-            Dtype("float16", 2, (2 - 2.0**-10) * 2.0**15, 2.0**-24, drawn_in="float32"),
+            Dtype("bfloat16", 2, (2 - 2.0**-7) * 2.0**127, 2.0**-133, 2.0**-7, drawn_in="float32"),
+            Dtype("float16", 2, (2 - 2.0**-10) * 2.0**15, 2.0**-24, 2.0**-10, drawn_in="float32"),
         )
     }
 )

@@ -24,11 +24,13 @@ class Input(Record):
     `check(parameters, batch)` returns what is wrong with values that are each in range.
     `moments(parameters, batch)` is E x^2 of a feature, and what two different samples are to each
     other: cosines E x x' / E x^2, each with its share of the pairs. Without it theory is silent.
+    `mean(parameters, batch)` is E x, which sums and norms see.
     """
 
     draw: str
     check: Callable[[Parameters, int], str | None] = lambda *_: None
     moments: Callable[[Parameters, int], InputMoments] | None = None
+    mean: Callable[[Parameters, int], float] = lambda *_: 0.0
 
     def fill(self, x: "Tensor", parameters: Parameters, generator: "Generator") -> "Tensor":
         """Fill x, shape (..., batch, features), with samples of every network, and return it."""
@@ -58,6 +60,10 @@ def _uniform(p: Parameters, _: int) -> InputMoments:
     return _independent((low + high) / 2, (low * low + low * high + high * high) / 3)
 
 
+def _mean_of_uniform(p: Parameters, _: int) -> float:
+    return float(p["low"] + p["high"]) / 2
+
+
 def _pairs(p: Parameters, batch: int) -> InputMoments:
     partners = 1 / (batch - 1)
     return 1.0, ((p["correlation"], partners), (0.0, 1 - partners))
@@ -80,6 +86,7 @@ INPUTS = Table(
         formula="x ~ N(mean, std^2)",
         draw="initlab.network.inputs:normal",
         moments=_normal,
+        mean=lambda p, _: float(p["mean"]),
         about="independent normal features",
         source="Glorot & Bengio 2010",
         aliases=("gaussian",),
@@ -95,6 +102,7 @@ INPUTS = Table(
         about="independent uniform features, as pixels scaled to 0..1",
         check=_ordered,
         moments=_uniform,
+        mean=_mean_of_uniform,
         source="PyTorch, torch.Tensor.uniform_",
     ),
     Input(
@@ -126,6 +134,7 @@ INPUTS = Table(
         formula="x = rows of the file",
         draw="initlab.network.inputs:from_file",
         moments=_of_file,
+        mean=lambda p, batch: float(p["samples"].rows[:batch].mean()),
         about="your own data; a relative path is read from the spec's folder",
         source="numpy.load, numpy.loadtxt",
     ),

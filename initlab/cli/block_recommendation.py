@@ -56,6 +56,8 @@ def show(
     from initlab.theory.recommend_blocks import recommend_blocks
 
     residual, norm, dropout = asked
+    if not math.isfinite(dropout):
+        raise InputError(f"--dropout {dropout}: needs a share from 0 to 0.99", "--dropout 0.1")
     if residual is not None and size.depth < residual:
         raise InputError(
             f"--residual {residual}: a network of {size.depth} layers has no room for such a"

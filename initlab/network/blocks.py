@@ -53,7 +53,9 @@ class Norm:
     def __init__(self, choice: Choice, x_RBN: Tensor) -> None:
         record = NORMS[choice.name]
         eps = choice.parameters.get("eps", record.eps)
-        eps = torch.finfo(x_RBN.dtype).eps if eps is None else eps
+        # (torch has that of the type it computes in, which of half precision is float32)
+        own = torch.promote_types(x_RBN.dtype, torch.float32)
+        eps = torch.finfo(own).eps if eps is None else eps
         self.dim, self.centred = (-1 if record.over == "neurons" else 1), record.centred
         wide = x_RBN.double()
         if self.centred:
@@ -90,7 +92,6 @@ class Blocks:
     def __init__(self, runs: list[Run], source: Source, scratch: Scratch, *, keep: bool) -> None:
         first = runs[0]
         self.structure, self.norm = first.structure, first.norm or Choice("none")
-        self.dtype: torch.dtype = getattr(torch, first.dtype)
         self.source, self.scratch, self.keep = source, scratch, keep
         self.skip_R11, self.scale_R11, self.kept_R11 = (
             torch.tensor(column, dtype=torch.float64).reshape(-1, 1, 1)
@@ -128,7 +129,7 @@ class Blocks:
         around = self.structure.layers[index]
         if around.norm_z or around.after_sum:
             batch, width = z.RBN.shape[1:]
-            argument = self.scratch.block("argument", len(z.RBN), batch, width, self.dtype)
+            argument = self.scratch.block("argument", len(z.RBN), batch, width, z.RBN.dtype)
             argument.RBN.copy_(self._normed(index, "z", z.RBN) if around.norm_z else z.RBN)
             z = argument
         if around.after_sum:
@@ -147,8 +148,8 @@ class Blocks:
 
     def _sum(self, index: int, branch_RBN: Tensor) -> Tensor:
         """Skip h + scale F, and its norm."""
-        came_in = self.skipped * self.skip_R11.to(self.dtype)
-        added = branch_RBN * self.scale_R11.to(self.dtype)
+        came_in = self.skipped * self.skip_R11.to(self.skipped.dtype)
+        added = branch_RBN * self.scale_R11.to(branch_RBN.dtype)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.branch_ratio_R = norms_of_runs(added, self.scratch) / norms_of_runs(
                 came_in, self.scratch
@@ -166,7 +167,8 @@ class Blocks:
         """1 / keep with probability keep, else 0."""
         uniform_RBN = self.source.uniforms(index, h_RBN.shape[-1])
         kept = uniform_RBN < self.kept_R11
-        mask_RBN = kept.to(self.dtype) * (1 / self.kept_R11).to(self.dtype)
+        factor_R11 = (1 / self.kept_R11).to(h_RBN.dtype)
+        mask_RBN = torch.where(kept, factor_R11, torch.zeros_like(factor_R11))
         if self.keep:
             self.masks[index] = mask_RBN
         return mask_RBN
@@ -206,11 +208,11 @@ class Blocks:
     def _back_sum(self, index: int, gradient_RBO: Tensor) -> Tensor:
         """The branch's part; what goes past it waits for the layer that opened the block."""
         gradient_RBO = self._back_norm(index, "sum", gradient_RBO)
-        self.skipped = gradient_RBO * self.skip_R11.to(self.dtype)
+        self.skipped = gradient_RBO * self.skip_R11.to(gradient_RBO.dtype)
         number = self.projections.get(index)
         if number is not None:
             self.skipped = self.source.project_back(number, self.skipped)
-        return gradient_RBO * self.scale_R11.to(self.dtype)
+        return gradient_RBO * self.scale_R11.to(gradient_RBO.dtype)
 
     def _back_norm(self, index: int, place: str, gradient_RBN: Tensor) -> Tensor:
         norm = self.norms.pop((index, place), None)

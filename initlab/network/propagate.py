@@ -14,6 +14,7 @@ from torch import Tensor
 
 from initlab.catalog import ACTIVATIONS
 from initlab.network import losses, statistics, tables
+from initlab.network.block_source import DrawnSource, largest
 from initlab.network.blocks import Blocks
 from initlab.network.draws import Draws, draws_of
 from initlab.network.inputs import draw_input
@@ -89,7 +90,7 @@ class _Pass:
         self.linear = Linear(self.first, self.draws, self.scratch)
         self.blocks: Blocks | None = None
         if self.first.has_blocks:
-            source = _Source(self.first, self.all, self.draws, self.linear)
+            source = DrawnSource(self.first, self.all, self.draws, self.linear)
             self.blocks = Blocks(self.all.runs, source, self.scratch, keep=self.both)
         self.layers: list[_Layer] = []
         self.found = _Found()
@@ -119,7 +120,7 @@ class _Pass:
             fed_RBI = h_RBN
             if self.blocks:
                 fed_RBI = self.blocks.enter(index, h_RBN)
-                size_R = size_R if fed_RBI is h_RBN else _largest(fed_RBI)
+                size_R = size_R if fed_RBI is h_RBN else largest(fed_RBI)
             pre = self.linear.forward(index, rows, fed_RBI, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
             activate = partial(self._activate, index, rows, out=out.flat, slope=slope.flat)
@@ -226,44 +227,10 @@ class _Pass:
             if index:
                 size_R = np.sqrt(sums.gradient.squares) * sums.gradient.unit
                 if self.blocks:
-                    size_R = _largest(delta_RBO)
+                    size_R = largest(delta_RBO)
                 gradient_RBO = self.linear.backward(index, rows, delta_RBO, size_R).RBN
                 if self.blocks:
                     gradient_RBO = self.blocks.back_in(index, gradient_RBO)
-
-
-class _Source:
-    """Random numbers and projections of the runs of a share, for what stands around layers."""
-
-    def __init__(self, first: Run, rows: Rows, draws: dict[int, Draws], linear: Linear) -> None:
-        self.first, self.rows, self.draws, self.linear = first, rows, draws, linear
-
-    def uniforms(self, layer: int, width: int) -> Tensor:
-        """Those of a seed are shared by its runs: shape (R, B, width)."""
-        dtype = getattr(torch, self.first.draw_dtype)
-        uniform_RBN = torch.empty((len(self.rows), self.first.batch, width), dtype=dtype)
-        for seed, at in self.rows.by_seed:
-            generator = self.draws[seed].generator("mask", layer)
-            uniform_RBN[at] = torch.rand(
-                (self.first.batch, width), generator=generator, dtype=dtype
-            )
-        return uniform_RBN
-
-    def project(self, number: int, h_RBI: Tensor) -> Tensor:
-        """By weights that are drawn after those of the layers."""
-        index = self.first.depth + number
-        return self.linear.forward(index, self.rows, h_RBI, _largest(h_RBI)).RBN.clone()
-
-    def project_back(self, number: int, gradient_RBO: Tensor) -> Tensor:
-        """By their transpose."""
-        index, size_R = self.first.depth + number, _largest(gradient_RBO)
-        return self.linear.backward(index, self.rows, gradient_RBO, size_R).RBN.clone()
-
-
-def _largest(x_RBN: Tensor) -> Array:
-    """max |x| of every run, 0 of those that have burst."""
-    largest: Array = x_RBN.abs().amax((1, 2)).double().numpy()
-    return np.where(np.isfinite(largest), largest, 0.0)
 
 
 @cache

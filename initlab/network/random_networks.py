@@ -23,6 +23,7 @@ from torch import Tensor
 
 from initlab.catalog import SCHEMES, Fans
 from initlab.network import losses, statistics, tables
+from initlab.network.block_source import largest
 from initlab.network.blocks import Blocks
 from initlab.network.inputs import draw_input
 from initlab.network.measurement import BACKWARD, FORWARD
@@ -182,7 +183,7 @@ class _Networks:
             fed_RBI = h_RBN
             if self.blocks:
                 fed_RBI = self.blocks.enter(index, h_RBN)
-                largest_R = largest_R if fed_RBI is h_RBN else _largest(fed_RBI)
+                largest_R = largest_R if fed_RBI is h_RBN else largest(fed_RBI)
             pre.RBN.copy_(self._pre_activations(index, fed_RBI, largest_R))
             activate = partial(
                 _activate, applied(run.layers[index].activation), out=out.flat, slope=slope.flat
@@ -279,7 +280,7 @@ class _Networks:
 
     def project(self, number: int, h_RBI: Tensor) -> Tensor:
         """By weights of its own."""
-        return self._pre_activations(self.run.depth + number, h_RBI, _largest(h_RBI))
+        return self._pre_activations(self.run.depth + number, h_RBI, largest(h_RBI))
 
     def project_back(self, number: int, gradient_RBO: Tensor) -> Tensor:
         """By their transpose."""
@@ -288,7 +289,7 @@ class _Networks:
     def _through(self, index: int, delta_RBO: Tensor) -> Tensor:
         """Delta W."""
         affine = self.layers[index]
-        delta_RBO, power_R11 = _in_units(delta_RBO, _largest(delta_RBO))
+        delta_RBO, power_R11 = _in_units(delta_RBO, largest(delta_RBO))
         gradient_RBI = affine.linear.backward(delta_RBO, self.numbers).mul_(affine.scale)
         if affine.shift:
             gradient_RBI += affine.shift * delta_RBO.sum(2, keepdim=True)
@@ -307,12 +308,6 @@ def _activate(
     phi: Callable[[Tensor, Tensor, Tensor], None], z: Tensor, *, out: Tensor, slope: Tensor
 ) -> None:
     phi(z, out, slope)
-
-
-def _largest(x_RBN: Tensor) -> Array:
-    """max |x| of every network."""
-    largest: Array = x_RBN.abs().amax((1, 2)).double().numpy()
-    return largest
 
 
 def _seed(number: int) -> int:

@@ -76,6 +76,8 @@ class Short(OrNone):
 
 
 def _preset(value: Any) -> Any:
+    if _absent(value):
+        return None
     if not isinstance(value, str):
         raise PydanticCustomError(
             "preset", "needs a preset by name, got {got}", {"got": repr(value)}
@@ -94,8 +96,19 @@ class PresetNames:
     def __get_pydantic_json_schema__(
         self, _: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """All of them."""
-        return {"enum": [n for record in PRESETS.values() for n in (record.name, *record.aliases)]}
+        """All of them, and that there may be none."""
+        names = [n for record in PRESETS.values() for n in (record.name, *record.aliases)]
+        return {"enum": [NONE, False, *names]}
+
+
+class NoDropout:
+    """Tells the JSON Schema that no dropout may be said by word."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The word, beside the number."""
+        return {"anyOf": [{"enum": [NONE, False]}, *handler(schema)["anyOf"]]}
 
 
 Residual = Annotated[
@@ -104,8 +117,13 @@ Residual = Annotated[
 NormField = Annotated[
     Annotated[ChoiceAxes, OneOf(FIELDS["norm"])] | None, BeforeValidator(_norm), OrNone()
 ]
-Dropout = Annotated[Annotated[float, Field(strict=True, ge=0, lt=1)], Calculated()]
-PresetName = Annotated[str, BeforeValidator(_preset), PresetNames()]
+Dropout = Annotated[
+    Annotated[float, Field(strict=True, ge=0, lt=1)],
+    Calculated(),
+    BeforeValidator(lambda value: 0.0 if _absent(value) else value),
+    NoDropout(),
+]
+PresetName = Annotated[str | None, BeforeValidator(_preset), PresetNames()]
 
 
 def preset_choice(preset: str | None, field: str) -> Choice | None:

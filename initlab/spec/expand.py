@@ -48,13 +48,19 @@ def make(spec: Spec, *, max_runs: int = MAX_RUNS) -> Plan:
             fed, found = feeding.fed(run, place)
             runs[fed] = None
             found = [*_check(run), *found]
-            problems |= {spec.problem(index, path, text): None for path, text in found}
+            problems |= {spec.problem(index, _said(grid, path), text): None for path, text in found}
     if problems:
         raise SpecError(problems)
     if len(runs) < total:
         product += f", {len(runs):,} of them different"
     said = hints(spec.grids, tuple(runs))
     return Plan(spec.head, tuple(runs), product, spec.resolved(), spec.document.name, hints=said)
+
+
+def _said(grid: Grid, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a spec says what is wrong: in a preset, if that filled in the field."""
+    filled = grid.preset is not None and path[:1] in (("init",), ("residual",), ("norm",))
+    return ("preset",) if filled and getattr(grid, path[0]) is None else path
 
 
 def _product(counted: Sequence[dict[str, int]], total: int) -> str:
@@ -94,11 +100,14 @@ def _check_blocks(run: Run) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("norm",), f"{run.norm.name} needs layers of at least 2 neurons"
     if run.draws == "script":
         if run.dropout:
-            yield ("dropout",), "draws: script has no order for masks; leave out draws"
+            yield (
+                ("dropout",),
+                "masks have no place in the order of a script; leave out draws: script",
+            )
         if run.structure.projections(run.shape):
             yield (
                 ("residual", "project"),
-                "draws: script has no order for projections; leave out draws",
+                "projections have no place in the order of a script; leave out draws: script",
             )
 
 

@@ -5,7 +5,6 @@
 A pydantic annotation: it shapes validation and the JSON Schema alike.
 """
 
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from initlab.catalog.table import Parameter, Record, Table
 from initlab.catalog.targets import UNIFORM
 from initlab.errors import UnknownName
 from initlab.spec.axis import EXPRESSION, Axis, Calculated, CalculatedWhole, Strict, calculated
+from initlab.spec.scale import Scale
 
 LEAST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1  # torch's int64
 TABLE_GAINS = [name for name, record in ACTIVATIONS.items() if record.table_gain]
@@ -167,39 +167,6 @@ class Also:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"enum": [*handler(schema)["enum"], *self.names]}
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A number, or one of some words: 0.1, 1/sqrt(L).
-
-    Args:
-        words: which.
-    """
-
-    words: tuple[str, ...]
-
-    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._read)
-
-    def _read(self, value: Any) -> Any:
-        word = re.sub(r"\s", "", value) if isinstance(value, str) else ""
-        if word in self.words:
-            return word
-        number = value if "L" in word else calculated(value)  # of another formula of L, no value
-        fits = isinstance(number, int | float) and not isinstance(number, bool)
-        if not fits or not math.isfinite(number):
-            raise PydanticCustomError(
-                "scale",
-                "needs a number or one of {words}, got {got}",
-                {"words": ", ".join(self.words), "got": repr(value)},
-            )
-        return float(number)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number"}, EXPRESSION, {"enum": [*self.words]}]}
 
 
 def _gain(value: Any) -> Any:

@@ -25,7 +25,7 @@ def hints(grids: Sequence[Grid], runs: Sequence[Run]) -> tuple[str, ...]:
 
 def _of_presets(grid: Grid) -> Iterator[str]:
     """As in "preset rezero: residual: {every: 2, scale: rezero}, init: kaiming_normal"."""
-    for name in grid.preset or ():
+    for name in filter(None, grid.preset or ()):
         fields = PRESETS[name].fields
         own = [field for field in fields if getattr(grid, field) is not None]
         said = ", ".join(f"{f}: {_filled(f, v)}" for f, v in fields.items() if f not in own)

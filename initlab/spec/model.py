@@ -177,7 +177,7 @@ class Grid(Strict):
 
     @model_validator(mode="after")
     def _drawn(self) -> "Grid":
-        if self.init is None and self.preset is None:
+        if self.init is None and not all(self.preset or [None]):
             raise PydanticCustomError("missing_init", "a spec needs init, or a preset that says it")
         return self
 
@@ -273,7 +273,7 @@ def _plain(grid: Grid, folder: Path) -> dict[str, Any]:
         unsaid -= {k for k in ("residual", "norm") if data[k] is not None}
     if data["target"] is not None:
         data["target"] = [DEFAULT if chosen is None else chosen for chosen in data["target"]]
-    for field in ("residual", "norm"):
+    for field in ("residual", "norm", "preset"):
         if data[field] is not None:
             data[field] = [NONE if chosen is None else chosen for chosen in data[field]]
     plain = {k: one(v) for k, v in data.items() if k not in unsaid}

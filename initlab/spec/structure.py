@@ -186,16 +186,16 @@ def problems(
         if place in (PRE, POST):
             yield (
                 ("norm", "place"),
-                f"{place} is a place around a residual branch, and there is none; needs residual,"
-                f" or place: {BEFORE} or {AFTER}",
+                f"{place} is a place around a residual branch, which networks without residual do"
+                f" not have; needs residual for all, or place: {BEFORE} or {AFTER}",
             )
         return
     every, scale = residual["every"], residual["scale"]
     if not structure.blocks:
         yield (
             ("residual", "every"),
-            f"a block of {every} layers does not fit between first and last layer: there are"
-            f" {len(shape) - 1} layers",
+            f"a branch of {_layers(every)} does not fit: {_layers(structure.left_over)} of"
+            f" {len(shape) - 1} stand between what is set apart as first and last",
         )
     if scale == "fixup" and every == 1:
         yield ("residual", "scale"), "fixup needs every: 2 or more: its last weights are 0"
@@ -211,8 +211,12 @@ def problems(
         if shape[block[0]] != shape[block[-1] + 1]:
             yield (
                 ("residual",),
-                f"layers {block[0]}-{block[-1]} go from {shape[block[0]]} to"
+                f"{_layers(len(block))} from {block[0]} on go from {shape[block[0]]} to"
                 f" {shape[block[-1] + 1]} neurons, which cannot be added; needs project: true, or"
                 " equal widths",
             )
             return
+
+
+def _layers(count: int) -> str:
+    return f"{count} layer{'s' if count != 1 else ''}"

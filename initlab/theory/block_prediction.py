@@ -7,7 +7,8 @@ import numpy as np
 
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import IDENTITY, Run
-from initlab.theory.blocks import BlockLayers, BlockNetworks, approximation
+from initlab.theory import blocks
+from initlab.theory.blocks import BlockLayers, approximation
 from initlab.theory.initial_loss import LastLayer
 from initlab.theory.overflow import Limits, block_limits, largest_of
 from initlab.theory.quadrature import Array
@@ -28,12 +29,13 @@ class Found(NamedTuple):
     last: LastLayer | None
     ln_output: float  # ln E y^2 of what the loss reads
     approximate: str
+    unsure: str  # why nothing of it is to be trusted; else empty
 
 
 def group_of(run: Run, laws: Laws) -> tuple[object, ...]:
     """Equal for networks that can be followed side by side."""
     kinds = tuple((law.activation, law.shift) for law in laws)
-    return kinds, run.depth, run.batch, run.built
+    return kinds, run.depth, run.batch, run.built, tuple(run.structure.projections(run.shape))
 
 
 def predicted(
@@ -52,7 +54,7 @@ def predicted(
     """
     tick()
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        layers = BlockNetworks(runs, laws, inputs).predicted()
+        layers = blocks.predicted(runs, laws, inputs)
         return [_of_one(layers, index, run, laws[index], inputs[index])
                 for index, run in enumerate(runs)]  # fmt: skip
 
@@ -70,7 +72,6 @@ def _of_one(layers: BlockLayers, index: int, run: Run, laws: Laws, inputs: Input
     on_stream[run.structure.stream] = True
     limits = block_limits(
         run,
-        layers.ln_q[:, index],
         _ln_largest(layers, index, run),
         std_last,
         np.where(on_stream, ln_grad, np.nan),  # inside of a branch a gradient may begin as 0
@@ -84,16 +85,21 @@ def _of_one(layers: BlockLayers, index: int, run: Run, laws: Laws, inputs: Input
         _last(layers, index, run, laws, float((last.cosine[index, :count] * share).sum())),
         ln_output,
         approximation(run, laws),
+        layers.unsure[index],
     )
 
 
 def _ln_largest(layers: BlockLayers, index: int, run: Run) -> Array:
-    """Ln of the largest |h| of every layer, as if h were normal: |mean| + std times its reach."""
+    """Ln of the largest on the way to a layer's output, as if all were normal.
+
+    Of the output |mean| + std times its reach.
+    """
     reach = largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64))
     ln_variance, mean = layers.ln_out[:, index], np.abs(layers.mean[:, index])
     # mean is E h / sqrt(E h^2): relative to the std, mean / sqrt(1 - mean^2)
     relative = mean / np.sqrt(np.maximum(1 - mean**2, 1e-30))
-    largest: Array = ln_variance / 2 + np.log(reach + relative)
+    ln_inside = layers.ln_inside[:, index] / 2 + np.log(reach)
+    largest: Array = np.maximum(ln_variance / 2 + np.log(reach + relative), ln_inside)
     return largest
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from initlab.catalog import NORMS
+from initlab.catalog import ACTIVATIONS, NORMS
 from initlab.formatting import around_one, layer_count, times
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
@@ -18,6 +18,7 @@ from initlab.theory.quadrature import Array
 from initlab.theory.variances import LEAST_WIDTH
 
 ARRIVED = 0.1  # share of q* by which a variance may be off it
+MOST_DROPPED = 0.99  # of what `recommend` takes
 DEEP = 6  # depth scales; a deeper network is hard to train (Schoenholz et al. 2017)
 
 
@@ -175,7 +176,8 @@ def _one_step(run: Run, prediction: Prediction) -> str:
 def _instead(run: Run) -> str:
     """Where the edge of chaos of the body's activation is; with blocks, what finds other scales."""
     if run.has_blocks:
-        return f"; for other scales: initlab recommend {_asking(run)}"
+        asked = _asking(run)
+        return f"; for other scales: initlab recommend {asked}" if asked else ""
     body = {(run.layers[i].activation, run.layers[i].bias is not None) for i in body_of(run)}
     if len(body) != 1:
         return ""
@@ -187,14 +189,21 @@ def _instead(run: Run) -> str:
 
 
 def _asking(run: Run) -> str:
-    """Options of `recommend` for networks like this one."""
+    """Options of `recommend` for networks like this one; empty where it has none like it."""
+    if any(around.after_sum for around in run.structure.layers) or run.dropout > MOST_DROPPED:
+        return ""
     options = [f"--activation {run.activation.name}"]
+    defaults = ACTIVATIONS[run.activation.name].every_default
+    own = [(k, v) for k, v in run.activation.items if v != defaults.get(k)]
+    options += [f"--param {key}={value}" for key, value in own]
+    if run.dtype != "float32":
+        options.append(f"--dtype {run.dtype}")
     if run.residual is not None:
         options.append(f"--residual {run.residual.parameters['every']}")
     if run.norm is not None:
         options.append(f"--norm {run.norm.name}")
     if run.dropout:
-        options.append(f"--dropout {run.dropout:.4g}")
+        options.append(f"--dropout {run.dropout:.6g}")
     return " ".join(options)
 
 

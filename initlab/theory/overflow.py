@@ -71,19 +71,17 @@ def limits(run: Run, curves: LayerCurves, ln_q: Array, std: Array, ln_grad: Arra
     return _back(run, zero_onset, _stopped(run, curves, zero), float(std[-1]), ln_grad)
 
 
-def block_limits(run: Run, ln_q: Array, ln_largest: Array, std: float, ln_grad: Array) -> Limits:
+def block_limits(run: Run, ln_largest: Array, std: float, ln_grad: Array) -> Limits:
     """The same of a network with sums or norms.
 
     Args:
         run: the network.
-        ln_q: ln of the pre-activations' variance, shape (depth,).
-        ln_largest: ln of the largest activation, shape (depth,).
+        ln_largest: ln of the largest number on the way to a layer's output, shape (depth,).
         std: of what the loss reads.
         ln_grad: ln of the gradient's variance relative to the last layer's, shape (depth,).
     """
     largest, smallest = log_range(run.dtype)
-    reach = np.log(largest_of(run.batch * np.array(run.shape[1:], dtype=np.float64)))
-    nan_onset = _first((ln_largest > largest) | (ln_q / 2 + reach > largest))
+    nan_onset = _first(ln_largest > largest)
     if nan_onset is not None:
         return Limits(nan_onset=nan_onset)
     zero_onset = _first(ln_largest < smallest)

@@ -212,6 +212,9 @@ def _with_blocks(group: list[_Network], tick: Callable[[], None]) -> dict[Run, P
     ):
         unknown = np.full(run.depth, np.nan)
         layers = Layers(found.pre_std, found.std, found.grad_std, found.cosine, unknown)
+        if found.unsure:
+            result[run] = Prediction(reason=found.unsure)
+            continue
         sure = _sure(run, found.ln_output)
         words = "; ".join(filter(None, (approximation(own), found.approximate)))
         result[run] = Prediction("", layers, found.limits, None, sure, words, found.last)

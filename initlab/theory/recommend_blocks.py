@@ -88,7 +88,7 @@ def recommend_blocks(
         for (run, gain), prediction in zip(pairs, predictions, strict=True)
         if prediction.layers is not None  # there is no recursion for some places of batch norm
     ]
-    return sorted(found, key=lambda c: (not c.steady, c.silent, round(c.loss, 1)))
+    return sorted(found, key=lambda c: (not c.steady, c.silent, round(c.loss, 3)))
 
 
 def _residuals(every: int | None) -> Iterator[Choice | None]:
@@ -100,7 +100,7 @@ def _residuals(every: int | None) -> Iterator[Choice | None]:
         given: dict[str, Any] = {"every": every, "scale": scale, "skip": 1.0}
         given["output_gain"] = output_gain
         yield Choice(record.name, tuple(record.settled(given).items()))
-    deep = {**record.defaults, "every": every, "scale": "deepnorm"}
+    deep = record.settled({**record.defaults, "every": every, "scale": "deepnorm"})
     yield Choice(record.name, tuple(deep.items()))
 
 

@@ -201,7 +201,8 @@ def test_a_norm_and_its_gradient_are_torch_s(name, eps, scale):
 def test_a_norm_in_low_precision_rounds_once(name, dtype):
     # its input is exact in float64, and so is all that is made of it, up to the last rounding
     x_RBN = torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(2)).to(dtype)
-    eps = {} if name != "rms" else {"eps": torch.finfo(dtype).eps}
+    # nn.RMSNorm takes the epsilon of the type that it computes in, which is float32 here
+    eps = {} if name != "rms" else {"eps": torch.finfo(torch.float32).eps}
     exact = torch.stack([PLAIN[name](6, eps)(x) for x in x_RBN.double()]).detach()
     found = Norm(Choice(name), x_RBN).y_RBN
     assert found.dtype == dtype
@@ -435,3 +436,22 @@ def test_two_branches_that_cancel_have_a_ratio_and_no_stream():
     assert found["branch_ratio"][0] == 1
     assert np.isnan(found["branch_ratio"][1:]).all()
     np.testing.assert_array_equal(found["stream_rms"], 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_default_eps_of_rms_is_that_of_nn_rmsnorm_in_half_precision(dtype):
+    # small enough for an eps of 2^-7 to matter, if it were bfloat16's own
+    x_RBN = 1e-2 * torch.randn(1, 4, 64, generator=torch.Generator().manual_seed(3)).to(dtype)
+    expected = torch.nn.RMSNorm(64, dtype=dtype)(x_RBN).detach()
+    found = Norm(Choice("rms"), x_RBN).y_RBN
+    # each is rounded to its dtype, by half a unit or, on the way, one more
+    torch.testing.assert_close(found, expected, rtol=2 * torch.finfo(dtype).eps, atol=0)
+
+
+def test_dropout_of_nearly_everything_leaves_no_nan_in_half_precision():
+    plan = load_plan({
+        "depth": 1, "width": 4, "activation": "identity", "init": "kaiming_normal",
+        "dtype": "float16", "dropout": 0.99999, "band": 0, "batch": 4,
+    })  # fmt: skip
+    (m,) = measure(plan.shares()[0]).values()
+    assert m.nan_onset is None

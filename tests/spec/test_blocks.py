@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 
 from initlab import load_plan
-from initlab.catalog import NORMS, PRESETS, RESIDUALS
+from initlab.catalog import ACTIVATIONS, NORMS, PRESETS, RESIDUALS
 from initlab.errors import InputError, SpecError
 from initlab.spec import expand, reader, yamlfile
 from initlab.spec.model import SpecFile
@@ -268,20 +269,21 @@ def test_a_value_that_is_none_is_refused_in_its_place(line, message):
 MISFITS = [
     (
         {"norm": {"name": "ln", "place": "pre"}}, "norm.place",
-        "pre is a place around a residual branch, and there is none; needs residual, or place:"
-        " before_activation or after_activation",
+        "pre is a place around a residual branch, which networks without residual do not have;"
+        " needs residual for all, or place: before_activation or after_activation",
         [{"residual": 2}, *({"norm": {"name": "ln", "place": p}}
                             for p in ("before_activation", "after_activation"))],
     ),
     (
         {"norm": {"name": "ln", "place": "post"}}, "norm.place",
-        "post is a place around a residual branch, and there is none; needs residual, or place:"
-        " before_activation or after_activation",
+        "post is a place around a residual branch, which networks without residual do not have;"
+        " needs residual for all, or place: before_activation or after_activation",
         [{"residual": 2}],
     ),
     (
         {"residual": 7}, "residual.every",
-        "a block of 7 layers does not fit between first and last layer: there are 6 layers",
+        "a branch of 7 layers does not fit: 6 layers of 6 stand between what is set apart as first"
+        " and last",
         [{"depth": 7}, {"residual": 6}],
     ),
     (
@@ -315,8 +317,8 @@ MISFITS = [
     ),
     (
         {"shape": [8, 8, 8, 5, 6, 6, 6], "depth": None, "width": None, "residual": 2}, "residual",
-        "layers 2-3 go from 8 to 6 neurons, which cannot be added; needs project: true, or equal"
-        " widths",
+        "2 layers from 2 on go from 8 to 6 neurons, which cannot be added; needs project: true,"
+        " or equal widths",
         [{"residual": {"every": 2, "project": True}}, {"shape": [8] * 7}],
     ),
     (
@@ -332,13 +334,14 @@ MISFITS = [
     ),
     (
         {"dropout": 0.1, "draws": "script"}, "dropout",
-        "draws: script has no order for masks; leave out draws",
+        "masks have no place in the order of a script; leave out draws: script",
         [{"draws": None}],
     ),
     (
         {"shape": [8, 8, 6, 6], "depth": None, "width": None, "draws": "script",
          "residual": {"every": 1, "project": True}},
-        "residual.project", "draws: script has no order for projections; leave out draws",
+        "residual.project",
+        "projections have no place in the order of a script; leave out draws: script",
         [{"draws": None}],
     ),
 ]  # fmt: skip
@@ -680,3 +683,14 @@ def test_the_reader_and_the_schema_refuse_the_same(schema, fields):
 def test_the_schema_takes_resolved_specs(schema, fields):
     data = json.loads(json.dumps(plan(**fields).data))
     assert [error.message for error in schema.iter_errors(data)] == []
+
+
+def test_activations_without_a_mean_are_those_that_theory_finds():
+    from initlab.spec.blocks import ODD
+    from initlab.theory.moments import Activation, choice_of
+
+    def mean(name):
+        found = Activation(choice_of(name)).moments(np.array([0.5, 2.0]))
+        return np.abs(found.mean) / np.sqrt(found.second)
+
+    assert {name for name in ACTIVATIONS if (mean(name) < 1e-9).all()} == set(ODD)

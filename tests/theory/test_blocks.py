@@ -4,6 +4,7 @@
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from initlab import load_plan
+from initlab.catalog.columns import columns
 from initlab.network.measurement import FORWARD
 from initlab.network.propagate import measure
 from initlab.network.random_networks import random_band, random_layers
@@ -383,7 +385,7 @@ SILENT = {
     "batch norm in the place after_activation": {
         "norm": {"name": "batch", "place": "after_activation"}
     },
-    "batch norm of 3 samples": {"norm": "batch", "batch": 3},
+    "batch norm of fewer than 4 samples": {"norm": "batch", "batch": 3},
     "batch norm of samples that are not all alike": {
         "norm": "batch",
         "input": {"name": "correlated", "correlation": 0.5},
@@ -573,3 +575,106 @@ def test_predictions_are_possible(every, scale, skip, norm, dropout, place, **dr
         other, _ = predicted(depth=6, residual=residual, dropout=dropout, **fields)
         np.testing.assert_allclose(layers.grad_std, other.grad_std, rtol=1e-9)
         np.testing.assert_allclose(layers.std, other.std, rtol=1e-9)
+
+
+# corners that a review found --------------------------------------------------------------------
+
+
+def point(**fields):
+    """The run of a spec of one network."""
+    spec = {
+        "depth": 6, "width": 64, "activation": "relu", "band": 0,
+        "init": {"scheme": "lecun_normal", "gain": "auto"},
+    }  # fmt: skip
+    if "shape" in fields:
+        del spec["depth"], spec["width"]
+    (run,) = load_plan({**spec, **fields}).runs
+    return run
+
+
+def measured_layers(run, seeds=4):
+    """Medians over seeds of std, cosine and grad_std by layer."""
+    names = (columns("layers", "forward"), columns("layers", "backward"))
+    found = []
+    for seed in range(seeds):
+        (m,) = measure(Share(((0, replace(run, seed=seed)),))).values()
+        found.append((
+            m.forward[:, names[0].index("std")],
+            m.forward[:, names[0].index("cosine")],
+            m.backward[:, names[1].index("grad_std")] / m.backward[-1, names[1].index("grad_std")],
+        ))  # fmt: skip
+    return np.median(np.array(found), axis=0)
+
+
+def test_networks_that_differ_in_where_they_project_are_predicted_alone_as_together():
+    runs = [
+        point(shape=shape, activation="tanh", init="xavier_normal",
+              residual={"every": 1, "branch": "linear", "project": True})
+        for shape in ([64, 64, 256, 256, 256], [64, 64, 64, 256, 256])
+    ]  # fmt: skip
+    for run, together in zip(runs, predict(runs), strict=True):
+        (alone,) = predict([run])
+        np.testing.assert_allclose(together.layers.std, alone.layers.std, rtol=1e-12)
+        np.testing.assert_allclose(together.layers.grad_std, alone.layers.grad_std, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # ReLU(W x) adds its positive mean to that of the input, of either sign
+        {"input": {"name": "normal", "mean": -1}, "residual": {"every": 1}},
+        {"input": {"name": "normal", "mean": 1}, "residual": {"every": 1}},
+        {"input": {"name": "uniform", "low": 0, "high": 1}, "residual": 2, "norm": "layer"},
+    ],
+)
+def test_the_mean_of_the_input_counts(fields):
+    run = point(width=600, depth=4, loss="cross_entropy", **fields)
+    std, cosine, _ = measured_layers(run)
+    layers = predict([run])[0].layers
+    # four layers of 600: two per cent a layer (1 / sqrt(n)) is generous
+    np.testing.assert_allclose(std, layers.std, rtol=0.08)
+    np.testing.assert_allclose(cosine, layers.cosine, atol=0.04)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"norm": {"name": "batch", "eps": 1}},
+     {"norm": "batch", "init": {"scheme": "normal", "std": 1e-4}}],
+)  # fmt: skip
+def test_batch_norm_whose_eps_matters_has_no_prediction(fields):
+    (prediction,) = predict([point(**fields)])
+    assert "eps is no small part" in prediction.reason
+    assert predict([point(norm="batch")])[0].layers is not None
+
+
+def test_batch_norm_behind_an_activation_has_no_prediction():
+    (prediction,) = predict([point(shape=[30, 64, 64, 64], residual=2, norm="batch")])
+    assert "batch norm of what comes out of an activation" in prediction.reason
+    linear = {"first": {"activation": "identity"}}
+    assert predict([point(shape=[30, 64, 64, 64], residual=2, norm="batch", **linear)])[0].layers
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"norm": {"name": "layer", "place": "before_activation"}, "dtype": "float16",
+         "init": {"scheme": "normal", "std": 2e4}},
+        {"norm": "rms", "init": {"scheme": "normal", "std": 1e38}},
+        {"norm": {"name": "layer", "place": "post"}, "residual": {"every": 2, "scale": 5e4},
+         "dtype": "float16"},
+        {"activation": "tanh", "dropout": 0.01, "init": {"scheme": "normal", "std": 1e37}},
+    ],
+)  # fmt: skip
+def test_where_a_network_with_norms_overflows(fields):
+    run = point(**fields)
+    (m,) = measure(Share(((0, run),))).values()
+    assert predict([run])[0].limits.nan_onset == m.nan_onset
+
+
+def test_a_constant_bias_is_nothing_to_a_norm_that_takes_the_mean_out():
+    norm = {"norm": {"name": "layer", "place": "before_activation"}}
+    with_bias, without = predict([point(bias=1, **norm), point(**norm)])
+    np.testing.assert_allclose(with_bias.layers.std, without.layers.std, rtol=1e-12)
+    np.testing.assert_allclose(with_bias.layers.grad_std, without.layers.grad_std, rtol=1e-12)
+    np.testing.assert_allclose(with_bias.layers.cosine, without.layers.cosine, rtol=1e-12)
+    assert with_bias.approximate == ""

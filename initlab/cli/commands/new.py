@@ -21,6 +21,10 @@ seeds: 3                           # 0, 1, 2; or a list
 
 # What follows has these values when left out.
 # bias: none                       # {{std: 0.05}}, zeros, torch_default
+# residual: none                   # sums around branches: 2, {{every: 2, scale: 1/sqrt(L)}}
+# norm: none                       # layer, rms or batch: {{name: rms, place: post}}
+# dropout: 0                       # share of each layer's inputs
+# preset: none                     # deepnorm, ...: fills in the above (initlab list presets)
 # last: {{}}                         # a head of logits: {{activation: identity}}
 # first: {{}}                        # what layer 0 has of its own: {{init: lecun_normal}}
 # layers: {{}}                       # and any others: {{3: {{bias: zeros}}, 5-9: {{init: he}}}}

@@ -80,7 +80,8 @@ def recommend(
     says why. grad_ratio is the gradient's std at layer 0 relative to the last; p10 and p90 are, of
     one sample, between which values 80 % of networks of this width lie.
 
-    With --residual, --norm or --dropout it ranks branch scales, places of the norm and gains.
+    With --residual, --norm or --dropout it ranks branch scales, places of the norm and gains, by
+    the worst of the same three changes; there the end of the first block stands for layer 0.
 
     Examples:
     initlab recommend --activation gelu --depth 100 --width 256
@@ -100,7 +101,7 @@ def recommend(
             " one scale to keep them",
             f"--width {LEAST_WIDTH}",
         )
-    size = Size(depth, width, dtype)
+    size, norm = Size(depth, width, dtype), "" if norm == "none" else norm
     if residual is not None or norm or dropout:
         show(choice, size, Blocks(residual, norm, dropout), verify=verify, format_=format_)
     else:

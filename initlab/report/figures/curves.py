@@ -28,7 +28,8 @@ PREDICTED = {
     "cosine": "predicted_cosine",
 }
 #: columns of what a layer hands on, which at the end of a residual block is the sum
-HANDED_ON = ("mean", "std", "rms", "abs_max", "cosine", "grad_std", "grad_rms", "grad_norm")
+HANDED_ON = ("mean", "std", "rms", "abs_max", "cosine", "grad_std", "grad_rms", "grad_norm",
+             "branch_ratio", "stream_grad_rms")  # fmt: skip
 STREAM_RMS = "stream_rms"  # known where a block ends
 
 
@@ -102,7 +103,8 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
         at = everyone[done[everyone]]
         low, middle, high = quantiles(measured[at])
         theory = {name: first_known(array[at]) for name, array in values.items() if name != y}
-        stream = on_stream(theory.pop(STREAM_RMS, None), len(middle))
+        ends = middle if y == STREAM_RMS else theory.pop(STREAM_RMS, None)
+        stream = on_stream(ends, len(middle))
         predicted, simulated = _predicted(theory, middle, y)
         band = _band(theory, middle, y)
         label, panel = names.iloc[everyone[0]], panels.iloc[everyone[0]]

@@ -74,7 +74,11 @@ def summarise(
         subtitle=heading(sweeps),
         notes=() if columns else tuple(shortened(notes)),
         titles=tuple(titles),
-        dim_notes=(*_about_seeds(points, shown), *_silences(sweeps, shown)),
+        dim_notes=(
+            *_about_seeds(points, shown),
+            *_about_sums(sweeps, shown),
+            *_silences(sweeps, shown),
+        ),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -197,6 +201,14 @@ def _silences(sweeps: Sequence[Sweep], shown: Sequence[Column]) -> list[str]:
     ]
     more = len(lines) - MOST_SILENCES
     return [*lines[:MOST_SILENCES], *([f"... and {more} more such lines."] if more > 0 else [])]
+
+
+def _about_sums(sweeps: Sequence[Sweep], shown: Sequence[Column]) -> list[str]:
+    """Where the signal of residual networks begins, beside columns that say "layer 0"."""
+    if not any("layer 0" in line for column in shown for line in column.legend):
+        return []
+    sums = any("residual" in s.runs and s.runs["residual"].notna().any() for s in sweeps)
+    return ["Of residual networks, the end of the first block stands for layer 0."] if sums else []
 
 
 def _about_seeds(points: Points, shown: Sequence[Column]) -> list[str]:
