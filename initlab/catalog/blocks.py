@@ -30,7 +30,7 @@ class Norm(Record):
 
     `over` is "neurons" of one sample, or the "batch" of one neuron; a `centred` one takes the mean
     out. `eps` is added to the mean square that it divides by, unless a spec says another; None is
-    the dtype's own epsilon.
+    the epsilon of the type that it is computed in: float64, else float32.
     """
 
     over: str
@@ -142,7 +142,7 @@ NORMS = Table(
         parameters=(
             _PLACE,
             _AFFINE,
-            _eps("added to the mean square; default: the dtype's epsilon, as in torch"),
+            _eps("added to the mean square; default: float32's epsilon, or float64's, as in torch"),
         ),
         formula="y = x / sqrt(mean x^2 + eps), over the neurons of a sample",
         over="neurons",
