@@ -8,6 +8,7 @@ from initlab.catalog import (
     Activation,
     Column,
     Loss,
+    Preset,
     Record,
     Rule,
     Scheme,
@@ -23,6 +24,7 @@ from initlab.cli.completion import closest
 from initlab.cli.loss_options import shown_flag
 from initlab.errors import InputError
 from initlab.report.description import Description
+from initlab.spec.blocks import short_mapping
 
 Fact = tuple[str, str]
 
@@ -89,6 +91,10 @@ def _facts(record: Record) -> Iterator[Fact]:
                 yield "where a spec says", how
         case Task():
             yield "losses", ", ".join(loss.name for loss in losses_for(record.name))
+        case Preset():
+            yield from (
+                (field, short_mapping(field, said)) for field, said in record.fields.items()
+            )
         case Word():
             yield from record.details
 
@@ -136,5 +142,6 @@ def _parameter(p: Parameter) -> str:
         )
         if bound is not None
     ]
-    choices = [f"one of {', '.join(p.choices)}"] if p.choices else []
+    or_number = "a number or " if p.kind == "scale" else ""
+    choices = [f"{or_number}one of {', '.join(p.choices)}"] if p.choices else []
     return f"{p.about} ({'; '.join([default, *choices, *bounds])})"

@@ -145,6 +145,15 @@ def placed(norm: Choice | None, residual: Choice | None) -> Choice | None:
     return Choice(norm.name, (("place", place), *norm.items))
 
 
+def short_mapping(field: str, value: Mapping[str, Any]) -> str:
+    """A mapping as YAML would say it in short."""
+    key = FIELDS[field].key
+    rest = ", ".join(f"{k}: {v}" for k, v in value.items() if k != key)
+    if field == "residual":
+        return f"{{{rest}}}"
+    return f"{{{key}: {value[key]}, {rest}}}" if rest else str(value[key])
+
+
 def remarks(run: Run) -> Iterator[str]:
     """What the spec of a run with residual sums may have meant otherwise."""
     if run.residual is None:

@@ -1,11 +1,11 @@
 """What a spec may have meant otherwise: a list that looks as if it were per layer. Torch-free."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from initlab.catalog import FIELDS, PRESETS
-from initlab.spec.blocks import remarks
+from initlab.spec.blocks import remarks, short_mapping
 from initlab.spec.fields import ChoiceAxes
 from initlab.spec.model import Grid
 from initlab.spec.run import Run
@@ -28,18 +28,11 @@ def _of_presets(grid: Grid) -> Iterator[str]:
     for name in filter(None, grid.preset or ()):
         fields = PRESETS[name].fields
         own = [field for field in fields if getattr(grid, field) is not None]
-        said = ", ".join(f"{f}: {_filled(f, v)}" for f, v in fields.items() if f not in own)
-        replaced = [f"its {f}: {_filled(f, fields[f])} gives way to the spec's own" for f in own]
+        said = ", ".join(f"{f}: {short_mapping(f, v)}" for f, v in fields.items() if f not in own)
+        replaced = [
+            f"its {f}: {short_mapping(f, fields[f])} gives way to the spec's own" for f in own
+        ]
         yield "; ".join([f"preset {name} fills in {said or 'nothing'}", *replaced])
-
-
-def _filled(field: str, value: Mapping[str, Any]) -> str:
-    """A mapping as YAML would say it in short."""
-    key = FIELDS[field].key
-    rest = ", ".join(f"{k}: {v}" for k, v in value.items() if k != key)
-    if field == "residual":
-        return f"{{{rest}}}"
-    return f"{{{key}: {value[key]}, {rest}}}" if rest else str(value[key])
 
 
 def _of_grid(grid: Grid) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """From a name to what the catalog says of it."""
 
 import pytest
+import yaml
 
-from initlab.catalog import TABLES
+from initlab.catalog import FIELDS, PRESETS, TABLES
 from initlab.cli.descriptions import described, joined, of_record
 from initlab.errors import InputError
 
@@ -39,3 +40,13 @@ def test_nothing_of_a_name_is_refused_with_the_nearest():
 )
 def test_names_of_several_words(typed, meant):
     assert joined(typed) == meant
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_says_what_it_fills_in_as_a_spec_would(name):
+    facts = dict(described(name)[0].facts)
+    for field, said in PRESETS[name].fields.items():
+        value = yaml.safe_load(facts[field])
+        value = {FIELDS[field].key: value} if isinstance(value, str) else value
+        named = {"name": "add", **value} if field == "residual" else value
+        assert named == said
