@@ -19,13 +19,17 @@ Group = Literal[
     "neurons",
     "quantiles",
     "stream",
+    "stream_gradient",
     "gradient_band",
     "extra",
 ]
 #: groups of layers.csv that a run has where its `record` names them, in their order
 RECORDED: tuple[Group, ...] = ("gradients", "neurons", "quantiles")
-#: the group of layers.csv that a run has if its network has residual sums
-STREAM: Group = "stream"
+#: groups of layers.csv that a run has if its network has residual sums, the latter with gradients
+STREAMS: tuple[Group, ...] = ("stream", "stream_gradient")
+STREAM_RMS = "stream_rms"  # of these, the column that tells at which layers blocks end
+#: groups of which nothing is measured without a backward pass
+OF_BACKWARD: tuple[Group, ...] = ("gradients", "stream_gradient")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,7 +179,7 @@ COLUMNS = Table(
             "rms of scale F(h) / rms of skip h",
             "what a branch adds, relative to what came in; inf where skip is 0; empty inside of a"
             " branch"),
-    _column("layers", "stream", "stream_grad_rms", "loss / 1",
+    _column("layers", "stream_gradient", "stream_grad_rms", "loss / 1",
             "sqrt(mean of (dL/dh)^2), not centred, at what a residual block hands on",
             "size of the gradient on the stream; empty inside of a branch"),
     _column("runs", "key", "run", "index",
@@ -306,7 +310,9 @@ COLUMNS = Table(
 
 
 #: measured columns that a run has where its `record` names their group
-MORE = tuple(c.name for group in (*RECORDED, STREAM) for c in COLUMNS.values() if c.group == group)
+MORE = tuple(
+    c.name for group in (*RECORDED, *STREAMS) for c in COLUMNS.values() if c.group == group
+)
 #: columns of the group "extra" are written where a run records this
 EXTRA_WITH: Group = "gradients"
 #: columns that hold text
@@ -327,7 +333,7 @@ def how_to_record(name: str) -> str | None:
     group = COLUMNS[name].group if name in COLUMNS else "key"
     if group == "gradient_band":
         return "band: {gradient: true}"
-    if group == STREAM:
+    if group in STREAMS:
         return "residual: 2"
     group = EXTRA_WITH if group == "extra" else group
     return f"record: {{{group}: true}}" if group in RECORDED else None

@@ -30,7 +30,7 @@ class Size(NamedTuple):
     dtype: str
 
 
-class Blocks(NamedTuple):
+class BlocksAsked(NamedTuple):
     """What is asked for: layers in a residual branch, a norm by name, a share that is dropped."""
 
     residual: int | None
@@ -41,7 +41,7 @@ class Blocks(NamedTuple):
 def show(
     activation: "Choice",
     size: Size,
-    asked: Blocks,
+    asked: BlocksAsked,
     *,
     verify: bool,
     format_: output.Format | None,
@@ -113,9 +113,9 @@ def _row(rank: int, c: "BlockCandidate") -> dict[str, Any]:
     }
     if layers is not None:
         row |= {
-            "std_first": float(layers.std[run.start]),
+            "std_first": float(layers.std[run.stream_start]),
             "std_last": float(layers.std[-1]),
-            "grad_ratio": float(layers.grad_std[run.start]),
+            "grad_ratio": float(layers.grad_std[run.stream_start]),
             "cosine_last": float(layers.cosine[-1]),
         }
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.catalog.columns import always
+from initlab.catalog.columns import STREAM_RMS, always
 from initlab.cli.completion import column_names
 from initlab.cli.output import Format, chosen, shown_summary, text_height, unicode_stdout
 from initlab.errors import InitlabError, InputError
@@ -164,9 +164,7 @@ def _depths(path: Path) -> dict[str, int]:
 def _points(folders: Sequence[tuple[str, str, Path]], shown: Shown) -> "Summary":
     from initlab.report.tables.summary import summarise
 
-    sweeps = [
-        _read(folder, ["run", "layer", "std", "grad_std", "stream_rms"]) for folder in folders
-    ]
+    sweeps = [_read(folder, ["run", "layer", "std", "grad_std", STREAM_RMS]) for folder in folders]
     return summarise(sweeps, unicode=unicode_stdout(), columns=shown.names)
 
 

@@ -173,7 +173,7 @@ def _complaints(
     if wanted:
         for index, outcome in enumerate(folder.writer.outcomes()):
             if met := failing(
-                result_cells(outcome, plan.head.thresholds, plan.runs[index].start), wanted
+                result_cells(outcome, plan.head.thresholds, plan.runs[index].stream_start), wanted
             ):
                 found.append(f"{plan.where(index)} is {', '.join(met)}")
     more = len(found) - MOST_COMPLAINTS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.catalog.columns import COLUMNS, MORE, columns
+from initlab.catalog.columns import COLUMNS, MORE, OF_BACKWARD, columns
 
 FORWARD, BACKWARD = columns("layers", "forward"), columns("layers", "backward")
 
@@ -30,5 +30,5 @@ class Measurement:
 
 def recorded(extras: Collection[str], m: Measurement) -> list[str]:
     """Columns MORE that were measured: of the groups that a run records, if it came so far."""
-    groups = {group for group in extras if group != "gradients" or m.backward is not None}
+    groups = {group for group in extras if group not in OF_BACKWARD or m.backward is not None}
     return [name for name in MORE if m.more is not None and COLUMNS[name].group in groups]

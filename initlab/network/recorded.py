@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from initlab.catalog.columns import COLUMNS, MORE
+from initlab.catalog.columns import COLUMNS, MORE, OF_BACKWARD
 from initlab.network.rows import Rows
 from initlab.network.scratch import Scratch
 from initlab.network.sums import Array, Backward, powers_of_two
@@ -19,11 +19,7 @@ from initlab.spec.run import Run
 
 PERCENT = {"q01": 1, "q25": 25, "q50": 50, "q75": 75, "q99": 99}
 AT = {name: place for place, name in enumerate(MORE)}
-OF_GRADIENTS = [
-    place
-    for name, place in AT.items()
-    if COLUMNS[name].group == "gradients" or name == "stream_grad_rms"
-]
+OF_GRADIENTS = [place for name, place in AT.items() if COLUMNS[name].group in OF_BACKWARD]
 
 
 class Recorded:

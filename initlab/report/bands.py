@@ -1,8 +1,9 @@
 """What theory says of runs: the band of networks of their width, else infinite width."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from initlab.catalog.dtypes import DTYPES
 from initlab.report.statistics import Array, counted
@@ -10,7 +11,6 @@ from initlab.report.statistics import Array, counted
 if TYPE_CHECKING:
     import pandas as pd
 
-Bound = Any  # a float, or an array of them
 ROUNDING = 1e-5  # of float32, over a layer: a norm's output has a std of 1 but for it
 BANDED = ("std", "grad_std", "cosine")  # columns of which networks are simulated
 
@@ -49,7 +49,7 @@ def inside_band(runs: "pd.DataFrame") -> tuple[Array, Array]:
     return within(low, measured, high), ~np.isnan(low) & ~np.isnan(measured)
 
 
-def within(low: Bound, measured: Bound, high: Bound) -> Any:
+def within(low: ArrayLike, measured: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
     """Whether numbers lie between; what rounding leaves of a norm's 1 counts as 1.
 
     Args:
@@ -57,7 +57,9 @@ def within(low: Bound, measured: Bound, high: Bound) -> Any:
         measured: what is compared.
         high: upper ends.
     """
-    return (low * (1 - ROUNDING) <= measured) & (measured <= high * (1 + ROUNDING))
+    least, most = np.multiply(low, 1 - ROUNDING), np.multiply(high, 1 + ROUNDING)
+    inside: NDArray[np.bool_] = (least <= measured) & (measured <= most)
+    return inside
 
 
 def predicted_std(runs: "pd.DataFrame") -> Array:

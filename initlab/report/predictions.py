@@ -50,10 +50,10 @@ def _numbers(run: Run, prediction: Prediction) -> dict[str, Any]:
             row[name] = none_if_nan(float(getattr(fixed, name)[0]))
         row["converged"] = bool(fixed.converged[0])
     if (layers := prediction.layers) is not None:
-        row["predicted_std_first"] = none_if_nan(float(layers.std[run.start]))
+        row["predicted_std_first"] = none_if_nan(float(layers.std[run.stream_start]))
         row["predicted_std"] = none_if_nan(float(layers.std[-1]))
         if prediction.gradient_known:
-            row["predicted_grad_std"] = none_if_nan(float(layers.grad_std[run.start]))
+            row["predicted_grad_std"] = none_if_nan(float(layers.grad_std[run.stream_start]))
     limits = prediction.limits
     return row | {
         "predicted_nan_onset": limits.nan_onset,

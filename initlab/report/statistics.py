@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from initlab.catalog.columns import COLUMNS, RECORDED
 
@@ -127,6 +128,20 @@ def by_layer(layers: "pd.DataFrame", runs: "pd.DataFrame", column: str, *, least
     if column in layers:
         found[at[kept], layer] = layers[column].to_numpy()[kept].astype(float)
     return found
+
+
+def on_stream(stream: Array | None, count: int) -> NDArray[np.int_] | None:
+    """Of a network with residual sums the layers that end a block, and all after the last.
+
+    The others are inside of branches: a line from one to the next would be a zigzag. None of a
+    network without sums.
+
+    Args:
+        stream: STREAM_RMS by layer, nan inside of branches; None or nan everywhere without sums.
+        count: of layers.
+    """
+    sums = np.array([], int) if stream is None else np.flatnonzero(~np.isnan(stream))
+    return np.r_[sums, np.arange(sums[-1] + 1, count)] if len(sums) else None
 
 
 def counted_by_layer(values: Array, runs: "pd.DataFrame", column: str) -> Array:

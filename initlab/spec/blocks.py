@@ -22,7 +22,7 @@ from initlab.spec.structure import branch_end
 
 NONE = "none"
 #: activations without a mean
-ODD = ("identity", "tanh", "softsign", "hardtanh", "sin", "erf", "arctan", "tanhshrink")
+WITHOUT_MEAN = ("identity", "tanh", "softsign", "hardtanh", "sin", "erf", "arctan", "tanhshrink")
 
 
 def _absent(value: Any) -> bool:
@@ -52,7 +52,7 @@ def _norm(value: Any) -> Any:
 
 
 class OrNone:
-    """Tells the JSON Schema that there may be none, and how a residual is said in short."""
+    """Tells the JSON Schema that there may be none."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -101,16 +101,6 @@ class PresetNames:
         return {"enum": [NONE, False, *names]}
 
 
-class NoDropout:
-    """Tells the JSON Schema that no dropout may be said by word."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """The word, beside the number."""
-        return {"anyOf": [{"enum": [NONE, False]}, *handler(schema)["anyOf"]]}
-
-
 Residual = Annotated[
     Annotated[ChoiceAxes, OneOf(FIELDS["residual"])] | None, BeforeValidator(_residual), Short()
 ]
@@ -121,7 +111,7 @@ Dropout = Annotated[
     Annotated[float, Field(strict=True, ge=0, lt=1)],
     Calculated(),
     BeforeValidator(lambda value: 0.0 if _absent(value) else value),
-    NoDropout(),
+    OrNone(),
 ]
 PresetName = Annotated[str | None, BeforeValidator(_preset), PresetNames()]
 
@@ -169,7 +159,7 @@ def remarks(run: Run) -> Iterator[str]:
             f"residual: the depth is counted twice, by scale: {p['scale']} and by output_gain:"
             f" {p['output_gain']}; leave one of them out"
         )
-    if branch_end(p) == "activation" and run.activation.name not in ODD:
+    if branch_end(p) == "activation" and run.activation.name not in WITHOUT_MEAN:
         yield (
             "residual: branches that end in an activation of a mean make the stream's mean grow"
             " with every block, and samples alike; branch: linear ends them without one"

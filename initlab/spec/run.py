@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initlab.catalog import SCHEMES
-from initlab.catalog.columns import STREAM
+from initlab.catalog.columns import OF_BACKWARD, STREAMS
 from initlab.catalog.dtypes import DTYPES
 from initlab.spec.structure import Structure, structure_of
 
@@ -174,7 +174,7 @@ class Run:
         return _structure(self.shape, self.residual, self.norm, ("first" in own, "last" in own))
 
     @property
-    def start(self) -> int:
+    def stream_start(self) -> int:
         """The first layer whose output is on the stream: no block's sum adds to it any more."""
         return 0 if self.residual is None else self.structure.stream[0]
 
@@ -211,7 +211,9 @@ class Run:
     def extras(self) -> frozenset[str]:
         """What is measured beside the usual columns."""
         named = self.record.split("+")[1:]
-        return frozenset(named if self.residual is None else [*named, STREAM])
+        if self.residual is not None:
+            named += [g for g in STREAMS if self.backward or g not in OF_BACKWARD]
+        return frozenset(named)
 
     @property
     def draw_dtype(self) -> str:
@@ -232,11 +234,11 @@ class Run:
             tuple((self._draw(x.init), x.bias and self._draw(x.bias)) for *_, x in self.linears)
             if self.differs
             else (self._draw(self.init), self.bias and self._draw(self.bias)),
-            *((self.built,) if self.has_blocks else ()),
+            *((self.surroundings,) if self.has_blocks else ()),
         )
 
     @property
-    def built(self) -> tuple[Any, ...]:
+    def surroundings(self) -> tuple[Any, ...]:
         """What stands around its layers, but for factors."""
         structure = self.structure
         around = tuple(layer._replace(gain=1.0) for layer in structure.layers)

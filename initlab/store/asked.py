@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab.catalog.columns import EXTRA_WITH, MORE, RECORDED, STREAM, Group, columns
+from initlab.catalog.columns import EXTRA_WITH, MORE, RECORDED, STREAMS, Group, columns
 from initlab.network.measurement import recorded
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run
@@ -25,7 +25,7 @@ class Asked:
 
     def __init__(self, plan: Plan) -> None:
         extras = frozenset[str]().union(*(run.extras for run in plan.runs))
-        self._groups: list[Group] = [group for group in (*RECORDED, STREAM) if group in extras]
+        self._groups: list[Group] = [group for group in (*RECORDED, *STREAMS) if group in extras]
         measured = columns("layers", *self._groups) if self._groups else []
         self._bands = columns("layers", "gradient_band") if plan.head.band.gradient else []
         self._extra = columns("layers", "extra") if EXTRA_WITH in extras else []
@@ -47,7 +47,9 @@ class Asked:
 
     def run_cells(self, run: Run, outcome: Outcome) -> list[Any]:
         """What stands at the end of a run's line, None where there is nothing."""
-        known = {} if outcome.expectation is None else outcome.expectation.asked_run(run.start)
+        known = (
+            {} if outcome.expectation is None else outcome.expectation.asked_run(run.stream_start)
+        )
         return [known.get(name) for name in self.runs]
 
 
@@ -56,7 +58,7 @@ def _measured(run: Run, outcome: Outcome, group: Group, reached: int) -> list[st
     if m is None or m.more is None or names[0] not in recorded(run.extras, m):
         return ["," * (len(names) - 1)] * reached
     texts = row_texts(m.more[:, [MORE.index(name) for name in names]])
-    if group != STREAM:
+    if group not in STREAMS:
         return texts
     empty = "," * (len(names) - 1)
     closes = (around.closes is not None for around in run.structure.layers)

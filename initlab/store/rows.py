@@ -61,7 +61,7 @@ class _PredictedText:
 
 def _run_line(plan: Plan, index: int, outcome: Outcome, asked: Asked) -> str:
     fields, run = plan.cells[index].values(), plan.runs[index]
-    results = result_cells(outcome, plan.head.thresholds, run.start)
+    results = result_cells(outcome, plan.head.thresholds, run.stream_start)
     cells = [plan.numbers[index], *fields, run.seed, *(results[name] for name in RESULTS)]
     return csv_line([*cells, *asked.run_cells(run, outcome)])
 

@@ -6,8 +6,8 @@ Shapes: R networks side by side, L layers.
 import numpy as np
 
 from initlab.catalog import LOSSES
+from initlab.theory import recursions
 from initlab.theory import stream_gradients as back
-from initlab.theory import streams
 from initlab.theory.block_forward import ForwardPass, Step, Sum
 from initlab.theory.quadrature import Array
 from initlab.theory.streams import Signal
@@ -101,9 +101,7 @@ class BackwardPass:
         return np.array([own[index].variance.backward for own in self.forward.laws])
 
     def _kept(self, index: int, step: Step) -> Array:
-        """As `recursions.kept`."""
-        variances = [own[index].variance for own in self.forward.laws]
-        wide = np.array([v.orthogonal * min(v.fan_out / v.fan_in, 1) for v in variances])
-        biases = streams.ln(np.array([v.bias_variance for v in variances]))
-        kept: Array = wide * (1 - np.exp(biases - step.pre.ln_q))
-        return kept
+        """Share of E z^2 that orthogonal weights hand on along their input."""
+        variances = [[own[index].variance] for own in self.forward.laws]
+        (kept,) = recursions.kept(variances, step.pre.ln_q[None])
+        return np.asarray(kept)

@@ -17,6 +17,7 @@ from initlab.theory import streams
 from initlab.theory.batch_norm import BatchNormMoments, batch_norm_moments
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.quadrature import Array
+from initlab.theory.recursions import ln
 from initlab.theory.streams import Activated, Pre, Signal
 from initlab.theory.variances import LayerLaw
 
@@ -96,7 +97,7 @@ class ForwardPass:
         # the mean over features counts where a norm takes it out, or a sum adds to it
         means = [INPUTS[run.input.name].mean(run.input.arguments, run.batch) for run in self.runs]
         mean = np.clip(np.array(means) / np.sqrt(np.where(second > 0, second, 1)), -1, 1)
-        ln_s = streams.ln(second)
+        ln_s = ln(second)
         return Signal(ln_s, mean, cosine, np.zeros_like(cosine))
 
     # forward -------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class ForwardPass:
         pre = streams.weighted(fed, *self._variances(index))
         argument, curves = pre, curves_of(law.activation, law.shift)
         if around.norm_z:
-            argument, curves = self._whole(index, pre), curves_of(law.activation)
+            argument, curves = self._with_all_biases(index, pre), curves_of(law.activation)
             if self.batch:
                 done, ln_by["z"] = self._batch_normed(index, argument)
             else:
@@ -155,7 +156,7 @@ class ForwardPass:
         activation = IDENTITY if index is None else self.laws[0][index].activation
         return batch_norm_moments(activation, self.first.batch)
 
-    def _whole(self, index: int, z: Pre) -> Pre:
+    def _with_all_biases(self, index: int, z: Pre) -> Pre:
         """Pre-activations whose biases all count as normal around 0, as before a norm."""
         # a constant is nothing to a norm that takes the mean out
         variance = np.array(
@@ -163,7 +164,7 @@ class ForwardPass:
         )
         if not variance.any():
             return z
-        ln_q = np.logaddexp(z.ln_q, streams.ln(variance))
+        ln_q = np.logaddexp(z.ln_q, ln(variance))
         share = np.exp(z.ln_q - ln_q)[:, None]
         return Pre(ln_q, share * z.c + 1 - share, share * z.error)
 
@@ -173,7 +174,7 @@ class ForwardPass:
         if number is None:
             return h
         w2, _ = self._variances(number)
-        return h._replace(ln_s=h.ln_s + streams.ln(w2), mean=np.zeros_like(h.mean))
+        return h._replace(ln_s=h.ln_s + ln(w2), mean=np.zeros_like(h.mean))
 
     def _variances(self, index: int) -> tuple[Array, Array]:
         variances = [own[index].variance for own in self.laws]
@@ -184,7 +185,7 @@ class ForwardPass:
     def spread(self, index: int, ln_q: Array) -> Array:
         """Ln Var z, to which biases that are not normal add theirs."""
         variance = np.array([_shift_variance(own[index], centred=True) for own in self.laws])
-        return np.logaddexp(ln_q, streams.ln(variance)) if variance.any() else ln_q
+        return np.logaddexp(ln_q, ln(variance)) if variance.any() else ln_q
 
 
 def _eps(run: Run) -> float:

@@ -35,7 +35,13 @@ class Found(NamedTuple):
 def group_of(run: Run, laws: Laws) -> tuple[object, ...]:
     """Equal for networks that can be followed side by side."""
     kinds = tuple((law.activation, law.shift) for law in laws)
-    return kinds, run.depth, run.batch, run.built, tuple(run.structure.projections(run.shape))
+    return (
+        kinds,
+        run.depth,
+        run.batch,
+        run.surroundings,
+        tuple(run.structure.projections(run.shape)),
+    )
 
 
 def predicted(

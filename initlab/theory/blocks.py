@@ -15,11 +15,11 @@ from initlab.catalog import LOSSES, NORMS
 from initlab.catalog.blocks import BEFORE, PRE
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import IDENTITY, Run
-from initlab.theory import streams
 from initlab.theory.batch_norm import SMALLEST
 from initlab.theory.block_backward import BackwardPass
 from initlab.theory.block_forward import ForwardPass
 from initlab.theory.quadrature import Array
+from initlab.theory.recursions import LEAST_LN, ln
 from initlab.theory.streams import Signal
 from initlab.theory.variances import LayerLaw
 
@@ -106,12 +106,12 @@ def predicted(
 def _ln_inside(forward: ForwardPass, index: int) -> Array:
     """Ln E x^2 of what must be finite for a layer's output to be: what a norm or a sum reads."""
     step, around = forward.steps[index], forward.structure.layers[index]
-    sizes = [np.full(len(forward.runs), streams.LEAST_LN)]
+    sizes = [np.full(len(forward.runs), LEAST_LN)]
     if around.norm_z:
         sizes.append(step.pre.ln_q)
     if step.sum is not None:
         sizes.append(step.sum.result.ln_s)
-        sizes.append(step.branch.ln_s + streams.ln(np.square(forward.scale)))
+        sizes.append(step.branch.ln_s + ln(np.square(forward.scale)))
     largest: Array = np.max(sizes, axis=0)
     return largest
 
@@ -122,6 +122,6 @@ def _unsure(forward: ForwardPass, ln_last: Array | None) -> list[str]:
         return [""] * len(forward.runs)
     ln_taus = [ln_tau2 for step in forward.steps for ln_tau2 in step.ln_by.values()]
     least = np.min([*ln_taus, *([] if ln_last is None else [ln_last])], axis=0)
-    matters = streams.ln(forward.eps) > least + np.log(EPS_MATTERS)
+    matters = ln(forward.eps) > least + np.log(EPS_MATTERS)
     why = f"batch norm's eps is no small part of the variance that it is added to{TELLS}"
     return [why if itself else "" for itself in matters.tolist()]

@@ -40,13 +40,13 @@ def diagnose(run: Run, prediction: Prediction, thresholds: Thresholds) -> Diagno
         lost = run.layers[int(np.isnan(layers.std).argmax())].activation.name
         return Diagnosis(None, None, f"no prediction: {lost} cannot be resolved there")
     limits = prediction.limits
-    std = layers.std[run.start :]
+    std = layers.std[run.stream_start :]
     forward = "nan" if limits.nan_onset is not None else _verdict(std, thresholds)
     reasons = [_forward(run, prediction, layers, forward)]
     backward = None
     if limits.nan_onset is None and run.backward:
         backward = "nan" if limits.grad_overflow is not None else None
-        backward = backward or _verdict(layers.grad_std[run.start :][::-1], thresholds)
+        backward = backward or _verdict(layers.grad_std[run.stream_start :][::-1], thresholds)
         reasons.append(_backward(run, prediction, forward, backward, thresholds))
     reasons.append(_reach(run, prediction))
     if prediction.approximate:
@@ -74,7 +74,7 @@ def _length(run: Run) -> str:
 
 
 def _forward(run: Run, prediction: Prediction, layers: Layers, word: str) -> str:
-    first, last = float(layers.std[run.start]), float(layers.std[-1])
+    first, last = float(layers.std[run.stream_start]), float(layers.std[-1])
     limits, fixed = prediction.limits, prediction.fixed
     if not first:
         return "no signal: all zero from layer 0 on"
@@ -103,7 +103,7 @@ def _backward(
     run: Run, prediction: Prediction, forward: str, word: str, thresholds: Thresholds
 ) -> str:
     limits, layers = prediction.limits, prediction.layers
-    ratio = float(layers.grad_std[run.start]) if layers is not None else math.nan
+    ratio = float(layers.grad_std[run.stream_start]) if layers is not None else math.nan
     about = "" if prediction.sure_start else "about "
     supports = _supports(run, prediction, word, thresholds)
     because = _because(run, prediction, supports=supports)

@@ -135,7 +135,7 @@ def change(run: Run, prediction: Prediction) -> float:
         run: the network; signal and gradient count from the first layer on its stream on.
         prediction: what theory says of it.
     """
-    layers, start = prediction.layers, run.start
+    layers, start = prediction.layers, run.stream_start
     if layers is None:
         return math.inf
     with np.errstate(divide="ignore", invalid="ignore"):

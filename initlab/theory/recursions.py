@@ -39,7 +39,8 @@ def exp(x: Array) -> Array:
     return result
 
 
-def _ln(x: Array) -> Array:
+def ln(x: Array) -> Array:
+    """Ln x, LEAST_LN of 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Array = np.maximum(np.log(np.maximum(x, 0)), LEAST_LN)
     return result
@@ -48,8 +49,8 @@ def _ln(x: Array) -> Array:
 def lengths(curves: LayerCurves, w2: Array, b2: Array, second: Array) -> Array:
     """ln q of every layer, shape (depth, R)."""
     ln_q = np.empty_like(w2)
-    ln_w2, ln_b2 = _ln(w2), _ln(b2)
-    square = _ln(second)
+    ln_w2, ln_b2 = ln(w2), ln(b2)
+    square = ln(second)
     for layer in range(len(w2)):
         ln_q[layer] = np.logaddexp(ln_w2[layer] + square, ln_b2[layer])
         square = curves.of(layer).ln_v(ln_q[layer])
@@ -75,15 +76,15 @@ def gradients(
     independence would have: the second moment of a product of L Gaussian matrices. An orthogonal W
     keeps lengths, so that what it hands on along h is missing in r'.
     """
-    width = _ln(np.array([[layer.backward for layer in own] for own in variances])).T
+    width = ln(np.array([[layer.backward for layer in own] for own in variances])).T
     last = np.array([run.depth - 1 for run in runs])
     # of y and of t ~ N(0, 1)
     residual = np.where([LOSSES[run.loss.name].residual for run in runs], 0.0, -np.inf)
     ln_k2, ln_r2 = np.zeros((2, len(runs)))
-    ln_g2, ln_variance = np.empty_like(ln_q), 2 * _ln(at.std)
+    ln_g2, ln_variance = np.empty_like(ln_q), 2 * ln(at.std)
     along = 2 * (width + at.ln_v + np.log(at.growth.clip(min=1e-300)) - ln_q)
     across = width + at.ln_v + at.ln_d + np.log(at.overlap.clip(min=1e-300))
-    across += _ln(1 - exp(along - width + ln_q + _ln(kept(variances, ln_q)) - across))
+    across += ln(1 - exp(along - width + ln_q + ln(kept(variances, ln_q)) - across))
     for layer in range(len(ln_q) - 1, -1, -1):
         ln_k2, ln_r2 = np.where(last <= layer, residual, ln_k2), np.where(last <= layer, 0, ln_r2)
         ln_g2[layer] = np.logaddexp(ln_k2 + ln_variance[layer], ln_r2)  # centred, as measured
@@ -99,7 +100,7 @@ def kept(variances: Sequence[Sequence[LayerVariance]], ln_q: Array) -> Array:
         [layer.orthogonal * min(layer.fan_out / layer.fan_in, 1) for layer in own]
         for own in variances
     ]
-    biases = _ln(np.array([[layer.bias_variance for layer in own] for own in variances])).T
+    biases = ln(np.array([[layer.bias_variance for layer in own] for own in variances])).T
     share: Array = np.array(wide).T * (1 - exp(biases - ln_q))  # z = W h + b
     return share
 
@@ -136,9 +137,9 @@ def cosines(
     if pairs is not None:
         pairs.append(Pairs(c, share, c, np.ones_like(c)))
     # of the variance q, the weights' part and the biases', which all samples share
-    ln_first = _ln(np.array([second for second, _ in inputs]))
-    weights = exp(_ln(w2) + np.concatenate([ln_first[None], at.ln_v[:-1]]) - ln_q)[..., None]
-    biases = exp(_ln(b2) - ln_q)[..., None]
+    ln_first = ln(np.array([second for second, _ in inputs]))
+    weights = exp(ln(w2) + np.concatenate([ln_first[None], at.ln_v[:-1]]) - ln_q)[..., None]
+    biases = exp(ln(b2) - ln_q)[..., None]
     cosine = np.empty_like(ln_q)
     slope_at_1 = curves.each(lambda own, at: own.slope_at_1(at), ln_q)[..., None]
     at_once = max(1, MAPS // len(inputs))

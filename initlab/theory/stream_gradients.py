@@ -37,8 +37,9 @@ import numpy as np
 from initlab.theory.batch_norm import BatchNormMoments
 from initlab.theory.curves import Curves, CurveValues, Patches
 from initlab.theory.quadrature import UNDERFLOW, Array, expectations
+from initlab.theory.recursions import ln
 from initlab.theory.shifted import Smoothed
-from initlab.theory.streams import Signal, ln
+from initlab.theory.streams import Signal
 
 ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
 FULL = 300.0  # ln of a ratio of sizes from which on it is that to a sum that is 0
@@ -58,10 +59,10 @@ class Gradient(NamedTuple):
     @classmethod
     def start(cls, networks: int, ln_s: Array, residual: Array) -> "Gradient":
         """Of y - t, t ~ N(0, 1), where the loss is `residual`; else of independent numbers."""
-        zero, one = np.zeros(networks), np.ones(networks)
+        none = np.zeros(networks)
         ln_k = np.where(residual, ln_s, -np.inf)
         top = np.maximum(ln_k, 0)
-        return cls(top, np.exp((ln_k - top) / 2), zero, np.exp(one * 0 - top), zero, zero, zero)
+        return cls(top, np.exp((ln_k - top) / 2), none, np.exp(-top), none, none, none)
 
     def independent(self, h: Signal) -> Array:
         """E r^2."""
@@ -266,36 +267,32 @@ def into_branch(
         skip: a.
         scale: b.
     """
-    # sizes of h and F relative to the sum's
-    of_h, of_f = (np.exp(np.minimum((x.ln_s - after.ln_s) / 2, FULL)) for x in (h, branch))
-    k, a, b = g.along, skip, scale
-    on = k * a * b
-    # of the sum, in units of its size: what h and F make of it
-    in_h, in_f = a * of_h, b * of_f
-    past = Gradient(
-        g.ln,
-        a * a * k * of_h,
-        a * g.constant + on * branch.mean * of_f,
-        a * a * _given(g, in_f, branch) + np.square(on * of_f) * branch.spread,
-        a * a * g.across + np.square(on * of_f) * _pairs(branch),
-        a * a * in_h * (g.tilt + 2 * g.noise * in_f * branch.mean),
-        np.square(a * in_h) * g.noise,
+    return (
+        _handed_on(g, after, (skip, h), (scale, branch)),
+        _handed_on(g, after, (scale, branch), (skip, h)),
     )
-    inside = Gradient(
-        g.ln,
-        b * b * k * of_f,
-        b * g.constant + on * h.mean * of_h,
-        b * b * _given(g, in_h, h) + np.square(on * of_h) * h.spread,
-        b * b * g.across + np.square(on * of_h) * _pairs(h),
-        b * b * in_f * (g.tilt + 2 * g.noise * in_h * h.mean),
-        np.square(b * in_f) * g.noise,
-    )
-    return past, inside
 
 
-def _given(g: Gradient, part: Array, other: Signal) -> Array:
-    """E[r^2 | 0] at one part of a sum, of the other part `part` x, E x^2 = 1."""
-    return g.rest + g.tilt * part * other.mean + g.noise * np.square(part)
+def _handed_on(
+    g: Gradient, after: Signal, to: tuple[Array, Signal], other: tuple[Array, Signal]
+) -> Gradient:
+    """What a sum hands on to one of its parts: its factor and the part, then those of the other."""
+    (a, x), (b, y) = to, other
+    # sizes relative to the sum's
+    of_x, of_y = (np.exp(np.minimum((part.ln_s - after.ln_s) / 2, FULL)) for part in (x, y))
+    # a g = a^2 k x + a (c + b k y) + a r: of y, the mean is a constant and the rest knows no x
+    on = g.along * a * b * of_y
+    in_x, in_y = a * of_x, b * of_y
+    given = g.rest + g.tilt * in_y * y.mean + g.noise * np.square(in_y)  # E[r^2 | x = 0]
+    return Gradient(
+        g.ln,
+        a * a * g.along * of_x,
+        a * g.constant + on * y.mean,
+        a * a * given + np.square(on) * y.spread,
+        a * a * g.across + np.square(on) * _pairs(y),
+        a * a * in_x * (g.tilt + 2 * g.noise * in_y * y.mean),
+        np.square(a * in_x) * g.noise,
+    )
 
 
 def together(past: Gradient, branch: Gradient) -> Gradient:

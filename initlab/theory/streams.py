@@ -23,15 +23,7 @@ import numpy as np
 from initlab.theory.batch_norm import BatchNormMoments
 from initlab.theory.curves import CorrelationMap, Curves, CurveValues
 from initlab.theory.quadrature import Array
-
-LEAST_LN = -1e4  # ln of what is 0
-
-
-def ln(x: Array) -> Array:
-    """Ln x, LEAST_LN of 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result: Array = np.maximum(np.log(np.maximum(x, 0)), LEAST_LN)
-    return result
+from initlab.theory.recursions import ln
 
 
 class Signal(NamedTuple):

@@ -11,7 +11,7 @@ from plain_blocks import columns_of
 from torch import nn
 
 from initlab import load_plan
-from initlab.catalog.columns import MORE, columns
+from initlab.catalog.columns import MORE, STREAMS, columns
 from initlab.network.blocks import Norm
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import measure
@@ -21,7 +21,7 @@ from initlab.spec.shares import Share
 DEPTH, WIDTH, BATCH = 20, 9, 7
 RELATIVE = 1e-9  # the rule is 1e-5; float64 through 20 layers does better
 ROUNDING = 1e-12  # of the size of what a column is computed from: a std below that is rounding
-STREAM = columns("layers", "stream")
+STREAM = columns("layers", *STREAMS)
 
 
 def measured(plan):

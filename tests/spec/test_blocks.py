@@ -686,11 +686,11 @@ def test_the_schema_takes_resolved_specs(schema, fields):
 
 
 def test_activations_without_a_mean_are_those_that_theory_finds():
-    from initlab.spec.blocks import ODD
+    from initlab.spec.blocks import WITHOUT_MEAN
     from initlab.theory.moments import Activation, choice_of
 
     def mean(name):
         found = Activation(choice_of(name)).moments(np.array([0.5, 2.0]))
         return np.abs(found.mean) / np.sqrt(found.second)
 
-    assert {name for name in ACTIVATIONS if (mean(name) < 1e-9).all()} == set(ODD)
+    assert {name for name in ACTIVATIONS if (mean(name) < 1e-9).all()} == set(WITHOUT_MEAN)

@@ -67,7 +67,7 @@ def test_what_is_recommended_is_steady_when_it_is_built(activation, norm):
     best = found(activation, norm=norm, depth=40)[0]
     run = replace(best.run, seed=1)
     (m,) = measure(Share(((0, run),))).values()
-    start = run.start
+    start = run.stream_start
     signal = m.forward[-1, STD] / m.forward[start, STD]
     gradient = m.backward[start, GRAD] / m.backward[-1, GRAD]
     layers = best.prediction.layers

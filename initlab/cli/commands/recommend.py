@@ -9,7 +9,7 @@ from initlab.catalog import NORMS
 from initlab.catalog.dtypes import DtypeName
 from initlab.cli import output
 from initlab.cli.arguments import Param, activations
-from initlab.cli.block_recommendation import Blocks, Size, show
+from initlab.cli.block_recommendation import BlocksAsked, Size, show
 from initlab.cli.completion import activation_names, norm_names
 from initlab.cli.recommendation import lines, why_none
 from initlab.errors import ChecksFailed, InputError
@@ -103,7 +103,7 @@ def recommend(
         )
     size, norm = Size(depth, width, dtype), "" if norm == "none" else norm
     if residual is not None or norm or dropout:
-        show(choice, size, Blocks(residual, norm, dropout), verify=verify, format_=format_)
+        show(choice, size, BlocksAsked(residual, norm, dropout), verify=verify, format_=format_)
     else:
         _show_plain(choice, size, verify=verify, format_=format_)
 
@@ -178,7 +178,7 @@ def measure_once(run: "Run") -> tuple[float, float, str, str]:
     from initlab.theory.recommend import STEADY_THRESHOLDS
 
     (measurement,) = measure(Share(((0, run),))).values()
-    cells = result_cells(Outcome("ok", measurement), STEADY_THRESHOLDS, run.start)
+    cells = result_cells(Outcome("ok", measurement), STEADY_THRESHOLDS, run.stream_start)
     first, last = cells["grad_std_first"], cells["grad_std_last"]
     ratio = first / last if last else math.nan
     return cells["std_last"], ratio, cells["forward_verdict"], cells["backward_verdict"] or "nan"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from initlab.catalog.columns import STREAM_RMS
 from initlab.report.bands import (
     BANDED,
     band_by_layer,
@@ -17,7 +18,14 @@ from initlab.report.bands import (
 from initlab.report.figure import Array
 from initlab.report.figures.choice import Choice
 from initlab.report.labels import fields_of, labels
-from initlab.report.statistics import by_layer, counted_by_layer, is_ok, quantiles, seed_count
+from initlab.report.statistics import (
+    by_layer,
+    counted_by_layer,
+    is_ok,
+    on_stream,
+    quantiles,
+    seed_count,
+)
 from initlab.report.sweeps import Sweep
 
 #: what theory says of a column; of grad_std the ratio to the last layer's
@@ -30,7 +38,6 @@ PREDICTED = {
 #: columns of what a layer hands on, which at the end of a residual block is the sum
 HANDED_ON = ("mean", "std", "rms", "abs_max", "cosine", "grad_std", "grad_rms", "grad_norm",
              "branch_ratio", "stream_grad_rms")  # fmt: skip
-STREAM_RMS = "stream_rms"  # known where a block ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +119,6 @@ def curves_of(runs: pd.DataFrame, values: dict[str, Array], chosen: Choice, y: s
         curve = Curve(label, panel, middle, low, high, predicted, band, own, simulated, stream)
         found.append(curve)
     return found
-
-
-def on_stream(stream: Array | None, count: int) -> NDArray[np.int_] | None:
-    """Of a network with residual sums the layers that end a block, and all after the last.
-
-    The others are inside of branches: a line from one to the next would be a zigzag.
-    """
-    sums = np.array([], int) if stream is None else np.flatnonzero(~np.isnan(stream))
-    return np.r_[sums, np.arange(sums[-1] + 1, count)] if len(sums) else None
 
 
 def _predicted(theory: dict[str, Array], middle: Array, y: str) -> tuple[Array, bool]:

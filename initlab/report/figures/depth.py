@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from initlab.catalog.columns import COLUMNS, EXTRA_WITH, STREAM, columns
+from initlab.catalog.columns import COLUMNS, EXTRA_WITH, STREAMS, columns
 from initlab.errors import UnknownName
 from initlab.report.figure import Array, Axis, Band, Figure, Line, Panel
 from initlab.report.figures.choice import choose
@@ -46,7 +46,7 @@ def check_recorded(sweeps: Sequence[Sweep], y: str) -> None:
     problem, group = not_recorded(y), COLUMNS[y].group
     if problem is None:
         return
-    if group in ("gradient_band", STREAM):
+    if group in ("gradient_band", *STREAMS):
         there = any(sweep.layers[y].notna().any() for sweep in sweeps)
     else:
         recorded = EXTRA_WITH if group == "extra" else group

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from initlab.catalog.columns import STREAM_RMS
 from initlab.report.bands import band_by_layer, band_columns, expected_by_layer
 from initlab.report.drawing.drawable import left_out
 from initlab.report.figure import Axis, Line, Panel
-from initlab.report.figures.curves import STREAM_RMS, on_stream
 from initlab.report.page.points import Points
 from initlab.report.remarks import SURPRISING
 from initlab.report.statistics import (
     by_layer,
     counted_by_layer,
     nan_beyond,
+    on_stream,
     quantiles,
     turned_nan,
 )

@@ -13,6 +13,7 @@ from initlab.report.bands import (
     predicted_gradient_ratio,
     predicted_std,
     ratio_band,
+    within,
 )
 from initlab.report.labels import texts_of
 from initlab.report.page.coloring import Coloring
@@ -160,7 +161,7 @@ def _compared(
         if np.isinf(middle) and not np.isnan(nan_at):
             text = f"nan at {nan_at:.0f}"
         if not np.isnan(low):
-            text += "" if np.isnan(seen) else _mark(low <= seen <= high)
+            text += "" if np.isnan(seen) else _mark(bool(within(low, seen, high)))
             text += f" <small>{_range(low, high, 'inf')}</small>"
         cells.append(_number(middle, text))
     return cells

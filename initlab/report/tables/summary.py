@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
+from initlab.catalog.columns import STREAM_RMS
 from initlab.report.labels import varying
 from initlab.report.remarks import remarks, shortened
 from initlab.report.selection import unknown_column
-from initlab.report.statistics import is_ok, seed_count
+from initlab.report.statistics import is_ok, on_stream, seed_count
 from initlab.report.sweeps import Sweep
 from initlab.report.tables.columns import Column, Summary
 from initlab.report.tables.measures import (
@@ -152,12 +152,11 @@ def _as_in_csv(name: str) -> Measure:
 
 def _picture(name: str, points: Points, *, unicode: bool) -> Column:
     rank, column, backward = PICTURES[name]
-    drawn = [
-        _on_stream(*pair)
-        for pair in zip(
-            medians(points.rows, column), medians(points.rows, "stream_rms"), strict=True
-        )
-    ]
+    lines, streams = (medians(points.rows, name) for name in (column, STREAM_RMS))
+    drawn = []
+    for line, stream in zip(lines, streams, strict=True):
+        at = on_stream(stream, len(line))
+        drawn.append(line if at is None else line[at])
 
     def draw(width: int) -> list[str]:
         return [sparkline(line, width, unicode=unicode, backward=backward) for line in drawn]
@@ -168,20 +167,6 @@ def _picture(name: str, points: Points, *, unicode: bool) -> Column:
         scale(unicode=unicode),
     )
     return Column(name, tuple(draw(MOST_BARS)), rank, legend, draw=draw, most=MOST_BARS)
-
-
-def _on_stream(line: np.ndarray, stream: np.ndarray) -> np.ndarray:
-    """Of a network with residual sums, the layers that end a block: others are inside of branches.
-
-    Args:
-        line: by layer.
-        stream: the rms of the stream, nan inside of branches; everywhere where there are no sums.
-    """
-    known = ~np.isnan(stream)
-    if len(line) != len(stream) or not known.any():
-        return line
-    known[np.flatnonzero(known)[-1] :] = True  # where a run turned nan there is no stream
-    return np.where(known, line, np.nan)
 
 
 def _remarks(sweep: Sweep, *, named: bool) -> list[str]:
