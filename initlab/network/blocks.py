@@ -21,7 +21,7 @@ from initlab.network.sums import Array
 from initlab.network.torch_sums import norms_of_runs
 from initlab.spec.run import Choice, Run
 
-Activate = Callable[[Tensor], None]  # writes phi(z) and phi'(z) of a flat block z
+Activate = Callable[[Tensor, Tensor, Tensor], None]  # of z, writes phi(z) and phi'(z)
 
 
 class Source(Protocol):
@@ -80,17 +80,21 @@ class Norm:
 
 
 class Blocks:
-    """Norms, dropout and sums of every layer.
+    """Norms, dropout and sums of every layer; of a network without any, its activations alone.
 
     Args:
         runs: of equal structure; their factors may differ.
         source: where random numbers and projections come from.
         scratch: memory to work in.
         keep: whether the blocks handed in stay as they are, as they do for a backward pass.
+        ratios: whether `branch_ratio_R` is found: the rms of what the last block added over that
+            of what came into it.
     """
 
-    def __init__(self, runs: list[Run], source: Source, scratch: Scratch, *, keep: bool) -> None:
-        first = runs[0]
+    def __init__(
+        self, runs: list[Run], source: Source, scratch: Scratch, *, keep: bool, ratios: bool = False
+    ) -> None:
+        first, self.ratios = runs[0], ratios
         self.structure, self.norm = first.structure, first.norm or Choice("none")
         self.source, self.scratch, self.keep = source, scratch, keep
         self.skip_R11, self.scale_R11, self.kept_R11 = (
@@ -104,7 +108,7 @@ class Blocks:
         self.norms: dict[tuple[int, str], Norm] = {}
         self.masks: dict[int, Tensor] = {}
         self.skipped = torch.empty(0)  # what came into the block; on the way back its gradient
-        self.branch_ratio_R: Array = np.empty(0)  # rms of what the last block added to what came in
+        self.branch_ratio_R: Array = np.empty(0)
 
     # forward -------------------------------------------------------------------------------
 
@@ -124,8 +128,8 @@ class Blocks:
             h_RBN = h_RBN * self._mask(index, h_RBN)
         return h_RBN
 
-    def leave(self, index: int, z: Block, out: Block, activate: Activate) -> None:
-        """Fill in what a layer hands on, from its pre-activations."""
+    def leave(self, index: int, z: Block, out: Block, slope: Block, activate: Activate) -> None:
+        """Fill in what a layer hands on, and its slopes, from its pre-activations."""
         around = self.structure.layers[index]
         if around.norm_z or around.after_sum:
             batch, width = z.RBN.shape[1:]
@@ -134,11 +138,15 @@ class Blocks:
             z = argument
         if around.after_sum:
             z.RBN.copy_(self._sum(index, z.RBN))
-        activate(z.flat)
+        activate(z.flat, out.flat, slope.flat)
         if around.norm_h:
             out.RBN.copy_(self._normed(index, "h", out.RBN))
         if around.closes is not None and not around.after_sum:
             out.RBN.copy_(self._sum(index, out.RBN))
+
+    def hands_on_sum(self, index: int) -> bool:
+        """Whether a layer closes a block."""
+        return self.structure.layers[index].closes is not None
 
     def end(self, h_RBN: Tensor) -> Tensor:
         """What the loss reads."""
@@ -150,10 +158,10 @@ class Blocks:
         """Skip h + scale F, and its norm."""
         came_in = self.skipped * self.skip_R11.to(self.skipped.dtype)
         added = branch_RBN * self.scale_R11.to(branch_RBN.dtype)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self.branch_ratio_R = norms_of_runs(added, self.scratch) / norms_of_runs(
-                came_in, self.scratch
-            )
+        if self.ratios:
+            sizes_R = (norms_of_runs(x_RBN, self.scratch) for x_RBN in (added, came_in))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self.branch_ratio_R = np.divide(*sizes_R)
         total = came_in.add_(added)
         return self._normed(index, "sum", total) if self.structure.layers[index].norm_sum else total
 
@@ -184,17 +192,16 @@ class Blocks:
             else gradient_RBN
         )
 
-    def back_out(self, index: int, gradient_RBO: Tensor, slope_RBO: Tensor) -> Tensor:
-        """dL/dz at the pre-activations, from that of what the layer hands on."""
+    def back_out(self, index: int, gradient_RBO: Tensor, slope_RBO: Tensor, out: Tensor) -> None:
+        """Fill in dL/dz at the pre-activations, from dL/dh of what the layer hands on."""
         around, g = self.structure.layers[index], gradient_RBO
-        if around.after_sum:
-            g = self._back_norm(index, "h", g) * slope_RBO
+        if around.closes is not None and not around.after_sum:
             g = self._back_sum(index, g)
-        else:
-            if around.closes is not None:
-                g = self._back_sum(index, g)
-            g = self._back_norm(index, "h", g) * slope_RBO
-        return self._back_norm(index, "z", g)
+        torch.mul(self._back_norm(index, "h", g), slope_RBO, out=out)  # dL/dh phi'
+        if around.after_sum:
+            out.copy_(self._back_sum(index, out))
+        if around.norm_z:
+            out.copy_(self._back_norm(index, "z", out))
 
     def back_in(self, index: int, gradient_RBI: Tensor) -> Tensor:
         """dL/dh of what the layer before hands on."""

@@ -88,10 +88,8 @@ class _Pass:
             seed: draws_of(self.all.runs[at.start], keep=keep) for seed, at in self.all.by_seed
         }
         self.linear = Linear(self.first, self.draws, self.scratch)
-        self.blocks: Blocks | None = None
-        if self.first.has_blocks:
-            source = DrawnSource(self.first, self.all, self.draws, self.linear)
-            self.blocks = Blocks(self.all.runs, source, self.scratch, keep=self.both)
+        source = DrawnSource(self.first, self.all, self.draws, self.linear)
+        self.blocks = Blocks(self.all.runs, source, self.scratch, keep=self.both, ratios=True)
         self.layers: list[_Layer] = []
         self.found = _Found()
         self.recorded = Recorded(self.first, self.all) if self.first.extras else None
@@ -117,24 +115,18 @@ class _Pass:
             self.on_layer(finite)
             # the next layer reads what this one writes, the one after next may write there again
             keep = index if self.both else index % 2
-            fed_RBI = h_RBN
-            if self.blocks:
-                fed_RBI = self.blocks.enter(index, h_RBN)
-                size_R = size_R if fed_RBI is h_RBN else largest(fed_RBI)
+            fed_RBI = self.blocks.enter(index, h_RBN)
+            size_R = size_R if fed_RBI is h_RBN else largest(fed_RBI)
             pre = self.linear.forward(index, rows, fed_RBI, size_R)
             out, slope = (self._block((name, keep), len(rows), index) for name in ("out", "slope"))
-            activate = partial(self._activate, index, rows, out=out.flat, slope=slope.flat)
-            if self.blocks:
-                self.blocks.leave(index, pre, out, activate)
-            else:
-                activate(pre.flat)
+            self.blocks.leave(index, pre, out, slope, partial(self._activate, index, rows))
             sums = statistics.forward(
                 pre.RBN, out.RBN, slope.RBN, self.scratch, saturation=self.first.saturation
             )
             self.found.forward.append((rows, sums))
             if self.recorded:
                 self.recorded.forward(index, rows, out.RBN, sums.finite, self.linear.weight_rms_R)
-                if self.blocks and self.first.structure.layers[index].closes is not None:
+                if self.blocks.hands_on_sum(index):
                     self.recorded.sum(
                         index, rows, out.RBN, self.blocks.branch_ratio_R, self.scratch
                     )
@@ -186,14 +178,15 @@ class _Pass:
     def _staying(self, rows: Rows) -> list[int]:
         """Rows of the next block: taking out a few costs more than to carry them along."""
         finite = [row for row, n in enumerate(rows.numbers) if n not in self.found.onset]
-        stay = self.blocks is not None or len(finite) >= STAY * len(rows)
+        # (what stands around layers keeps tensors of all rows)
+        stay = self.first.has_blocks or len(finite) >= STAY * len(rows)
         return list(range(len(rows))) if stay else finite
 
     # backward ------------------------------------------------------------------------------
 
     def _losses(self, rows: Rows, output_RBN: Tensor) -> Tensor:
         """dL/dh at the last layer, shape (R, B, N); notes each run's loss. 0 of what has burst."""
-        output_RBN = self.blocks.end(output_RBN) if self.blocks else output_RBN
+        output_RBN = self.blocks.end(output_RBN)
         gradient_RBN = self._block("gradient", len(rows), self.first.depth - 1).RBN.zero_()
         width, dtype = self.first.shape[-1], getattr(torch, self.first.draw_dtype)
         for row, (number, run) in enumerate(zip(rows.numbers, rows.runs, strict=True)):
@@ -206,17 +199,14 @@ class _Pass:
             self.found.loss_value[number], gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )
-        return self.blocks.back_end(gradient_RBN) if self.blocks else gradient_RBN
+        return self.blocks.back_end(gradient_RBN)
 
     def _backward(self, rows: Rows, gradient_RBO: Tensor) -> None:
         for index in reversed(range(self.first.depth)):
             self.on_layer(len(self.all) - len(self.found.onset))
             input_RBI, slope_RBO = self.layers.pop().of(rows)
             delta_RBO = self._block("delta", len(rows), index).RBN
-            if self.blocks:
-                delta_RBO.copy_(self.blocks.back_out(index, gradient_RBO, slope_RBO))
-            else:
-                torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            self.blocks.back_out(index, gradient_RBO, slope_RBO, delta_RBO)
             biased = self.first.layers[index].bias is not None
             sums = statistics.backward(
                 gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=biased
@@ -226,11 +216,10 @@ class _Pass:
                 self.recorded.backward(index, rows, sums, delta_RBO, self.scratch)
             if index:
                 size_R = np.sqrt(sums.gradient.squares) * sums.gradient.unit
-                if self.blocks:
+                if self.first.has_blocks:  # a norm makes dL/dz much larger, or smaller
                     size_R = largest(delta_RBO)
                 gradient_RBO = self.linear.backward(index, rows, delta_RBO, size_R).RBN
-                if self.blocks:
-                    gradient_RBO = self.blocks.back_in(index, gradient_RBO)
+                gradient_RBO = self.blocks.back_in(index, gradient_RBO)
 
 
 @cache

@@ -9,10 +9,8 @@ nor on what stands beside it.
 Shapes: R networks, B samples, N neurons (I inputs, O outputs of a layer), L layers.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import groupby, pairwise
 from typing import NamedTuple, TypeVar
 
@@ -21,21 +19,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from initlab.catalog import SCHEMES, Fans
 from initlab.network import losses, statistics, tables
 from initlab.network.block_source import largest
 from initlab.network.blocks import Blocks
 from initlab.network.inputs import draw_input
 from initlab.network.measurement import BACKWARD, FORWARD
 from initlab.network.propagate import applied
+from initlab.network.random_linear import RandomLinear
 from initlab.network.scratch import Block, Scratch
 from initlab.network.sums import Array, Forward
-from initlab.network.weightless import Built, Linear, Numbers, Orthogonal, Weightless
+from initlab.network.weightless import Numbers
 from initlab.spec.run import Run
 from initlab.theory.finite_width import Band, band_of, quantiles
-from initlab.theory.gains import scale_of, weight_scale
-from initlab.theory.random_point import BLOCK_BYTES, RandomPoint, how, keeps_weights, network_bytes
-from initlab.theory.variances import UNIT
+from initlab.theory.random_point import BLOCK_BYTES, RandomPoint, network_bytes
 
 SEED = 2019  # of the networks: no run of a sweep has the numbers that follow from it
 
@@ -104,30 +100,6 @@ def _known(values_R: Array, silent_R: NDArray[np.bool_]) -> Array:
     return quantiles(kept) if 2 * len(kept) >= len(values_R) else np.full(3, np.nan)
 
 
-class _Affine(NamedTuple):
-    """One layer: weights `scale` U + `shift`, biases `bias_scale` u + `bias_shift`."""
-
-    scale: float
-    shift: float
-    linear: Linear
-
-
-def _affine(run: Run, index: int, backward: bool) -> _Affine:
-    """A layer, or after them all a projection, whose weights have the law of the run's."""
-    fan_in, fan_out, layer = run.linears[index]
-    fans = Fans(fan_in, fan_out)
-    scale, shift = weight_scale(layer, fans)
-    draw = SCHEMES[layer.init.name].draw(layer.init.parameters)
-    kind = how(layer, fans.fan_in, fans.fan_out, run.batch)
-    if kind == "built":
-        kept = backward and keeps_weights(run)
-        return _Affine(scale, shift, Built(draw, fans.fan_out, kept=kept))
-    if kind == "orthogonal":
-        return _Affine(scale, shift, Orthogonal(fans.fan_in, fans.fan_out))
-    mean, variance = UNIT[str(draw[0])](draw, fans)
-    return _Affine(scale * math.sqrt(variance), shift + scale * mean, Weightless(fans.fan_out))
-
-
 class _Networks:
     """Some networks' way forward and back."""
 
@@ -144,10 +116,8 @@ class _Networks:
         self.numbers = Numbers([_seed(number) for number in numbers], self.dtype)
         self.count = len(numbers)
         self.scratch = scratch
-        self.layers = [_affine(run, index, backward) for index in range(len(run.linears))]
-        self.blocks: Blocks | None = None
-        if run.has_blocks:
-            self.blocks = Blocks([run] * self.count, self, scratch, keep=backward)
+        self.layers = [RandomLinear(run, index, backward) for index in range(len(run.linears))]
+        self.blocks = Blocks([run] * self.count, self, scratch, keep=backward)
         self.onset_R = np.full(self.count, run.depth)  # first layer that is not finite
         self.kept: list[tuple[Tensor, Tensor]] = []  # input and slope of every layer
 
@@ -180,18 +150,10 @@ class _Networks:
                 self._block((name, keep if name != "pre" else 0), index)
                 for name in ("pre", "out", "slope")
             )
-            fed_RBI = h_RBN
-            if self.blocks:
-                fed_RBI = self.blocks.enter(index, h_RBN)
-                largest_R = largest_R if fed_RBI is h_RBN else largest(fed_RBI)
-            pre.RBN.copy_(self._pre_activations(index, fed_RBI, largest_R))
-            activate = partial(
-                _activate, applied(run.layers[index].activation), out=out.flat, slope=slope.flat
-            )
-            if self.blocks:
-                self.blocks.leave(index, pre, out, activate)
-            else:
-                activate(pre.flat)
+            fed_RBI = self.blocks.enter(index, h_RBN)
+            largest_R = largest_R if fed_RBI is h_RBN else largest(fed_RBI)
+            pre.RBN.copy_(self.layers[index].forward(fed_RBI, largest_R, self.numbers))
+            self.blocks.leave(index, pre, out, slope, applied(run.layers[index].activation))
             sums = statistics.forward(pre.RBN, out.RBN, slope.RBN, self.scratch)
             found.append(sums)
             if self.both:
@@ -209,22 +171,6 @@ class _Networks:
         width = self.run.shape[index + 1]
         return self.scratch.block(name, self.count, self.run.batch, width, self.dtype)
 
-    def _pre_activations(self, index: int, h_RBI: Tensor, largest_R: Array) -> Tensor:
-        """H W^T + b."""
-        affine, layer = self.layers[index], self.run.linears[index][2]
-        h_RBI, power_R11 = _in_units(h_RBI, largest_R)
-        z_RBO = affine.linear.forward(h_RBI, self.numbers).mul_(affine.scale)
-        if affine.shift:
-            z_RBO += affine.shift * h_RBI.sum(2, keepdim=True)
-        z_RBO = _powered(z_RBO, power_R11)
-        if layer.bias is not None:
-            # real ones, whatever their law, shared by the samples
-            fans = Fans(*self.run.shape[index : index + 2])  # no projection has biases
-            scale, shift = scale_of(layer.bias, fans, layer.activation)
-            draw = SCHEMES[layer.bias.name].draw(layer.bias.parameters)
-            z_RBO += self.numbers.unit(draw, fans.fan_out).mul_(scale).add_(shift)[:, None]
-        return z_RBO
-
     def _end_burst(self, index: int, sums: Forward, out: Block, slope: Block) -> None:
         """Note networks that have burst here. They go on as zeros."""
         for row in np.flatnonzero(sums.finite < 1).tolist():
@@ -235,7 +181,7 @@ class _Networks:
     def _losses(self, output_RBN: Tensor) -> Tensor:
         """dL/dh at the last layer, shape (R, B, N)."""
         run = self.run
-        output_RBN = self.blocks.end(output_RBN) if self.blocks else output_RBN
+        output_RBN = self.blocks.end(output_RBN)
         gradient_RBN = self._block(("gradient", 0), run.depth - 1).RBN.zero_()
         for row, generator in enumerate(self.numbers.generators):
             if self.onset_R[row] < run.depth:
@@ -246,7 +192,7 @@ class _Networks:
             _, gradient_RBN[row] = losses.loss_and_gradient(
                 run.loss, run.reduction, output_RBN[row], target
             )
-        return self.blocks.back_end(gradient_RBN) if self.blocks else gradient_RBN
+        return self.blocks.back_end(gradient_RBN)
 
     def _backward(self, gradient_RBO: Tensor) -> Array:
         """Columns BACKWARD of every layer, shape (R, L, columns)."""
@@ -255,18 +201,14 @@ class _Networks:
             self.tick(self.count)
             input_RBI, slope_RBO = self.kept.pop()
             delta_RBO = self._block(("delta", 0), index).RBN
-            if self.blocks:
-                delta_RBO.copy_(self.blocks.back_out(index, gradient_RBO, slope_RBO))
-            else:
-                torch.mul(gradient_RBO, slope_RBO, out=delta_RBO)  # dL/dz = dL/dh phi'(z)
+            self.blocks.back_out(index, gradient_RBO, slope_RBO, delta_RBO)
             found.append(
                 statistics.backward(gradient_RBO, delta_RBO, input_RBI, self.scratch, biased=False)
             )
             if index:
                 block = self._block(("gradient", index % 2), index - 1).RBN
-                gradient_RBO = block.copy_(self._through(index, delta_RBO))
-                if self.blocks:
-                    gradient_RBO = self.blocks.back_in(index, gradient_RBO)
+                gradient_RBO = block.copy_(self.layers[index].backward(delta_RBO, self.numbers))
+                gradient_RBO = self.blocks.back_in(index, gradient_RBO)
         table_LRC = _of_alike(
             found[::-1],
             list(pairwise(run.shape)),
@@ -280,20 +222,12 @@ class _Networks:
 
     def project(self, number: int, h_RBI: Tensor) -> Tensor:
         """By weights of its own."""
-        return self._pre_activations(self.run.depth + number, h_RBI, largest(h_RBI))
+        layer = self.layers[self.run.depth + number]
+        return layer.forward(h_RBI, largest(h_RBI), self.numbers)
 
     def project_back(self, number: int, gradient_RBO: Tensor) -> Tensor:
         """By their transpose."""
-        return self._through(self.run.depth + number, gradient_RBO)
-
-    def _through(self, index: int, delta_RBO: Tensor) -> Tensor:
-        """Delta W."""
-        affine = self.layers[index]
-        delta_RBO, power_R11 = _in_units(delta_RBO, largest(delta_RBO))
-        gradient_RBI = affine.linear.backward(delta_RBO, self.numbers).mul_(affine.scale)
-        if affine.shift:
-            gradient_RBI += affine.shift * delta_RBO.sum(2, keepdim=True)
-        return _powered(gradient_RBI, power_R11)
+        return self.layers[self.run.depth + number].backward(gradient_RBO, self.numbers)
 
 
 def _of_alike(
@@ -304,30 +238,5 @@ def _of_alike(
     return np.concatenate([table([sums for sums, _ in pairs], size) for size, pairs in stretches])
 
 
-def _activate(
-    phi: Callable[[Tensor, Tensor, Tensor], None], z: Tensor, *, out: Tensor, slope: Tensor
-) -> None:
-    phi(z, out, slope)
-
-
 def _seed(number: int) -> int:
     return int(np.random.SeedSequence((SEED, number)).generate_state(1)[0])
-
-
-def _in_units(x_RBN: Tensor, largest_R: Array) -> tuple[Tensor, Tensor | None]:
-    """Networks of which none is near the ends of its dtype, and the powers of two taken out."""
-    fine = (largest_R == 0) | ((largest_R > 2.0**-40) & (largest_R < 2.0**40))
-    if fine.all():
-        return x_RBN, None
-    exponent_R = np.where(fine | ~np.isfinite(largest_R), 0, np.frexp(largest_R)[1])
-    exponent_R11 = torch.from_numpy(exponent_R)[:, None, None]
-    # (half of it at a time: 2^149 is no float32)
-    halves = torch.ldexp(torch.ldexp(x_RBN, -(exponent_R11 // 2)), exponent_R11 // 2 - exponent_R11)
-    return halves, exponent_R11
-
-
-def _powered(x_RBN: Tensor, exponent_R11: Tensor | None) -> Tensor:
-    if exponent_R11 is None:
-        return x_RBN
-    half = exponent_R11 // 2
-    return torch.ldexp(torch.ldexp(x_RBN, half), exponent_R11 - half)

@@ -29,19 +29,17 @@ it divided by. A sum h' = a h + b F hands a g' on to h and b g' into its branch,
 Shapes: R networks side by side.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from initlab.theory.batch_norm import BatchNormMoments
-from initlab.theory.curves import Curves, CurveValues, Patches
-from initlab.theory.quadrature import UNDERFLOW, Array, expectations
+from initlab.theory.curves import Curves, CurveValues
+from initlab.theory.mixed_moments import mixed_moments
+from initlab.theory.quadrature import Array
 from initlab.theory.recursions import ln
-from initlab.theory.shifted import Smoothed
 from initlab.theory.streams import Signal
 
-ENDS = (-30.0, 30.0)  # of ln q; beyond, activations are powers of |x|
 FULL = 300.0  # ln of a ratio of sizes from which on it is that to a sum that is 0
 
 
@@ -104,36 +102,6 @@ class Slopes(NamedTuple):
     across: Array
 
 
-@cache
-def _mixed_of(curves: Curves) -> Patches:
-    """E[z phi'], E[phi phi'^2], E[phi phi'] and E phi' over ln q, without units."""
-    phi = curves.activation
-
-    def columns(q: Array) -> Array:
-        def integrands(x: Array) -> Array:
-            value, slope = phi.with_slope(x)
-            product = value * slope
-            z = 1.0 if isinstance(phi, Smoothed) else x  # there, x is z and its bias
-            return np.stack([z * slope, product * slope, product, slope, value**2, slope**2])
-
-        sigma = np.sqrt(q)
-        floor = np.full((6, len(q)), UNDERFLOW)
-        floor[:4] = 1e-13 * np.maximum(sigma, 1e-8)  # odd integrands are 0
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            found = (
-                phi.averages(integrands, sigma, floor, [1, 0, 0, 0, 0, 0])
-                if isinstance(phi, Smoothed)
-                else expectations(integrands, np.zeros_like(sigma), sigma, phi.kinks, floor=floor)
-            )
-            z_slope, third, product, slope, v, d = found
-            v, d = (np.maximum(x, np.finfo(float).tiny) for x in (v, d))
-            columns = z_slope / (sigma * np.sqrt(d)), third / (np.sqrt(v) * d)
-            shares: Array = np.stack([*columns, product / np.sqrt(v * d), slope / np.sqrt(d)], -1)
-        return shares
-
-    return Patches(columns, ENDS)
-
-
 def through_activation(
     g: Gradient, curves: Curves, ln_q: Array, at: CurveValues, slope: Array, cosine: Array
 ) -> Slopes:
@@ -151,8 +119,7 @@ def through_activation(
     none = np.zeros_like(k)
     z_slope, third, product, mean_slope = none, none, none, none
     if any((part != 0).any() for part in (k, c, g.tilt)):
-        mixed = _mixed_of(curves)(np.clip(ln_q, *ENDS))
-        z_slope, third, product, mean_slope = np.moveaxis(mixed, -1, 0)
+        z_slope, third, product, mean_slope = mixed_moments(curves, ln_q)
     # k^2 E[phi phi' phi phi'] of two samples: that of phi where phi phi' is a multiple of phi,
     # as it is in a head without activation, or with relu
     known = np.square(k) * at.overlap * cosine
