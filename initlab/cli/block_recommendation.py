@@ -144,14 +144,15 @@ def _lines(best: "BlockCandidate", others: "list[BlockCandidate]") -> str:
 
 
 def _spec(run: "Run") -> str:
+    from initlab.spec.blocks import short_mapping
+
     lines = [f"  init: {{scheme: {run.init.name}, gain: {run.init.parameters['gain']:.6g}}}"]
     if run.residual is not None:
-        given = {
-            k: v for k, v in run.residual.items if (k, v) not in (("skip", 1.0), ("scale", 1.0))
-        }
-        lines.append(f"  residual: {{{', '.join(f'{k}: {v}' for k, v in given.items())}}}")
+        given = {k: v for k, v in run.residual.items if v != 1.0 or k == "every"}
+        lines.append(f"  residual: {short_mapping('residual', given)}")
     if run.norm is not None:
-        lines.append(f"  norm: {{name: {run.norm.name}, place: {run.norm.parameters['place']}}}")
+        norm = {"name": run.norm.name, **run.norm.parameters}
+        lines.append(f"  norm: {short_mapping('norm', norm)}")
     if run.dropout:
         lines.append(f"  dropout: {run.dropout:.6g}")
     return "\n".join(lines)

@@ -6,7 +6,8 @@ from initlab.formatting import none_if_nan
 from initlab.spec.plan import Plan
 from initlab.spec.run import Run
 from initlab.theory.diagnosis import diagnose
-from initlab.theory.prediction import Prediction, predict
+from initlab.theory.predicted import Prediction
+from initlab.theory.prediction import predict
 
 #: columns beside a point's fields, in their order
 COLUMNS = (

@@ -9,7 +9,7 @@ from initlab.theory import blocks
 from initlab.theory.expectation import band_point, why_no_band
 from initlab.theory.prediction import why_none
 from initlab.theory.random_point import RandomPoint
-from initlab.theory.variances import approximation, layer_laws
+from initlab.theory.variances import layer_laws
 
 MOST = 3  # reasons of one kind; more are counted
 
@@ -26,7 +26,7 @@ def silences(points: Sequence[Run], head: Head) -> tuple[str, ...]:
         found = layer_laws(run)
         if isinstance(found, str) or why_none(run):
             return ""
-        return "; ".join(filter(None, (approximation(found), blocks.approximation(run, found))))
+        return blocks.why_approximate(run, found)
 
     def fewer(run: Run) -> str:
         asked = head.band.networks

@@ -1,35 +1,21 @@
 """Predictions of networks with norms, dropout and residual sums, many of one structure at once."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from initlab.catalog.inputs import InputMoments
 from initlab.spec.run import IDENTITY, Run
 from initlab.theory import blocks
-from initlab.theory.blocks import BlockLayers, approximation
+from initlab.theory.blocks import BlockLayers
 from initlab.theory.initial_loss import LastLayer
-from initlab.theory.overflow import Limits, block_limits, largest_of
+from initlab.theory.overflow import block_limits, largest_of
+from initlab.theory.predicted import Layers, Prediction, sure_start
 from initlab.theory.quadrature import Array
 from initlab.theory.recursions import SURE, exp
 from initlab.theory.variances import LayerLaw
 
 Laws = Sequence[LayerLaw]
-
-
-class Found(NamedTuple):
-    """What theory says of one network, each column of shape (depth,)."""
-
-    pre_std: Array
-    std: Array
-    grad_std: Array
-    cosine: Array
-    limits: Limits
-    last: LastLayer | None
-    ln_output: float  # ln E y^2 of what the loss reads
-    approximate: str
-    unsure: str  # why nothing of it is to be trusted; else empty
 
 
 def group_of(run: Run, laws: Laws) -> tuple[object, ...]:
@@ -49,7 +35,7 @@ def predicted(
     laws: Sequence[Laws],
     inputs: Sequence[InputMoments],
     tick: Callable[[], None],
-) -> list[Found]:
+) -> list[Prediction]:
     """What theory says of networks of one group.
 
     Args:
@@ -65,33 +51,37 @@ def predicted(
                 for index, run in enumerate(runs)]  # fmt: skip
 
 
-def _of_one(layers: BlockLayers, index: int, run: Run, laws: Laws, inputs: InputMoments) -> Found:
+def _of_one(
+    layers: BlockLayers, index: int, run: Run, laws: Laws, inputs: InputMoments
+) -> Prediction:
+    if layers.unsure[index]:
+        return Prediction(reason=layers.unsure[index])
     share = np.array([part for _, part in inputs[1]])
     count = len(share)
     cosine = (layers.cosine[:, index, :count] * share).sum(-1)
     error = (layers.error[:, index, :count] * share).sum(-1)
     known = (error <= SURE) & (run.batch > 1)
     last, ln_grad = layers.last, layers.ln_grad[:, index]
-    ln_output = float(last.ln_s[index])
-    std_last = float(np.exp(last.ln_variance[index] / 2))
     on_stream = np.full(run.depth, False)
     on_stream[run.structure.stream] = True
     limits = block_limits(
         run,
         _ln_largest(layers, index, run),
-        std_last,
+        float(np.exp(last.ln_variance[index] / 2)),
         np.where(on_stream, ln_grad, np.nan),  # inside of a branch a gradient may begin as 0
     )
-    return Found(
-        exp(layers.ln_pre[:, index] / 2),
-        exp(layers.ln_out[:, index] / 2),
-        exp(ln_grad / 2),
-        np.where(known, cosine, np.nan),
-        limits,
-        _last(layers, index, run, laws, float((last.cosine[index, :count] * share).sum())),
-        ln_output,
-        approximation(run, laws),
-        layers.unsure[index],
+    return Prediction(
+        layers=Layers(
+            pre_std=exp(layers.ln_pre[:, index] / 2),
+            std=exp(layers.ln_out[:, index] / 2),
+            grad_std=exp(ln_grad / 2),
+            cosine=np.where(known, cosine, np.nan),
+            weight_grad_std=np.full(run.depth, np.nan),
+        ),
+        limits=limits,
+        sure_start=sure_start(run, float(last.ln_s[index])),
+        approximate=blocks.why_approximate(run, laws),
+        last=_last(layers, index, run, laws, float((last.cosine[index, :count] * share).sum())),
     )
 
 

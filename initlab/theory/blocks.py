@@ -21,7 +21,7 @@ from initlab.theory.block_forward import ForwardPass
 from initlab.theory.quadrature import Array
 from initlab.theory.recursions import LEAST_LN, ln
 from initlab.theory.streams import Signal
-from initlab.theory.variances import LayerLaw
+from initlab.theory.variances import LayerLaw, approximation
 
 TELLS = "; bands of drawn networks tell: band: {networks: 100, gradient: true}"
 EPS_MATTERS = 1e-3  # of the variance that batch norm adds its eps to
@@ -65,15 +65,14 @@ def why_none(run: Run, inputs: InputMoments) -> str:
     return ""
 
 
-def approximation(run: Run, laws: Sequence[LayerLaw]) -> str:
-    """Why predictions of a network with norms are approximate; empty where they are not."""
-    norm = run.norm
-    if norm is None or norm.parameters["place"] != BEFORE:
-        return ""
-    shifts = [law.shift for law in laws if law.shift is not None]
-    if any(not (shift.constant and NORMS[norm.name].centred) for shift in shifts):
-        return "biases that are not normal, in front of a norm, count as if they were"
-    return ""
+def why_approximate(run: Run, laws: Sequence[LayerLaw]) -> str:
+    """Why predictions are approximate, with norms or without; empty where they are not."""
+    reasons, norm = [approximation(tuple(laws))], run.norm
+    if norm is not None and norm.parameters["place"] == BEFORE:
+        shifts = [law.shift for law in laws if law.shift is not None]
+        if any(not (shift.constant and NORMS[norm.name].centred) for shift in shifts):
+            reasons.append("biases that are not normal, in front of a norm, count as if they were")
+    return "; ".join(filter(None, reasons))
 
 
 def predicted(

@@ -11,9 +11,10 @@ from initlab.formatting import around_one, layer_count, times
 from initlab.spec.run import Choice, Run
 from initlab.spec.thresholds import Thresholds, verdict
 from initlab.theory.batch_norm import growth
+from initlab.theory.bodies import body_of, tapering
 from initlab.theory.critical import critical_gain
 from initlab.theory.curves import curves_of
-from initlab.theory.prediction import Layers, Prediction, body_of, tapering
+from initlab.theory.predicted import Layers, Prediction
 from initlab.theory.quadrature import Array
 from initlab.theory.variances import LEAST_WIDTH
 

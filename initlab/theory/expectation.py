@@ -9,7 +9,7 @@ from initlab.catalog.columns import columns
 from initlab.formatting import none_if_nan
 from initlab.spec.run import Run
 from initlab.theory.finite_width import Band, BandPoint
-from initlab.theory.prediction import Prediction
+from initlab.theory.predicted import Prediction
 from initlab.theory.quadrature import Array
 from initlab.theory.random_point import RandomPoint, no_band, normal_variances
 

@@ -13,7 +13,8 @@ from initlab.theory.critical import edges_of_chaos
 from initlab.theory.curves import Curves, curves_of
 from initlab.theory.diagnosis import Diagnosis, diagnose
 from initlab.theory.gains import scheme_of, second_moment
-from initlab.theory.prediction import Prediction, predict
+from initlab.theory.predicted import Prediction
+from initlab.theory.prediction import predict
 from initlab.theory.quadrature import Array
 from initlab.theory.random_walk import random_walks
 

@@ -13,7 +13,8 @@ from initlab.catalog.blocks import AFTER, BEFORE, POST, PRE
 from initlab.spec.run import Choice, Run
 from initlab.theory.diagnosis import Diagnosis, diagnose
 from initlab.theory.gains import second_moment
-from initlab.theory.prediction import Prediction, predict
+from initlab.theory.predicted import Prediction
+from initlab.theory.prediction import predict
 from initlab.theory.recommend import STEADY_THRESHOLDS, change, network
 
 #: what is tried of a residual sum: (scale, output_gain)
