@@ -39,6 +39,7 @@ VERDICTS = ("forward", "backward")
 PREDICTIONS = ("predicted", "band", "pred ratio", "ratio band")
 MOST_SILENCES = 6
 NETWORK_RANK = 8  # of the column that says how sweeps differ
+FIRST_SUM = "Of residual networks, the end of the first block stands for layer 0."
 MOST_TITLES = 20  # of sweeps, below a table of several
 
 
@@ -74,11 +75,7 @@ def summarise(
         subtitle=heading(sweeps),
         notes=() if columns else tuple(shortened(notes)),
         titles=tuple(titles),
-        dim_notes=(
-            *_about_seeds(points, shown),
-            *_about_sums(sweeps, shown),
-            *_silences(sweeps, shown),
-        ),
+        dim_notes=(*_about_seeds(points, shown), *_silences(sweeps, shown)),
         sections=points.sections,
         more="--wide, --columns",
     )
@@ -122,7 +119,16 @@ def _shown(
             columns.append(_measured(_as_in_csv(name), points))
         else:
             raise unknown_column(name, column_names(sweeps))
-    return [c for c in columns if names or any(cell.strip() for cell in c.cells)]
+    shown = [c for c in columns if names or any(cell.strip() for cell in c.cells)]
+    sums = any("residual" in s.runs and s.runs["residual"].notna().any() for s in sweeps)
+    return [_with_sums(column) for column in shown] if sums else shown
+
+
+def _with_sums(column: Column) -> Column:
+    """Of residual networks, what a column that speaks of layer 0 means by it."""
+    if not any("layer 0" in line for line in column.legend):
+        return column
+    return replace(column, legend=(*column.legend, FIRST_SUM))
 
 
 def _measured(measure: Measure, points: Points) -> Column:
@@ -186,14 +192,6 @@ def _silences(sweeps: Sequence[Sweep], shown: Sequence[Column]) -> list[str]:
     ]
     more = len(lines) - MOST_SILENCES
     return [*lines[:MOST_SILENCES], *([f"... and {more} more such lines."] if more > 0 else [])]
-
-
-def _about_sums(sweeps: Sequence[Sweep], shown: Sequence[Column]) -> list[str]:
-    """Where the signal of residual networks begins, beside columns that say "layer 0"."""
-    if not any("layer 0" in line for column in shown for line in column.legend):
-        return []
-    sums = any("residual" in s.runs and s.runs["residual"].notna().any() for s in sweeps)
-    return ["Of residual networks, the end of the first block stands for layer 0."] if sums else []
 
 
 def _about_seeds(points: Points, shown: Sequence[Column]) -> list[str]:

@@ -315,5 +315,9 @@ def test_the_picture_of_a_residual_network_goes_along_its_stream():
         "depth": 20, "width": 64, "activation": "relu", "preset": "deepnorm", "band": 0,
     })  # fmt: skip
     outcomes, _ = in_memory(plan)
-    (signal,) = column(summary(plan, outcomes), "signal")
-    assert signal == "▄" * 10
+    table = summary(plan, outcomes)
+    assert column(table, "signal") == ["▄" * 10]
+    # where its signal and gradient begin stands beside the columns that speak of layer 0
+    note = "Of residual networks, the end of the first block stands for layer 0."
+    told = {c.name for c in table.columns if note in c.legend}
+    assert told == {"ratio", "signal"}
