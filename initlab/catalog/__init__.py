@@ -5,6 +5,7 @@ from initlab.catalog.blocks import NORMS, PRESETS, RESIDUALS, Norm, Preset
 from initlab.catalog.columns import COLUMNS, Column
 from initlab.catalog.inputs import INPUTS, Input
 from initlab.catalog.losses import LOSSES, TASKS, Loss, Operand, Task
+from initlab.catalog.probe_rules import PROBE_RULES, ProbeRule
 from initlab.catalog.rules import ALLOWABLE, RULES, Rule
 from initlab.catalog.schemes import BIAS_SCHEMES, SCHEMES, Fans, Scheme
 from initlab.catalog.table import Parameter, Record, Table
@@ -26,6 +27,7 @@ TABLES: dict[str, Table[Record]] = {
         TARGETS,
         COLUMNS,
         RULES,
+        PROBE_RULES,
         WORDS,
     )
 }
@@ -51,6 +53,7 @@ __all__ = [
     "LOSSES",
     "NORMS",
     "PRESETS",
+    "PROBE_RULES",
     "RESIDUALS",
     "RULES",
     "SCHEMES",
@@ -67,6 +70,7 @@ __all__ = [
     "Operand",
     "Parameter",
     "Preset",
+    "ProbeRule",
     "Record",
     "Rule",
     "Scheme",

@@ -9,6 +9,7 @@ from initlab.catalog import (
     Column,
     Loss,
     Preset,
+    ProbeRule,
     Record,
     Rule,
     Scheme,
@@ -84,6 +85,8 @@ def _facts(record: Record) -> Iterator[Fact]:
         case Rule():
             allowed = "makes it a warning" if record.allow else "cannot make it a warning"
             yield "", f"--allow {record.name.replace('_', '-')} {allowed}"
+        case ProbeRule():
+            yield from (("level", record.level), ("what mends it", record.fix))
         case Column():
             files = "runs.csv and layers.csv" if record.where == "both" else f"{record.where}.csv"
             yield "", f"column of {files}, in units of {record.unit}"
