@@ -10,6 +10,8 @@ The public Python API; each name is imported on first use, so that `import initl
     initlab.gains("gelu").second_moment
 
     initlab.evaluate_loss("bce", {"input": [0.2, 0.8], "target": [0, 1]}).values["mean"]
+
+    initlab.probe(build, batch).assert_healthy()
 """
 
 from importlib import import_module
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from initlab.api import read_results as read_results
     from initlab.api import run_plan as run_plan
     from initlab.losslab.evaluate import evaluate_loss as evaluate_loss
+    from initlab.probe.run import probe as probe
 
 __all__ = [
     "Results",
@@ -34,6 +37,7 @@ __all__ = [
     "layers_of",
     "load_plan",
     "predict_plan",
+    "probe",
     "read_results",
     "run_plan",
 ]
@@ -44,6 +48,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "probe":  # the room itself, which is called
+        return import_module("initlab.probe")
     if name in __all__:
         module = "initlab.losslab.evaluate" if name == "evaluate_loss" else "initlab.api"
         return getattr(import_module(module), name)

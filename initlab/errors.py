@@ -6,6 +6,7 @@
     |   |   `-- ForeignName     2  the user     what another library calls so is none of torch's
     |   |-- SpecError           2  the user     one or more problems in a spec, all listed
     |   |-- LossError           2  the user     operands that a loss must refuse, all listed
+    |   |-- UserCodeError       2  the user     their own code raised, or makes no model
     |   `-- FolderError         2  the user     a results folder cannot be read or replaced
     |       `-- FolderInUse     4  nobody       another sweep is writing there
     |-- ChecksFailed            1  nobody       finished, but runs, checks or lines failed
@@ -146,6 +147,25 @@ class LossError(InputError):
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(map(str, self.findings)))
+
+
+class UserCodeError(InputError):
+    """The user's own code raised, or does not give what is needed.
+
+    Args:
+        message: what happened, in one line.
+        fix: one thing to do about it.
+        frames: where, as "file:line in function: source line", the innermost last.
+        module: path of the module of torch that was running ("blocks.3.attn").
+    """
+
+    def __init__(
+        self, message: str, fix: str | None = None, *, frames: Iterable[str] = (), module: str = ""
+    ) -> None:
+        self.frames = tuple(frames)
+        self.module = module
+        first = f"{message} (in {module})" if module else message
+        super().__init__("\n".join([first, *(f"  {frame}" for frame in self.frames)]), fix)
 
 
 class FolderError(InputError):

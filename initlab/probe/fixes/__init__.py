@@ -1,0 +1,1 @@
+"""What mends a finding: lines of torch, and a rerun that shows whether they do."""

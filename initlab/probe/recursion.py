@@ -1,0 +1,244 @@
+"""Mean-field theory along the graph of a run: the law of every value, then every gradient's size.
+
+Followed are products with a weight of a known law, biases, activations of the catalog, norms over
+neurons, dropout, factors, and sums of a stream and a branch. Behind anything else it is silent, and
+says why.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+from torch.autograd.graph import Node
+
+from initlab.probe import laws
+from initlab.probe.activations import composed
+from initlab.probe.laws import Law
+from initlab.probe.operands import Ops
+from initlab.probe.parameters import FEWEST, Parameter
+from initlab.probe.sites import Site
+from initlab.spec.run import Choice
+from initlab.theory.quadrature import Array
+
+GROUPS = 32  # of rows of like length, which are followed together
+LAWFUL = ("normal", "uniform", "truncated", "orthogonal", "zero")
+WORDS = {
+    "convolution": "a convolution",
+    "native_batch_norm": "batch norm, which couples the rows,",
+    "bmm": "a product of two values",
+    "embedding": "an embedding",
+}
+
+
+class Silent(Exception):
+    """Why theory says nothing of a value."""
+
+
+class Share(NamedTuple):
+    """What ||g||^2 becomes on its way to an operand: `fresh` behind a weight of mean 0."""
+
+    to: Node
+    factor: Array | float
+    fresh: bool = False
+
+
+class Step(NamedTuple):
+    """What an op is to a plain stack; all None of what has no place in one."""
+
+    weight: Parameter | None = None
+    bias: Parameter | None = None
+    activation: Choice | None = None
+
+
+class Recursion:
+    """The laws of one run.
+
+    Attributes:
+        share: of all rows, each group's, shape (R,).
+        laws: of every op that depends on the input; words where there is none.
+        gradients: E ||g||^2 of the rows of each group, (R,), of values where it is known.
+        shares: where gradients go from an op.
+        steps: what each op is to a plain stack.
+    """
+
+    def __init__(self, ops: Ops) -> None:
+        self.ops = ops
+        self.share: Array = np.ones(1)
+        self.laws: dict[Node, Law | str] = {}
+        self.gradients: dict[Node, Array] = {}
+        self.shares: dict[Node, list[Share]] = {}
+        self.steps: dict[Node, Step] = {}
+        if len(ops.inputs) == 1:
+            self._feed()
+        for node in ops.live:
+            try:
+                self.laws[node], self.shares[node] = self._made(node, ops.sites[node])
+            except (Silent, ValueError) as reason:
+                self.laws[node] = str(reason)
+        self._back()
+
+    def _feed(self) -> None:
+        """The law of the input, in groups of rows, of as many features as its first product."""
+        ((node, x),) = self.ops.inputs.items()
+        first = (op for op in self.ops.live if node in self.ops.of(op).values)
+        fans = (fan for op in first if (fan := self.ops.fan_in(op)))
+        width = next(fans, x.shape[-1] if x.dim() else 1)
+        if x.dim() < 2 or not x.numel() or width not in (x.shape[-1], x[0].numel()):
+            self.laws[node] = f"the input, {'x'.join(map(str, x.shape))}, is no batch of rows"
+            return
+        rows = x.detach().double().reshape(-1, width)
+        second, mean = (t.numpy() for t in (rows.square().mean(1), rows.mean(1)))
+        order = np.argsort(second, kind="stable")
+        parts = np.array_split(order, min(GROUPS, len(order)))
+        self.share = np.array([len(part) for part in parts]) / len(order)
+        seconds, means = (np.array([of[p].mean() for p in parts]) for of in (second, mean))
+        self.laws[node] = Law(seconds, means, width)
+
+    def law_of(self, node: Node) -> Law:
+        """Raises Silent where there is none."""
+        found = self.laws.get(node)
+        if isinstance(found, Law):
+            return found
+        raise Silent(found or f"{self.ops.name(node)} is made of parameters alone")
+
+    # forward
+
+    def _made(self, node: Node, site: Site) -> tuple[Law, list[Share]]:
+        """The law of what an op made, and where its gradient goes."""
+        op, given = site.op, self.ops.of(node)
+        if op is None or site.value is None:
+            raise Silent(f"{site.name} could not be read")
+        if (several := composed(node, self.ops.parts)) is not None:
+            return self._activation(node, several[1], several[0])
+        if (of := self._root_mean_square(node)) is not None:
+            law, left = laws.normed(self.law_of(of[0]), of[1], centred=False)
+            return law, [Share(of[0], left)]
+        name = op.name.removesuffix("_")
+        operands = [self.law_of(value) for value in given.every]  # or raises their reason
+        if given.turned:
+            raise Silent(f"{site.name} takes its input transposed")
+        if op.weight or name in ("mm", "addmm", "bmm", "convolution"):
+            return self._product(node, site)
+        if len(operands) == 2 and name in ("add", "sub"):
+            factor = (op.arguments or (1.0,))[0] * (1.0 if name == "add" else -1.0)
+            law = laws.summed(operands[0], operands[1], factor)
+            return law, [Share(given.values[0], 1.0), Share(given.values[1], factor**2)]
+        if len(operands) == 1:
+            (value,), (law,) = given.values, operands
+            if op.layer.activation is not None:
+                return self._activation(node, value, op.layer.activation)
+            made, factor = self._elementwise(site, law, given.parameters)
+            if name in ("add", "sub") and given.parameters:
+                self.steps[node] = Step(bias=given.parameters[0])
+            return made, [Share(value, factor)]
+        raise Silent(f"theory does not follow {WORDS.get(name, name)} ({site.name})")
+
+    def _activation(self, node: Node, value: Node, activation: Choice) -> tuple[Law, list[Share]]:
+        try:
+            law, slope = laws.activated(self.law_of(value), activation)
+        except ValueError as reason:
+            raise Silent(f"{activation.name} of {self.ops.name(value)}: {reason}") from None
+        self.steps[node] = Step(activation=activation)
+        return law, [Share(value, slope)]
+
+    def _product(self, node: Node, site: Site) -> tuple[Law, list[Share]]:
+        given, weight, name = self.ops.of(node), self.ops.weight(node), _op_name(site)
+        if weight is None or len(given.values) != 1:
+            raise Silent(f"theory does not follow {WORDS.get(name, name)} ({site.name})")
+        law = self.law_of(given.values[0])
+        if law.width != self.ops.fan_in(node):
+            raise Silent(f"{site.name} takes {self.ops.fan_in(node)} features of {law.width}")
+        if weight.name in law.weights:
+            raise Silent(f"{weight.name} is used again at {site.name}")
+        if weight.law not in LAWFUL and (weight.law or weight.tensor.numel() >= FEWEST):
+            raise Silent(f"{weight.name} is of no law that theory knows: {weight.law or 'unknown'}")
+        made, factor = laws.through_weights(law, weight)
+        bias = next((p for p in given.parameters if len(p.shape) == 1), None) or self._frozen(site)
+        self.steps[node] = Step(weight, bias)
+        made = made if bias is None else laws.with_bias(made, bias)
+        return made, [Share(given.values[0], factor, fresh=True)]
+
+    def _root_mean_square(self, node: Node) -> tuple[Node, float] | None:
+        """X and eps, where the op makes x / sqrt(mean x^2 + eps) as torch.nn.RMSNorm does."""
+        parts = self.ops.parts
+        product = parts(node)
+        if len(product) != 3 or product[0] != "mul":
+            return None
+        for x, root in (product[1:], product[:0:-1]):
+            match parts(root) if not isinstance(root, float) else ():
+                case ("rsqrt", inner):
+                    match parts(inner):
+                        case ("add", mean, float(eps)) if parts(mean)[:1] == ("mean",):
+                            if parts(parts(mean)[1]) == ("pow", x, 2.0):
+                                return x, eps
+        return None
+
+    def _frozen(self, site: Site) -> Parameter | None:
+        """The bias of a linear module that takes no gradient, and so is not in the graph."""
+        path = site.path
+        linear = site.call is not None and site.call.leaf and site.call.module == "Linear"
+        found = self.ops.by_name.get(f"{path}.bias" if path else "bias") if linear else None
+        return found if found is not None and not found.trainable else None
+
+    def _elementwise(
+        self, site: Site, law: Law, parameters: list[Parameter]
+    ) -> tuple[Law, Array | float]:
+        """A norm, dropout, or one operand with a number or a parameter."""
+        name, numbers = _op_name(site), site.op.arguments if site.op is not None else ()
+        if name in laws.NORMS and site.op is not None:
+            return laws.normed_with(law, name, site.op.layer.eps, parameters)
+        if site.call is not None and site.call.module == "Dropout" and name == "mul":
+            module = self.ops.view.run.model.get_submodule(site.path)
+            if isinstance(module, nn.Dropout):
+                return laws.dropped(law, module.p)
+        if len(parameters) == 1 and name in ONE_PARAMETER:
+            return ONE_PARAMETER[name](law, parameters[0])
+        if len(numbers) == 1 and name in ONE_NUMBER and not parameters:
+            return ONE_NUMBER[name](law, float(numbers[0]))
+        raise Silent(f"theory does not follow {WORDS.get(name, name)} ({site.name})")
+
+    # backward
+
+    def _back(self) -> None:
+        """||g||^2 from the output, of a random direction, to all that it depends on."""
+        root = self.ops.root
+        site = self.ops.sites.get(root) if root is not None else None
+        if root is None or site is None or not site.grad:
+            return
+        fresh: dict[Node, bool] = {root: False}
+        self.gradients[root] = self.share * site.grad**2
+        lost: set[Node] = set()
+        for node in reversed(self.ops.live):
+            if node in lost or (node in self.gradients and node not in self.shares):
+                self.gradients.pop(node, None)
+                lost.update(self.ops.of(node).every)
+                continue
+            for to, factor, through in self.shares[node] if node in self.gradients else ():
+                passed, own = self.gradients[node] * factor, through or fresh[node]
+                if to not in self.gradients:
+                    self.gradients[to], fresh[to] = passed, own
+                elif own or fresh[to]:  # they are independent: their squares add
+                    self.gradients[to] = self.gradients[to] + passed
+                    fresh[to] = own and fresh[to]
+                else:
+                    lost.add(to)
+        for node in lost:
+            self.gradients.pop(node, None)
+
+
+def _op_name(site: Site) -> str:
+    return site.op.name.removesuffix("_") if site.op is not None else ""
+
+
+Pair = tuple[Law, Array | float]
+ONE_PARAMETER: dict[str, Callable[[Law, Parameter], Pair]] = {
+    "mul": laws.gained,
+    "add": lambda law, p: (laws.with_bias(law, p), 1.0),
+}
+ONE_NUMBER: dict[str, Callable[[Law, float], Pair]] = {
+    "mul": lambda law, c: (laws.scaled(law, c), c * c),
+    "div": lambda law, c: (laws.scaled(law, 1 / c), 1 / (c * c)),
+    "add": lambda law, c: (laws.shifted(law, c), 1.0),
+    "sub": lambda law, c: (laws.shifted(law, -c), 1.0),
+}

@@ -1,0 +1,1 @@
+"""The rules of the probe: each looks at one run, and yields what it finds."""

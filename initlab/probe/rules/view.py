@@ -1,0 +1,51 @@
+"""What rules look at: one run with its sites, trunk and parameters; and what they yield."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from initlab.probe.measure import Run
+from initlab.probe.parameters import Parameter, parameters_of
+from initlab.probe.sites import Site, Sites, sites_of
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one rule has found in one run; see `initlab.probe.result.Finding`.
+
+    `about` is a site, or the parameter that is at fault.
+    """
+
+    rule: str
+    level: str
+    site: str
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    parameter: str = ""
+    where: str = ""
+
+
+@dataclass(eq=False)
+class View:
+    """A run, taken apart."""
+
+    run: Run
+
+    @cached_property
+    def sites(self) -> Sites:
+        """Every site."""
+        return sites_of(self.run)
+
+    @property
+    def trunk(self) -> list[Site]:
+        """The sites that every path passes, the input first."""
+        return self.sites.trunk
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Those that hold floating point numbers."""
+        return parameters_of(self.run)
+
+
+Rule = Callable[[View], Iterator[Found]]
