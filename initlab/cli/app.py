@@ -29,6 +29,7 @@ GROUPS: dict[str, list[str]] = {
     "Sweeps and results": [
         "new", "sweep", "show", "status", "verify", "rerun", "export", "merge",
     ],
+    "Your own model": ["probe"],
     "Pictures": ["plot", "report"],
     "Theory": ["predict", "recommend", "gain", "critical", "phase"],
     "Loss lab": ["loss", "entropy"],
