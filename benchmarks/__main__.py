@@ -12,7 +12,7 @@ from benchmarks.table import Row, markdown
 
 PARTS = (
     "limit", "grid", "seeds", "scaling", "whole", "startup",
-    "blocks", "bands", "predictions", "losslab", "bookkeeping", "memory",
+    "blocks", "bands", "predictions", "losslab", "probe", "bookkeeping", "memory",
 )  # fmt: skip
 ROUNDS = 5
 
