@@ -1,4 +1,4 @@
-"""The shape of the code: ten rooms that tests mirror, no import points back, short functions."""
+"""The shape of the code: eleven rooms that tests mirror, no import points back, short functions."""
 
 import ast
 from collections.abc import Iterable
@@ -15,12 +15,16 @@ RANKS = [
     ["catalog"],
     ["losslab", "spec"],
     ["theory"],
-    ["network", "report"],
+    ["network"],
+    ["probe"],
+    ["report"],
     ["store"],
     ["sweep"],
     ["api", "cli"],
     ["__main__"],
 ]
+#: rooms that do not know each other, though one stands above the other: a report needs no network
+APART = {"report": {"network"}}
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 SCREEN = 55  # lines, without the docstring
@@ -84,7 +88,11 @@ def imports(path: Path) -> set[str]:
 def imports_back(path: Path) -> set[str]:
     """What a file imports from a rank below its own, or from a neighbour of its own rank."""
     own = top(path)
-    return {n for n in imports(path) if n in RANK and n != own and RANK[n] >= RANK[own]}
+    return {
+        n
+        for n in imports(path)
+        if n in RANK and n != own and (RANK[n] >= RANK[own] or n in APART.get(own, ()))
+    }
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -112,11 +120,11 @@ def test_the_check_sees_an_import_that_points_back(tmp_path, monkeypatch, module
     assert imports_back(bad) == found
 
 
-def test_every_room_has_a_rank_and_they_are_ten():
+def test_every_room_has_a_rank_and_they_are_eleven():
     assert {top(path) for path in MODULES} == set(RANK)
     rooms = {path for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
     files = set(ROOT.glob("*.py"))
-    assert (len(rooms), len(files)) == (10, 7)
+    assert (len(rooms), len(files)) == (11, 7)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

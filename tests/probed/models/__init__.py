@@ -1,0 +1,1 @@
+"""The modules that the cases build, one file a family."""
