@@ -53,6 +53,7 @@ CROSS_CUTTING = {
     "test_configs.py": "every spec that ships",
     "test_course.py": "the course: its commands are run, its numbers compared",
     "test_docs.py": "what the documents say",
+    "test_probe_pages.py": "what the documents say of the probe",
     "test_lazy.py": "what light commands load",
 }
 
