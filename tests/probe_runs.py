@@ -135,9 +135,31 @@ def rows(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def scaled(weight, factor):
+class _ScaledBack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x * 1
+
+    @staticmethod
+    def backward(ctx, g):
+        return ctx.factor * g, None
+
+
+class ScaledBack(nn.Module):
+    """The identity, which multiplies the gradient by a number."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return _ScaledBack.apply(x, self.factor)
+
+
+def scaled(width, factor):
     """A linear layer of one square matrix: the identity times a factor, without bias."""
-    layer = nn.Linear(weight, weight, bias=False)
+    layer = nn.Linear(width, width, bias=False)
     nn.init.eye_(layer.weight)
     with torch.no_grad():
         layer.weight.mul_(factor)

@@ -4,10 +4,9 @@ import warnings
 
 import torch
 from probe_runs import Calls, rows
+from probed.case import Case
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-
-from probed.case import Case
 
 WIDTH, BATCH = 8, 16
 
@@ -89,7 +88,9 @@ def in_place(self, x):
 
 
 def checkpointed(*, reentrant):
-    return two(lambda self, x: self.b(checkpoint(self.body, x, use_reentrant=reentrant)), body=body())
+    return two(
+        lambda self, x: self.b(checkpoint(self.body, x, use_reentrant=reentrant)), body=body()
+    )
 
 
 def body():

@@ -50,15 +50,17 @@ def op_activation(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
             zero = all(isinstance(n, int | float) and n == 0 for n in numbers)
             return choice_of("relu") if zero else None
         case "hardtanh":
-            low, high = (numbers + [-1.0, 1.0][len(numbers) :])[:2]
-            if (low, high) == (0, 6):
-                return choice_of("relu6")
-            return choice_of("hardtanh", min_val=float(low), max_val=float(high))
+            return _hardtanh(*(numbers + [-1.0, 1.0][len(numbers) :])[:2])
+        case "clamp":
+            low, high = kwargs.get("min", numbers[0] if numbers else None), kwargs.get("max")
+            return _hardtanh(low, numbers[1] if len(numbers) > 1 else high)
         case "leaky_relu":
             return choice_of("leaky_relu", negative_slope=float(numbers[0] if numbers else 0.01))
         case "_prelu_kernel":
             slope = numbers[0].detach().double().mean().item()
             return choice_of("leaky_relu", negative_slope=slope)
+        case "celu":
+            return choice_of("celu", alpha=float(numbers[0] if numbers else 1.0))
         case "elu":
             return _elu(*(float(n) for n in numbers))
         case "gelu":
@@ -70,8 +72,19 @@ def op_activation(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     return choice_of(known) if plain else None
 
 
+def _hardtanh(low: Any, high: Any) -> Choice | None:
+    """What is cut off at two numbers, of which the first is at most 0 and the second above it."""
+    if high is None and isinstance(low, int | float) and low == 0:
+        return choice_of("relu")
+    if not (isinstance(low, int | float) and isinstance(high, int | float)) or not low <= 0 < high:
+        return None
+    if (low, high) == (0, 6):
+        return choice_of("relu6")
+    return choice_of("hardtanh", min_val=float(low), max_val=float(high))
+
+
 def _elu(alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Choice:
-    """What torch computes by one op: ELU, SELU (with a scale) and CELU (z / alpha within)."""
+    """What one op of torch may be: ELU, SELU (with a scale) and CELU (z / alpha within)."""
     if math.isclose(scale, SELU_SCALE, rel_tol=1e-6):
         return choice_of("selu")
     if input_scale != 1:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from initlab.probe.build import UNWRAPPED
+from initlab.probe.expectation import Expected
 from initlab.probe.result import Coverage
 from initlab.probe.rules.view import View
 from initlab.probe.torch_interface import is_python_function
@@ -54,8 +55,8 @@ def _blind(view: View) -> Iterator[str]:
         yield f"the module of {view.sites.nodes - view.sites.labelled} autograd nodes"
 
 
-def notes_of(view: View) -> Iterator[str]:
-    """What a reader should know of how it was measured."""
+def notes_of(view: View, expected: Expected) -> Iterator[str]:
+    """What a reader should know of how it was measured, and of what theory says beside it."""
     run = view.run
     batch_norm = any("BatchNorm" in type(m).__name__ for m in run.model.modules())
     if batch_norm and run.model.training and run.batch is not None and run.batch < SMALL_BATCH:
@@ -67,3 +68,5 @@ def notes_of(view: View) -> Iterator[str]:
         yield "without two samples, signal is not measured, and rms stands for it"
     if run.refused and view.trunk:
         yield "the input itself was not followed back: the trunk begins at what first reads it"
+    if expected.why and view.trunk:
+        yield f"theory is silent of {'a part' if expected.by_site else 'it'}: {expected.why}"

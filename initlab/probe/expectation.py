@@ -7,6 +7,8 @@ been measured to have; and between which values the rms of 80 % of networks of t
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from initlab.probe.expected_band import bands_of
 from initlab.probe.laws import Law
 from initlab.probe.operands import Ops
@@ -44,7 +46,7 @@ class Expected:
 
 
 def expect(view: View) -> Expected:
-    """What theory says of a run."""
+    """What theory says of a run; nothing where it knows no more than what went in."""
     trunk, run = view.trunk, view.run
     if run.output is None or not trunk:
         return Expected(why="there is no path from an input to an output with a gradient")
@@ -53,8 +55,9 @@ def expect(view: View) -> Expected:
         count = len(ops.inputs)
         words = f"there are {count} floating point inputs" if count else "no input is a number"
         return Expected(why=f"{words}; theory follows one")
-    recursion = Recursion(ops)
-    bands = bands_of(recursion)
+    with np.errstate(all="ignore"):  # of what leaves float64, theory is silent
+        recursion = Recursion(ops)
+        bands = bands_of(recursion)
     found, why = {}, ""
     for site in trunk:
         if site.node is None:
@@ -65,7 +68,7 @@ def expect(view: View) -> Expected:
             continue
         low, high = bands.get(site.node, (None, None))
         found[site.name] = SiteExpectation(_rms(recursion, law), _grad(recursion, site), low, high)
-    return Expected(found, why)
+    return Expected(found if len(found) > 1 else {}, why)
 
 
 def _rms(recursion: Recursion, law: Law) -> float | None:

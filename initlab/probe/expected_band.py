@@ -31,8 +31,9 @@ from initlab.theory.simulation import MOST_KURTOSIS, NEURONS
 from initlab.theory.variances import LayerVariance
 
 NETWORKS = 100
-ROWS = compiled_layers.MOST_SAMPLES  # of a batch, at most
-MOST_LAYERS = 100  # of deeper stacks a band takes too long
+ROWS = 16, compiled_layers.MOST_SAMPLES  # of a batch, at most: of deep stacks, and of others
+ROWS_OF_LAYERS = 1280  # rows times layers, of which deep stacks have more
+MOST_LAYERS = 200  # of deeper stacks a band takes too long
 SEED = 2019
 #: rms that float32 holds with room for all that deviates
 LEAST, LARGEST = 1e-15, 1e15
@@ -55,7 +56,7 @@ def bands_of(recursion: Recursion) -> dict[Node, Ends]:
     stages = stack_of(recursion)
     if not 0 < len(stages) <= MOST_LAYERS or not all(_drawn(recursion, s) for s in stages):
         return {}
-    with np.errstate(all="ignore"), torch.no_grad():
+    with torch.no_grad():
         return _simulated(recursion, stages)
 
 
@@ -94,7 +95,7 @@ def _drawn(recursion: Recursion, stage: Stage) -> bool:
 
 def _simulated(recursion: Recursion, stages: list[Stage]) -> dict[Node, Ends]:
     generator = Generator().manual_seed(SEED)
-    layer, found = _fed(recursion), {}
+    layer, found = _fed(recursion, len(stages)), {}
     for stage in stages:
         z = recursion.laws[stage.z]
         if not isinstance(z, Law):
@@ -117,13 +118,14 @@ def _simulated(recursion: Recursion, stages: list[Stage]) -> dict[Node, Ends]:
     return {node: ends for node, ends in found.items() if all(map(math.isfinite, ends))}
 
 
-def _fed(recursion: Recursion) -> layers.Layer:
+def _fed(recursion: Recursion, depth: int) -> layers.Layer:
     """Some of the input's rows, evenly taken, of the mean square that all have."""
     ((node, x),) = recursion.ops.inputs.items()
     law = recursion.laws[node]
     width = law.width if isinstance(law, Law) else x.shape[-1]
     rows = x.detach().double().reshape(-1, width)
-    chosen = rows[torch.linspace(0, len(rows) - 1, min(ROWS, len(rows))).round().long()]
+    count = min(max(ROWS_OF_LAYERS // depth, ROWS[0]), ROWS[1], len(rows))
+    chosen = rows[torch.linspace(0, len(rows) - 1, count).round().long()]
     gram_BB = chosen @ chosen.T / width
     gram_BB *= rows.square().mean() / gram_BB.diagonal().mean()
     nothing = np.zeros(NETWORKS)

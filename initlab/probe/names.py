@@ -29,7 +29,7 @@ def names_in(path: Path) -> list[str]:
     """The functions and classes of a file, which is read but not run."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(path.read_bytes())
+            tree = ast.parse(path.read_bytes() if path.is_file() else b"")
     except (OSError, SyntaxError, ValueError):
         return []
     kinds = ast.FunctionDef | ast.ClassDef

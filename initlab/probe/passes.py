@@ -8,6 +8,7 @@ from torch.nn import UninitializedParameter
 
 from initlab.errors import InputError
 from initlab.probe.coverage import coverage_of, notes_of
+from initlab.probe.expectation import expect
 from initlab.probe.fixes.patch import Patch
 from initlab.probe.fixes.trial import suggested, tried
 from initlab.probe.measure import Setup, measure, patched, seed_all, untouched
@@ -97,10 +98,11 @@ class Passes:
         self.runs.append(summary_of(view))
         if not self._keep:
             return
-        self.rows += site_rows(view)
+        expected = expect(view)
+        self.rows += site_rows(view, expected)
         self.parameters += parameter_rows(view)
         self.drawn.append(prints_of(view.run.model))
-        self.notes |= dict.fromkeys(notes_of(view))
+        self.notes |= dict.fromkeys(notes_of(view, expected))
         if self._first is None:
             self._first, self.coverage = view, coverage_of(view)
 

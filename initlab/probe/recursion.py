@@ -1,11 +1,11 @@
-"""Mean-field theory along the graph of a run: the law of every value, then every gradient's size.
+"""Mean-field theory along the graph of a run: the law of every value.
 
 Followed are products with a weight of a known law, biases, activations of the catalog, norms over
 neurons, dropout, factors, and sums of a stream and a branch. Behind anything else it is silent, and
 says why.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.autograd.graph import Node
 
 from initlab.probe import laws
 from initlab.probe.activations import composed
+from initlab.probe.back_recursion import Share, gradients
 from initlab.probe.laws import Law
 from initlab.probe.operands import Ops
 from initlab.probe.parameters import FEWEST, Parameter
@@ -26,21 +27,13 @@ LAWFUL = ("normal", "uniform", "truncated", "orthogonal", "zero")
 WORDS = {
     "convolution": "a convolution",
     "native_batch_norm": "batch norm, which couples the rows,",
-    "bmm": "a product of two values",
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), "a product of two values"),
     "embedding": "an embedding",
 }
 
 
 class Silent(Exception):
     """Why theory says nothing of a value."""
-
-
-class Share(NamedTuple):
-    """What ||g||^2 becomes on its way to an operand: `fresh` behind a weight of mean 0."""
-
-    to: Node
-    factor: Array | float
-    fresh: bool = False
 
 
 class Step(NamedTuple):
@@ -66,7 +59,6 @@ class Recursion:
         self.ops = ops
         self.share: Array = np.ones(1)
         self.laws: dict[Node, Law | str] = {}
-        self.gradients: dict[Node, Array] = {}
         self.shares: dict[Node, list[Share]] = {}
         self.steps: dict[Node, Step] = {}
         if len(ops.inputs) == 1:
@@ -76,7 +68,7 @@ class Recursion:
                 self.laws[node], self.shares[node] = self._made(node, ops.sites[node])
             except (Silent, ValueError) as reason:
                 self.laws[node] = str(reason)
-        self._back()
+        self.gradients = gradients(ops, self.share, self.shares)
 
     def _feed(self) -> None:
         """The law of the input, in groups of rows, of as many features as its first product."""
@@ -102,8 +94,6 @@ class Recursion:
             return found
         raise Silent(found or f"{self.ops.name(node)} is made of parameters alone")
 
-    # forward
-
     def _made(self, node: Node, site: Site) -> tuple[Law, list[Share]]:
         """The law of what an op made, and where its gradient goes."""
         op, given = site.op, self.ops.of(node)
@@ -121,9 +111,9 @@ class Recursion:
         if op.weight or name in ("mm", "addmm", "bmm", "convolution"):
             return self._product(node, site)
         if len(operands) == 2 and name in ("add", "sub"):
-            factor = (op.arguments or (1.0,))[0] * (1.0 if name == "add" else -1.0)
-            law = laws.summed(operands[0], operands[1], factor)
-            return law, [Share(given.values[0], 1.0), Share(given.values[1], factor**2)]
+            times = _alpha(name, op.arguments)
+            shares = [Share(given.values[0], 1.0), Share(given.values[1], times**2)]
+            return laws.summed(operands[0], operands[1], times), shares
         if len(operands) == 1:
             (value,), (law,) = given.values, operands
             if op.layer.activation is not None:
@@ -151,6 +141,8 @@ class Recursion:
             raise Silent(f"{site.name} takes {self.ops.fan_in(node)} features of {law.width}")
         if weight.name in law.weights:
             raise Silent(f"{weight.name} is used again at {site.name}")
+        if copies := [n for n in law.weights if _alike(self.ops.by_name[n], weight)]:
+            raise Silent(f"{weight.name} is a copy of {copies[0]}")
         if weight.law not in LAWFUL and (weight.law or weight.tensor.numel() >= FEWEST):
             raise Silent(f"{weight.name} is of no law that theory knows: {weight.law or 'unknown'}")
         made, factor = laws.through_weights(law, weight)
@@ -198,33 +190,17 @@ class Recursion:
             return ONE_NUMBER[name](law, float(numbers[0]))
         raise Silent(f"theory does not follow {WORDS.get(name, name)} ({site.name})")
 
-    # backward
 
-    def _back(self) -> None:
-        """||g||^2 from the output, of a random direction, to all that it depends on."""
-        root = self.ops.root
-        site = self.ops.sites.get(root) if root is not None else None
-        if root is None or site is None or not site.grad:
-            return
-        fresh: dict[Node, bool] = {root: False}
-        self.gradients[root] = self.share * site.grad**2
-        lost: set[Node] = set()
-        for node in reversed(self.ops.live):
-            if node in lost or (node in self.gradients and node not in self.shares):
-                self.gradients.pop(node, None)
-                lost.update(self.ops.of(node).every)
-                continue
-            for to, factor, through in self.shares[node] if node in self.gradients else ():
-                passed, own = self.gradients[node] * factor, through or fresh[node]
-                if to not in self.gradients:
-                    self.gradients[to], fresh[to] = passed, own
-                elif own or fresh[to]:  # they are independent: their squares add
-                    self.gradients[to] = self.gradients[to] + passed
-                    fresh[to] = own and fresh[to]
-                else:
-                    lost.add(to)
-        for node in lost:
-            self.gradients.pop(node, None)
+def _alike(first: Parameter, second: Parameter) -> bool:
+    """Whether two weights hold the same numbers; those of zeros do no harm."""
+    alike = first.shape == second.shape and first.rms == second.rms and not first.is_zero
+    return alike and bool((first.tensor == second.tensor).all())
+
+
+def _alpha(name: str, arguments: Sequence[float]) -> float:
+    """The factor of the second of two terms."""
+    factor = float(arguments[0]) if arguments else 1.0
+    return factor if name == "add" else -factor
 
 
 def _op_name(site: Site) -> str:

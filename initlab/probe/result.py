@@ -37,6 +37,8 @@ SITE_COLUMNS = {
     "sensitivity": "s = ||g|| times signal (rms where there is no batch)",
     "d_ln_s": "ln of s at the trunk's place before it, minus ln s: what the gradient gained here",
     "predicted_rms": "by theory, where it knows the network",
+    "predicted_rms_p10": "below it lies the rms of 10 % of networks of this width; of plain stacks",
+    "predicted_rms_p90": "the same of 90 %",
     "predicted_grad": "||g|| by theory, relative to the measured one at the output",
 }
 PARAMETER_COLUMNS = {

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from initlab.probe.expectation import Expected
 from initlab.probe.parameters import Parameter
 from initlab.probe.result import PARAMETER_COLUMNS, SITE_COLUMNS, Summary
 from initlab.probe.rules.signal import relative_change
@@ -12,12 +13,29 @@ from initlab.probe.sites import Site, factors
 Row = dict[str, Any]
 
 
-def site_rows(view: View) -> list[Row]:
-    """A row of SITE_COLUMNS for every site, in the order of the forward pass."""
+def site_rows(view: View, expected: Expected) -> list[Row]:
+    """A row of SITE_COLUMNS for every site, in the order of the forward pass.
+
+    Args:
+        view: of a run.
+        expected: what theory says of its trunk.
+    """
     changes = {
         id(site): change for site, change in zip(view.trunk, factors(view.trunk), strict=True)
     }
-    return [_row(view.run.seed, i, s, changes.get(id(s))) for i, s in enumerate(view.sites.every)]
+    predicted = expected.by_site
+    rows = []
+    for order, site in enumerate(view.sites.every):
+        row = _row(view.run.seed, order, site, changes.get(id(site)))
+        if site.trunk is not None and (theory := predicted.get(site.name)) is not None:
+            row |= {
+                "predicted_rms": theory.rms,
+                "predicted_rms_p10": theory.rms_p10,
+                "predicted_rms_p90": theory.rms_p90,
+                "predicted_grad": theory.grad,
+            }
+        rows.append(row)
+    return rows
 
 
 def _row(seed: int, order: int, site: Site, change: float | None) -> Row:

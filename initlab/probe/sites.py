@@ -4,7 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 from torch.autograd.graph import Node
 
@@ -15,6 +17,7 @@ from initlab.probe.record import Call, Op
 from initlab.probe.statistics import Statistics, norm, statistics
 from initlab.probe.torch_interface import is_python_function, number_of
 from initlab.probe.trunk import trunk
+from initlab.probe.user_code import shown
 
 INPUT = "(input)"
 MODEL = "(model)"  # the path of the model itself is empty
@@ -57,8 +60,8 @@ class Site:
 
     @property
     def where(self) -> str:
-        """file:line of the model's code that called it."""
-        return self.op.where if self.op is not None else ""
+        """file:line of the model's code that called it, from the current folder on."""
+        return _from_here(self.op.where) if self.op is not None and self.op.where else ""
 
     @property
     def sensitivity(self) -> float | None:
@@ -66,6 +69,12 @@ class Site:
         if self.grad is None or self.value is None:
             return None
         return self.grad * self.value.varying
+
+
+@cache
+def _from_here(where: str) -> str:
+    file, _, line = where.rpartition(":")
+    return f"{shown(Path(file))}:{line}"
 
 
 @dataclass(eq=False)

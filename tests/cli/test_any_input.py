@@ -80,10 +80,26 @@ POOLS = {
     "width": ["1", "4", "256"],
     "depth": ["1", "3"],
     "engine": ["threads"],
+    "input_": ["4x3", "x=4x3", "tokens:5:4x3", "@x.npy", "@x.pt", "@huge.npy", "n=3", "4x0"],
+    "kwargs": ["{width: 4}", "{width: x}", "{depth: 1}"],
+    "batch": ["batch", "number", "none"],
+    "loss": ["cross_entropy", "mse", "model", "none"],
+    "loss_target": ["tokens:2:4", "4x2"],
+    "select": ["dead-units", "x,dead-units"],
+    "seeds": ["1", "2"],
+    "checkpoint": ["x.pt", *FILES],
 }
 #: options that start processes or compute for long, or write where nobody cleans up
 LEFT_OUT = {"scheduler", "verify", "install_completion", "show_completion", "help"}
 TWICE = '{"input":[1],"target":[1],"input":[5]}\n{}\n'
+NET = """\
+import torch
+from torch import nn
+def build(width=3): return nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 2))
+def batch(): return torch.randn(4, 3)
+def raises(): raise ValueError("\\x1b[2J")
+number = 3
+"""
 STDIN = ["", SPEC, json.dumps(RECORD), "[1,2]", "\x00\xff", TWICE, f'{{"input":[{"9" * 5000}]}}']
 
 
@@ -94,7 +110,7 @@ def world(tmp_path_factory):
     texts = {
         "good.yaml": SPEC, "bad.yaml": "depth: [1\nwidth: \x1b", "empty": "",
         "deep.json": "[" * 100_000, "table.csv": "a b\n.2 .8\n", "names.txt": "dog\ncat\n",
-        "twice.json": '{"input": [1], "input": [2]}', "records.jsonl": f"{json.dumps(RECORD)}\n[\n",
+        "net.py": NET, "twice.json": '{"input": [1], "input": [2]}', "records.jsonl": f"{json.dumps(RECORD)}\n[\n",
     }  # fmt: skip
     for name, text in texts.items():
         (root / name).write_text(text)
@@ -164,6 +180,7 @@ def losses(draw):
 
 
 OPERANDS = {name for record in LOSSES.values() for name in record.names} | {"input", "inputs"}
+TARGETS = ["net.py:build", "net.py:raises", "net.py:number", "net.py:none", "net:build", "net.py"]
 #: what a command cannot do without
 NEEDED = {
     "loss": losses() | st.just(["-n", "bce", "--jsonl", "-"]) | st.just([]),
@@ -171,10 +188,14 @@ NEEDED = {
     "gain": st.just(["tanh"]),  # of all of them takes long
     "recommend": st.just(["--activation", "tanh"]) | st.just([]),
     "entropy": st.just(["--p", "0.5,0.5"]) | st.just([]),
+    "probe": st.just(["net.py:build", "--input", "4x3"])
+    | st.just(["net.py:build", "--batch", "batch", "--seeds", "1"])
+    | some_of([*TARGETS, *FILES]).map(lambda target: [target, "--input", "4x3"]),
 }
 #: commands, and their share of the cases
 GROUPS = {
-    "loss": (["loss", "loss", "loss", "entropy"], 0.45),
+    "loss": (["loss", "loss", "loss", "entropy"], 0.4),
+    "probe": (["probe"], 0.05),
     "sweep": (["sweep", "sweep", "sweep", "predict", "new"], 0.2),
     "folders": (["show", "plot", "report", "status", "verify", "rerun", "export", "merge"], 0.25),
     "catalog": (["list", "describe", "gain", "critical", "phase", "recommend", "schema"], 0.1),

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from initlab.cli.app import COMMANDS, GROUPS, build
 
 BUILT = typer.main.get_command(build()).commands
-PANELS = ["Sweeps and results", "Pictures", "Theory", "Loss lab", "Look up"]
+PANELS = ["Sweeps and results", "Your own model", "Pictures", "Theory", "Loss lab", "Look up"]
 
 
 def panels():

@@ -64,7 +64,7 @@ def network():
 
 
 def test_gradients_at_nodes_are_those_of_autograd():
-    x, tensors = network()
+    _, tensors = network()
     c = cotangent(tensors[-1], 0)
     wanted = torch.autograd.grad(tensors[-1], tensors, c, retain_graph=True)
     found = follow(graph_of(tensors[-1:]), tensors[-1], c)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from probe_runs import Calls, of_case, rows, view
 from probe_traps import COMPILED, TRAPS
+from probed.healthy import HEALTHY
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from initlab.probe.coverage import SMALL_BATCH, coverage_of, notes_of
-from probed.healthy import HEALTHY
 
 BLIND = {
     "checkpoint_reentrant": "gradients inside of activation checkpoints with use_reentrant=True",

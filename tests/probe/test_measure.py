@@ -7,13 +7,13 @@ import pytest
 import torch
 from probe_runs import Calls, of_case, plain, rows, setup_of, view
 from probe_traps import COMPILED, TRAPS
+from probed.healthy import HEALTHY
 from torch import nn
 
 from initlab.errors import InputError, UserCodeError
 from initlab.probe.inputs import Inputs
 from initlab.probe.measure import measure, numbers_of, patched, seed_all, untouched
 from initlab.probe.outputs import named_tensors
-from probed.healthy import HEALTHY
 
 SLOW = {"gpt_pre48", "resnet56_zero_gamma"}
 EVERY = [case for case in (*HEALTHY, *TRAPS, *COMPILED) if case.name not in SLOW]
@@ -64,7 +64,8 @@ def test_a_seed_draws_model_batch_and_forward_pass():
 
 def test_python_and_numpy_are_seeded_too():
     def draw():
-        return [random.random(), float(np.random.rand()), float(torch.rand(()))]
+        numbers = random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002, S311
+        return list(numbers)
 
     with untouched():
         seed_all(3)
@@ -226,7 +227,7 @@ def test_what_the_forward_pass_raises_names_the_module():
 
 def test_what_the_backward_pass_raises():
     model = Calls(lambda self, x: Breaks.apply(self.a(x)), a=nn.Linear(4, 4))
-    with pytest.raises(UserCodeError, match="running the model backward.*in backward"):
+    with pytest.raises(UserCodeError, match=r"running the model backward.*in backward"):
         view(lambda: model, rows(8, 4))
 
 
@@ -236,7 +237,7 @@ def test_what_the_backward_pass_raises():
 def state():
     return {
         "python": random.getstate(),
-        "numpy": np.random.get_state()[1].tolist(),
+        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002  # the global one
         "torch": torch.get_rng_state().tolist(),
         "dtype": torch.get_default_dtype(),
         "grad": torch.is_grad_enabled(),
@@ -251,6 +252,11 @@ def disturb():
     torch.set_grad_enabled(False)
 
 
+def interrupted():
+    disturb()
+    raise KeyboardInterrupt
+
+
 def test_generators_modes_and_defaults_are_as_before():
     before = state()
     with untouched():
@@ -258,8 +264,7 @@ def test_generators_modes_and_defaults_are_as_before():
         disturb()
     assert state() == before
     with pytest.raises(KeyboardInterrupt), untouched():
-        disturb()
-        raise KeyboardInterrupt
+        interrupted()
     assert state() == before
 
 
@@ -304,7 +309,9 @@ def test_a_sparse_input():
 
 
 def test_inputs_are_leaves():
-    run = view(lambda: nn.Linear(4, 4), lambda: {"input": torch.randn(8, 4, requires_grad=True)}).run
+    run = view(
+        lambda: nn.Linear(4, 4), lambda: {"input": torch.randn(8, 4, requires_grad=True)}
+    ).run
     (x,) = run.inputs
     assert x.is_leaf
     assert x.grad is not None

@@ -51,7 +51,7 @@ def test_names_are_keys_fields_and_places(wrap, expected):
 
 def test_the_tensors_are_those_and_no_copies():
     a, b = leaf(2), leaf(3)
-    assert [t for _, t in named_tensors({"x": [a], "y": b})][0] is a
+    assert next(t for _, t in named_tensors({"x": [a], "y": b})) is a
 
 
 def test_lists_that_hold_themselves_end():

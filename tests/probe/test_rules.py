@@ -39,7 +39,7 @@ def _own_generators():
         yield
 
 
-@pytest.mark.parametrize("case", (*HEALTHY, *UNSEEN, *TRANSFORMERS), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*HEALTHY, *UNSEEN, *TRANSFORMERS], ids=lambda case: case.name)
 def test_a_healthy_model_has_no_finding_that_fails(case):
     found = probed(case)
     found.assert_healthy()
@@ -52,7 +52,7 @@ def test_a_healthy_model_has_no_finding_that_fails(case):
     assert found.coverage.nodes_labelled == found.coverage.nodes
 
 
-@pytest.mark.parametrize("case", (*BROKEN, *TRULY_FAULTY), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*BROKEN, *TRULY_FAULTY], ids=lambda case: case.name)
 def test_a_broken_model_is_found_under_the_right_rule_and_module(case):
     found = probed(case)
     if case.level == "seed-dependent":  # the one that may hide, see docs/probe.md

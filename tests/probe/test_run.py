@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from probe_runs import Calls, of_case, rows
+from probed.healthy import HEALTHY
 from torch import nn
 from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode
@@ -22,7 +23,6 @@ from initlab.errors import InputError, UnknownName, UserCodeError
 from initlab.probe import passes
 from initlab.probe.run import probe, wanted_rules
 from initlab.probe.sites import factors
-from probed.healthy import HEALTHY
 
 
 def mlp():
@@ -135,7 +135,7 @@ def test_it_is_called_like_its_package():
 def state():
     return {
         "python": random.getstate(),
-        "numpy": np.random.get_state()[1].tolist(),
+        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002  # the global one
         "torch": torch.get_rng_state().tolist(),
         "dtype": torch.get_default_dtype(),
         "grad": torch.is_grad_enabled(),
@@ -173,8 +173,8 @@ def equal(before, after):
 
 def disturbs():
     """Draws from all generators and changes what is global."""
-    random.random()
-    np.random.rand()
+    random.random()  # noqa: S311
+    np.random.rand()  # noqa: NPY002
     torch.randn(3)
     torch.set_grad_enabled(False)
     torch.set_default_dtype(torch.float64)
@@ -415,7 +415,7 @@ def test_arguments_that_cannot_be_used(options, match):
 def test_what_is_no_model():
     with pytest.raises(UserCodeError, match="neither a function"):
         probe(3, batch)
-    with pytest.raises(UserCodeError, match="not an nn.Module"):
+    with pytest.raises(UserCodeError, match=r"not an nn\.Module"):
         probe(lambda: 3, batch)
     with pytest.raises(InputError, match="not a tensor"):
         probe(mlp, 3)

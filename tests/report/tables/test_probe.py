@@ -104,6 +104,12 @@ def test_a_fix_that_was_tried_says_what_came_of_it(fix, line):
     assert finding_text(replace(LOST, fix=fix), 80).splitlines()[-1] == line
 
 
+def test_lines_that_mend_two_findings_are_shown_once():
+    text = above(probe(EXPLODES, replace(LOST, fix=EXPLODES.fix)), 80)
+    assert text.count("critical(m)") == 1
+    assert text.splitlines()[-1] == "  fix: tanh's critical gain, as above"
+
+
 def test_a_file_of_a_package_is_named_from_the_package_on():
     where = "/usr/lib/python3/site-packages/transformers/models/bert.py:566"
     line = finding_text(replace(LOST, where=where), 80).splitlines()[1]

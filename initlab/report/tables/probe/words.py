@@ -1,6 +1,7 @@
 """What a probe says around its table: the verdict and findings above, coverage and runs below."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from initlab.formatting import brief, on_one_line
@@ -8,14 +9,26 @@ from initlab.report.tables.listing import INDENT, wrapped
 from initlab.report.tables.probe.findings import finding_text, verdict, worst_first
 
 if TYPE_CHECKING:
-    from initlab.probe.result import Coverage, Probe, Summary
+    from initlab.probe.result import Coverage, Finding, Probe, Summary
 
 
 def above(probe: "Probe", width: int) -> str:
     """The verdict and the findings, the worst first; lines that are not indented are titles."""
     texts = ["\n".join(wrapped(verdict(probe), width, INDENT)) + "\n"]
-    texts += [finding_text(finding, width) for finding in worst_first(probe.findings)]
+    texts += [finding_text(finding, width) for finding in _code_once(worst_first(probe.findings))]
     return "\n".join(texts)
+
+
+def _code_once(findings: Iterable["Finding"]) -> Iterator["Finding"]:
+    """Findings of which each shows its fix, but no lines that one before it has shown."""
+    shown = set[tuple[str, ...]]()
+    for finding in findings:
+        fix = finding.fix
+        if fix is not None and fix.code and fix.code in shown:
+            fix = replace(fix, about=f"{fix.about}, as above", code=())
+        elif fix is not None:
+            shown.add(fix.code)
+        yield replace(finding, fix=fix)
 
 
 def below(probe: "Probe", width: int) -> str:
