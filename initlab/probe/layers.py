@@ -18,10 +18,8 @@ PRODUCTS = frozenset(
         "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell",
     )
 )  # fmt: skip
-#: ops that cut off what is below 0
-CUTTING = frozenset(
-    f"aten.{name}" for name in ("relu", "relu_", "threshold", "threshold_", "clamp_min")
-)
+#: activations that are 0 below 0
+CUTTING = ("relu", "relu6")
 LAYER_NORM, GROUP_NORM = "aten.native_layer_norm", "aten.native_group_norm"
 RMS_NORM = "aten._fused_rms_norm"
 BATCH_NORM = ("aten.native_batch_norm", "aten._native_batch_norm_legit")
@@ -81,7 +79,7 @@ def layer_of(
 ) -> Layer:
     """What an op tells, given its arguments and what it returned, a tensor first."""
     if (activation := op_activation(name, args, kwargs)) is not None:
-        cut = _cut(output) if name in CUTTING else Layer()
+        cut = _cut(output) if activation.name in CUTTING else Layer()
         return cut._replace(activation=activation)
     if name == "aten.square" or (name in POWERS and _is(args[1], 2)):
         return Layer(squares=True)
