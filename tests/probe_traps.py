@@ -3,7 +3,7 @@
 import warnings
 
 import torch
-from probe_runs import Calls, rows
+from probe_runs import Calls
 from probed.case import Case
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -97,6 +97,19 @@ def body():
     return nn.Sequential(linear(), nn.Tanh())
 
 
+class Halves(nn.Module):
+    """Hands on the second of two outputs of one node first."""
+
+    def forward(self, x):
+        first, second = x.chunk(2, 1)
+        return second, first
+
+
+def halves(self, x):
+    second, first = self.split(torch.tanh(self.a(x)))
+    return self.b(torch.cat([first, 3 * second], 1))
+
+
 def scripted():
     with warnings.catch_warnings(action="ignore"):  # torch.jit is deprecated, and still met
         part = torch.jit.script(body())
@@ -152,10 +165,10 @@ TRAPS = (
     Case("dropout", lambda: nn.Sequential(linear(), nn.Dropout(0.5), linear()), batch),
     Case("views", two(views), batch),
     Case("in_place", two(in_place), batch),
+    Case("second_output", two(halves, split=Halves()), batch),
 )
 #: compiled models lose their wrapper: they are compared with what they wrap
 COMPILED = (
     Case("whole", compiled, batch),
     Case("part", lambda: nn.Sequential(compiled(), linear()), batch),
 )
-FIXED = rows(BATCH, WIDTH)

@@ -8,6 +8,7 @@ from torch import nn
 from initlab.probe.build import UNWRAPPED
 from initlab.probe.expectation import Expected
 from initlab.probe.result import Coverage
+from initlab.probe.rows import SILENT
 from initlab.probe.rules.view import View
 from initlab.probe.torch_interface import is_python_function
 
@@ -55,7 +56,7 @@ def _blind(view: View) -> Iterator[str]:
         yield f"the module of {view.sites.nodes - view.sites.labelled} autograd nodes"
 
 
-def notes_of(view: View, expected: Expected) -> Iterator[str]:
+def notes_of(view: View, expected: Expected = SILENT) -> Iterator[str]:
     """What a reader should know of how it was measured, and of what theory says beside it."""
     run = view.run
     batch_norm = any("BatchNorm" in type(m).__name__ for m in run.model.modules())

@@ -59,6 +59,7 @@ class Layer(NamedTuple):
         softmax_again: whether a softmax is taken of probabilities.
         classes: of a mean cross entropy.
         activation: of the catalog.
+        running: whether it is a batch norm by running statistics, which is no more than a scale.
         squares: whether it squares its input.
     """
 
@@ -72,6 +73,7 @@ class Layer(NamedTuple):
     classes: int = 0
     activation: Choice | None = None
     squares: bool = False
+    running: bool = False
 
 
 def layer_of(
@@ -92,13 +94,13 @@ def layer_of(
     if name in CLASS_LOSSES and args[3] == MEAN:
         return Layer(classes=args[0].shape[1] if args[0].dim() > 1 else len(args[0]))
     if name == LAYER_NORM:
-        return _starved(output[2], args[4])
+        return starved(output[2], args[4])
     if name == GROUP_NORM:
-        return _starved(output[2], args[7])
+        return starved(output[2], args[7])
     if name == RMS_NORM and isinstance(output, tuple) and args[3] is not None:
-        return _starved(output[1], args[3])
-    if name in BATCH_NORM and output[2].numel():
-        return _starved(output[2], args[-1])
+        return starved(output[1], args[3])
+    if name in BATCH_NORM:
+        return starved(output[2], args[-1]) if output[2].numel() else Layer(running=True)
     return Layer()
 
 
@@ -121,7 +123,7 @@ def _dead(alive: Tensor) -> float:
     return 1 - int(torch.count_nonzero(alive.any(0))) / alive.shape[1]
 
 
-def _starved(inverse: Tensor, eps: float) -> Layer:
+def starved(inverse: Tensor, eps: float) -> Layer:
     """Of a norm's 1 / sqrt(variance + eps), a number for each row, channel or group."""
     # variance <= eps / 100  <=>  1 / sqrt(variance + eps) >= 1 / sqrt(1.01 eps)
     if eps <= 0:

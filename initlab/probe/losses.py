@@ -101,7 +101,7 @@ def _fitting(target: Tensor, rows_RN: Tensor) -> Tensor:
     """A target for every row, or of every number."""
     if target.numel() == rows_RN.numel() and target.is_floating_point():
         return rows_of(target) if target.dim() > 1 else target.reshape(rows_RN.shape)
-    if target.numel() == len(rows_RN):
+    if target.numel() == len(rows_RN) and not target.is_floating_point():
         return target.reshape(-1)
     shape = "x".join(map(str, target.shape))
     raise InputError(

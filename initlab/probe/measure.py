@@ -13,9 +13,10 @@ from torch.autograd.graph import Node
 
 from initlab.errors import UserCodeError
 from initlab.probe.backward import NodeGradient, cotangent, follow, graph_of, leaf_of
+from initlab.probe.forward_errors import check_arguments, with_hint
 from initlab.probe.inputs import batch_size
 from initlab.probe.losses import Loss, LossValue
-from initlab.probe.outputs import chosen, differentiable, named_tensors
+from initlab.probe.outputs import chosen, differentiable, memory_of, named_tensors
 from initlab.probe.record import Call, Op, Recorder, recording
 from initlab.probe.torch_interface import number_of, tree_map
 from initlab.probe.user_code import user_code
@@ -99,6 +100,9 @@ def untouched() -> Iterator[None]:
     """Within it gradients are on; afterwards generators, modes and defaults are as before."""
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     default, threads = torch.get_default_dtype(), torch.get_num_threads()
+    anomaly, checked = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+    strict = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         try:
             yield
@@ -106,6 +110,8 @@ def untouched() -> Iterator[None]:
             random.setstate(of_python)
             np.random.set_state(of_numpy)  # noqa: NPY002
             torch.set_default_dtype(default)
+            torch.autograd.set_detect_anomaly(anomaly, checked)
+            torch.use_deterministic_algorithms(strict, warn_only=warns)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
 
@@ -120,12 +126,13 @@ def measure(setup: Setup, seed: int) -> Run:
         return _measured(setup, seed, follow_inputs=True)
     except UserCodeError as error:
         # some models set requires_grad of their input, or change it in place
-        if "leaf" not in str(error):
+        if "leaf variable" not in str(error).lower():  # in each of torch's messages of this kind
             raise
         return _measured(setup, seed, follow_inputs=False)
 
 
-def _measured(setup: Setup, seed: int, *, follow_inputs: bool) -> Run:
+def model_of(setup: Setup, seed: int) -> nn.Module:
+    """The model of a seed, as it is run."""
     seed_all(seed)
     model = setup.make()
     if setup.dtype is not None:
@@ -134,6 +141,11 @@ def _measured(setup: Setup, seed: int, *, follow_inputs: bool) -> Run:
     if setup.patch is not None:
         setup.patch(model)
     model.zero_grad(set_to_none=True)
+    return model
+
+
+def _measured(setup: Setup, seed: int, *, follow_inputs: bool) -> Run:
+    model = model_of(setup, seed)
     seed_all(FORWARD_SEED + seed)
     (args, kwargs), inputs = _prepared(setup, seed, follow_inputs)
     given = [t for _, t in named_tensors((args, kwargs))]
@@ -143,12 +155,16 @@ def _measured(setup: Setup, seed: int, *, follow_inputs: bool) -> Run:
         stack.enter_context(
             nullcontext() if setup.autocast is None else torch.autocast("cpu", dtype=setup.autocast)
         )
-        with user_code("running the model", lambda: recorder.current):
-            output = model(*args, **kwargs)
+        check_arguments(model, args, kwargs)
+        try:
+            with user_code("running the model", lambda: recorder.current):
+                output = model(*args, **kwargs)
+        except UserCodeError as error:
+            raise with_hint(error, args, kwargs) from error.__cause__
     run = Run(seed, model, batch, recorder.calls, recorder.ops, recorder)
     run.inputs = [t for t in inputs if t.requires_grad]
     run.refused = bool(inputs) and not follow_inputs
-    run.memory = frozenset(t.untyped_storage().data_ptr() for t in given if t.numel())
+    run.memory = memory_of(given)
     _back(setup, run, output)
     return run
 
@@ -193,7 +209,7 @@ def _back(setup: Setup, run: Run, returned: Any) -> None:
 
 def _under_loss(loss: Loss, run: Run, returned: Any, output: Tensor) -> None:
     """The loss's value, and whether its gradient stays finite; parameters keep their own."""
-    kept = {p: p.grad for p in run.model.parameters()}
+    kept = {p: p.grad for p in (*run.model.parameters(), *run.inputs)}
     for p in kept:
         p.grad = None
     run.value = loss.of(returned, output, run.seed)

@@ -1,10 +1,11 @@
 """The tensors within what a model takes or returns, each with a name."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from initlab.errors import InputError, UnknownName
 
@@ -35,6 +36,16 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from zip(value._fields, value, strict=True)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         yield from enumerate(value)
+
+
+def memory_of(tensors: Iterable[Tensor]) -> frozenset[int]:
+    """Where tensors are stored, those that have plain memory of their own."""
+    return frozenset(t.untyped_storage().data_ptr() for t in tensors if has_memory(t))
+
+
+def has_memory(x: Tensor) -> bool:
+    """Whether a tensor is dense, of torch's own class, and not empty."""
+    return type(x) in (Tensor, nn.Parameter) and x.layout == torch.strided and x.numel() > 0
 
 
 def differentiable(value: Any) -> list[tuple[str, Tensor]]:

@@ -14,15 +14,21 @@ SAMPLE = 1 << 16
 ROWS = 32
 #: deviations of the kurtosis of a sample of a law, in standard errors, which are still of that law
 SURE = 6.0
-FEWEST = 64
-#: E x^4 / (E x^2)^2, of uniform numbers and of a normal cut off at two standard deviations
-UNIFORM, TRUNCATED, NORMAL = 1.8, 2.3644, 3.0
-SPREAD = {UNIFORM: 1.07, TRUNCATED: 2.0, NORMAL: 4.9}  # sd of sqrt(n) times the estimate, about
+FEWEST = 1024
+#: name, E x^4 / (E x^2)^2, sd of sqrt(n) times its estimate, the largest |x| / rms with a margin
+LAWS = (
+    ("uniform", 1.8, 1.07, 1.02 * 3**0.5),
+    ("truncated", 2.3644, 2.0, 1.02 * 2 / 0.8796),  # a normal cut off at two standard deviations
+    ("normal", 3.0, 4.9, math.inf),
+)
 
 
 @dataclass(eq=False)
 class Parameter:
-    """One parameter of a model; `grad` is None where it got no gradient, `finite` a share."""
+    """One parameter of a model; `grad` is None where it got no gradient, `finite` a share.
+
+    `input_first` says that a product sums over its first dimension: x @ W, transposed convolutions.
+    """
 
     name: str
     tensor: Tensor
@@ -33,6 +39,7 @@ class Parameter:
     grad: float | None
     product: bool
     used: bool
+    input_first: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,13 +53,21 @@ class Parameter:
 
     @property
     def fan_in(self) -> int | None:
-        """Values a row, of a matrix or a kernel: torch's fan_in (nn.init)."""
-        return math.prod(self.shape[1:]) if len(self.shape) > 1 else None
+        """Values that a unit sums over: torch's fan_in (nn.init), of (in, out) its fan_out."""
+        if len(self.shape) < 2:
+            return None
+        return self._first_fan if self.input_first else math.prod(self.shape[1:])
 
     @property
     def fan_out(self) -> int | None:
-        """Rows times the receptive field."""
-        return self.shape[0] * math.prod(self.shape[2:]) if len(self.shape) > 1 else None
+        """Units times the receptive field."""
+        if len(self.shape) < 2:
+            return None
+        return math.prod(self.shape[1:]) if self.input_first else self._first_fan
+
+    @property
+    def _first_fan(self) -> int:
+        return self.shape[0] * math.prod(self.shape[2:])
 
     @property
     def is_zero(self) -> bool:
@@ -70,7 +85,7 @@ def parameters_of(run: Run) -> list[Parameter]:
     return [
         _parameter(run, name, p)
         for name, p in run.model.named_parameters()
-        if p.numel() and p.is_floating_point() and not isinstance(p, nn.UninitializedParameter)
+        if not isinstance(p, nn.UninitializedParameter) and p.numel() and p.is_floating_point()
     ]
 
 
@@ -86,7 +101,8 @@ def _parameter(run: Run, name: str, p: Tensor) -> Parameter:
         law_of(p) if known and found and found.finite == 1 else "",
         None if p.grad is None else norm(p.grad),
         name in run.recorder.in_products,
-        id(p) in run.used,
+        id(p) in run.used or p.grad is not None,
+        name in run.recorder.input_first,
     )
 
 
@@ -109,11 +125,14 @@ def law_of(p: Tensor) -> str:
     square = values.square().mean()
     if abs(float(values.mean())) > SURE * float((square / len(values)).sqrt()):
         return ""
-    kurtosis = float((values / square.sqrt()).pow(4).mean())
-    names = {UNIFORM: "uniform", TRUNCATED: "truncated", NORMAL: "normal"}
-    near = min(names, key=lambda value: abs(value - kurtosis))
-    allowed = SURE * SPREAD[near] / math.sqrt(len(values))
-    return names[near] if abs(near - kurtosis) <= allowed else ""
+    values = values / square.sqrt()
+    kurtosis, largest = float(values.pow(4).mean()), float(values.abs().max())
+    fitting = [
+        name
+        for name, expected, spread, end in LAWS
+        if abs(expected - kurtosis) <= SURE * spread / math.sqrt(len(values)) and largest <= end
+    ]
+    return fitting[0] if len(fitting) == 1 else ""  # few values may fit several
 
 
 def _orthogonal(p: Tensor) -> bool:

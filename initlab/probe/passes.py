@@ -11,7 +11,8 @@ from initlab.probe.coverage import coverage_of, notes_of
 from initlab.probe.expectation import expect
 from initlab.probe.fixes.patch import Patch
 from initlab.probe.fixes.trial import suggested, tried
-from initlab.probe.measure import Setup, measure, patched, seed_all, untouched
+from initlab.probe.measure import Setup, measure, model_of, patched, untouched
+from initlab.probe.outputs import has_memory
 from initlab.probe.result import Coverage, Finding, Probe, Summary
 from initlab.probe.rows import Row, parameter_rows, site_rows, summary_of
 from initlab.probe.rules.layers import closing
@@ -36,11 +37,11 @@ def view_of(setup: Setup, seed: int) -> View:
     names = closing(view)
     if not names:
         return view
+    fans = {p.name: p.fan_in or 1 for p in view.parameters}
 
     def draw(model: nn.Module) -> None:
         for name in names:
-            p = model.get_parameter(name)
-            p.normal_(std=p[0].numel() ** -0.5)
+            model.get_parameter(name).normal_(std=fans[name] ** -0.5)
 
     opened = View(measure(patched(setup, draw), seed))
     opened.run.opened = names
@@ -51,8 +52,9 @@ def prints_of(model: nn.Module) -> Prints:
     """Of each parameter its first, last and summed value."""
     found = {}
     for name, p in model.named_parameters():
-        if p.numel() and p.layout == torch.strided and not isinstance(p, UninitializedParameter):
+        if has_memory(p) and not isinstance(p, UninitializedParameter):
             flat = p.detach().flatten()
+            flat = torch.view_as_real(flat).flatten() if p.is_complex() else flat
             found[name] = tuple(x.item() for x in (flat[0], flat[-1], flat.double().sum()))
     return found
 
@@ -110,8 +112,7 @@ class Passes:
         """Names of parameters that no seed changes, if another seed draws others."""
         drawn = self.drawn
         if varies and len(drawn) == 1:  # one more, to see what a seed changes
-            seed_all(self.first.run.seed + 1)
-            drawn = [*drawn, prints_of(self._setup.make())]
+            drawn = [*drawn, prints_of(model_of(self._setup, self.first.run.seed + 1))]
         if varies:
             return fixed_of(drawn)
         return frozenset(p.name for p in self.first.parameters if not p.product)

@@ -203,6 +203,7 @@ def _frame(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> "pd.DataF
 def _lines(findings: Iterable[Finding]) -> list[str]:
     lines = []
     for finding in findings:
-        lines.append(f"  {finding}")
+        where = f" ({finding.where})" if finding.where else ""
+        lines.append(f"  {finding}{where}")
         lines += [f"    {line}" for line in (finding.fix.code if finding.fix else ())]
     return lines

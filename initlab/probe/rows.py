@@ -11,9 +11,10 @@ from initlab.probe.rules.view import View
 from initlab.probe.sites import Site, factors
 
 Row = dict[str, Any]
+SILENT = Expected()  # of who does not ask theory
 
 
-def site_rows(view: View, expected: Expected) -> list[Row]:
+def site_rows(view: View, expected: Expected = SILENT) -> list[Row]:
     """A row of SITE_COLUMNS for every site, in the order of the forward pass.
 
     Args:
@@ -99,15 +100,17 @@ def _parameter(seed: int, p: Parameter) -> Row:
 
 def summary_of(view: View) -> Summary:
     """A run as a whole."""
-    run, s = view.run, [site.sensitivity for site in view.trunk]
-    known = [x for x in s if x is not None and 0 < x < math.inf]
+    run = view.run
+    # places without the batch in front have none
+    s = [x for site in view.trunk if (x := site.sensitivity) is not None]
+    known = [x for x in s if 0 < x < math.inf]
     whole = len(known) == len(s) and len(s) > 0
     shape = "" if run.output is None else "x".join(map(str, run.output.shape))
     return Summary(
         seed=run.seed,
         output=f"{run.name} {shape}".strip(),
         batch=run.batch,
-        trunk=len(s),
+        trunk=len(view.trunk),
         ln_factor=math.log(known[0] / known[-1]) if whole else None,
         largest=max(known) / known[-1] if whole else None,
         smallest=min(known) / known[-1] if whole else None,

@@ -28,8 +28,8 @@ def probe(
     output: str = "",
     seeds: int | Sequence[int] = 3,
     train: bool = True,
-    dtype: torch.dtype | None = None,
-    autocast: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
+    autocast: torch.dtype | str | None = None,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
     fix: bool = False,
@@ -64,7 +64,9 @@ def probe(
     """
     given = Inputs.of(batch)
     chosen_loss = None if loss in (None, "none") else Loss(str(loss), target)
-    setup = Setup(_maker(build), given.draw, chosen_loss, output, train, dtype, autocast)
+    setup = Setup(
+        _maker(build), given.draw, chosen_loss, output, train, _dtype(dtype), _dtype(autocast)
+    )
     which = range(seeds) if isinstance(seeds, int) else seeds
     return run_probe(
         setup,
@@ -177,6 +179,11 @@ def _loss(name: str, target: str) -> Loss | None:
     return Loss(name if name == OWN else LOSSES.canonical(name), drawn)
 
 
-def _dtype(name: str) -> torch.dtype | None:
-    found: torch.dtype | None = getattr(torch, name) if name else None
+def _dtype(name: str | torch.dtype | None) -> torch.dtype | None:
+    """A dtype by its name. Raises InputError for what is none."""
+    if name is None or isinstance(name, torch.dtype):
+        return name
+    found = getattr(torch, name, None) if name else None
+    if name and not isinstance(found, torch.dtype):
+        raise InputError(f"{name!r} is no dtype of torch", "float32, float64, bfloat16 or float16")
     return found

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from torch.autograd.graph import Node
@@ -42,6 +41,7 @@ class Site:
     grad: float | None = None
     gain: float | None = None
     trunk: int | None = None
+    batched: bool = True
 
     @property
     def path(self) -> str:
@@ -55,8 +55,10 @@ class Site:
 
     @property
     def is_norm(self) -> bool:
-        """Whether it is a norm layer's op, behind which the scale is new."""
-        return self.op is not None and self.op.name in NORMS
+        """Whether it is of a norm layer, behind which the scale is new."""
+        if self.op is None or self.op.layer.running:
+            return False
+        return self.op.name in NORMS or (self.call is not None and "Norm" in self.call.module)
 
     @property
     def where(self) -> str:
@@ -66,9 +68,15 @@ class Site:
     @property
     def sensitivity(self) -> float | None:
         """s = ||g|| times what varies between samples; None where either is not known."""
-        if self.grad is None or self.value is None:
+        varying = self.varying
+        return None if self.grad is None or varying is None else self.grad * varying
+
+    @property
+    def varying(self) -> float | None:
+        """The signal; the rms where the run has no batch, but never one in place of the other."""
+        if self.value is None:
             return None
-        return self.grad * self.value.varying
+        return self.value.signal if self.batched else self.value.rms
 
 
 @cache
@@ -102,6 +110,9 @@ def sites_of(run: Run) -> Sites:
         found = (by_node.get(node) for node in nodes)
         chain = [s for s in found if s is not None and s.value is not None and s.grad is not None]
     _name(every)
+    batched = any(s.value is not None and s.value.signal is not None for s in chain)
+    for site in every:
+        site.batched = batched
     for place, site in enumerate(chain):
         site.trunk = place
     inside = {n for c in run.calls if c.end is not None for n in range(c.first, c.end)}
@@ -122,12 +133,12 @@ def _module_site(run: Run, call: Call) -> Site:
 
 
 def _op_sites(run: Run) -> Iterator[Site]:
-    nodes = {number_of(node): node for node in run.gradients if not is_python_function(node)}
+    every = {**run.loss_gradients, **run.gradients}
+    nodes = {number_of(node): node for node in every if not is_python_function(node)}
     for op in run.ops:
         node = nodes.get(op.number) if op.number is not None else None
         site = Site("", "op", op.order, op.value, op.call, op, node)
-        if node is not None:
-            found = run.gradients[node]
+        if node is not None and (found := run.gradients.get(node)) is not None:
             site.grad, site.gain = found.outputs[0] if found.outputs else None, found.gain
         yield site
 
@@ -182,11 +193,15 @@ def _name(sites: list[Site]) -> None:
 def factors(chain: list[Site]) -> list[float | None]:
     """ln s of the place before less ln s, for every place of the trunk; None where it is not known.
 
+    Places whose signal is not known, as their first dimension is not the batch, are passed over.
+
     They add up to ln s(first) - ln s(last): the exact share of each place in the whole factor.
     """
-    found: list[float | None] = [None] if chain else []
-    for before, site in pairwise(chain):
-        s, t = before.sensitivity, site.sensitivity
-        known = s is not None and t is not None and 0 < s < math.inf and 0 < t < math.inf
-        found.append(math.log(s) - math.log(t) if known and s and t else None)
+    found: list[float | None] = []
+    before: float | None = None
+    for site in chain:
+        s = site.sensitivity
+        known = s is not None and 0 < s < math.inf
+        found.append(math.log(before) - math.log(s) if known and before and s else None)
+        before = s if known else None if s is not None else before
     return found

@@ -37,11 +37,6 @@ class Statistics(NamedTuple):
     masked: bool = False
     signal: float | None = None
 
-    @property
-    def varying(self) -> float:
-        """The signal, or the rms where there is no batch."""
-        return self.rms if self.signal is None else self.signal
-
 
 def readable(x: Tensor) -> bool:
     """Whether a tensor's numbers can be read: it is dense, plain, not empty, and not under vmap."""
@@ -50,6 +45,7 @@ def readable(x: Tensor) -> bool:
         and x.layout == torch.strided
         and x.numel() > 0
         and (x.is_floating_point() or x.is_complex())
+        and x.dtype.itemsize > 1  # torch does not reduce float8
         and x.device.type != "meta"
         and not transformed()
     )
@@ -70,7 +66,7 @@ def statistics(x: Tensor, batch: int | None = None) -> Statistics | None:
     x = x.detach()
     shape, dtype = tuple(x.shape), str(x.dtype).removeprefix("torch.")
     if x.is_complex():
-        x = torch.view_as_real(x)
+        x = torch.view_as_real(x.resolve_conj())
     low, high = (v.item() for v in torch.aminmax(x))
     absmax = max(abs(low), abs(high)) if low == low and high == high else math.nan
     count = x.numel()
@@ -148,7 +144,7 @@ def norm(x: Tensor) -> float:
         return math.nan
     x = x.detach()
     if x.is_complex():
-        x = torch.view_as_real(x)
+        x = torch.view_as_real(x.resolve_conj())
     flat = x.reshape(-1)
     total = 0.0
     for start in range(0, len(flat), AT_ONCE):

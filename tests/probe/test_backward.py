@@ -87,6 +87,13 @@ def test_the_pass_fills_the_leaves_and_takes_its_hooks_off():
     assert follow(graph, tensors[-1], 3 * c)[tensors[-1].grad_fn].output == pytest.approx(3)
 
 
+def test_the_graph_is_freed_unless_it_is_needed_again():
+    _, (*_, y) = network()
+    follow(graph_of([y]), y, cotangent(y, 0))
+    with pytest.raises(RuntimeError, match="second time"):
+        y.sum().backward()
+
+
 def test_hooks_are_off_after_an_error_too():
     class Breaks(torch.autograd.Function):
         calls = 0

@@ -56,10 +56,6 @@ def test_instance_norm_counts_channels_of_each_sample():
     assert layer.starved == 2 / 8
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="BUG: on a CPU torch takes RMSNorm apart (pow, mean, rsqrt), and it is no norm",
-)
 @pytest.mark.parametrize("eps", [EPS, None])
 def test_rms_norm_counts_rows(eps):
     # by default its eps is that of the dtype

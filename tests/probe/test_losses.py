@@ -144,9 +144,6 @@ def test_a_target_that_does_not_fit():
         Loss("cross_entropy", classes(8, count=50) + 5).of(y, y, 0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: a number for each row is broadcast, as torch warns, to B x B pairs"
-)
 def test_one_number_a_row_is_no_target_of_several():
     y = output(8, 8)
     with pytest.raises(InputError):
@@ -164,9 +161,6 @@ def test_the_parameters_keep_the_gradients_of_the_random_direction():
     assert with_loss.run.value.value == pytest.approx(math.log(5), abs=0.5)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: the gradient of the loss is added to x.grad of the input"
-)
 def test_so_does_the_input():
     def build():
         return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 5))

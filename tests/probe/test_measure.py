@@ -284,9 +284,6 @@ def test_the_batch_may_be_of_inference_mode():
     assert view(lambda: nn.Linear(4, 4), x).trunk
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: tensors of inference mode have no _version, and reading it raises"
-)
 def test_a_part_under_inference_mode():
     def forward(self, x):
         with torch.inference_mode():
@@ -298,9 +295,6 @@ def test_a_part_under_inference_mode():
     assert view(lambda: model, rows(8, 4)).trunk[-1].name == "b"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: a sparse tensor has no storage, and asking for it is a crash of ours"
-)
 def test_a_sparse_input():
     model = Calls(lambda self, x, a: torch.sparse.mm(a, self.a(x)), a=nn.Linear(4, 4))
     batch = rows(8, 4), torch.eye(8).to_sparse()

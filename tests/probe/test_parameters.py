@@ -52,10 +52,23 @@ def laws(draw, *shape):
 
 
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("shape", [(32, 32), (16, 128), (128, 16), (8, 16, 3, 3)])
-def test_torch_s_draws_have_their_names_from_a_thousand_values_on(name, shape):
+@pytest.mark.parametrize("shape", [(64, 64), (16, 256), (256, 16), (16, 32, 3, 3)])
+def test_torch_s_draws_have_their_names(name, shape):
     draw, expected = LAWS[name]
     assert laws(draw, *shape) == [expected] * len(SEEDS)
+
+
+CUT = pytest.mark.xfail(
+    strict=True, reason="BUG: the rms of 1024 cut normals is off by 2 %, and they are called normal"
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=CUT) if name == "trunc_normal_" else name for name in LAWS]
+)
+def test_a_thousand_values_get_their_own_name_or_none(name):
+    draw, expected = LAWS[name]
+    assert set(laws(draw, 32, 32)) <= {expected, ""}
 
 
 def test_large_tensors_too():
@@ -70,15 +83,13 @@ def test_other_laws_get_no_name(name, shape):
     assert laws(lambda x: OTHERS[name](*x.shape), *shape) == [""] * len(SEEDS)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: kurtosis 2.4 is taken for that of a cut normal, 2.36")
 def test_the_sum_of_two_uniforms_gets_no_name():
     def triangular(x):
         return torch.rand(x.shape) - torch.rand(x.shape)
 
-    assert "truncated" not in laws(triangular, 64, 64)
+    assert laws(triangular, 64, 64) == [""] * len(SEEDS)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: a few values cannot tell laws by kurtosis, yet do")
 @pytest.mark.parametrize("name", ["normal_", "Laplace, 6"])
 def test_a_few_values_get_their_own_name_or_none(name):
     # of 64 values the kurtosis of a normal is 3 +- 0.6, and mostly below 3
@@ -158,17 +169,11 @@ def test_a_gradient_of_zero_is_no_missing_one():
     assert not found["a.weight"].gets_zero
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: numel() of an UninitializedParameter raises, before it is left out"
-)
 def test_lazy_parameters_that_were_never_run_are_left_out():
     model = Calls(lambda self, x: self.a(x), a=nn.Linear(5, 3), lost=nn.LazyLinear(2))
     assert {p.name for p in view(lambda: model, rows(4, 5)).parameters} == {"a.weight", "a.bias"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: parameters are named before the run: a lazy one is in no product"
-)
 def test_a_lazy_parameter_is_used_by_a_product():
     (weight, _) = view(lambda: nn.LazyLinear(3), rows(4, 5)).parameters
     assert weight.product

@@ -346,9 +346,6 @@ def test_tables_that_no_seed_changes_are_no_copies():
     assert probe(Tables, batch, seeds=1).findings == ()  # another is built to compare with
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: the model to compare with keeps its dtype, and nothing is equal"
-)
 def test_neither_are_they_in_half_precision():
     class Tables(nn.Module):
         def __init__(self):
@@ -370,7 +367,7 @@ def test_a_model_that_seeds_itself_is_told_so():
         return mlp()
 
     assert [n for n in probe(build, batch).notes if n.startswith("every seed has the same")]
-    assert not probe(mlp, batch).notes
+    assert not [n for n in probe(mlp, batch).notes if n.startswith("every seed")]
 
 
 def test_rules_that_are_wanted():
@@ -427,17 +424,11 @@ def test_lazy_models():
     assert found.findings == ()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: numel() of an UninitializedParameter raises, before it is left out"
-)
 def test_a_lazy_layer_that_is_not_used():
     model = Calls(lambda self, x: self.a(x), a=nn.Linear(8, 4), lost=nn.LazyLinear(2))
     assert probe(lambda: model, batch).runs
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: the sum of complex parameters is made real, of which torch warns"
-)
 def test_complex_parameters():
     def forward(self, x):
         return torch.fft.irfft(torch.fft.rfft(self.a(x)) * self.w, n=8)

@@ -25,7 +25,7 @@ MAKERS: dict[str, tuple[Maker, ...]] = {
     "identical-parameters": (draw_copies,),
     "nonfinite-forward": (draw_again, *BRANCHES_FIRST),
     "nonfinite-backward": (draw_again, *BRANCHES_FIRST),
-    "half-headroom": SCALE,
+    "half-headroom": BRANCHES_FIRST,
     "forward-explodes": (draw_again, *BRANCHES_FIRST),
     "forward-vanishes": (zero_biases, *SCALE),
     "signal-lost": (draw_again, zero_biases, *SCALE),

@@ -12,24 +12,28 @@ LINE = 88
 
 @dataclass(frozen=True)
 class Patch:
-    """Lines to paste behind the line that builds `model`, within `torch.no_grad()`.
+    """Lines to paste behind the line that builds `model`, where torch and nn are imported.
 
     The lines that are shown are those that are tried. They hold numbers and names of parameters,
     the latter quoted: nothing of the user's runs as code.
 
     Args:
         about: what they do, in words.
-        code: the lines.
+        code: the lines, but the first, which all patches have.
     """
 
     about: str
     code: tuple[str, ...]
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines, as they are pasted."""
+        return ("with torch.no_grad():", *(INDENT + line for line in self.code))
+
     def apply(self, model: nn.Module) -> None:
         """Run the lines."""
-        program = compile("\n".join(self.code), "<patch>", "exec")
-        with torch.no_grad():
-            exec(program, {"model": model, "torch": torch, "nn": nn})  # noqa: S102
+        program = compile("\n".join(self.lines), "<patch>", "exec")
+        exec(program, {"model": model, "torch": torch, "nn": nn})  # noqa: S102
 
 
 def together(patches: Iterable[Patch]) -> Patch:

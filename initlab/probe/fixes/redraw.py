@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from initlab.formatting import number
 from initlab.probe.fixes.patch import Patch, for_each
-from initlab.probe.fixes.scale import activations_behind, gain_for
+from initlab.probe.fixes.scale import activations_behind, gain_for, std_of
 from initlab.probe.parameters import Parameter
 from initlab.probe.rules import parameters as about_parameters
 from initlab.probe.rules.view import View
@@ -45,12 +45,14 @@ def draw_again(view: View) -> Iterator[Patch]:
     vectors = [p.name for p in parameters if len(p.shape) < 2 and p.name not in norms]
     matrices = [p.name for p in parameters if len(p.shape) >= 2]
     following = activations_behind(view)
-    groups: dict[float, list[str]] = defaultdict(list)
+    first = {p.name: p.input_first for p in parameters}
+    groups: dict[tuple[float, bool], list[str]] = defaultdict(list)
     for name in matrices:
-        groups[gain_for(following[name]) if name in following else 1.0].append(name)
+        gain = gain_for(following[name]) if name in following else 1.0
+        groups[gain, first[name]].append(name)
     lines: list[str] = []
-    for gain, names in groups.items():
-        lines += for_each(names, [f"p.normal_(std={number(gain)} / p[0].numel() ** 0.5)"])
+    for (gain, input_first), names in groups.items():
+        lines += for_each(names, [f"p.normal_(std={std_of('p', gain, input_first=input_first)})"])
     lines += for_each(vectors, ["p.zero_()"]) if vectors else ()
     lines += for_each(norms, ["p.fill_(1)"]) if norms else ()
     if lines:
@@ -69,6 +71,10 @@ def draw_copies(view: View) -> Iterator[Patch]:
 
 
 def _redrawn(p: Parameter) -> str:
+    if p.law == "orthogonal":
+        return (
+            f"nn.init.orthogonal_(p, {number(p.rms * max(p.shape[0], p.tensor[0].numel()) ** 0.5)})"
+        )
     if p.law == "uniform":
         bound = number(p.rms * 3**0.5)  # Var U(-b, b) = b^2 / 3
         return f"p.uniform_(-{bound}, {bound})"

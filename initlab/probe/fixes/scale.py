@@ -9,6 +9,7 @@ from torch import nn
 from initlab.formatting import number
 from initlab.probe.activations import activation_of
 from initlab.probe.fixes.patch import INDENT, Patch, for_each, for_modules, together
+from initlab.probe.parameters import Parameter
 from initlab.probe.rules.view import View
 from initlab.spec.run import Choice
 from initlab.theory.gain_table import four_gains
@@ -26,31 +27,37 @@ def gain_for(activation: Choice) -> float:
 def gains(view: View) -> Iterator[Patch]:
     """Every weight of a product at the critical gain of the activation behind it."""
     following = activations_behind(view)
-    groups: dict[float, list[str]] = defaultdict(list)
-    names: dict[float, set[str]] = defaultdict(set)
-    for p in view.parameters:
-        if p.product and len(p.shape) >= 2:
+    groups: dict[tuple[float, bool], list[str]] = defaultdict(list)
+    names: dict[tuple[float, bool], set[str]] = defaultdict(set)
+    for p in drawable(view):
+        if p.product:
             activation = following.get(p.name)
-            gain = 1.0 if activation is None else gain_for(activation)
-            groups[gain].append(p.name)
-            names[gain] |= set() if activation is None else {activation.name}
+            key = 1.0 if activation is None else gain_for(activation), p.input_first
+            groups[key].append(p.name)
+            names[key] |= set() if activation is None else {activation.name}
     if not groups:
         return
     lines: list[str] = []
-    ordered = sorted(groups, key=lambda gain: -len(groups[gain]))
-    for place, gain in enumerate(ordered):
-        of = f"  # the critical gain of {', '.join(sorted(names[gain]))}" if names[gain] else ""
-        std = f"std={number(gain)} / {{}}[0].numel() ** 0.5"
-        classes = _owners(view, groups[gain]) if place == 0 else ()
-        if classes and len(groups[gain]) > 1:
+    ordered = sorted(groups, key=lambda key: -len(groups[key]))
+    for place, key in enumerate(ordered):
+        gain, input_first = key
+        of = f"  # the critical gain of {', '.join(sorted(names[key]))}" if names[key] else ""
+        classes = _owners(view, groups[key], input_first=input_first) if place == 0 else ()
+        if classes and len(groups[key]) > 1:
             # the rest, which has other gains, comes after
-            lines += for_modules(classes, [f"nn.init.normal_(m.weight, {std.format('m.weight')})"])
-            lines[-1] += of
+            std = std_of("m.weight", gain, input_first=input_first)
+            lines += for_modules(classes, [f"nn.init.normal_(m.weight, std={std}){of}"])
         else:
-            lines += for_each(groups[gain], [f"p.normal_({std.format('p')}){of}"])
+            std = std_of("p", gain, input_first=input_first)
+            lines += for_each(groups[key], [f"p.normal_(std={std}){of}"])
     every = sorted(set().union(*names.values()))
     about = f"the critical gain of {', '.join(every)}" if every else "weights of std fan_in^-1/2"
     yield Patch(about, tuple(lines))
+
+
+def std_of(name: str, gain: float, *, input_first: bool) -> str:
+    """gain / sqrt(fan_in) in Python, of a weight that goes by this name there."""
+    return f"{number(gain)} / {name}[{':, 0' if input_first else '0'}].numel() ** 0.5"
 
 
 def gains_and_biases(view: View) -> Iterator[Patch]:
@@ -60,12 +67,12 @@ def gains_and_biases(view: View) -> Iterator[Patch]:
             yield together([patch, zero])
 
 
-def _owners(view: View, weights: Sequence[str]) -> tuple[str, ...]:
-    """Classes of torch.nn that these weights belong to, if products use all weights of theirs.
+def _owners(view: View, weights: Sequence[str], *, input_first: bool) -> tuple[str, ...]:
+    """Classes of torch.nn that these weights belong to, if all weights of theirs may be drawn so.
 
     A loop over their modules then says in a few lines what a list of names would.
     """
-    used = {p.name for p in view.parameters if p.product}
+    alike = {p.name for p in drawable(view) if p.product and p.input_first == input_first}
     owners = [view.run.model.get_submodule(name.rpartition(".")[0]) for name in weights]
     kinds = {type(owner) for owner in owners}
     plain = all(getattr(nn, kind.__name__, None) is kind for kind in kinds)
@@ -76,19 +83,35 @@ def _owners(view: View, weights: Sequence[str]) -> tuple[str, ...]:
         for name, module in view.run.model.named_modules()
         if type(module) in kinds
     }
-    return tuple(sorted(kind.__name__ for kind in kinds)) if theirs <= used else ()
+    return tuple(sorted(kind.__name__ for kind in kinds)) if theirs <= alike else ()
 
 
 def zero_biases(view: View) -> Iterator[Patch]:
     """All biases 0, where one is not."""
-    biases = [p for p in view.parameters if p.name.endswith("bias") and not p.is_zero]
-    if biases:
-        code = (
-            "for name, p in model.named_parameters():",
-            f'{INDENT}if name.endswith("bias"):',
-            f"{INDENT * 2}p.zero_()",
-        )
-        yield Patch("biases of 0", code)
+    biases = [p for p in view.parameters if _is_bias(p) and p.trainable and not p.is_zero]
+    if not biases:
+        return
+    every = all(p.trainable and len(p.shape) == 1 for p in view.parameters if _ends_as_bias(p))
+    code = (
+        "for name, p in model.named_parameters():",
+        f'{INDENT}if name.rpartition(".")[2] == "bias":',
+        f"{INDENT * 2}p.zero_()",
+    )
+    yield Patch("biases of 0", code if every else for_each([p.name for p in biases], ["p.zero_()"]))
+
+
+def _is_bias(p: Parameter) -> bool:
+    return _ends_as_bias(p) and len(p.shape) == 1
+
+
+def _ends_as_bias(p: Parameter) -> bool:
+    return p.name.rpartition(".")[2] == "bias"
+
+
+def drawable(view: View) -> list[Parameter]:
+    """Matrices that may be drawn anew: not what is frozen, nor what was zero on purpose."""
+    opened = view.run.opened
+    return [p for p in view.parameters if p.trainable and p.name not in opened and p.fan_in]
 
 
 def branches(view: View) -> Iterator[Patch]:

@@ -26,7 +26,7 @@ def suggested(finding: Finding, view: View) -> Finding:
     patch = None if _no_initialiser(finding) else likeliest(finding.rule, view)
     if patch is None:
         return replace(finding, fix=None if words == "none" else Fix(words))
-    return replace(finding, fix=Fix(patch.about, patch.code))
+    return replace(finding, fix=Fix(f"{patch.about} (untried: --fix tries it)", patch.lines))
 
 
 def _no_initialiser(finding: Finding) -> bool:
@@ -70,7 +70,7 @@ def _mended(
         broken = {one.rule for one in after if one.level in FAILING}
         if finding.rule not in {one.rule for one in after} and broken <= old:
             figures = _figure(finding, runs), _figure(finding, again)
-            fix = Fix(patch.about, patch.code, True, *figures)
+            fix = Fix(patch.about, patch.lines, True, *figures)
             return replace(finding, fix=fix), patch
     words = PROBE_RULES[finding.rule].fix
     if not found:
@@ -111,5 +111,5 @@ def _all_together(used: Iterable[Patch], rerun: Rerun) -> Iterator[str]:
     after, _ = rerun(together(patches)) if len(patches) > 1 else rerun(patches[0])
     left = [one.rule for one in after if one.level in FAILING]
     count = "the patch" if len(patches) == 1 else f"all {len(patches)} patches"
-    rest = f"what is left: {', '.join(left)}" if left else "nothing is left to find"
+    rest = f"what is left: {', '.join(left)}" if left else "no error and no warning is left"
     yield f"with {count} {rest}"

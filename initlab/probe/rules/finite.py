@@ -15,19 +15,26 @@ LARGEST_HALF = 65504.0  # float16
 
 
 def forward(view: View) -> Iterator[Found]:
-    """The first op that made nan or inf of finite inputs."""
-    for site in view.sites.every:
+    """The first op that made nan or inf of finite inputs; or that they came in as such."""
+    bad = [s for s in view.sites.every if s.value and s.value.finite < 1 and not s.value.masked]
+    for site in bad:
         op, value = site.op, site.value
-        if op is None or value is None or value.finite == 1 or value.masked:
+        if op is None or value is None:
             continue
         if op.sound_inputs:
-            message = f"{op.name} makes {value.nan} nan and {value.inf} inf of finite inputs"
-            message += f", in {value.size} values of {value.dtype}"
+            message = f"{op.name} makes {value.nan} nan and {value.inf} inf"
+            message += (
+                f" in {value.size} values of {value.dtype}; its inputs have no nan and no inf"
+            )
+            message += " but -inf"
             evidence = {"nan": value.nan, "inf": value.inf, "values": value.size}
             yield Found(
                 "nonfinite-forward", "error", site.name, message, evidence, where=site.where
             )
             return
+    if bad and all(p.finite == 1 for p in view.parameters):
+        message = "nan or inf is there from the start: in the batch, in a buffer or in a constant"
+        yield Found("nonfinite-forward", "error", bad[0].name, message, where=bad[0].where)
 
 
 def backward(view: View) -> Iterator[Found]:

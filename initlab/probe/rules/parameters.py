@@ -51,9 +51,10 @@ def symmetric(view: View) -> Iterator[Found]:
         several = rows.dim() >= 2 and len(rows) > 1
         if not (several and p.product and p.trainable and p.finite == 1) or p.is_zero:
             continue
-        if bool((rows == rows[:1]).all()):
-            message = f"all {len(rows)} rows are equal: its units stay copies of each other"
-            yield _found("no-symmetry-breaking", "error", p, message, {"rows": len(rows)})
+        units = rows.transpose(0, 1) if p.input_first else rows
+        if len(units) > 1 and bool((units == units[:1]).all()):
+            message = f"the weights of all {len(units)} units are equal: they stay copies"
+            yield _found("no-symmetry-breaking", "error", p, message, {"units": len(units)})
 
 
 def identical(view: View) -> Iterator[Found]:
@@ -63,12 +64,17 @@ def identical(view: View) -> Iterator[Found]:
     """
     groups: dict[tuple[object, ...], list[Parameter]] = defaultdict(list)
     for p in view.parameters:
-        drawn = p.law not in ("zero", "constant") and p.finite == 1 and p.trainable
+        drawn = p.law not in ("zero", "constant") and p.finite == 1 and p.trainable and p.used
         if len(p.shape) >= 2 and p.tensor.numel() >= FEWEST and drawn:
             groups[_print_of(p.tensor)].append(p)
     for group in groups.values():
         first, *others = group
-        copies = [p for p in others if torch.equal(p.tensor, first.tensor)]
+        own = first.tensor.untyped_storage().data_ptr()
+        copies = [
+            p
+            for p in others
+            if torch.equal(p.tensor, first.tensor) and p.tensor.untyped_storage().data_ptr() != own
+        ]
         if copies:
             names = ", ".join(p.name for p in copies[:3]) + (", ..." if len(copies) > 3 else "")
             message = f"equals {names}: {len(copies) + 1} tensors hold the same numbers"

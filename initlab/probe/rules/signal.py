@@ -81,8 +81,8 @@ def _rms(site: Site) -> float:
 
 def lost(view: View) -> Iterator[Found]:
     """What differs between samples, as a part of the whole, against that of the first place."""
-    trunk = view.trunk
-    parts = [_part(site) for site in trunk]
+    known = [(site, part) for site in view.trunk if (part := _part(site)) is not None]
+    trunk, parts = [site for site, _ in known], [part for _, part in known]
     if len(trunk) < SHORTEST or not all(map(math.isfinite, parts)) or parts[0] == 0:
         return
     least = min(range(len(parts)), key=parts.__getitem__)
@@ -96,20 +96,23 @@ def lost(view: View) -> Iterator[Found]:
         yield Found("signal-lost", "error", site.name, message, evidence, where=site.where)
 
 
-def _part(site: Site) -> float:
-    """signal / rms."""
-    value = site.value
-    return value.varying / max(value.rms, TINY) if value is not None else math.nan
+def _part(site: Site) -> float | None:
+    """signal / rms; None where it is not known."""
+    if site.value is None or site.varying is None:
+        return None
+    return site.varying / max(site.value.rms, TINY)
 
 
 def gradient(view: View) -> Iterator[Found]:
     """s on the trunk over s at the output: largest and smallest."""
-    trunk = view.trunk
-    s = [site.sensitivity for site in trunk]
-    known = [value for value in s if value is not None and math.isfinite(value)]
-    if len(trunk) < SHORTEST or len(known) < len(s) or known[-1] == 0:
+    pairs = [(site, s) for site in _weighted(view) if (s := site.sensitivity) is not None]
+    trunk, known = [site for site, _ in pairs], [s for _, s in pairs]
+    if len(view.trunk) < SHORTEST or not known or not all(map(math.isfinite, known)):
         return
-    batch_norm = any("BatchNorm" in (site.call.module if site.call else "") for site in trunk)
+    if known[-1] == 0:
+        return
+    modules = [site.call.module for site in view.trunk if site.call is not None]
+    batch_norm = any("BatchNorm" in module for module in modules)
     for name, ratio, value in (
         ("gradient-explodes", max(known) / known[-1], max(known)),
         ("gradient-vanishes", known[-1] / max(min(known), TINY), min(known)),
@@ -150,8 +153,10 @@ def _shares(view: View, *, up: bool) -> str:
     total = sum(signed[path] for path in most)
     if total <= 0:
         return ""
-    parts = [f"{path} ({signed[path] / total:.0%} of it)" for path in most[:2]]
-    return f"; {'raised' if up else 'lowered'} by {len(most)} modules, most by {', '.join(parts)}"
+    large = [path for path in most[:2] if signed[path] >= 0.005 * total]
+    parts = [f"{path} ({signed[path] / total:.0%} of it)" for path in large]
+    modules = f"{len(most)} modules, most by " if len(most) > 1 else ""
+    return f"; {'raised' if up else 'lowered'} by {modules}{', '.join(parts)}"
 
 
 def amplified(view: View) -> Iterator[Found]:

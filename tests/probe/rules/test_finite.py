@@ -49,7 +49,7 @@ def test_counts_are_those_of_the_producer():
     found = of(lambda self, x: self.b(self.a(x).mul(0).add(1).log().reciprocal()))
     one = found["nonfinite-forward"]
     assert one.evidence == {"nan": 0, "inf": 64, "values": 64}
-    assert set(found) == {"nonfinite-forward"}  # the backward pass is made of it
+    assert "nonfinite-backward" not in found  # it is made of it
 
 
 def test_overflow_in_half_precision():
@@ -81,9 +81,6 @@ def test_torch_s_own_attention_is_silent():
     assert rules(build, rows(16, 8, 4)) == {}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: what is nan from the start has no producer, and nothing is said"
-)
 @pytest.mark.parametrize("forward", ["buffer", "batch"])
 def test_an_output_of_nan_is_never_silent(forward):
     model = Calls(lambda self, x: self.a(x) * self.scale, a=nn.Linear(4, 4))
@@ -138,7 +135,6 @@ def test_under_the_loss_alone():
     assert "Sqrt" in rules(own_loss, X, loss="model")["nonfinite-backward"].message
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: nodes under the loss alone have no site and no line")
 def test_under_the_loss_alone_the_op_has_its_name_and_line():
     one = rules(own_loss, X, loss="model")["nonfinite-backward"]
     assert one.site == "(model) : sqrt"

@@ -70,14 +70,7 @@ def test_norm_layers_set_the_scale_anew():
     assert "forward-explodes" in rules(lambda: build(lambda _: nn.Identity()), X)
 
 
-RMS_IS_NO_NORM = pytest.mark.xfail(
-    strict=True, reason="BUG: on a CPU torch takes RMSNorm apart, and the scale is not split there"
-)
-
-
-@pytest.mark.parametrize(
-    "norm", [nn.LayerNorm, nn.BatchNorm1d, pytest.param(nn.RMSNorm, marks=RMS_IS_NO_NORM)]
-)
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.BatchNorm1d, nn.RMSNorm])
 def test_the_scale_before_a_norm_is_not_compared_with_that_behind_it(norm):
     # 1, 500, norm: 1, 1/500: by themselves 500 and 500, together 250000
     model = nn.Sequential(scaled(4, 1.0), scaled(4, 500.0), norm(4), scaled(4, 1 / 500))
