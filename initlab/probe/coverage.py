@@ -42,7 +42,8 @@ def _blind(view: View) -> Iterator[str]:
     if custom:
         listed = ", ".join(sorted(name.removesuffix("Backward") for name in custom))
         yield f"ops inside of torch.autograd.Function: {listed}"
-    if run.model in UNWRAPPED:
+    itself = any(getattr(m, "_compiled_call_impl", None) is not None for m in modules)
+    if itself or run.model in UNWRAPPED:
         yield "compiled kernels: what torch.compile wraps was run eagerly"
     if any(isinstance(m, nn.DataParallel | nn.parallel.DistributedDataParallel) for m in modules):
         yield "what a parallel wrapper does"

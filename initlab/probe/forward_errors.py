@@ -35,12 +35,8 @@ def check_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        name = type(model).__name__
-        fix = (
-            LABELS
-            if "too many positional" in str(error)
-            else f"an --input for it: {_call(signature)}"
-        )
+        name, many = type(model).__name__, "too many positional" in str(error)
+        fix = LABELS if many else f"an --input for each argument of forward{signature}"
         raise UserCodeError(f"forward of {name} does not take the batch: {error}", fix) from None
 
 

@@ -116,6 +116,17 @@ def untouched() -> Iterator[None]:
                 torch.set_num_threads(threads)
 
 
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Within it tensors are made in this dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def measure(setup: Setup, seed: int) -> Run:
     """Build the model of a seed and run it forward and backward.
 

@@ -45,7 +45,12 @@ def memory_of(tensors: Iterable[Tensor]) -> frozenset[int]:
 
 def has_memory(x: Tensor) -> bool:
     """Whether a tensor is dense, of torch's own class, and not empty."""
-    return type(x) in (Tensor, nn.Parameter) and x.layout == torch.strided and x.numel() > 0
+    return (
+        type(x) in (Tensor, nn.Parameter)
+        and x.layout == torch.strided
+        and not x.is_nested
+        and x.numel() > 0
+    )
 
 
 def differentiable(value: Any) -> list[tuple[str, Tensor]]:

@@ -15,11 +15,12 @@ ROWS = 32
 #: deviations of the kurtosis of a sample of a law, in standard errors, which are still of that law
 SURE = 6.0
 FEWEST = 1024
-#: name, E x^4 / (E x^2)^2, sd of sqrt(n) times its estimate, the largest |x| / rms with a margin
+#: name, E x^4 / (E x^2)^2, sd of sqrt(n) times its estimate, and between which the largest
+#: |x| / rms lies, with a margin
 LAWS = (
-    ("uniform", 1.8, 1.07, 1.02 * 3**0.5),
-    ("truncated", 2.3644, 2.0, 1.02 * 2 / 0.8796),  # a normal cut off at two standard deviations
-    ("normal", 3.0, 4.9, math.inf),
+    ("uniform", 1.8, 1.07, (0.0, 1.02 * 3**0.5)),
+    ("truncated", 2.3644, 2.0, (0.0, 1.02 * 2 / 0.8796)),  # a normal cut off at 2 sd
+    ("normal", 3.0, 4.9, (2.5, math.inf)),  # 1024 of which none is larger: once in 10^5
 )
 
 
@@ -100,9 +101,9 @@ def _parameter(run: Run, name: str, p: Tensor) -> Parameter:
         found.finite if known and found else 1.0,
         law_of(p) if known and found and found.finite == 1 else "",
         None if p.grad is None else norm(p.grad),
-        name in run.recorder.in_products,
+        name in run.recorder.weights.in_products,
         id(p) in run.used or p.grad is not None,
-        name in run.recorder.input_first,
+        name in run.recorder.weights.input_first,
     )
 
 
@@ -129,8 +130,9 @@ def law_of(p: Tensor) -> str:
     kurtosis, largest = float(values.pow(4).mean()), float(values.abs().max())
     fitting = [
         name
-        for name, expected, spread, end in LAWS
-        if abs(expected - kurtosis) <= SURE * spread / math.sqrt(len(values)) and largest <= end
+        for name, expected, spread, (least, most) in LAWS
+        if abs(expected - kurtosis) <= SURE * spread / math.sqrt(len(values))
+        and least <= largest <= most
     ]
     return fitting[0] if len(fitting) == 1 else ""  # few values may fit several
 

@@ -11,7 +11,15 @@ from initlab.probe.coverage import coverage_of, notes_of
 from initlab.probe.expectation import expect
 from initlab.probe.fixes.patch import Patch
 from initlab.probe.fixes.trial import suggested, tried
-from initlab.probe.measure import Setup, measure, model_of, patched, untouched
+from initlab.probe.measure import (
+    FORWARD_SEED,
+    Setup,
+    default_dtype,
+    measure,
+    model_of,
+    patched,
+    untouched,
+)
 from initlab.probe.outputs import has_memory
 from initlab.probe.result import Coverage, Finding, Probe, Summary
 from initlab.probe.rows import Row, parameter_rows, site_rows, summary_of
@@ -22,6 +30,8 @@ from initlab.probe.seeds import combined
 
 #: of each parameter a few numbers, which differ where it was drawn anew
 Prints = dict[str, tuple[float, ...]]
+#: NumPy's generator takes 32 bits, and that of the forward pass comes on top
+LARGEST_SEED = 2**32 - FORWARD_SEED
 SEEDS_ITSELF = (
     "every seed has the same parameters: the model seeds itself or draws nothing, and seeds differ"
     " in the batch alone"
@@ -100,7 +110,8 @@ class Passes:
         self.runs.append(summary_of(view))
         if not self._keep:
             return
-        expected = expect(view)
+        with default_dtype(torch.float32):  # the model may have set another
+            expected = expect(view)
         self.rows += site_rows(view, expected)
         self.parameters += parameter_rows(view)
         self.drawn.append(prints_of(view.run.model))
@@ -146,6 +157,8 @@ def run_probe(
     """
     if not seeds:
         raise InputError("a probe needs a seed or more", "--seeds 3")
+    if not all(0 <= seed < LARGEST_SEED for seed in seeds):
+        raise InputError(f"seeds are whole numbers from 0 to {LARGEST_SEED - 1}", "--seeds 3")
     with untouched():
         passes = Passes(setup, rules, keep_rows=True)
         for seed in seeds:

@@ -8,7 +8,6 @@ numbers holds it. Nothing is put into the graph, and no tensor is kept.
 
 import os
 import sys
-import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
-from torch.nn import UninitializedParameter
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -28,7 +26,9 @@ from torch.nn.modules.module import (
 from initlab.probe import torch_interface as private
 from initlab.probe.layers import PRODUCTS, Layer, layer_of, starved
 from initlab.probe.outputs import has_memory, memory_of, named_tensors
-from initlab.probe.statistics import Statistics, readable, statistics
+from initlab.probe.statistics import Statistics
+from initlab.probe.values import Values
+from initlab.probe.weights import Weights
 
 #: ops that move numbers, make constants or read one: what they return is no new value
 MOVING = frozenset(
@@ -43,7 +43,6 @@ MOVING = frozenset(
         "view", "view_as_real", "view_as_complex", "zero_", "zeros", "zeros_like",
     )
 )  # fmt: skip
-CONVOLUTION = "aten.convolution"
 ROOT = "aten.rsqrt"  # within an RMSNorm, which torch takes apart on a CPU
 CAST = "aten._to_copy"  # of interest where it makes inf
 #: folders whose frames are not the model's code
@@ -110,24 +109,19 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self.ops: list[Op] = []
         self.readers: set[int] = set()  # numbers of the nodes that read an input's memory
-        self.in_products: set[str] = set()
-        self.input_first: set[str] = set()  # weights of shape (in, out), as of x @ W
+        self.weights = Weights(model)
         self.unreadable: Counter[str] = Counter()
-        self._batch = batch
+        self._values = Values(batch)
         self._names: dict[int, str] = {}
         for name, module in model.named_modules(remove_duplicate=False):
             self._names.setdefault(id(module), name)
-        self._model = model
-        self._weights, self._lazy = self._weights_now()
         self._inputs = set(memory_of(inputs))
-        self._rows: tuple[weakref.ref[Tensor], Op | None, float | None] | None = None
         self._made: list[Tensor] = []
         self._error: tuple[BaseException, str] | None = None
         self._stack: list[Call] = []
         self._again: Counter[int] = Counter()
         self._latest = private.next_number() - 1
         self._order = 0
-        self._known: dict[int, tuple[weakref.ref[Tensor], int, Statistics | None]] = {}
 
     @property
     def current(self) -> str:
@@ -139,7 +133,8 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
     def forget(self) -> None:
         """Keep no tensor and no exception when the pass is done."""
         self._made.clear()
-        self._known.clear()
+        self._values.forget()
+        self.weights.forget()
         self._error = None
 
     # modules
@@ -162,7 +157,7 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
             )
             self._again[id(module)] += 1
             first = next((t for _, t in named_tensors(args) if t.is_floating_point()), None)
-            found = None if first is None else self._statistics(first)
+            found = None if first is None else self._values.of(first)
             call.given = None if found is None else found.rms
             if isinstance(module, nn.RMSNorm) and first is not None:
                 call.eps = module.eps or torch.finfo(first.dtype).eps
@@ -185,8 +180,9 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
             call.end = private.next_number()
             floats = (t for _, t in named_tensors(output) if t.is_floating_point())
             if (first := next(floats, None)) is not None:
-                call.value = self._statistics(first)
+                call.value = self._values.of(first)
                 call.node, call.place = first.grad_fn, first.output_nr
+            self._latest = private.next_number() - 1  # views may have been made anew
 
     # ops
 
@@ -196,23 +192,23 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
         """See torch.utils._python_dispatch."""
         kwargs = kwargs or {}
         if private.recomputing():
-            return function(*args, **kwargs)
-        number = private.next_number() - 1
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._latest = private.next_number() - 1  # of a gradient taken in forward
+        number, name = private.next_number() - 1, private.op_name(function)
         tensors = [t for t in private.tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         # else the number is that of an op before, or of a view that was made anew
         new = number > self._latest and any(t.requires_grad for t in tensors)
         self._latest = max(self._latest, number)
-        name = private.op_name(function)
         if name in MOVING:
-            output = function(*args, **kwargs)
-            self._seen_again(args, output)
-            return output
+            return self._moved(args, function(*args, **kwargs))
         floats = [t for t in tensors if t.is_floating_point() or t.is_complex()]
-        sound_before = not name.endswith("_") or self._sound(floats)
+        sound = not name.endswith("_") or self._values.sound(floats)
         reads = not memory_of(tensors).isdisjoint(self._inputs)
         if new and reads:
             self.readers.add(number)
-        given = self._looked_up(floats[0]) if floats else None
+        given = self._values.known(floats[0]) if floats else None
         output = function(*args, **kwargs)
         first = output[0] if isinstance(output, tuple | list) and output else output
         if reads and not new and isinstance(first, Tensor) and has_memory(first):
@@ -220,137 +216,55 @@ class Recorder(private.DispatchMode):  # type: ignore[no-untyped-call]
             self._inputs |= memory_of([first])
             self._made.append(first)  # else its place may be another's before the pass is done
         if name == CAST:
-            self._follow_weight(args[0], first)
-            if self._sound([first]):
+            self.weights.follow_cast(args[0], first)
+            if self._values.sound([first]):
                 return output
-        if any(first is t for t in tensors):  # changed in place, and its version not yet counted
-            self._known.pop(id(first), None)
+        if any(first is t for t in tensors):
+            self._values.changed(first)
         if isinstance(first, Tensor) and (first.is_floating_point() or first.is_complex()):
-            value = self._of_rows(first) if name in PRODUCTS else self._statistics(first)
-            broken = value is not None and value.finite < 1 and not value.masked
-            sound = sound_before and (name.endswith("_") or not broken or self._sound(floats))
+            made = self._values.of_product(first) if name in PRODUCTS else self._values.of(first)
+            broken = made is not None and made.finite < 1 and not made.masked
+            if broken and not name.endswith("_"):
+                sound = self._values.sound(floats)
             op = Op(
                 order=self._next_order(),
                 name=name.removeprefix("aten."),
                 call=self._stack[-1] if self._stack else None,
                 number=number if new else None,
-                value=value,
+                value=made,
                 where=_where(),
                 sound_inputs=sound,
                 given=None if given is None else given.rms,
-                weight=self._weight_of(name, args, floats),
+                weight=self.weights.used_by(name, args, floats),
                 arguments=tuple(a for a in (*args, *kwargs.values()) if isinstance(a, int | float)),
             )
-            if self._rows is not None and self._rows[1] is None:
-                self._rows = self._rows[0], op, self._rows[2]
-            if value is None:
-                self.unreadable[op.name] += 1
-            else:
-                op.layer = layer_of(name, args, kwargs, output, value)
-                if name == ROOT and op.call is not None and op.call.eps is not None:
-                    op.layer = starved(first, op.call.eps)
-            self.ops.append(op)
-            if op.call is not None:
-                op.call.ops += 1
+            self._keep(op, name, args, kwargs, output)
         return output
 
-    def _weight_of(self, name: str, args: tuple[Any, ...], floats: Iterable[Tensor]) -> str:
-        """The parameter that a product multiplies by; notes which way round it is stored."""
-        if name not in PRODUCTS:
-            return ""
-        if self._lazy:  # what was made since has memory now
-            self._weights, self._lazy = self._weights_now()
-        memory = (t.untyped_storage().data_ptr() for t in floats if has_memory(t))
-        used = [self._weights.get(place, "") for place in memory]
-        self.in_products.update(filter(None, used))
-        found = next(filter(None, reversed(used)), "")
-        if found and _sums_over_rows(name, args, self._model.get_parameter(found)):
-            self.input_first.add(found)
-        return found
+    def _moved(self, args: tuple[Any, ...], output: Any) -> Any:
+        """What an op returned that only moves numbers: it may show a product's signal."""
+        signal = self._values.signal_behind(args, output)
+        if signal is not None and (value := self.ops[-1].value) is not None:
+            self.ops[-1].value = value._replace(signal=signal)
+        return output
 
-    def _follow_weight(self, source: Tensor, copy: Tensor) -> None:
-        """Know a weight in another dtype, which autocast makes of it, by the same name."""
-        if has_memory(source) and has_memory(copy):
-            name = self._weights.get(source.untyped_storage().data_ptr())
-            if name is not None:
-                self._weights[copy.untyped_storage().data_ptr()] = name
-                self._made.append(copy)
-
-    def _weights_now(self) -> tuple[dict[int, str], bool]:
-        """Names of matrices by where they are stored, and whether some are still to be made."""
-        named = dict(self._model.named_parameters())
-        lazy = any(isinstance(p, UninitializedParameter) for p in named.values())
-        found = {
-            p.untyped_storage().data_ptr(): name
-            for name, p in named.items()
-            if has_memory(p) and p.dim() >= 2
-        }
-        return found, lazy
+    def _keep(
+        self, op: Op, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        """Note an op, with what it tells beside its value."""
+        if op.value is None:
+            self.unreadable[op.name] += 1
+        else:
+            op.layer = layer_of(name, args, kwargs, output, op.value)
+            if name == ROOT and op.call is not None and op.call.eps is not None:
+                op.layer = starved(output, op.call.eps)
+        self.ops.append(op)
+        if op.call is not None:
+            op.call.ops += 1
 
     def _next_order(self) -> int:
         self._order += 1
         return self._order - 1
-
-    def _statistics(self, x: Tensor) -> Statistics | None:
-        """Of a tensor; a module returns what its last op made, which is not read again."""
-        known = self._known.get(id(x))
-        if known is not None and known[0]() is x and known[1] == _version(x):
-            return known[2]
-        found = statistics(x, self._batch)
-        self._known[id(x)] = weakref.ref(x), _version(x), found
-        return found
-
-    def _looked_up(self, x: Tensor) -> Statistics | None:
-        known = self._known.get(id(x))
-        same = known is not None and known[0]() is x and known[1] == _version(x)
-        return known[2] if same and known is not None else None
-
-    def _of_rows(self, x: Tensor) -> Statistics | None:
-        """Of a product, which torch computes of (B T, n) where (B, T, n) was asked for.
-
-        Its signal is known only if the batch is the first dimension of the view that follows.
-        """
-        self._rows = None
-        batch = self._batch
-        if batch is None or x.dim() != 2 or len(x) == batch or len(x) % batch:
-            return self._statistics(x)
-        found = statistics(x.detach().reshape(batch, -1), batch)
-        if found is not None:
-            self._rows = weakref.ref(x), None, found.signal
-            found = found._replace(shape=tuple(x.shape), signal=None)
-        self._known[id(x)] = weakref.ref(x), _version(x), found
-        return found
-
-    def _seen_again(self, args: tuple[Any, ...], output: Any) -> None:
-        """The view of a product with the batch in front: its signal was what it was taken for."""
-        if self._rows is None or not args or args[0] is not self._rows[0]():
-            return
-        _, op, signal = self._rows
-        batched = isinstance(output, Tensor) and output.dim() > 2 and len(output) == self._batch
-        if op is not None and op.value is not None and batched:
-            op.value = op.value._replace(signal=signal)
-        self._rows = None
-
-    def _sound(self, tensors: Iterable[Tensor]) -> bool:
-        """Whether there is no nan and no inf, -inf apart, in tensors that can be read."""
-        return not any(
-            found is not None and found.finite < 1 and not found.masked
-            for found in (self._looked_up(t) or statistics(t) for t in tensors if readable(t))
-        )
-
-
-def _sums_over_rows(name: str, args: tuple[Any, ...], weight: Tensor) -> bool:
-    """Whether a product sums over the first dimension of a weight, as it is stored."""
-    if name == CONVOLUTION:
-        return bool(args[6])  # a transposed one
-    last = next((t for t in reversed(args) if isinstance(t, Tensor)), None)
-    # nn.Linear hands over the transposed view of what it stores
-    return last is not None and last.shape == weight.shape and last.stride() == weight.stride()
-
-
-def _version(x: Tensor) -> int:
-    """How often a tensor was changed in place; tensors of inference mode do not count."""
-    return -1 if x.is_inference() else x._version
 
 
 def _where() -> str:

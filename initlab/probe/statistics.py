@@ -43,6 +43,7 @@ def readable(x: Tensor) -> bool:
     return (
         type(x) in (Tensor, torch.nn.Parameter)
         and x.layout == torch.strided
+        and not x.is_nested
         and x.numel() > 0
         and (x.is_floating_point() or x.is_complex())
         and x.dtype.itemsize > 1  # torch does not reduce float8

@@ -110,7 +110,8 @@ def world(tmp_path_factory):
     texts = {
         "good.yaml": SPEC, "bad.yaml": "depth: [1\nwidth: \x1b", "empty": "",
         "deep.json": "[" * 100_000, "table.csv": "a b\n.2 .8\n", "names.txt": "dog\ncat\n",
-        "net.py": NET, "twice.json": '{"input": [1], "input": [2]}', "records.jsonl": f"{json.dumps(RECORD)}\n[\n",
+        "net.py": NET, "twice.json": '{"input": [1], "input": [2]}',
+        "records.jsonl": f"{json.dumps(RECORD)}\n[\n",
     }  # fmt: skip
     for name, text in texts.items():
         (root / name).write_text(text)

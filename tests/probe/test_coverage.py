@@ -112,3 +112,12 @@ def test_quantised_buffers():
         model.register_buffer("q", torch.quantize_per_tensor(rows(4), 0.1, 0, torch.qint8))
         found = coverage_of(view(lambda: model, rows(4, 4)))
     assert "quantised tensors" in found.blind
+
+
+def test_a_module_that_compiles_itself():
+    def build():
+        model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+        model.compile(backend="eager")
+        return model
+
+    assert coverage_of(view(build, rows(4, 4))).blind == (BLIND["whole"],)

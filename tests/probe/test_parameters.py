@@ -58,14 +58,7 @@ def test_torch_s_draws_have_their_names(name, shape):
     assert laws(draw, *shape) == [expected] * len(SEEDS)
 
 
-CUT = pytest.mark.xfail(
-    strict=True, reason="BUG: the rms of 1024 cut normals is off by 2 %, and they are called normal"
-)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=CUT) if name == "trunc_normal_" else name for name in LAWS]
-)
+@pytest.mark.parametrize("name", LAWS)
 def test_a_thousand_values_get_their_own_name_or_none(name):
     draw, expected = LAWS[name]
     assert set(laws(draw, 32, 32)) <= {expected, ""}

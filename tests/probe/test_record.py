@@ -209,8 +209,6 @@ def test_products_are_known_with_their_weights():
         "conv": nn.Conv1d(8, 2, 3),
     }
     recorder = recorded(two(forward, **parts), rows(8, 4))
-    assert {"w", "a.weight", "conv.weight"} <= recorder.in_products
-    assert "scale" not in recorder.in_products
     found = {op.name: op.weight for op in recorder.ops}
     assert found == {
         "mm": "w",
@@ -335,3 +333,13 @@ def test_nested_tensors_have_no_values():
     model(nested)  # it runs
     recorder = recorded(model, nested)
     assert all(op.value is None for op in recorder.ops)
+
+
+@pytest.mark.xfail(strict=True, reason="BUG: under a mode torch.cond takes tensors for fake ones")
+def test_a_branch_of_torch_s_own():
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda y: self.a(y), lambda y: self.b(y), (x,))
+
+    model = two(forward)
+    model(rows(8, 4))  # it runs
+    assert recorded(model, rows(8, 4)).calls[-1].value is not None

@@ -59,7 +59,8 @@ def test_the_assertion_lists_findings_and_their_code():
         probe(EXPLODES, COPIES, UNUSED).assert_healthy()
     lines = str(error.value).splitlines()
     assert lines[0] == "net.py:build: 2 findings"
-    assert lines[1] == f"  {EXPLODES}"
+    assert lines[1].startswith(f"  {EXPLODES}")
+    assert EXPLODES.where in lines[1]
     assert lines[2:5] == [f"    {line}" for line in EXPLODES.fix.code]
     assert lines[5] == f"  {COPIES}"
     assert len(lines) == 6

@@ -461,3 +461,18 @@ def test_zeros_at_the_head_are_opened():
     gains = [r["gain"] for r in found.parameter_rows if r["name"] == "2.weight"]
     assert gains == pytest.approx([1, 1, 1], rel=0.5)
     assert len(set(gains)) == 3
+
+
+def test_a_build_that_changes_the_default_dtype():
+    def build():
+        torch.set_default_dtype(torch.float64)
+        return nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4))
+
+    assert probe(build, batch, seeds=2).runs
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_there_are_not(seed):
+    with pytest.raises(InputError):
+        probe(mlp, batch, seeds=[seed])

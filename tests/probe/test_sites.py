@@ -10,6 +10,7 @@ from probe_traps import COMPILED, TRAPS
 from probed.healthy import HEALTHY
 from torch import nn
 
+from initlab import probe
 from initlab.probe.rows import summary_of
 from initlab.probe.sites import INPUT, factors
 
@@ -237,12 +238,23 @@ def after_a_view_was_made_anew(self, x):
     return self.b(torch.cat([part, part], 1))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: an op without a node takes the number of a node that no op has made"
-)
 @pytest.mark.parametrize("forward", [wrong_number, after_a_view_was_made_anew])
 def test_an_op_without_a_node_has_no_gradient(forward):
     parts = {"a": nn.Linear(4, 4), "b": nn.Linear(4, 4), "same": nn.Identity()}
     run = view(lambda: Calls(forward, **parts), rows(16, 4))
     (site,) = [s for s in run.sites.every if s.value is not None and s.value.rms > 100]
     assert (site.node, site.grad, site.trunk) == (None, None, None)
+
+
+def test_rows_of_tokens_have_the_numbers_of_the_samples_they_belong_to():
+    # nn.Linear flattens (B, T, n) for its product; the signal is that of (B, T, n), about its mean
+    # over B, with 1/(B - 1)
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    nn.init.constant_(model[2].bias, 50.0)
+    x = torch.randn(8, 4, 6)
+    found = probe(model, x, seeds=1)
+    rows = {row["site"]: row for row in found.trunk_rows()}
+    for name, y in (("0", model[0](x)), ("2", model(x))):
+        signal = float(y.detach().double().var(0).mean().sqrt())
+        assert rows[name]["signal"] == pytest.approx(signal, rel=1e-9)
+    assert found.findings == ()  # a large bias of the head is no vanishing gradient

@@ -1,6 +1,7 @@
 """Statistics against NumPy in float64, and against exact sums where NumPy's squares overflow."""
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -265,3 +266,9 @@ def test_what_torch_cannot_reduce_is_not_read_or_is_right():
     x = rows(4, 5).to(torch.float8_e4m3fn)
     found = statistics(x)
     assert found is None or found.rms == pytest.approx(by_numpy(x.float())["rms"])
+
+
+def test_nested_tensors_are_not_read():
+    with warnings.catch_warnings(action="ignore"):  # a prototype, says torch
+        x = torch.nested.nested_tensor([rows(3, 4), rows(5, 4)])
+    assert statistics(x) is None
