@@ -5,12 +5,18 @@ import sys
 
 import pytest
 
+TEMPORARY = "/pytest-of-"
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty current folder; what is imported from it, and `sys.path`, are as before after."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    # what other tests of this process imported from their folders may have the same names
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if TEMPORARY not in path])
+    for name, module in list(sys.modules.items()):
+        if TEMPORARY in str(getattr(module, "__file__", "")):
+            monkeypatch.delitem(sys.modules, name)
     before = dict(sys.modules)
 
     def write(**files):
