@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -10,13 +10,8 @@ from initlab.catalog import ACTIVATIONS
 from initlab.spec.run import Choice
 from initlab.theory.moments import choice_of
 
-if TYPE_CHECKING:
-    from initlab.probe.sites import Site
-
 #: names of ops that are not those of the catalog
 OPS = {"atan": "arctan", "log_sigmoid_forward": "logsigmoid"}
-#: modules that compute more than one op
-MODULES = {"Softsign": "softsign", "Tanhshrink": "tanhshrink"}
 SELU_SCALE = 1.0507009873554805
 
 T = TypeVar("T")
@@ -90,22 +85,6 @@ def _elu(alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Ch
     if input_scale != 1:
         return choice_of("celu", alpha=alpha)
     return choice_of("elu", alpha=alpha)
-
-
-def activation_of(site: "Site", following: "Site | None" = None) -> Choice | None:
-    """The activation that a site's op, or the module it stands in, computes; None of others.
-
-    Args:
-        site: of an op.
-        following: the next op, which makes a ReLU that it squares another activation.
-    """
-    if site.call is not None and site.call.leaf and site.call.module in MODULES:
-        return choice_of(MODULES[site.call.module])
-    found = None if site.op is None else site.op.layer.activation
-    if found is None or following is None or following.op is None:
-        return found
-    squared = found.name == "relu" and following.op.layer.squares
-    return choice_of("relu_squared") if squared else found
 
 
 def composed(value: T, parts: Callable[[T], tuple[Any, ...]]) -> tuple[Choice, T] | None:

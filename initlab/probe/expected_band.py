@@ -105,7 +105,8 @@ def _simulated(recursion: Recursion, stages: list[Stage]) -> dict[Node, Ends]:
         found[stage.z] = _quantiles(_pre_activations(layer, law, generator))
         curves = gram_curves_of(stage.activation)
         size = NEURONS if _light_tailed(stage.activation) else z.width
-        normal_RMB = torch.empty(NETWORKS, min(size, z.width), layer.gram_RBB.shape[1])
+        shape = NETWORKS, min(size, z.width), layer.gram_RBB.shape[1]
+        normal_RMB = torch.empty(shape, dtype=torch.float32)  # whatever the model made the default
         normal_RMB.normal_(generator=generator)
         phi = ACTIVATIONS[stage.activation.name].bind(stage.activation.parameters)
         passed = compiled_layers.passed if native.available() else layers.passed

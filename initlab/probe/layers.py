@@ -40,13 +40,6 @@ def probabilities(rows_RC: Tensor) -> bool:
     return bool((rows >= 0).all()) and bool(((rows.sum(-1) - 1).abs() < SUM_TO_1).all())
 
 
-POWERS = ("aten.pow", "aten.pow_")
-
-
-def _is(value: Any, number: float) -> bool:
-    return isinstance(value, int | float) and value == number
-
-
 class Layer(NamedTuple):
     """What one op tells of itself; None where it is of another kind.
 
@@ -60,7 +53,6 @@ class Layer(NamedTuple):
         classes: of a mean cross entropy.
         activation: of the catalog.
         running: whether it is a batch norm by running statistics, which is no more than a scale.
-        squares: whether it squares its input.
     """
 
     zero: float | None = None
@@ -72,7 +64,6 @@ class Layer(NamedTuple):
     softmax_again: bool = False
     classes: int = 0
     activation: Choice | None = None
-    squares: bool = False
     running: bool = False
 
 
@@ -83,8 +74,6 @@ def layer_of(
     if (activation := op_activation(name, args, kwargs)) is not None:
         cut = _cut(output) if activation.name in CUTTING else Layer()
         return cut._replace(activation=activation)
-    if name == "aten.square" or (name in POWERS and _is(args[1], 2)):
-        return Layer(squares=True)
     if name == "aten.embedding" and isinstance(args[1], Tensor):
         return Layer(indices=args[1].untyped_storage().data_ptr())
     if value.finite < 1:

@@ -1,7 +1,7 @@
 """One run of a model: built from a seed, run forward and backward, all that passed recorded."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +18,7 @@ from initlab.probe.inputs import batch_size
 from initlab.probe.losses import Loss, LossValue
 from initlab.probe.outputs import chosen, differentiable, memory_of, named_tensors
 from initlab.probe.record import Call, Op, Recorder, recording
-from initlab.probe.torch_interface import number_of, tree_map
+from initlab.probe.torch_interface import tree_map
 from initlab.probe.user_code import user_code
 
 #: seeds of the forward pass are those of the build, plus this
@@ -116,17 +116,6 @@ def untouched() -> Iterator[None]:
                 torch.set_num_threads(threads)
 
 
-@contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Within it tensors are made in this dtype."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
 def measure(setup: Setup, seed: int) -> Run:
     """Build the model of a seed and run it forward and backward.
 
@@ -206,16 +195,11 @@ def _back(setup: Setup, run: Run, returned: Any) -> None:
     leaves = (leaf_of(node) for node in everything)
     run.used = frozenset(id(leaf) for leaf in leaves if leaf is not None)
     ends = [call.node for call in run.calls if call.node is not None]
-    with user_code("running the model backward", lambda: ""):
-        run.gradients = follow(
-            run.graph,
-            output,
-            cotangent(output, run.seed),
-            ends,
-            again=setup.loss is not None,
-        )
-        if setup.loss is not None:
-            _under_loss(setup.loss, run, returned, output)
+    again = setup.loss is not None
+    with user_code("running the model backward"):
+        run.gradients = follow(run.graph, output, cotangent(output, run.seed), ends, again=again)
+    if setup.loss is not None:
+        _under_loss(setup.loss, run, returned, output)
 
 
 def _under_loss(loss: Loss, run: Run, returned: Any, output: Tensor) -> None:
@@ -226,14 +210,10 @@ def _under_loss(loss: Loss, run: Run, returned: Any, output: Tensor) -> None:
     run.value = loss.of(returned, output, run.seed)
     start = run.value.start
     graph = run.graph if start is output else graph_of([start])
-    run.loss_gradients = follow(graph, start, run.value.gradient)
+    with user_code("running the model backward from its loss"):
+        run.loss_gradients = follow(graph, start, run.value.gradient)
     for p, gradient in kept.items():
         p.grad = gradient
-
-
-def numbers_of(nodes: Sequence[Node]) -> dict[int, Node]:
-    """Nodes by their sequence number; those that accumulate have none of their own."""
-    return {number_of(node): node for node in nodes if node.next_functions}
 
 
 def patched(setup: Setup, patch: Callable[[nn.Module], None]) -> Setup:

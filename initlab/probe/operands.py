@@ -7,11 +7,13 @@ from typing import Any
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from initlab.probe.activations import composed
 from initlab.probe.backward import leaf_of
 from initlab.probe.parameters import Parameter
 from initlab.probe.rules.view import View
 from initlab.probe.sites import Site
 from initlab.probe.torch_interface import number_of
+from initlab.spec.run import Choice
 
 #: nodes that leave every row as it is, and those that turn rows and columns
 KEEPING = ("View", "Reshape", "UnsafeView", "Unsqueeze", "Squeeze", "Alias", "Clone", "ToCopy")
@@ -91,6 +93,23 @@ class Ops:
         if name == "softplus" and numbers[:1] == (1,):
             numbers = ()
         return (name, *given.values, *map(float, numbers))
+
+    def activation(self, node: Node) -> tuple[Choice, Node] | None:
+        """The activation that an op completes, of one op or several, and the value it is of."""
+        if (several := composed(node, self.parts)) is not None:
+            return several
+        op, given = self.sites[node].op, self.of(node).every
+        alone = None if op is None else op.layer.activation
+        return (alone, given[0]) if alone is not None and given else None
+
+    @cached_property
+    def activations(self) -> dict[Node, Choice]:
+        """The activation of each value that has one: of several ops before that of their parts."""
+        found: dict[Node, Choice] = {}
+        for node in sorted(self.sites, key=number_of):
+            if (made := self.activation(node)) is not None:
+                found[made[1]] = made[0]
+        return found
 
     def weight(self, node: Node) -> Parameter | None:
         """The matrix of a product, if it is a parameter as it stands."""

@@ -14,7 +14,6 @@ from initlab.probe.fixes.trial import suggested, tried
 from initlab.probe.measure import (
     FORWARD_SEED,
     Setup,
-    default_dtype,
     measure,
     model_of,
     patched,
@@ -25,7 +24,7 @@ from initlab.probe.result import Coverage, Finding, Probe, Summary
 from initlab.probe.rows import Row, parameter_rows, site_rows, summary_of
 from initlab.probe.rules.layers import closing
 from initlab.probe.rules.run import found_in
-from initlab.probe.rules.view import Found, View
+from initlab.probe.rules.view import View
 from initlab.probe.seeds import combined
 
 #: of each parameter a few numbers, which differ where it was drawn anew
@@ -86,7 +85,7 @@ class Passes:
     """
 
     def __init__(self, setup: Setup, rules: Collection[str], *, keep_rows: bool = False) -> None:
-        self.found: list[list[Found]] = []
+        self.found: list[list[Finding]] = []
         self.rows: list[Row] = []
         self.parameters: list[Row] = []
         self.runs: list[Summary] = []
@@ -110,8 +109,7 @@ class Passes:
         self.runs.append(summary_of(view))
         if not self._keep:
             return
-        with default_dtype(torch.float32):  # the model may have set another
-            expected = expect(view)
+        expected = expect(view)
         self.rows += site_rows(view, expected)
         self.parameters += parameter_rows(view)
         self.drawn.append(prints_of(view.run.model))

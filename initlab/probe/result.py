@@ -78,7 +78,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that was broken, with its evidence.
+    """A rule that was broken, with its evidence: in one seed, or put together of several.
 
     Args:
         rule: its id, as `initlab describe` knows it: gradient-explodes.

@@ -6,7 +6,6 @@ from statistics import median
 from typing import Any
 
 from initlab.probe.result import LEVELS, Finding
-from initlab.probe.rules.view import Found
 
 #: rules whose findings need no other seed to be true
 ANY_SEED = ("parameter-", "nonfinite-", "no-symmetry", "identical-", "double-softmax")
@@ -14,7 +13,7 @@ COPIES = "identical-parameters"
 
 
 def combined(
-    found: Sequence[Sequence[Found]], seeds: Sequence[int], fixed: Collection[str] = ()
+    found: Sequence[Sequence[Finding]], seeds: Sequence[int], fixed: Collection[str] = ()
 ) -> tuple[Finding, ...]:
     """One finding for each rule, the worst first.
 
@@ -26,7 +25,7 @@ def combined(
         seeds: as many.
         fixed: parameters that no seed changes, which are no copies by accident.
     """
-    by_rule: dict[str, dict[int, list[Found]]] = {}
+    by_rule: dict[str, dict[int, list[Finding]]] = {}
     for seed, of_seed in zip(seeds, found, strict=True):
         for one in of_seed:
             if one.rule == COPIES and one.parameter in fixed:
@@ -36,7 +35,7 @@ def combined(
     return tuple(sorted(findings, key=lambda finding: LEVELS.index(finding.level)))
 
 
-def _finding(rule: str, by_seed: dict[int, list[Found]], of: int) -> Finding:
+def _finding(rule: str, by_seed: dict[int, list[Finding]], of: int) -> Finding:
     firsts = [several[0] for several in by_seed.values()]
     level = max((one.level for one in firsts), key=LEVELS.index)
     sure = len(by_seed) == of or rule.startswith(ANY_SEED)
@@ -61,7 +60,7 @@ def _finding(rule: str, by_seed: dict[int, list[Found]], of: int) -> Finding:
     )
 
 
-def _size(one: Found) -> float:
+def _size(one: Finding) -> float:
     """By which findings of one rule are put in order: the first of their numbers."""
     numbers = [abs(v) for v in one.evidence.values() if isinstance(v, int | float)]
     return numbers[0] if numbers and math.isfinite(numbers[0]) else 0.0

@@ -2,12 +2,12 @@
 
 import pytest
 
-from initlab.probe.rules.view import Found
+from initlab.probe.result import Finding
 from initlab.probe.seeds import combined
 
 
 def found(rule="gradient-explodes", level="error", site="a", parameter="", **evidence):
-    return Found(rule, level, site, f"at {site}", evidence, parameter, f"net.py:{site}")
+    return Finding(rule, level, site, f"at {site}", evidence, parameter, f"net.py:{site}")
 
 
 def one(several, fixed=()):

@@ -7,10 +7,11 @@ from functools import cache
 from torch import nn
 
 from initlab.formatting import number
-from initlab.probe.activations import activation_of
 from initlab.probe.fixes.patch import INDENT, Patch, for_each, for_modules, together
+from initlab.probe.operands import Ops
 from initlab.probe.parameters import Parameter
 from initlab.probe.rules.view import View
+from initlab.probe.torch_interface import number_of
 from initlab.spec.run import Choice
 from initlab.theory.gain_table import four_gains
 
@@ -133,13 +134,13 @@ def gains_and_branches(view: View) -> Iterator[Patch]:
 def activations_behind(view: View) -> dict[str, Choice]:
     """The activation that follows each product, before the next one, by the weight's name."""
     found: dict[str, Choice] = {}
-    weight = ""
-    ops = [site for site in view.sites.every if site.kind == "op"]
-    for site, following in zip(ops, [*ops[1:], None], strict=True):
-        if site.op is not None and site.op.weight:
-            weight = site.op.weight
-        elif weight and (activation := activation_of(site, following)) is not None:
-            found.setdefault(weight, activation)
+    weight, ops = "", Ops(view)
+    for node in sorted(ops.sites, key=number_of):
+        op = ops.sites[node].op
+        if op is not None and op.weight:
+            weight = op.weight
+        elif weight and (made := ops.activation(node)) is not None:
+            found.setdefault(weight, ops.activations[made[1]])
             weight = ""
     return found
 

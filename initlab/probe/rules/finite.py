@@ -8,13 +8,14 @@ from torch.autograd.graph import Node
 from initlab.catalog.probe_rules import HEADROOM
 from initlab.formatting import brief
 from initlab.probe.backward import NodeGradient
-from initlab.probe.rules.view import Found, View
+from initlab.probe.result import Finding
+from initlab.probe.rules.view import View
 from initlab.probe.torch_interface import number_of
 
 LARGEST_HALF = 65504.0  # float16
 
 
-def forward(view: View) -> Iterator[Found]:
+def forward(view: View) -> Iterator[Finding]:
     """The first op that made nan or inf of finite inputs; or that they came in as such."""
     bad = [s for s in view.sites.every if s.value and s.value.finite < 1 and not s.value.masked]
     for site in bad:
@@ -28,16 +29,16 @@ def forward(view: View) -> Iterator[Found]:
             )
             message += " but -inf"
             evidence = {"nan": value.nan, "inf": value.inf, "values": value.size}
-            yield Found(
+            yield Finding(
                 "nonfinite-forward", "error", site.name, message, evidence, where=site.where
             )
             return
     if bad and all(p.finite == 1 for p in view.parameters):
         message = "nan or inf is there from the start: in the batch, in a buffer or in a constant"
-        yield Found("nonfinite-forward", "error", bad[0].name, message, where=bad[0].where)
+        yield Finding("nonfinite-forward", "error", bad[0].name, message, where=bad[0].where)
 
 
-def backward(view: View) -> Iterator[Found]:
+def backward(view: View) -> Iterator[Finding]:
     """The node, the last of the forward pass, that made nan or inf of a finite gradient."""
     run = view.run
     values = (site.value for site in view.sites.every)
@@ -53,7 +54,7 @@ def backward(view: View) -> Iterator[Found]:
     if site is not None and site.value is not None:
         message += f"; its value has an rms of {brief(site.value.rms)}"
     where = site.where if site is not None else ""
-    yield Found("nonfinite-backward", "error", name, message, {"node": found.name()}, where=where)
+    yield Finding("nonfinite-backward", "error", name, message, {"node": found.name()}, where=where)
 
 
 def _producer(gradients: Mapping[Node, NodeGradient]) -> Node | None:
@@ -72,7 +73,7 @@ def _finite(norms: tuple[float | None, ...]) -> bool:
     return all(n is None or math.isfinite(n) for n in norms)
 
 
-def headroom(view: View) -> Iterator[Found]:
+def headroom(view: View) -> Iterator[Finding]:
     """Values of float16 near its end."""
     for site in view.sites.every:
         value = site.value
@@ -81,7 +82,9 @@ def headroom(view: View) -> Iterator[Found]:
         if value.absmax > LARGEST_HALF / HEADROOM:
             message = f"the largest value is {brief(value.absmax)}; float16 ends at 65504"
             evidence = {"absmax": value.absmax}
-            yield Found("half-headroom", "warning", site.name, message, evidence, where=site.where)
+            yield Finding(
+                "half-headroom", "warning", site.name, message, evidence, where=site.where
+            )
             return
 
 

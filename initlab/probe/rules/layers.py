@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from initlab.catalog.probe_rules import DEAD_ROWS, DEAD_SHARE
 from initlab.formatting import brief
 from initlab.probe.parameters import Parameter
-from initlab.probe.rules.view import Found, View
+from initlab.probe.result import Finding
+from initlab.probe.rules.view import View
 
 
-def starved(view: View) -> Iterator[Found]:
+def starved(view: View) -> Iterator[Finding]:
     """A norm of rows that are constant, but for less than its eps."""
     worst = [s for s in view.sites.every if s.op is not None and s.op.layer.starved]
     if worst and worst[0].op is not None:
@@ -17,10 +18,10 @@ def starved(view: View) -> Iterator[Found]:
         message += f" {layer.eps / 100:.0e}: gradients grow up to x {brief(layer.eps**-0.5)}"
         message += f"; so in {len(worst)} places" if len(worst) > 1 else ""
         evidence = {"share": layer.starved, "eps": layer.eps, "places": len(worst)}
-        yield Found("norm-starved", "warning", site.name, message, evidence, where=site.where)
+        yield Finding("norm-starved", "warning", site.name, message, evidence, where=site.where)
 
 
-def dead(view: View) -> Iterator[Found]:
+def dead(view: View) -> Iterator[Finding]:
     """A ReLU whose units are 0 whatever comes in."""
     found = []
     for site in view.sites.every:
@@ -32,17 +33,17 @@ def dead(view: View) -> Iterator[Found]:
         message = f"{layer.dead:.0%} of its units are 0 in all {layer.rows} rows"
         message += f"; so in {len(found)} layers" if len(found) > 1 else ""
         evidence = {"dead": layer.dead, "rows": layer.rows, "layers": len(found)}
-        yield Found("dead-units", "error", site.name, message, evidence, where=site.where)
+        yield Finding("dead-units", "error", site.name, message, evidence, where=site.where)
 
 
-def no_gradient(view: View) -> Iterator[Found]:
+def no_gradient(view: View) -> Iterator[Finding]:
     """A model whose outputs depend on nothing that learns."""
     if view.run.output is None:
         message = "no output has a gradient: under no_grad, detached, or without parameters"
-        yield Found("no-gradient", "error", "", message)
+        yield Finding("no-gradient", "error", "", message)
 
 
-def unused(view: View) -> Iterator[Found]:
+def unused(view: View) -> Iterator[Finding]:
     """Parameters that no output depends on."""
     if view.run.output is None:
         return
@@ -50,13 +51,13 @@ def unused(view: View) -> Iterator[Found]:
     if found:
         names = ", ".join(p.name for p in found[:3]) + (", ..." if len(found) > 3 else "")
         message = f"no output depends on {names}" + (f" ({len(found)})" if len(found) > 3 else "")
-        yield Found(
+        yield Finding(
             "unused-parameter", "note", found[0].name.rpartition(".")[0], message,
             {"parameters": len(found), "names": [p.name for p in found]}, found[0].name,
         )  # fmt: skip
 
 
-def zero_gradient(view: View) -> Iterator[Found]:
+def zero_gradient(view: View) -> Iterator[Finding]:
     """Matrices with a gradient of exactly 0 that nothing known explains."""
     if any(True for rule in (dead, no_gradient) for _ in rule(view)) or _vanished(view):
         return
@@ -67,7 +68,7 @@ def zero_gradient(view: View) -> Iterator[Found]:
     first = zero[0]
     message = "its gradient is exactly 0"
     message += f"; so is that of {len(zero) - 1} other matrices" if len(zero) > 1 else ""
-    yield Found(
+    yield Finding(
         "zero-gradient", "warning", first.name.rpartition(".")[0], message,
         {"matrices": len(zero), "names": [p.name for p in zero]}, first.name,
     )  # fmt: skip
@@ -95,12 +96,12 @@ def closing(view: View) -> tuple[str, ...]:
     return tuple(p.name for p in closed) if hidden and blocked else ()
 
 
-def opened(view: View) -> Iterator[Found]:
+def opened(view: View) -> Iterator[Finding]:
     """That zero matrices were drawn, so that what lies behind them could be measured."""
     if names := view.run.opened:
         listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         message = f"zeros in {listed} stop all gradients; the rest was measured with them drawn"
-        yield Found(
+        yield Finding(
             "opened-zero-init", "note", names[0].rpartition(".")[0], message,
             {"matrices": len(names), "names": list(names)}, names[0],
         )  # fmt: skip

@@ -11,12 +11,13 @@ from torch import Tensor
 from initlab.catalog.probe_rules import UNINITIALISED_SIZE, UNINITIALISED_SPREAD
 from initlab.formatting import brief
 from initlab.probe.parameters import SAMPLE, Parameter
-from initlab.probe.rules.view import Found, View
+from initlab.probe.result import Finding
+from initlab.probe.rules.view import View
 
 FEWEST = 16  # values of a tensor whose spread or copies say anything
 
 
-def nonfinite(view: View) -> Iterator[Found]:
+def nonfinite(view: View) -> Iterator[Finding]:
     """A parameter that holds nan or inf."""
     for p in view.parameters:
         if p.finite < 1:
@@ -25,7 +26,7 @@ def nonfinite(view: View) -> Iterator[Found]:
             yield _found("parameter-nonfinite", "error", p, message, {"values": bad})
 
 
-def uninitialised(view: View) -> Iterator[Found]:
+def uninitialised(view: View) -> Iterator[Finding]:
     """Memory that nothing was written to: numbers of all magnitudes, or of an absurd one."""
     for p in view.parameters:
         if p.finite < 1 or p.tensor.numel() < FEWEST:
@@ -44,7 +45,7 @@ def uninitialised(view: View) -> Iterator[Found]:
             yield _found("parameter-uninitialised", "error", p, message, evidence)
 
 
-def symmetric(view: View) -> Iterator[Found]:
+def symmetric(view: View) -> Iterator[Finding]:
     """A matrix of a product whose rows are all equal."""
     for p in view.parameters:
         rows = p.tensor.detach()
@@ -57,7 +58,7 @@ def symmetric(view: View) -> Iterator[Found]:
             yield _found("no-symmetry-breaking", "error", p, message, {"units": len(units)})
 
 
-def identical(view: View) -> Iterator[Found]:
+def identical(view: View) -> Iterator[Finding]:
     """Tensors of two dimensions or more, in memory of their own, that hold the same numbers.
 
     A frozen copy, as of a teacher, is one on purpose.
@@ -89,8 +90,8 @@ def _print_of(x: Tensor) -> tuple[object, ...]:
     return tuple(x.shape), x.dtype, float(flat[0]), float(flat[-1]), float(flat.double().sum())
 
 
-def _found(rule: str, level: str, p: Parameter, message: str, evidence: dict[str, Any]) -> Found:
-    return Found(rule, level, p.name.rpartition(".")[0], message, evidence, p.name)
+def _found(rule: str, level: str, p: Parameter, message: str, evidence: dict[str, Any]) -> Finding:
+    return Finding(rule, level, p.name.rpartition(".")[0], message, evidence, p.name)
 
 
 RULES = (nonfinite, uninitialised, symmetric, identical)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
+from initlab.probe.result import Finding
 from initlab.probe.rules import finite, head, layers, parameters, signal
-from initlab.probe.rules.view import Found, Rule, View
+from initlab.probe.rules.view import Rule, View
 
 RULES: tuple[Rule, ...] = (
     *parameters.RULES,
@@ -14,7 +15,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def found_in(view: View, wanted: Collection[str] | None = None) -> list[Found]:
+def found_in(view: View, wanted: Collection[str] | None = None) -> list[Finding]:
     """What the rules find in one run.
 
     Args:

@@ -13,14 +13,15 @@ from initlab.catalog.probe_rules import (
     UPDATE_K,
 )
 from initlab.formatting import brief, times
-from initlab.probe.rules.view import Found, View
+from initlab.probe.result import Finding
+from initlab.probe.rules.view import View
 from initlab.probe.sites import Site, factors
 
 SHORTEST = 3  # places of a trunk that rules on it need
 TINY = 1e-300
 
 
-def scale(view: View) -> Iterator[Found]:
+def scale(view: View) -> Iterator[Finding]:
     """The rms along each stretch of the trunk between norm layers, which set it anew."""
     extremes = [found for s in _stretches(_weighted(view)) if (found := _extremes(s)) is not None]
     worst = max(extremes, key=lambda found: found[0], default=None)
@@ -35,7 +36,7 @@ def scale(view: View) -> Iterator[Found]:
     evidence: dict[str, Any] = {"factor": factor, "from": start, "to": end}
     evidence |= {"start": before.name, "end": after.name}
     level = "error" if ratio > FORWARD_ERROR else "warning"
-    yield Found(name, level, first.name, message, evidence, where=first.where)
+    yield Finding(name, level, first.name, message, evidence, where=first.where)
 
 
 def _weighted(view: View) -> Sequence[Site]:
@@ -79,7 +80,7 @@ def _rms(site: Site) -> float:
     return site.value.rms if site.value is not None else math.nan
 
 
-def lost(view: View) -> Iterator[Found]:
+def lost(view: View) -> Iterator[Finding]:
     """What differs between samples, as a part of the whole, against that of the first place."""
     known = [(site, part) for site in view.trunk if (part := _part(site)) is not None]
     trunk, parts = [site for site, _ in known], [part for _, part in known]
@@ -93,7 +94,7 @@ def lost(view: View) -> Iterator[Found]:
         message += f" (at {trunk[0].name} {brief(parts[0])});"
         message += f" below {SIGNAL_LOST:g} from {trunk[first].name} on"
         evidence = {"part": parts[least], "at_input": parts[0], "from": trunk[first].name}
-        yield Found("signal-lost", "error", site.name, message, evidence, where=site.where)
+        yield Finding("signal-lost", "error", site.name, message, evidence, where=site.where)
 
 
 def _part(site: Site) -> float | None:
@@ -103,7 +104,7 @@ def _part(site: Site) -> float | None:
     return site.varying / max(site.value.rms, TINY)
 
 
-def gradient(view: View) -> Iterator[Found]:
+def gradient(view: View) -> Iterator[Finding]:
     """s on the trunk over s at the output: largest and smallest."""
     pairs = [(site, s) for site in _weighted(view) if (s := site.sensitivity) is not None]
     trunk, known = [site for site, _ in pairs], [s for _, s in pairs]
@@ -134,7 +135,7 @@ def gradient(view: View) -> Iterator[Found]:
             "batch_norm": batch_norm,
             "end": end.name,
         }
-        yield Found(name, level, trunk[at].name, message, evidence, where=trunk[at].where)
+        yield Finding(name, level, trunk[at].name, message, evidence, where=trunk[at].where)
 
 
 def _apart(value: float, output: float, *, up: bool) -> bool:
@@ -159,14 +160,14 @@ def _shares(view: View, *, up: bool) -> str:
     return f"; {'raised' if up else 'lowered'} by {modules}{', '.join(parts)}"
 
 
-def amplified(view: View) -> Iterator[Found]:
+def amplified(view: View) -> Iterator[Finding]:
     """K of a network with norm layers, but no batch norm, on its trunk."""
     trunk, k = view.trunk, relative_change(view)
     norms = [site for site in trunk if "Norm" in (site.call.module if site.call else "")]
     batch = [site for site in norms if site.call and "BatchNorm" in site.call.module]
     if norms and not batch and k is not None and k > UPDATE_K:
         message = f"K = {brief(k)}: a relative change of all weights changes the output K times"
-        yield Found("update-amplified", "note", trunk[-1].name, message, {"K": k})
+        yield Finding("update-amplified", "note", trunk[-1].name, message, {"K": k})
 
 
 def relative_change(view: View) -> float | None:

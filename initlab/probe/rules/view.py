@@ -1,29 +1,13 @@
 """What rules look at: one run with its sites, trunk and parameters; and what they yield."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from initlab.probe.measure import Run
 from initlab.probe.parameters import Parameter, parameters_of
+from initlab.probe.result import Finding
 from initlab.probe.sites import Site, Sites, sites_of
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one rule has found in one run; see `initlab.probe.result.Finding`.
-
-    `about` is a site, or the parameter that is at fault.
-    """
-
-    rule: str
-    level: str
-    site: str
-    message: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-    parameter: str = ""
-    where: str = ""
 
 
 @dataclass(eq=False)
@@ -48,4 +32,4 @@ class View:
         return parameters_of(self.run)
 
 
-Rule = Callable[[View], Iterator[Found]]
+Rule = Callable[[View], Iterator[Finding]]
