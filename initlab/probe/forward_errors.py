@@ -22,6 +22,7 @@ HINTS = (
         r"same dtype|Input type",
         "one dtype for model and inputs: --dtype float32, --input of floats",
     ),
+    (r"FakeTensor|HigherOrderOp", "an if of Python: torch.cond and its like cannot be followed"),
     (r"CUDA|cuda", "initlab runs on the CPU: a device as an argument, --kwargs '{device: cpu}'"),
 )
 

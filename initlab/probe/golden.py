@@ -42,6 +42,7 @@ def golden_of(probe: Probe) -> Golden:
         "target": probe.target,
         "torch": version[0] if version else "",
         "seeds": list(probe.seeds),
+        "rules": list(probe.rules),
         "sites": _sites(probe),
         "parameters": [
             {"name": name} | _spread("std", [row["std"] for row in rows])
@@ -137,7 +138,7 @@ def _refuse(word: str) -> None:
 
 def _broken(golden: Golden) -> str:
     """What is missing in a golden file or is of another kind; empty if nothing is."""
-    for key, kind in (("target", str), ("torch", str), ("seeds", list)):
+    for key, kind in (("target", str), ("torch", str), ("seeds", list), ("rules", list)):
         if not isinstance(golden.get(key), kind):
             return f"{key!r} is missing, or is something else"
     for key, name, numbers in (

@@ -16,6 +16,7 @@ ZERO, NONFINITE = "zero", "not finite"
 WHAT = {"ln_rms": "rms", "ln_s": "s", "ln_std": "std"}
 
 Row = dict[str, Any]
+Golden = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Differences:
     notes: list[str]
 
 
-def compared(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -> Differences:
+def compared(old: Golden, new: Golden, tolerance: float) -> Differences:
     """What has changed from one golden file to another."""
     notes = [
         f"golden file: {what} was {old[key]}, is {new[key]}"
@@ -41,7 +42,7 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
         pairs = _paired(old[key], new[key], kind, found)
         for number in numbers:
             _compare(pairs, number, tolerance, found)
-    _compare_findings(old["findings"], new["findings"], found)
+    _compare_findings(old, new, found)
     return found
 
 
@@ -120,19 +121,39 @@ def _exp(value: float) -> float:
     return math.exp(min(value, 709.78))
 
 
-def _compare_findings(old: Sequence[Row], new: Sequence[Row], found: Differences) -> None:
-    """New findings and worse ones; those that only some seeds have never fail."""
-    before = {(f["rule"], f["place"]): f["level"] for f in old}
-    after = {(f["rule"], f["place"]): f["level"] for f in new}
-    for (rule, place), level in after.items():
-        was, name = before.get((rule, place)), f"[{rule}] {place or 'the model'}"
-        if was == level:
+def _compare_findings(old: Golden, new: Golden, found: Differences) -> None:
+    """New findings and worse ones; those that only some seeds have never fail.
+
+    A rule has one finding. It is another one if it is of another parameter; the site where a limit
+    on the trunk is passed may move with any change. Rules that one of the two was not asked for are
+    left out.
+    """
+    asked = set(old["rules"]) & set(new["rules"])
+    names = {row["name"] for golden in (old, new) for row in golden["parameters"]}
+    before, after = (_by_identity(golden["findings"], asked, names) for golden in (old, new))
+    for key, finding in after.items():
+        level, was = finding["level"], before.get(key)
+        name = f"[{finding['rule']}] {finding['place'] or 'the model'}"
+        if was is None:
+            text, milder = f"{level}{name}: is new", False
+        elif was["level"] != level:
+            known = was["level"] in LEVELS and level in LEVELS
+            milder = known and LEVELS.index(level) > LEVELS.index(was["level"])
+            text = f"{level}{name}: was {was['level']}"
+        elif was["place"] != finding["place"]:
+            text, milder = f"{level}{name}: was at {was['place'] or 'the model'}", True
+        else:
             continue
-        milder = was in LEVELS and level in LEVELS and LEVELS.index(level) > LEVELS.index(was)
-        text = f"{level}{name}: was {was}" if was else f"{level}{name}: is new"
         (found.notes if milder or level == LEVELS[-1] else found.worse).append(text)
     found.notes.extend(
-        f"{level}[{rule}] {place or 'the model'}: is gone"
-        for (rule, place), level in before.items()
-        if (rule, place) not in after
+        f"{was['level']}[{was['rule']}] {was['place'] or 'the model'}: is gone"
+        for key, was in before.items()
+        if key not in after
     )
+
+
+def _by_identity(
+    findings: Sequence[Row], asked: set[str], parameters: set[str]
+) -> dict[tuple[str, str], Row]:
+    wanted = (finding for finding in findings if finding["rule"] in asked)
+    return {(f["rule"], f["place"] if f["place"] in parameters else ""): f for f in wanted}

@@ -189,4 +189,5 @@ def run_probe(
         runs=tuple(passes.runs),
         coverage=passes.coverage,
         notes=tuple(told),
+        rules=tuple(sorted(rules)),
     )

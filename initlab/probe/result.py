@@ -160,6 +160,7 @@ class Probe:
     runs: tuple[Summary, ...]
     coverage: Coverage
     notes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # those that were asked
 
     @property
     def sites(self) -> "pd.DataFrame":

@@ -4,17 +4,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from initlab.errors import InputError, UserCodeError
 from initlab.probe import saved
 from initlab.probe.checkpoint import load_checkpoint
-
-try:
-    import safetensors.torch
-except ImportError:
-    safetensors = None
 
 
 class Net(nn.Module):
@@ -117,7 +113,6 @@ def test_a_prefix_that_is_the_model_s_own_stays():
     assert loads(Outer(), write(of), of) == []
 
 
-@pytest.mark.skipif(safetensors is None, reason="safetensors is not installed")
 def test_safetensors_with_a_tied_matrix_that_it_leaves_out():
     of = {k: v.contiguous() for k, v in state(Net(tied=True)).items() if k != "head.weight"}
     Path("w.safetensors").write_bytes(safetensors.torch.save(of))
@@ -172,7 +167,6 @@ def test_a_prefix_that_the_model_has_is_added_by_the_code_of_the_fix(wrapped):
     assert loads(Wrapper(Net()), "w_renamed.pt", expected) == []
 
 
-@pytest.mark.skipif(safetensors is None, reason="safetensors is not installed")
 def test_the_fix_of_safetensors():
     of = state()
     safetensors.torch.save_file({f"net.{name}": v for name, v in of.items()}, "w.safetensors")

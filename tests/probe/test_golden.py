@@ -301,11 +301,24 @@ def test_the_level_of_a_finding():
     assert (found.worse, found.notes) == ([], ["warning[gradient-explodes] blocks.3: was error"])
 
 
-def test_a_finding_at_another_place_is_new():
+def test_a_limit_that_is_passed_at_another_site_is_told():
     there = with_rows(same, dataclasses.replace(example.EXPLODES, site="head"))
     found = changed(with_rows(same, example.EXPLODES), there)
-    assert found.worse == ["error[gradient-explodes] head: is new"]
-    assert found.notes == ["error[gradient-explodes] blocks.3: is gone"]
+    assert found.worse == []
+    assert found.notes == ["error[gradient-explodes] head: was at blocks.3"]
+
+
+def test_a_finding_of_another_parameter_is_new():
+    copies = dataclasses.replace(example.COPIES, parameter="blocks.0.weight")
+    found = changed(with_rows(same, example.COPIES), with_rows(same, copies))
+    assert found.worse == ["warning[identical-parameters] blocks.0.weight: is new"]
+    assert found.notes == ["warning[identical-parameters] blocks.1.weight: is gone"]
+
+
+def test_rules_that_were_not_asked_are_not_missed():
+    asked = dataclasses.replace(BASE, rules=("dead-units",))
+    assert changed(with_rows(same, example.EXPLODES), asked).notes == []
+    assert changed(asked, with_rows(same, example.EXPLODES)).worse == []
 
 
 def test_what_some_seeds_have_never_fails():

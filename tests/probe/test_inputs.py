@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from scipy import stats
 from torch import Tensor, nn
@@ -12,11 +13,6 @@ from torch import Tensor, nn
 from initlab.errors import InputError, UnknownName, UserCodeError
 from initlab.probe import saved
 from initlab.probe.inputs import Inputs, batch_size, parse
-
-try:
-    import safetensors.torch
-except ImportError:
-    safetensors = None
 
 FLOATS = ["float32", "float64", "float16", "bfloat16", "complex64"]
 
@@ -203,7 +199,6 @@ def test_pt(zipped):
     assert torch.equal(args("@b.pt:x")[0], x)
 
 
-@pytest.mark.skipif(safetensors is None, reason="safetensors is not installed")
 def test_safetensors():
     safetensors.torch.save_file({"x": torch.ones(2, 3), "h": torch.ones(2).half()}, "b.safetensors")
     assert kwargs("@b.safetensors")["h"].dtype == torch.float16

@@ -12,6 +12,8 @@ from torch.nn.modules import module as hooks
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
+from initlab import probe
+from initlab.errors import UserCodeError
 from initlab.probe.measure import untouched
 from initlab.probe.record import recording
 
@@ -335,11 +337,13 @@ def test_nested_tensors_have_no_values():
     assert all(op.value is None for op in recorder.ops)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG: under a mode torch.cond takes tensors for fake ones")
-def test_a_branch_of_torch_s_own():
+def test_a_branch_of_torch_s_own_is_refused_and_says_what_can_be_followed():
+    # torch traces both branches with tensors that have no numbers
     def forward(self, x):
         return torch.cond(x.sum() > 0, lambda y: self.a(y), lambda y: self.b(y), (x,))
 
     model = two(forward)
     model(rows(8, 4))  # it runs
-    assert recorded(model, rows(8, 4)).calls[-1].value is not None
+    with pytest.raises(UserCodeError) as error:
+        probe(model, rows(8, 4), seeds=1)
+    assert "torch.cond and its like cannot be followed" in error.value.fix
