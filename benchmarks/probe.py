@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.table import Row
 from benchmarks.timing import Contender, side_by_side
-from initlab.probe.measure import Setup, measure
+from initlab.probe.recording.measure import Setup, measure
 from initlab.probe.rules.run import found_in
 from initlab.probe.rules.view import View
 

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlab.probe.backward import cotangent
-from initlab.probe.build import built
-from initlab.probe.inputs import Inputs, batch_size
-from initlab.probe.losses import Loss
-from initlab.probe.measure import FORWARD_SEED, Setup, measure, seed_all, untouched
-from initlab.probe.outputs import chosen, named_tensors
+from initlab.probe.batch.inputs import Inputs, batch_size
+from initlab.probe.model.build import built
+from initlab.probe.recording.backward import cotangent
+from initlab.probe.recording.losses import Loss
+from initlab.probe.recording.measure import FORWARD_SEED, Setup, measure, seed_all, untouched
+from initlab.probe.recording.outputs import chosen, named_tensors
+from initlab.probe.recording.statistics import norm, statistics
+from initlab.probe.recording.torch_interface import recomputing, transformed, tree_map
 from initlab.probe.rules.run import found_in
 from initlab.probe.rules.view import View
-from initlab.probe.statistics import norm, statistics
-from initlab.probe.torch_interface import recomputing, transformed, tree_map
 
 
 class Calls(nn.Module):

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from initlab.probe.build import UNWRAPPED
-from initlab.probe.expectation import Expected
+from initlab.probe.model.build import UNWRAPPED
+from initlab.probe.recording.torch_interface import is_python_function
 from initlab.probe.result import Coverage
 from initlab.probe.rows import SILENT
 from initlab.probe.rules.view import View
-from initlab.probe.torch_interface import is_python_function
+from initlab.probe.theory.expectation import Expected
 
 SMALL_BATCH = 16
 REENTRANT = "CheckpointFunctionBackward"

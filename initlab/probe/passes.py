@@ -8,10 +8,9 @@ from torch.nn import UninitializedParameter
 
 from initlab.errors import InputError
 from initlab.probe.coverage import coverage_of, notes_of
-from initlab.probe.expectation import expect
 from initlab.probe.fixes.patch import Patch
 from initlab.probe.fixes.trial import suggested, tried
-from initlab.probe.measure import (
+from initlab.probe.recording.measure import (
     FORWARD_SEED,
     Setup,
     measure,
@@ -19,13 +18,14 @@ from initlab.probe.measure import (
     patched,
     untouched,
 )
-from initlab.probe.outputs import has_memory
+from initlab.probe.recording.outputs import has_memory
 from initlab.probe.result import Coverage, Finding, Probe, Summary
 from initlab.probe.rows import Row, parameter_rows, site_rows, summary_of
 from initlab.probe.rules.layers import closing
 from initlab.probe.rules.run import found_in
 from initlab.probe.rules.view import View
 from initlab.probe.seeds import combined
+from initlab.probe.theory.expectation import expect
 
 #: of each parameter a few numbers, which differ where it was drawn anew
 Prints = dict[str, tuple[float, ...]]

@@ -3,12 +3,12 @@
 import math
 from typing import Any
 
-from initlab.probe.expectation import Expected
-from initlab.probe.parameters import Parameter
+from initlab.probe.recording.parameters import Parameter
+from initlab.probe.recording.sites import Site, factors
 from initlab.probe.result import PARAMETER_COLUMNS, SITE_COLUMNS, Summary
 from initlab.probe.rules.signal import relative_change
 from initlab.probe.rules.view import View
-from initlab.probe.sites import Site, factors
+from initlab.probe.theory.expectation import Expected
 
 Row = dict[str, Any]
 SILENT = Expected()  # of who does not ask theory

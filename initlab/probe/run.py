@@ -9,14 +9,14 @@ from torch import nn
 
 from initlab.catalog import LOSSES, PROBE_RULES
 from initlab.errors import InputError
-from initlab.probe.build import built, kwargs_of, make
-from initlab.probe.checkpoint import load_checkpoint
-from initlab.probe.inputs import Inputs, parse
-from initlab.probe.losses import OWN, Loss
-from initlab.probe.measure import Setup, untouched
+from initlab.probe.batch.inputs import Inputs, parse
+from initlab.probe.model.build import built, kwargs_of, make
+from initlab.probe.model.checkpoint import load_checkpoint
+from initlab.probe.model.target import Target, beside, load_target
 from initlab.probe.passes import run_probe
+from initlab.probe.recording.losses import OWN, Loss
+from initlab.probe.recording.measure import Setup, untouched
 from initlab.probe.result import Probe
-from initlab.probe.target import Target, beside, load_target
 
 
 def probe(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from probed.broken import BROKEN
 from probed.healthy import HEALTHY
-from probed.library import TRANSFORMERS, TRULY_FAULTY
+from probed.huggingface import TRANSFORMERS, TRULY_FAULTY
 from probed.mutations import mutants
 from probed.unseen import UNSEEN
 

@@ -21,8 +21,8 @@ import initlab
 from initlab.catalog import PROBE_RULES
 from initlab.errors import InputError, UnknownName, UserCodeError
 from initlab.probe import passes
+from initlab.probe.recording.sites import factors
 from initlab.probe.run import probe, wanted_rules
-from initlab.probe.sites import factors
 
 
 def mlp():

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from initlab.formatting import number
 from initlab.probe.fixes.patch import Patch, for_each
 from initlab.probe.fixes.scale import activations_behind, gain_for, std_of
-from initlab.probe.parameters import Parameter
+from initlab.probe.recording.parameters import Parameter
 from initlab.probe.rules import parameters as about_parameters
 from initlab.probe.rules.view import View
 

@@ -8,10 +8,10 @@ from torch import nn
 
 from initlab.formatting import number
 from initlab.probe.fixes.patch import INDENT, Patch, for_each, for_modules, together
-from initlab.probe.operands import Ops
-from initlab.probe.parameters import Parameter
+from initlab.probe.recording.parameters import Parameter
+from initlab.probe.recording.torch_interface import number_of
 from initlab.probe.rules.view import View
-from initlab.probe.torch_interface import number_of
+from initlab.probe.theory.operands import Ops
 from initlab.spec.run import Choice
 from initlab.theory.gain_table import four_gains
 

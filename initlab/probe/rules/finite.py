@@ -7,10 +7,10 @@ from torch.autograd.graph import Node
 
 from initlab.catalog.probe_rules import HEADROOM
 from initlab.formatting import brief
-from initlab.probe.backward import NodeGradient
+from initlab.probe.recording.backward import NodeGradient
+from initlab.probe.recording.torch_interface import number_of
 from initlab.probe.result import Finding
 from initlab.probe.rules.view import View
-from initlab.probe.torch_interface import number_of
 
 LARGEST_HALF = 65504.0  # float16
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from initlab.catalog.probe_rules import INITIAL_LOSS_ABOVE
 from initlab.formatting import brief
-from initlab.probe.layers import probabilities
+from initlab.probe.recording.layers import probabilities
 from initlab.probe.result import Finding
 from initlab.probe.rules.view import View
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from initlab.catalog.probe_rules import DEAD_ROWS, DEAD_SHARE
 from initlab.formatting import brief
-from initlab.probe.parameters import Parameter
+from initlab.probe.recording.parameters import Parameter
 from initlab.probe.result import Finding
 from initlab.probe.rules.view import View
 

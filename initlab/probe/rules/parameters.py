@@ -10,7 +10,7 @@ from torch import Tensor
 
 from initlab.catalog.probe_rules import UNINITIALISED_SIZE, UNINITIALISED_SPREAD
 from initlab.formatting import brief
-from initlab.probe.parameters import SAMPLE, Parameter
+from initlab.probe.recording.parameters import SAMPLE, Parameter
 from initlab.probe.result import Finding
 from initlab.probe.rules.view import View
 

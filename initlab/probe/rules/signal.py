@@ -13,9 +13,9 @@ from initlab.catalog.probe_rules import (
     UPDATE_K,
 )
 from initlab.formatting import brief, times
+from initlab.probe.recording.sites import Site, factors
 from initlab.probe.result import Finding
 from initlab.probe.rules.view import View
-from initlab.probe.sites import Site, factors
 
 SHORTEST = 3  # places of a trunk that rules on it need
 TINY = 1e-300

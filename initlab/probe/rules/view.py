@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from initlab.probe.measure import Run
-from initlab.probe.parameters import Parameter, parameters_of
+from initlab.probe.recording.measure import Run
+from initlab.probe.recording.parameters import Parameter, parameters_of
+from initlab.probe.recording.sites import Site, Sites, sites_of
 from initlab.probe.result import Finding
-from initlab.probe.sites import Site, Sites, sites_of
 
 
 @dataclass(eq=False)

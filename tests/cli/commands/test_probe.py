@@ -354,7 +354,7 @@ def test_without_what_draws_it_says_what_installs_it(folder):
 
 
 def test_the_kinds_of_inputs_are_those_that_there_are():
-    from initlab.probe.random_inputs import KINDS
+    from initlab.probe.batch.random_inputs import KINDS
 
     assert set(probe_options.INPUT_KINDS) == set(KINDS)
 

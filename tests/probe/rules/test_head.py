@@ -9,7 +9,7 @@ from probe_runs import Calls, rows, rules
 from torch import nn
 from torch.nn import functional
 
-from initlab.probe.losses import Loss
+from initlab.probe.recording.losses import Loss
 
 CLASSES = 4
 X = rows(16, CLASSES)

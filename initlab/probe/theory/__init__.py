@@ -1,0 +1,1 @@
+"""What should pass through a model: mean-field theory along the graph of a run."""
