@@ -93,7 +93,7 @@ def probe(*findings, rows=None, seeds=(0, 1, 2), target="net.py:build", **fields
         "runs": runs,
         "coverage": Coverage(212, 210, 400, 3, ("inside TorchScript: head",)),
         "notes": ("a batch of 4 is small for batch norm",),
-        "rules": tuple(name.replace("_", "-") for name in PROBE_RULES),
+        "rules": tuple(rule.id for rule in PROBE_RULES.values()),
     }
     return Probe(target, tuple(seeds), tuple(findings), **(given | fields))
 

@@ -40,6 +40,11 @@ class ProbeRule(Record):
     level: str
     fix: str
 
+    @property
+    def id(self) -> str:
+        """Its name as findings spell it: gradient-explodes."""
+        return self.name.replace("_", "-")
+
 
 def _rule(name: str, source: str, level: str, formula: str, about: str, fix: str) -> ProbeRule:
     return ProbeRule(

@@ -18,7 +18,7 @@ LIST_RULES = "initlab list probe-rules"
 
 def rule_ids() -> list[str]:
     """Every rule, as findings spell it."""
-    return [name.replace("_", "-") for name in PROBE_RULES]
+    return [rule.id for rule in PROBE_RULES.values()]
 
 
 def rules_of(texts: Sequence[str] | None, option: str) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def rules_of(texts: Sequence[str] | None, option: str) -> tuple[str, ...]:
     words = [word for text in texts or () for word in _words(text)]
     if texts and not words:
         raise InputError(f"{option}: needs the name of a rule", LIST_RULES)
-    return tuple(dict.fromkeys(PROBE_RULES.canonical(w).replace("_", "-") for w in words))
+    return tuple(dict.fromkeys(PROBE_RULES[word].id for word in words))
 
 
 def _words(text: str) -> list[str]:

@@ -182,6 +182,17 @@ class Probe:
         rows = [row for row in self.site_rows if row["trunk"] is not None]
         return sorted(rows, key=lambda row: (row["seed"], row["trunk"]))
 
+    def at_output(self) -> dict[int, float | None]:
+        """s at the last place of the trunk that has one, by seed; None where none has.
+
+        It is what every ratio of s is to.
+        """
+        found: dict[int, float | None] = {}
+        for row in self.trunk_rows():
+            s = row["sensitivity"]
+            found[row["seed"]] = found.get(row["seed"]) if s is None else s
+        return found
+
     def failing(self, level: str = "warning") -> list[Finding]:
         """Findings of this level or a worse one; those of some seeds only never are."""
         failing = LEVELS[: LEVELS.index(level) + 1]

@@ -89,9 +89,9 @@ def _name_of(build: Any) -> str:
 
 def wanted_rules(select: Iterable[str], ignore: Iterable[str]) -> frozenset[str]:
     """Ids of rules, with hyphens. Raises UnknownName for one that there is not."""
-    spelled = {name.replace("_", "-") for name in PROBE_RULES}
-    chosen = {PROBE_RULES.canonical(name).replace("_", "-") for name in select} or spelled
-    return frozenset(chosen - {PROBE_RULES.canonical(n).replace("_", "-") for n in ignore})
+    every = {rule.id for rule in PROBE_RULES.values()}
+    chosen = {PROBE_RULES[name].id for name in select} or every
+    return frozenset(chosen - {PROBE_RULES[name].id for name in ignore})
 
 
 def probe_target(

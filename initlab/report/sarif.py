@@ -43,7 +43,7 @@ def sarif(probe: "Probe") -> str:
 def _rule(rule: "ProbeRule") -> dict[str, Any]:
     """A rule; where the size of what was found decides, the milder level is its own."""
     return {
-        "id": rule.name.replace("_", "-"),
+        "id": rule.id,
         "shortDescription": {"text": rule.formula},
         "fullDescription": {"text": rule.about},
         "help": {"text": f"{rule.about}. What mends it: {rule.fix}."},

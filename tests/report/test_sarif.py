@@ -27,9 +27,7 @@ def only(finding, **fields):
 def test_every_rule_of_the_catalog_is_described():
     driver = run_of(probe())["tool"]["driver"]
     assert driver["name"] == "initlab"
-    assert [rule["id"] for rule in driver["rules"]] == [
-        name.replace("_", "-") for name in PROBE_RULES
-    ]
+    assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in PROBE_RULES.values()]
     for rule, record in zip(driver["rules"], PROBE_RULES.values(), strict=True):
         assert rule["shortDescription"]["text"] == record.formula
         assert rule["fullDescription"]["text"] == record.about

@@ -25,8 +25,6 @@ from initlab.theory.quadrature import Array
 from initlab.theory.recursions import ln
 from initlab.theory.shifts import Shift
 
-#: norms over neurons, and whether they take the mean out
-NORMS = {"native_layer_norm": True, "_fused_rms_norm": False}
 ALIKE = 1e-9  # means of rows that differ by less, relative to the rms, are one
 SURE = 4.0  # standard errors by which a mean of biases differs from 0
 
@@ -148,11 +146,11 @@ def normed(law: Law, eps: float, *, centred: bool) -> tuple[Law, Array]:
     return made, left
 
 
-def normed_with(
-    law: Law, name: str, eps: float, parameters: Sequence[Parameter]
+def layer_normed(
+    law: Law, eps: float, parameters: Sequence[Parameter]
 ) -> tuple[Law, Array | float]:
-    """A norm of NORMS with its gains and then its biases, as far as it has them."""
-    made, left = normed(law, eps, centred=NORMS[name])
+    """A layer norm with its gains and then its biases, as far as it has them."""
+    made, left = normed(law, eps, centred=True)
     if not parameters:
         return made, left
     made, square = gained(made, parameters[0])

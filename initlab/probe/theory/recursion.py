@@ -178,8 +178,8 @@ class Recursion:
     ) -> tuple[Law, Array | float]:
         """A norm, dropout, or one operand with a number or a parameter."""
         name, numbers = _op_name(site), site.op.arguments if site.op is not None else ()
-        if name in laws.NORMS and site.op is not None:
-            return laws.normed_with(law, name, site.op.layer.eps, parameters)
+        if name == "native_layer_norm" and site.op is not None:
+            return laws.layer_normed(law, site.op.layer.eps, parameters)
         if site.call is not None and site.call.module == "Dropout" and name == "mul":
             module = self.ops.view.run.model.get_submodule(site.path)
             if isinstance(module, nn.Dropout):

@@ -22,14 +22,14 @@ class Trunk:
         rows: of that seed, in order.
         seeds: those that have a trunk.
         matched: for each of them its row at each place; None where it has no such site.
-        outputs: for each of them its last row.
+        at_output: s there, for each of them.
         beside: how many rows of other seeds are of no site of `rows`.
     """
 
     rows: tuple[Row, ...]
     seeds: tuple[int, ...]
     matched: tuple[tuple[Row | None, ...], ...]
-    outputs: tuple[Row, ...]
+    at_output: tuple[float | None, ...]
     beside: int
 
     @cached_property
@@ -45,7 +45,7 @@ class Trunk:
     @cached_property
     def relative(self) -> Array:
         """s over s at the output of the same seed, (seeds, places); nan where that is no number."""
-        at_output = np.array([counted(row["sensitivity"]) for row in self.outputs])
+        at_output = np.array([counted(s) for s in self.at_output])
         known = np.isfinite(at_output) & (at_output > 0)
         with np.errstate(over="ignore"):
             ratio = self.values("sensitivity") / np.where(known, at_output, np.nan)[:, None]
@@ -54,10 +54,8 @@ class Trunk:
     @cached_property
     def without_scale(self) -> tuple[int, ...]:
         """Seeds whose s at the output is 0, unknown or not finite: nothing is relative to it."""
-        pairs = zip(self.seeds, self.outputs, strict=True)
-        return tuple(
-            seed for seed, row in pairs if not 0 < counted(row["sensitivity"]) < float("inf")
-        )
+        pairs = zip(self.seeds, self.at_output, strict=True)
+        return tuple(seed for seed, s in pairs if not 0 < counted(s) < float("inf"))
 
     def turned_nan(self, column: str) -> bool:
         """Whether a value of a column is nan."""
@@ -94,7 +92,7 @@ def trunk_of(probe: Probe) -> Trunk:
         tuple(longest),
         tuple(by_seed),
         tuple(tuple(known.get(site) for site in sites) for known in named),
-        tuple(rows[-1] for rows in by_seed.values()),
+        tuple(probe.at_output()[seed] for seed in by_seed),
         sum(len(known.keys() - set(sites)) for known in named),
     )
 

@@ -15,7 +15,7 @@ from initlab.probe.result import LEVELS
 from initlab.probe.rules.run import RULES, found_in
 
 FOLDER = Path(rules.__file__).parent
-IDS = {name.replace("_", "-") for name in PROBE_RULES}
+IDS = {rule.id for rule in PROBE_RULES.values()}
 #: these take a second or more for a seed, and are found as others of their kind are
 SLOW = {case.name for case in (*BROKEN, *HEALTHY) if case.slow}
 

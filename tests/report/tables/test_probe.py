@@ -144,12 +144,20 @@ def test_s_is_relative_to_that_of_the_same_seed_at_the_end_of_the_trunk():
     assert [row["s/s_out"] for row in found] == ["7", "1"]
 
 
-@pytest.mark.parametrize("end", [0.0, None])
-def test_without_a_gradient_at_the_output_nothing_is_relative_to_it(end):
-    rows = [site("x", 0, sensitivity=8.0), site("y", 1, sensitivity=end)]
+def test_without_a_gradient_at_the_output_nothing_is_relative_to_it():
+    rows = [site("x", 0, sensitivity=8.0), site("y", 1, sensitivity=0.0)]
     shown = cells(probe(rows=rows, seeds=(0,)))
-    assert [row["s"] for row in shown] == ["8", "-" if end is None else "0"]
+    assert [row["s"] for row in shown] == ["8", "0"]
     assert "s/s_out" not in shown[0]
+
+
+def test_a_last_place_without_the_batch_in_front_is_passed_over():
+    rows = [
+        site(name, k, sensitivity=s)
+        for k, (name, s) in enumerate(zip("xyz", (8.0, 4.0, None), strict=True))
+    ]
+    shown = cells(probe(rows=rows, seeds=(0,)))
+    assert [row["s/s_out"] for row in shown] == ["2", "1", "-"]  # 8/4, 4/4
 
 
 def test_a_site_that_only_some_seeds_have_is_shown_in_its_place():

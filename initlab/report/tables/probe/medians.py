@@ -47,7 +47,7 @@ class Site:
 
 def sites_of(probe: "Probe", level: str) -> list[Site]:
     """The sites of a level, one of LEVELS, in the order of the trunk, or of the forward pass."""
-    last = _outputs(probe.site_rows)
+    last = {seed: s or 0.0 for seed, s in probe.at_output().items()}
     by_name: dict[str, list[Row]] = {}
     for row in rows_of(probe, level):
         by_name.setdefault(str(row["site"]), []).append(row)
@@ -61,16 +61,6 @@ def rows_of(probe: "Probe", level: str) -> list[dict[str, Any]]:
         return probe.trunk_rows()
     kinds = ("input", "module") if level == "modules" else ("input", "module", "op")
     return [row for row in probe.site_rows if row["kind"] in kinds]
-
-
-def _outputs(rows: Iterable[Row]) -> dict[int, float]:
-    """s where the trunk ends, by seed."""
-    ends: dict[int, Row] = {}
-    for row in rows:
-        if row["trunk"] is not None:
-            end = ends.setdefault(row["seed"], row)
-            ends[row["seed"]] = max(end, row, key=lambda one: one["trunk"])
-    return {seed: row["sensitivity"] or 0.0 for seed, row in ends.items()}
 
 
 def _site(name: str, rows: list[Row], last: Mapping[int, float]) -> Site:
