@@ -64,7 +64,7 @@ def prints_of(model: nn.Module) -> Prints:
         if has_memory(p) and not isinstance(p, UninitializedParameter):
             flat = p.detach().flatten()
             flat = torch.view_as_real(flat).flatten() if p.is_complex() else flat
-            found[name] = tuple(x.item() for x in (flat[0], flat[-1], flat.double().sum()))
+            found[name] = tuple(x.item() for x in (flat[0], flat[-1], flat.sum()))
     return found
 
 

@@ -75,7 +75,10 @@ def chosen(value: Any, name: str) -> tuple[str, Tensor] | None:
         return found[0] if found else None
     known = dict(named_tensors(value))
     if name not in known:
-        raise UnknownName("output", name, known, f"--output {next(iter(known), 0)}")
+        first = next(filter(None, known), "")
+        raise UnknownName(
+            "output", name, known, f"--output {first}" if first else "leave out --output"
+        )
     if name not in dict(found):
         fix = f"--output {found[0][0]}" if found and found[0][0] else None
         raise InputError(f"--output {name}: has no gradient", fix)

@@ -114,14 +114,13 @@ def law_of(p: Tensor) -> str:
     deviations, 3 normal; orthogonal by its rows or columns.
     """
     x = p.detach().flatten()
-    first = x[0]
-    if bool((x == first).all()):
+    step, first = max(x.numel() // SAMPLE, 1), x[0]
+    if bool((x[::step] == first).all()) and bool((x == first).all()):
         return "zero" if float(first) == 0 else "constant"
     if x.numel() < FEWEST:
         return ""
     if _orthogonal(p):
         return "orthogonal"
-    step = max(x.numel() // SAMPLE, 1)
     values = x[::step].double()
     square = values.square().mean()
     if abs(float(values.mean())) > SURE * float((square / len(values)).sqrt()):

@@ -92,7 +92,7 @@ def statistics(x: Tensor, batch: int | None = None) -> Statistics | None:
 
 
 def _moments(x: Tensor, rows: int, scale: float) -> tuple[float, float, float]:
-    """Means of (x/scale)^2, of x/scale, and of the square of its mean over the rows."""
+    """Means of (x/scale)^2, of x/scale, and of the square of its mean over several rows."""
     flat = x.reshape(rows, -1)
     columns = flat.shape[1]
     square = total = between = 0.0
@@ -101,11 +101,11 @@ def _moments(x: Tensor, rows: int, scale: float) -> tuple[float, float, float]:
         part = flat[:, start : start + step].double()
         if scale != 1.0:
             part = part / scale
-        sums = part.sum(0)
+        sums = part.sum(0) if rows > 1 else part[0]
         part = part.reshape(-1)
         square += torch.dot(part, part).item()
         total += sums.sum().item()
-        between += torch.dot(sums, sums).item()
+        between += torch.dot(sums, sums).item() if rows > 1 else 0.0
     count = rows * columns
     return square / count, total / count, between / (rows * count)
 

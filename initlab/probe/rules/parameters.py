@@ -87,7 +87,7 @@ def identical(view: View) -> Iterator[Finding]:
 def _print_of(x: Tensor) -> tuple[object, ...]:
     """Equal for equal tensors, and for hardly any others."""
     flat = x.detach().flatten()
-    return tuple(x.shape), x.dtype, float(flat[0]), float(flat[-1]), float(flat.double().sum())
+    return tuple(x.shape), x.dtype, float(flat[0]), float(flat[-1]), float(flat.sum())
 
 
 def _found(rule: str, level: str, p: Parameter, message: str, evidence: dict[str, Any]) -> Finding:

@@ -128,7 +128,7 @@ def gradient(view: View) -> Iterator[Finding]:
         at = max(i for i, v in enumerate(known) if _apart(v, known[-1], up=up))
         message = f"from the output back to {end.name} the sensitivity changes"
         message += f" {times(value / known[-1])}, past {GRADIENT_WARNING:g} times from here on"
-        message += _shares(view, up=up) + (" (batch norm on the trunk)" if batch_norm else "")
+        message += _shares(trunk, up=up) + (" (batch norm on the trunk)" if batch_norm else "")
         evidence = {
             "factor": value / known[-1],
             "at_output": known[-1],
@@ -143,10 +143,10 @@ def _apart(value: float, output: float, *, up: bool) -> bool:
     return high > GRADIENT_WARNING * max(low, TINY)
 
 
-def _shares(view: View, *, up: bool) -> str:
+def _shares(trunk: list[Site], *, up: bool) -> str:
     """Which modules make most of the factor, by the exact sum of logarithms along the trunk."""
     by_path: dict[str, float] = {}
-    for site, change in zip(view.trunk, factors(view.trunk), strict=True):
+    for site, change in zip(trunk, factors(trunk), strict=True):
         if change is not None:
             by_path[site.shown_path] = by_path.get(site.shown_path, 0.0) + change
     signed = {path: change if up else -change for path, change in by_path.items()}

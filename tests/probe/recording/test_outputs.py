@@ -97,3 +97,11 @@ def test_an_output_without_gradient_is_refused_and_the_fix_works():
     with pytest.raises(InputError, match="ids: has no gradient") as error:
         chosen(value, "ids")
     assert chosen(value, error.value.fix.removeprefix("--output "))[1] is value["y"]
+
+
+def test_the_only_output_has_no_name_to_choose():
+    y = torch.ones(3, requires_grad=True) * 2
+    with pytest.raises(UnknownName) as error:
+        chosen(y, "logits")
+    assert error.value.fix == "leave out --output"
+    assert chosen(y, "") == ("", y)
