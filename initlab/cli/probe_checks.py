@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from initlab.catalog import PROBE_RULES
 from initlab.errors import InputError, UnknownName
+from initlab.probe.result import LEVELS as RESULT_LEVELS
 
 if TYPE_CHECKING:
     from initlab.probe.result import Finding, Probe
 
-LEVELS = ("error", "warning", "note")  # that --fail-on takes, the worst first
+LEVELS = RESULT_LEVELS[:-1]  # that --fail-on takes, the worst first
 LIST_RULES = "initlab list probe-rules"
 
 

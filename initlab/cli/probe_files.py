@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.cli import output, pictures
-from initlab.cli.probe_checks import Failing, check_file, rule_ids
+from initlab.cli.probe_checks import Failing, check_file
 from initlab.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class Files:
             if path.resolve() in [other.resolve() for other in named[:at]]:
                 raise InputError(f"{path}: is named twice", "give each file its own name")
 
-    def write(self, probe: "Probe", failing: "Sequence[Finding]", rules: Sequence[str]) -> None:
+    def write(self, probe: "Probe", failing: "Sequence[Finding]") -> None:
         """Write all of them, each whole or not at all."""
         contents = [(path, _drawn(probe, path)) for path in self.out]
         if self.junit is not None:
             from initlab.report.junit import junit
 
-            contents.append((self.junit, junit(probe, failing, rules).encode()))
+            contents.append((self.junit, junit(probe, failing).encode()))
         if self.sarif is not None:
             from initlab.report.sarif import sarif
 
@@ -134,8 +134,3 @@ def changes(probe: "Probe", golden: dict[str, Any] | None, tolerance: float) -> 
 def failures(probe: "Probe", failing: Failing) -> "list[Finding]":
     """The findings that are failures in JUnit: those of --fail-on, else errors and warnings."""
     return failing.of(probe) if failing else probe.failing("warning")
-
-
-def looked_for(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
-    """The rules that are looked for."""
-    return [rule for rule in select or rule_ids() if rule not in ignore]

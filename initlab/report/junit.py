@@ -16,16 +16,14 @@ WIDTH = 100  # characters of a line of text
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(probe: "Probe", failing: Collection["Finding"], rules: Iterable[str]) -> str:
-    """A test suite as XML, after the schema that Jenkins and GitLab read.
+def junit(probe: "Probe", failing: Collection["Finding"]) -> str:
+    """A test suite as XML, after the schema that Jenkins and GitLab read; a case for each rule.
 
     Args:
         probe: what was found.
         failing: those of its findings that fail; others are told in the output of their test case.
-        rules: that were looked for, with hyphens; each is a test case, and so is every other rule
-            that something was found of.
     """
-    found: dict[str, list[Finding]] = {rule: [] for rule in rules}
+    found: dict[str, list[Finding]] = {rule: [] for rule in probe.rules}
     for finding in worst_first(probe.findings):
         found.setdefault(finding.rule, []).append(finding)
     failures = {rule for rule in found if any(f in failing for f in found[rule])}

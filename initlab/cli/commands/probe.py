@@ -48,7 +48,7 @@ def probe(
     initlab probe model.py:build --batch batch --golden probe.json --update-golden
     """
     from initlab.cli import probe_checks
-    from initlab.cli.probe_files import Files, changes, failures, looked_for
+    from initlab.cli.probe_files import Files, changes, failures
     from initlab.cli.probe_output import show, ticking
 
     chosen = [
@@ -67,7 +67,7 @@ def probe(
             seeds=seeds, mode=mode, dtype=dtype or "", autocast=autocast or "",
             select=chosen[0], ignore=chosen[1], fix=fix, tick=tick,
         )  # fmt: skip
-    files.write(found, failures(found, failing), looked_for(*chosen))
+    files.write(found, failures(found, failing))
     show(found, level, format_)
     complaints = [str(finding) for finding in failing.of(found)]
     complaints += changes(found, kept, tolerance)
